@@ -1,0 +1,3 @@
+"""thermoplan: plans MPI-guided magnetic hyperthermia."""
+
+__version__ = "0.1.0"
