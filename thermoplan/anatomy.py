@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from .arrays import Array, IntArray, finite, frozen, put
@@ -59,7 +60,7 @@ class Anatomy:
         if (nodal == 0.0).any():
             raise InputError(f"mesh: {int((nodal == 0).sum())} nodes belong to no element: remove them")
         put(self, points_m=points, tets=tets, region=region, volumes_m3=frozen(volumes),
-            node_volumes_m3=frozen(nodal), outer=frozen(_outer_triangles(tets), np.int64),
+            node_volumes_m3=frozen(nodal), outer=frozen(_outer_triangles(tets)[0], np.int64),
             region_names=tuple(self.region_names), tissue_names=tuple(self.tissue_names))
 
     def __repr__(self) -> str:
@@ -95,6 +96,12 @@ class Anatomy:
         share = np.repeat(self.volumes_m3[cells] / 4.0, 4)
         return np.bincount(self.tets[cells].ravel(), share, len(self.points_m))
 
+    def boundary(self, *names: str) -> tuple[IntArray, IntArray]:
+        """Triangles ``(k, 3)`` that bound the named regions (all without a name), and their elements."""
+        cells = self.cells(*names) if names else np.arange(len(self.tets))
+        triangles, owner = _outer_triangles(self.tets[cells])
+        return triangles, cells[owner]
+
     def located(self, points_m: Array, *, cells: IntArray | None = None) -> tuple[IntArray, Array]:
         """Element ``(k,)`` that holds each point, -1 outside, and barycentric weights ``(k, 4)``.
 
@@ -103,37 +110,53 @@ class Anatomy:
         return _located(self, np.atleast_2d(points_m), cells)
 
 
-def _outer_triangles(tets: IntArray) -> IntArray:
+def _outer_triangles(tets: IntArray) -> tuple[IntArray, IntArray]:
+    """Faces that belong to one element only, and that element."""
     faces = tets[:, _FACES].reshape(-1, 3)
     key = np.sort(faces, axis=1)
     _, first, count = np.unique(key, axis=0, return_index=True, return_counts=True)
-    return faces[np.sort(first[count == 1])]
+    alone = np.sort(first[count == 1])
+    return faces[alone], alone // 4
 
 
 def _located(anatomy: Anatomy, points: Array, cells: IntArray | None) -> tuple[IntArray, Array]:
     pool = np.arange(len(anatomy.tets)) if cells is None else np.asarray(cells)
     found = np.full(len(points), -1, np.int64)
     weights = np.zeros((len(points), 4))
+    if not len(pool):
+        return found, weights
     corner = anatomy.points_m[anatomy.tets[pool]]
     inverse = np.linalg.inv(np.swapaxes(corner[:, 1:] - corner[:, :1], 1, 2))
     centre = corner.mean(axis=1)
-    reach = np.linalg.norm(corner - centre[:, None], axis=2).max(axis=1)
+    reach = float(np.linalg.norm(corner - centre[:, None], axis=2).max())
     tree = cKDTree(centre)
-    todo = np.flatnonzero(tree.query(points, distance_upper_bound=float(reach.max()))[0] < np.inf)
+    todo = np.arange(len(points))
     neighbours = 8
     while len(todo) and neighbours <= 512:
-        k = min(neighbours, len(pool))
-        distance, near = tree.query(points[todo], k=k)
-        distance, near = distance.reshape(len(todo), -1), near.reshape(len(todo), -1)
-        local = np.einsum("pkij,pkj->pki", inverse[near], points[todo, None] - corner[near, 0])
-        bary = np.concatenate([1.0 - local.sum(axis=2, keepdims=True), local], axis=2)
-        best = bary.min(axis=2).argmax(axis=1)
-        row = np.arange(len(todo))
-        hit = bary[row, best].min(axis=1) >= -1e-9
-        found[todo[hit]] = pool[near[row[hit], best[hit]]]
-        weights[todo[hit]] = np.clip(bary[row[hit], best[hit]], 0.0, None)
-        exhausted = (distance[:, -1] > reach.max()) | (k == len(pool))
-        todo, neighbours = todo[~hit & ~exhausted], neighbours * 4
+        left = []
+        for part in np.array_split(todo, max(1, len(todo) * neighbours // 400_000)):
+            hit, cell, bary, more = _nearest_hit(tree, points[part], corner, inverse, neighbours, reach)
+            found[part[hit]], weights[part[hit]] = pool[cell[hit]], np.clip(bary[hit], 0.0, None)
+            left.append(part[~hit & more])
+        todo, neighbours = np.concatenate(left), neighbours * 4
     inside = found >= 0
     weights[inside] /= weights[inside].sum(axis=1, keepdims=True)
     return found, weights
+
+
+def _nearest_hit(
+    tree: cKDTree, points: Array, corner: Array, inverse: Array, neighbours: int, reach: float
+) -> tuple[NDArray, IntArray, Array, NDArray]:
+    """Among the nearest elements, the one that holds each point; ``more`` if others could."""
+    k = min(neighbours, len(corner))
+    distance, near = tree.query(points, k=k, distance_upper_bound=reach)
+    distance, near = distance.reshape(len(points), -1), near.reshape(len(points), -1)
+    near = np.where(np.isfinite(distance), near, near[:, :1])
+    near = np.where(near < len(corner), near, 0)
+    local = np.einsum("pkij,pkj->pki", inverse[near], points[:, None] - corner[near, 0])
+    bary = np.concatenate([1.0 - local.sum(axis=2, keepdims=True), local], axis=2)
+    best = bary.min(axis=2).argmax(axis=1)
+    row = np.arange(len(points))
+    chosen = bary[row, best]
+    more = np.isfinite(distance[:, -1]) & (k < len(corner))
+    return chosen.min(axis=1) >= -1e-9, near[row, best], chosen, more

@@ -1,0 +1,199 @@
+"""Where the iron is: a calibrated image, and the same iron laid into a mesh without losing any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.spatial import cKDTree
+
+from .anatomy import Anatomy
+from .arrays import Array, IntArray, frozen, put
+from .errors import InputError
+from .image import Image
+
+_FINEST_M = 0.5e-3
+"""Sub-voxels are no larger than this, so that a target mesh of about 0.5 mm sees a smooth source."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IronMap:
+    """Iron concentration on voxels.
+
+    Parameters
+    ----------
+    image
+        kg of iron per m3, which is mg/mL; finite and not negative.
+    relative_uncertainty
+        Relative standard uncertainty of the whole map (calibration), 0 when not known.
+    fwhm_m
+        Full width at half maximum of the image's point-spread function, None when not known.
+    """
+
+    image: Image
+    relative_uncertainty: float = 0.0
+    fwhm_m: float | None = None
+    name: str = "iron map"
+
+    def __post_init__(self) -> None:
+        data = self.image.data
+        bad = ~np.isfinite(data) | (data < 0)
+        if bad.any():
+            first = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise InputError(
+                f"{self.name}: {int(bad.sum())} voxels are negative or not finite, first {first} = "
+                f"{float(data[first]):.3g} mg/mL: mask or clip them before planning"
+            )
+        if not (data > 0).any():
+            raise InputError(f"{self.name}: there is no iron in the image: every voxel is zero")
+
+    @property
+    def mass_kg(self) -> float:
+        return self.image.integral()
+
+    def __repr__(self) -> str:
+        return f"IronMap({self.mass_kg * 1e6:.4g} mg Fe on {self.image.shape} voxels)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeshIron:
+    """Iron as points inside a mesh; a finite-element load is ``deposit @ (mass_kg * slp)``.
+
+    Parameters
+    ----------
+    points_m, mass_kg, cell
+        ``(s, 3)``, ``(s,)`` and ``(s,)``: sub-voxels, their iron, the element that holds each.
+    deposit
+        ``(n_nodes, s)`` barycentric weights; every column sums to one.
+    image_kg, outside_kg, moved_kg
+        Iron of the image; dropped off the skin; moved into regions that take up tracer.
+    raw_kg
+        Iron per region as the image has it, before anything was moved.
+    """
+
+    points_m: Array
+    mass_kg: Array
+    cell: IntArray
+    deposit: sparse.csr_matrix
+    image_kg: float
+    outside_kg: float
+    moved_kg: float
+    raw_kg: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        put(self, points_m=frozen(self.points_m), mass_kg=frozen(self.mass_kg))
+        put(self, cell=frozen(self.cell, np.int64))
+
+    @property
+    def node_mass_kg(self) -> Array:
+        return self.deposit @ self.mass_kg
+
+    @property
+    def mass_rel(self) -> float:
+        """Iron on the nodes against what is left of the image."""
+        return abs(float(self.node_mass_kg.sum()) / (self.image_kg - self.outside_kg) - 1.0)
+
+    def region_kg(self, anatomy: Anatomy) -> dict[str, float]:
+        """Iron per region, after confinement."""
+        sums = np.bincount(anatomy.region[self.cell], self.mass_kg, len(anatomy.region_names))
+        return dict(zip(anatomy.region_names, map(float, sums), strict=True))
+
+
+def iron_on_mesh(
+    iron: IronMap, anatomy: Anatomy, uptake: Sequence[str] = (), *, confine: bool = True
+) -> MeshIron:
+    """The image's iron as points of the mesh, mass conserved.
+
+    Iron within one FWHM of a region of ``uptake`` is moved into the nearest such region, in
+    proportion to what the region already shows, because a point-spread function only smears it
+    out. Iron off the skin by more than one FWHM is dropped and counted; nearer, it goes to the
+    nearest place of the surface. With ``confine=False`` or an unknown FWHM nothing is moved
+    into a region.
+    """
+    points, mass = _subvoxels(iron.image, anatomy, iron.fwhm_m or 0.0)
+    cell, weights = anatomy.located(points)
+    reach = iron.fwhm_m or 0.5 * float(np.linalg.norm(iron.image.spacing_m))
+    cell, weights, kept = _snapped(anatomy, points, cell, weights, reach)
+    points, mass, cell, weights = points[kept], mass[kept], cell[kept], weights[kept]
+    raw = np.bincount(anatomy.region[cell], mass, len(anatomy.region_names))
+    moved = 0.0
+    if confine and iron.fwhm_m and uptake:
+        points, mass, cell, weights, moved = _confined(
+            anatomy, (points, mass, cell, weights), uptake, iron.fwhm_m
+        )
+    row = anatomy.tets[cell].ravel()
+    column = np.repeat(np.arange(len(points)), 4)
+    deposit = sparse.csr_matrix((weights.ravel(), (row, column)), (len(anatomy.points_m), len(points)))
+    return MeshIron(
+        points, mass, cell, deposit,
+        image_kg=iron.mass_kg, outside_kg=iron.mass_kg - float(mass.sum()), moved_kg=moved,
+        raw_kg=dict(zip(anatomy.region_names, map(float, raw), strict=True)),
+    )
+
+
+def _subvoxels(image: Image, anatomy: Anatomy, margin_m: float) -> tuple[Array, Array]:
+    """Centres and masses of the sub-voxels that can lie in the body."""
+    index = np.argwhere(image.data > 0)
+    centre = image.positions_m(index)
+    pad = margin_m + float(np.linalg.norm(image.spacing_m))
+    low, high = anatomy.points_m.min(axis=0) - pad, anatomy.points_m.max(axis=0) + pad
+    near = ((centre >= low) & (centre <= high)).all(axis=1)
+    index = index[near]
+    parts = np.clip(np.ceil(image.spacing_m / _FINEST_M - 1e-9).astype(int), 1, 4)
+    offset = np.stack(np.meshgrid(*[(np.arange(p) + 0.5) / p - 0.5 for p in parts], indexing="ij"), -1)
+    offset = offset.reshape(-1, 3)
+    points = image.positions_m((index[:, None] + offset).reshape(-1, 3))
+    share = image.data[tuple(index.T)].astype(float) * image.voxel_volume_m3 / len(offset)
+    return points, np.repeat(share, len(offset))
+
+
+def _surface_points(anatomy: Anatomy, *names: str) -> tuple[Array, IntArray, Array]:
+    """Points that cover a boundary densely, the element behind each, its barycentric weights."""
+    triangles, owner = anatomy.boundary(*names)
+    share = np.array([(i, j, 4 - i - j) for i in range(5) for j in range(5 - i)]) / 4.0
+    points = (share @ anatomy.points_m[triangles]).reshape(-1, 3)
+    corner = triangles[:, :, None] == anatomy.tets[owner][:, None, :]
+    weights = np.einsum("qc,tck->tqk", share, corner.astype(float)).reshape(-1, 4)
+    return points, np.repeat(owner, len(share)), weights
+
+
+def _snapped(anatomy: Anatomy, points: Array, cell: IntArray, weights: Array, reach_m: float):
+    """Points off the skin but within reach go to the nearest place of the surface."""
+    place, owner, share = _surface_points(anatomy)
+    off = np.flatnonzero(cell < 0)
+    distance, nearest = cKDTree(place).query(points[off], distance_upper_bound=reach_m)
+    caught = np.isfinite(distance)
+    cell, weights = cell.copy(), weights.copy()
+    cell[off[caught]] = owner[nearest[caught]]
+    weights[off[caught]] = share[nearest[caught]]
+    return cell, weights, cell >= 0
+
+
+def _confined(anatomy: Anatomy, iron: tuple, uptake: Sequence[str], fwhm_m: float) -> tuple:
+    points, mass, cell, weights = iron
+    home = np.full(len(anatomy.region_names), -1)
+    for number, name in enumerate(uptake):
+        home[np.unique(anatomy.region[anatomy.cells(name)])] = number
+    here = home[anatomy.region[cell]]
+    trees = [cKDTree(_surface_points(anatomy, name)[0]) for name in uptake]
+    stray = np.flatnonzero(here < 0)
+    distance = np.stack([tree.query(points[stray], distance_upper_bound=fwhm_m)[0] for tree in trees])
+    nearest = np.where(np.isfinite(distance.min(axis=0)), distance.argmin(axis=0), -1)
+    moving = stray[nearest >= 0]
+    gain = np.bincount(nearest[nearest >= 0], mass[moving], len(uptake))
+    held = np.bincount(here[here >= 0], mass[here >= 0], len(uptake))
+    factor = np.where(held > 0, 1.0 + gain / np.where(held > 0, held, 1.0), 1.0)
+    mass = np.where(here >= 0, mass * factor[here], mass)
+    keep = np.ones(len(points), bool)
+    keep[moving] = False
+    points, mass, cell, weights = points[keep], mass[keep], cell[keep], weights[keep]
+    for number in np.flatnonzero((held == 0) & (gain > 0)):
+        inside = anatomy.cells(uptake[number])
+        volume = anatomy.volumes_m3[inside]
+        points = np.vstack([points, anatomy.centroids_m[inside]])
+        mass = np.concatenate([mass, gain[number] * volume / volume.sum()])
+        cell = np.concatenate([cell, inside])
+        weights = np.vstack([weights, np.full((len(inside), 4), 0.25)])
+    return points, mass, cell, weights, float(gain.sum())
