@@ -1,0 +1,126 @@
+"""Goals and limits are bound to the right tissue, and mistakes are explained."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from thermoplan.anatomy import Anatomy
+from thermoplan.errors import InputError
+from thermoplan.goals import CORE, EVERYWHERE_ELSE, Goal, Metric, resolve
+
+_CUBE = ((0, 1, 3, 7), (0, 1, 7, 5), (0, 5, 7, 4), (0, 3, 2, 7), (0, 6, 4, 7), (0, 2, 6, 7))
+
+
+def box(shape=(12, 6, 6), spacing_m=1e-3, regions=None) -> Anatomy:
+    """A box of cubes cut in six; ``regions`` maps a name to a function of the centroids."""
+    nx, ny, nz = (n + 1 for n in shape)
+    grid = np.stack(np.meshgrid(*(np.arange(n) for n in (nx, ny, nz)), indexing="ij"), -1).reshape(-1, 3)
+    corner = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), -1).reshape(-1, 3)
+    steps = np.array([(i >> 2 & 1, i >> 1 & 1, i & 1) for i in range(8)])
+    number = ((corner[:, None] + steps) @ np.array([ny * nz, nz, 1]))
+    tets = np.concatenate([number[:, list(t)] for t in _CUBE])
+    points = grid * spacing_m
+    edges = points[tets[:, 1:]] - points[tets[:, :1]]
+    flip = np.linalg.det(edges) < 0
+    tets[flip] = tets[flip][:, [0, 1, 3, 2]]
+    region = np.zeros(len(tets), int)
+    centre = points[tets].mean(axis=1)
+    names = ["body", *(regions or {})]
+    for i, inside in enumerate((regions or {}).values(), start=1):
+        region[inside(centre)] = i
+    return Anatomy(points, tets, region, tuple(names), tuple(names))
+
+
+def mouse() -> Anatomy:
+    return box(regions={"tumour": lambda c: (c[:, 0] > 1e-3) & (c[:, 0] < 3e-3),
+                        "liver": lambda c: c[:, 0] > 9e-3})
+
+
+TUMOUR = Goal("goal", ("tumour",), "CEM43T90", 10.0, "at_least")
+
+
+def test_a_metric_name_is_family_and_statistic():
+    assert Metric.named("T90") == Metric("T", 90.0)
+    assert Metric.named("CEM43max") == Metric("CEM43D", "max")
+    assert Metric.named("CEM43T90") == Metric("CEM43T", 90.0)
+    assert Metric.named("Tmean").unit == "degC" and Metric.named("CEM43D90").unit == "min"
+
+
+@pytest.mark.parametrize("name", ["T0", "T100", "CEM4390", "Tx", "cem43max", ""])
+def test_an_unknown_metric_is_refused_with_the_known_ones(name):
+    with pytest.raises(InputError, match="CEM43T90"):
+        Metric.named(name)
+
+
+def test_all_mistakes_of_a_goal_are_told_at_once():
+    with pytest.raises(InputError) as error:
+        Goal("wish", ("tumour",), "CEM43T90", -1.0, "above")
+    assert len(error.value.complaints) == 3
+
+
+def test_row_weights_sum_to_the_volume_of_the_region():
+    row = resolve([TUMOUR], mouse()).rows[0]
+    assert row.weights_m3.sum() == pytest.approx(2 * 6 * 6 * 1e-9)
+
+
+def test_a_goal_over_two_regions_gives_two_rows():
+    limit = Goal("limit", ("liver", "body"), "Tmax", 42.0, "at_most")
+    rows = resolve([limit], mouse(), defaults=False).rows
+    assert [row.region for row in rows] == ["liver", "body"]
+
+
+def test_everywhere_else_keeps_the_margin_and_leaves_limited_organs_out():
+    anatomy = mouse()
+    rows = resolve([TUMOUR], anatomy).rows
+    elsewhere = next(row for row in rows if row.region == EVERYWHERE_ELSE)
+    x = anatomy.points_m[elsewhere.nodes, 0]
+    skin = {row.region: row for row in rows}["skin"]
+    assert x.min() > 3e-3 + 3e-3 and x.max() <= 9e-3 + 1e-12
+    volume = elsewhere.weights_m3.sum()
+    interior = anatomy.volume_m3("body") - volume
+    assert 0 < volume < interior
+    assert skin.weights_m3.sum() == pytest.approx(anatomy.volume_m3("skin"))
+
+
+def test_default_limits_stand_for_regions_that_no_limit_names():
+    own = Goal("limit", ("liver",), "CEM43max", 5.0, "at_most")
+    rows = resolve([TUMOUR, own], mouse()).rows
+    limits = {(row.region, row.goal.metric): row.goal for row in rows if row.goal.kind == "limit"}
+    assert limits["liver", "CEM43max"].bound == 5.0 and ("liver", "Tmax") not in limits
+    assert limits[EVERYWHERE_ELSE, "Tmax"].bound == 42.0 and limits[EVERYWHERE_ELSE, "CEM43max"].bound == 9.0
+    assert limits["skin", "CEM43max"].bound == 21.0
+    assert limits["tumour", "Tmax"].bound == 50.0
+    assert limits[CORE, "Tmax"].bound == 39.5 and limits[CORE, "Tmax"].default and limits[CORE, "Tmax"].source
+
+
+def test_a_target_organ_has_no_organ_limit():
+    goal = Goal("goal", ("liver",), "T90", 43.0, "at_least")
+    limits = [row for row in resolve([goal], mouse()).rows if row.goal.kind == "limit"]
+    assert [row.goal.bound for row in limits if row.region == "liver"] == [50.0]
+
+
+def test_core_is_the_last_degree_of_freedom_and_absent_when_blood_is_fixed():
+    anatomy = mouse()
+    core = next(row for row in resolve([TUMOUR], anatomy).rows if row.region == CORE)
+    assert core.nodes.tolist() == [len(anatomy.points_m)]
+    assert all(row.region != CORE for row in resolve([TUMOUR], anatomy, core=False).rows)
+    with pytest.raises(InputError, match="pool"):
+        resolve([Goal("limit", (CORE,), "Tmax", 39.5, "at_most")], anatomy, core=False)
+
+
+def test_a_limit_that_touches_a_target_is_noted():
+    notes = resolve([TUMOUR, Goal("limit", ("body",), "Tmax", 42.0, "at_most")], mouse()).notes
+    assert any("body touches a target" in note for note in notes)
+    assert not any("liver touches" in note for note in notes)
+
+
+def test_a_region_that_does_not_exist_is_named_with_those_that_do():
+    with pytest.raises(InputError, match=r'"brain".*tumour'):
+        resolve([Goal("goal", ("brain",), "T90", 43.0, "at_least")], mouse())
+
+
+def test_a_region_without_elements_is_refused():
+    anatomy = box(regions={"tumour": lambda c: c[:, 0] < 2e-3, "ghost": lambda c: c[:, 0] < 0})
+    with pytest.raises(InputError, match="ghost"):
+        resolve([TUMOUR, Goal("goal", ("ghost",), "T90", 43.0, "at_least")], anatomy)
