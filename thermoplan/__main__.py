@@ -1,0 +1,5 @@
+"""``python -m thermoplan``."""
+
+from .cli import main
+
+main()

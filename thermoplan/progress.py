@@ -1,0 +1,40 @@
+"""One hook for progress: the command line, notebooks and logs listen to the same words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+Listener = Callable[[str, float | None, str], None]
+"""Called with the stage's name, the fraction done (None when unknown) and a short text."""
+
+
+def silent(stage: str, fraction: float | None, text: str) -> None:
+    """A listener that says nothing."""
+
+
+@dataclass(slots=True)
+class Stages:
+    """Names, times and reports the stages of a long job."""
+
+    listener: Listener = silent
+    seconds: dict[str, float] = field(default_factory=dict)
+    current: str = ""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage and tell the listener when it starts and ends."""
+        self.current = name
+        self.listener(name, 0.0, "")
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        self.listener(name, 1.0, f"{self.seconds[name]:.1f} s")
+
+    def update(self, fraction: float | None, text: str = "") -> None:
+        """Tell the listener how far the current stage is."""
+        self.listener(self.current, fraction, text)
