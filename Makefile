@@ -1,0 +1,27 @@
+# make demo   plan the shipped mouse          make test   the whole test suite
+# Both set up .venv on first use; PYTHON=/path/to/python3.12 names an interpreter.
+
+SHELL := /bin/bash
+.PHONY: demo test setup doctor lint pins clean
+
+demo: setup
+	@.venv/bin/thermoplan plan protocols/mouse-flank.toml
+
+test: setup
+	@.venv/bin/python -m pytest
+
+setup:
+	@tools/setup.sh
+
+doctor: setup
+	@.venv/bin/thermoplan doctor
+
+lint: setup
+	@.venv/bin/ruff check thermoplan tests meshes
+
+pins: setup
+	@{ head -1 constraints.txt; .venv/bin/python -m pip freeze --exclude-editable; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
