@@ -30,10 +30,17 @@ MAY_REACH_EDGES = {"cli", "console", "plan", "study", "adapt", "validate", "repo
 
 # Who may import what is heavy, even inside a function.
 OWNERS = {
-    **dict.fromkeys(("dolfinx", "dolfinx_solver", "ufl", "basix", "mpi4py"), {"fem"}),
+    "dolfinx": {"fem"},
+    "dolfinx_solver": {"fem"},
+    "ufl": {"fem"},
+    "basix": {"fem"},
+    "mpi4py": {"fem"},
     "petsc4py": {"fem", "doctor"},  # the doctor reads its version, which loads no PETSc
     "gmsh": {"meshing"},
-    **dict.fromkeys(("pyvista", "vtk", "vtkmodules", "trame"), {"scene"}),
+    "pyvista": {"scene"},
+    "vtk": {"scene"},
+    "vtkmodules": {"scene"},
+    "trame": {"scene"},
     "matplotlib": {"report"},
     "pydantic": {"protocol"},
     "pint": {"units"},

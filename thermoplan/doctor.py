@@ -18,8 +18,9 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 PROBE_LIMIT_S = 120
 
@@ -121,6 +122,12 @@ def examine() -> tuple[Finding, ...]:
         for part in ("python", *DISTRIBUTIONS)
     )
     return parts + _machine() + _probed()
+
+
+def as_record(findings: Iterable[Finding]) -> dict[str, Any]:
+    """The findings as plain data, and whether all is well."""
+    rows = [asdict(finding) for finding in findings]
+    return {"ok": all(row["ok"] for row in rows), "findings": rows}
 
 
 def missing_packages() -> tuple[str, ...]:
