@@ -23,7 +23,7 @@ app = typer.Typer(
 
 Protocol = Annotated[Path, typer.Argument(metavar="PROTOCOL", help="The protocol, a TOML file.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by plan or simulate.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="RUN", help="The run folder to write.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="RUN", help="The folder to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the run folder if there is one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON alone on standard output.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A coarse mesh, for a first look.")]
@@ -91,7 +91,8 @@ def mesh(
     from .console import listening, show_mesh
 
     with listening() as listener:
-        report = mesh_file(labels, table, out, sizes=(size, target_size, tuple(target or ())), listener=listener)
+        sizes = (size, target_size, tuple(target or ()))
+        report = mesh_file(labels, table, out, sizes=sizes, listener=listener)
     _say(report, as_json, show_mesh)
 
 
@@ -117,7 +118,11 @@ def simulate(
 
 @app.command()
 def plan(
-    protocol: Protocol, output: Output = None, quick: Quick = False, force: Force = False, as_json: Json = False
+    protocol: Protocol,
+    output: Output = None,
+    quick: Quick = False,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Optimize, sequence, verify with the full model, and report."""
     from .console import listening, show_run

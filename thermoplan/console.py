@@ -82,7 +82,8 @@ def show_run(record: Mapping[str, Any]) -> None:
     out.print(_stage_table(stages))
     out.print(f"peak memory {record['provenance']['peak_memory_mb']:.0f} MB")
     if "run" in record:
-        out.print(f"run folder {escape(record['run'])}\nreport     {escape(record['run'])}/report.html", soft_wrap=True)
+        run = escape(record["run"])
+        out.print(f"run folder {run}\nreport     {run}/report.html", soft_wrap=True)
 
 
 def _organ_table(record: Mapping[str, Any]) -> Table:
@@ -146,9 +147,9 @@ def show_mesh(record: Mapping[str, Any]) -> None:
     for number, count in enumerate(bars):
         low = number / len(bars)
         out.print(f"  {low:.1f}-{low + 1 / len(bars):.1f} {'#' * round(40 * count / peak):<40} {count}")
-    out.print(f"{record['nodes']} nodes, {record['tetrahedra']} tetrahedra, worst quality {record['quality_min']:.2f}, "
-              f"outer surface {record['skin_area_cm2']:.1f} cm2 (labels, smoothed: "
-              f"{record['label_skin_area_cm2']:.1f})")
+    out.print(f"{record['nodes']} nodes, {record['tetrahedra']} tetrahedra, "
+              f"worst quality {record['quality_min']:.2f}, outer surface {record['skin_area_cm2']:.1f} cm2 "
+              f"(labels, smoothed: {record['label_skin_area_cm2']:.1f})")
     for note in record["notes"]:
         out.print(f"[yellow]note[/yellow] {escape(note)}")
     out.print(f"wrote {escape(record['mesh'])}")
@@ -173,6 +174,7 @@ def show_validation(record: Mapping[str, Any]) -> None:
     """Published values beside ours."""
     table = _table("value", "published", "ours", "tolerance", "", "source")
     for row in record["rows"]:
+        verdict = "ok" if row["ok"] else "[red]off[/red]"
         table.add_row(escape(row["name"]), f"{row['published']:.6g}", f"{row['value']:.6g}",
-                      f"{row['tolerance']:.2g}", "ok" if row["ok"] else "[red]off[/red]", escape(row["source"]))
+                      f"{row['tolerance']:.2g}", verdict, escape(row["source"]))
     _out().print(table)
