@@ -19,7 +19,15 @@ if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && modern .venv/bin/python; then e
 can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 updated=
 refresh() { [ -n "$updated" ] || apt-get update -qq >&2 || true; updated=yes; }
-apt_install() { refresh; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2; }
+apt_install() {
+    local log
+    log=$(mktemp)
+    refresh
+    say "installing $*"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$log" 2>&1 ||
+        { cat "$log" >&2; die "apt-get could not install them"; }
+    rm -f "$log"
+}
 
 # A version manager may answer to python3 with something older than .python-version asks for,
 # or not at all, so each candidate is asked what it really is.
@@ -39,7 +47,6 @@ offers_modern_python() {
 
 if ! find_python; then
     if can_install && offers_modern_python; then
-        say "installing python3"
         apt_install python3
         find_python || die "apt-get brought no Python 3.12 or later"
     elif command -v pyenv >/dev/null; then
@@ -53,7 +60,6 @@ missing() { "$python" -I thermoplan/doctor.py --packages; }
 packages=$(missing)
 if [ -n "$packages" ]; then
     can_install || die "missing on this machine; run: sudo apt-get install --no-install-recommends $packages"
-    say "installing $packages"
     # shellcheck disable=SC2086  # a list of names
     apt_install $packages
     packages=$(missing)
@@ -68,11 +74,14 @@ fi
 rm -f "$stamp"
 touch "$unfinished"
 say "installing the pinned packages (some 500 MB; minutes on first use)"
-.venv/bin/python -m pip install -q -c constraints.txt setuptools
-.venv/bin/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[fem,mesh,view,dev]'
+.venv/bin/python -m pip install -qq -c constraints.txt setuptools
+.venv/bin/python -m pip install -qq -c constraints.txt --no-build-isolation -e '.[fem,mesh,view,dev]'
 rm -f "$unfinished"
 
 say "checking every part"
-.venv/bin/python -m thermoplan.doctor >&2 || die "a part above does not work; put it right and run make again"
+if ! findings=$(.venv/bin/python -m thermoplan.doctor); then
+    echo "$findings" >&2
+    die "a part above does not work; put it right and run make again"
+fi
 echo "$key" >"$stamp"
 say "done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
