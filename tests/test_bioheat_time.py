@@ -1,0 +1,261 @@
+"""The full model in time: closed forms, cycles against single dwells, dense output, energy."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+from heat_cases import BLOOD, RHO, C, box, octant, outer_sphere, problem
+from scipy.linalg import expm
+
+from thermoplan import fem
+from thermoplan.bioheat import Boundary, Cycle, EnergyAudit, Segment, cycles, evolve, thermal_system
+from thermoplan.bioheat.krylov import operator, spectral_radius_1_s
+from thermoplan.errors import InputError
+
+
+def uniform(mesh, q_w_m3):
+    return fem.lumped(mesh, np.full(len(mesh.tets), q_w_m3))
+
+
+def final(system, pieces, **more):
+    *_, (_, temperature) = evolve(system, pieces, [], **more)
+    return temperature
+
+
+@pytest.mark.parametrize(("w_1_s", "table"), [
+    (1e-3, (0.259786, 1.025544, 1.655461, 1.790098, 1.871242)),
+    (5e-3, (0.254705, 0.934695, 1.312053, 1.338902, 1.341946)),
+])
+def test_the_centre_of_a_heated_sphere_follows_the_table_in_time(w_1_s, table):
+    mesh = octant(5e-3, 20.5e-3, 0.4e-3, 2e-3)
+    lam = np.sqrt(w_1_s * BLOOD / 0.5)
+    skin = Boundary("robin", 0.5 * (lam + 1.0 / 20.5e-3), 37.0, outer_sphere(mesh))
+    system = thermal_system(problem(mesh, perfusion=w_1_s * BLOOD, boundaries=(skin,)))
+    load = fem.lumped(mesh, np.where(mesh.region == 0, 1e5, 0.0))
+    centre = int(np.linalg.norm(mesh.points_m, axis=1).argmin())
+    times = (10.0, 60.0, 300.0, 600.0, 1800.0)
+    found = {t: T[centre] - 37.0 for t, T in evolve(system, [Segment(load, 1800.0)], times)}
+    print([round(found[t], 6) for t in times], table)
+    assert [found[t] for t in times] == pytest.approx(table, rel=0.01)
+
+
+def test_perfused_tissue_without_gradients_approaches_q_over_w():
+    # theta = Q/W (1 - exp(-W t / rho c)), 0-D
+    mesh, w, q = box((2, 2, 2), (0.01, 0.01, 0.01)), 2e4, 1e5
+    system = thermal_system(problem(mesh, perfusion=w))
+    times = np.array([1.0, 30.0, 400.0])
+    history = list(evolve(system, [Segment(uniform(mesh, q), 400.0)], times))[1:]
+    for time, temperature in history:
+        exact = 37.0 + q / w * -np.expm1(-w * time / (RHO * C))
+        assert temperature == pytest.approx(np.full(len(temperature), exact), abs=1e-9)
+
+
+def test_tissue_and_blood_follow_the_two_node_closed_form_to_a_millionth():
+    # s = W (1/C_t + 1/C_b); theta_t - theta_b = P / (C_t s) (1 - e^{-s t}); C_t theta_t + C_b theta_b = P t
+    mesh, w, q, blood = box((3, 3, 3), (0.02, 0.02, 0.02)), 2e4, 4e4, 4.5
+    volume = 8e-6
+    capacity, total, power = RHO * C * volume, w * volume, q * volume
+    system = thermal_system(problem(mesh, perfusion=w, core="pool", blood_j_k=blood))
+    for time, temperature in evolve(system, [Segment(uniform(mesh, q), 1800.0)], [20.0, 300.0]):
+        s = total * (1.0 / capacity + 1.0 / blood)
+        apart = power / (capacity * s) * -np.expm1(-s * time)
+        core = (power * time - capacity * apart) / (capacity + blood)
+        assert temperature[:-1] - 37.0 == pytest.approx(np.full(64, core + apart), abs=1e-6)
+        assert temperature[-1] - 37.0 == pytest.approx(core, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def body():
+    """A small body with skin, blood pool, and two loads; 344 dofs, so that expm is at hand."""
+    mesh = box((6, 6, 6), (0.012, 0.012, 0.012), lambda c: (c[:, 0] > 0.006).astype(int), ("a", "b"))
+    system = thermal_system(problem(mesh, k=[0.5, 0.2], perfusion=[4e3, 6e4], metabolic=[1e3, 5e3],
+                                    boundaries=(Boundary("robin", 10.0, 25.0),), core="pool", blood_j_k=4.0))
+    one, two = np.zeros((2, system.n_nodes))
+    one[[171, 172]], two[129] = 0.03, 0.08
+    return system, one, two, np.zeros(system.n_nodes)
+
+
+def dense_reference(system, pieces, times):
+    """The same by matrix exponentials of the dense system, dwell by dwell."""
+    a = system.stiffness.toarray() / system.capacity_j_k[:, None]
+    rise, clock, found = np.zeros(system.n_dof), 0.0, {0.0: system.base_c}
+    parts = [s for p in pieces for s in (p.segments * p.repeats if isinstance(p, Cycle) else (p,))]
+    for part in parts:
+        steady = np.linalg.solve(system.stiffness.toarray(), system.loads(part.load_w))
+        for time in times[(times > clock) & (times <= clock + part.duration_s + 1e-9)]:
+            found[round(time, 6)] = system.base_c + steady + expm(-a * (time - clock)) @ (rise - steady)
+        rise = steady + expm(-a * part.duration_s) @ (rise - steady)
+        clock += part.duration_s
+    return found
+
+
+def test_dwells_cycles_and_rests_match_matrix_exponentials_at_any_output_time(body):
+    system, one, two, rest = body
+    turns = (Segment(one, 1.3), Segment(two, 0.9), Segment(rest, 0.5))
+    pieces = [Segment(one, 7.0), Cycle(turns, 30), Segment(rest, 60.0), Cycle(turns[1:], 11)]
+    times = np.union1d(np.arange(3.0, 160.0, 7.3), [7.0, 7.0 + 2.7 * 5, 7.0 + 2.7 * 30, 148.0 + 15.4])
+    exact = dense_reference(system, pieces, times)
+    found = {round(t, 6): T for t, T in evolve(system, pieces, times)}
+    assert sorted(found) == sorted(exact)
+    worst = max(abs(found[t] - exact[t]).max() for t in exact)
+    print("largest error", worst, "K of", max(abs(T - system.base_c).max() for T in exact.values()))
+    assert worst < 1e-5
+
+
+def test_a_cycle_is_its_dwells_to_a_millionth_of_a_kelvin(body):
+    system, one, two, rest = body
+    turns = (Segment(one, 0.7), Segment(rest, 0.2), Segment(two, 1.1))
+    times = np.arange(1.0, 80.0, 3.7)
+    cycled = list(evolve(system, [Cycle(turns, 40)], times, tolerance_k=1e-7))
+    played = list(evolve(system, turns * 40, times, tolerance_k=1e-9))
+    assert [t for t, _ in cycled] == pytest.approx([t for t, _ in played], abs=1e-9)
+    assert max(abs(a - b).max() for (_, a), (_, b) in zip(cycled, played, strict=True)) < 1e-6
+
+
+def test_a_cycle_is_not_its_average(body):
+    # one node heated half of the time: a saw-tooth of Q/(rho c) d (1-d) P is there, and the average misses it
+    system, one, _, rest = body
+    pulsed = final(system, [Cycle((Segment(one, 2.0), Segment(rest, 2.0)), 30)])
+    mean = final(system, [Segment(one / 2, 120.0)])
+    assert abs(pulsed - mean).max() > 0.1
+
+
+def test_little_memory_means_more_spaces_not_another_answer(body, monkeypatch):
+    system, one, two, rest = body
+    pieces = [Segment(one, 200.0), Cycle((Segment(one, 0.7), Segment(two, 1.1)), 60), Segment(rest, 400.0)]
+    times = np.arange(0.0, 700.0, 13.0)
+    roomy = list(evolve(system, pieces, times, tolerance_k=1e-7))
+    monkeypatch.setattr(import_module("thermoplan.bioheat.krylov"), "BASIS_BYTES", 8 * 344 * 20)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.evolve"), "OUTPUT_BYTES", 8 * 344 * 5)
+    tight = list(evolve(system, pieces, times, tolerance_k=1e-7))
+    assert [t for t, _ in roomy] == pytest.approx([t for t, _ in tight], abs=1e-9)
+    assert max(abs(a - b).max() for (_, a), (_, b) in zip(roomy, tight, strict=True)) < 1e-6
+
+
+def test_history_starts_at_zero_meets_what_was_asked_and_ends_exactly(body):
+    system, one, _, rest = body
+    asked = [0.0, 0.3, 4.0, 11.0]
+    times = [t for t, _ in evolve(system, [Segment(one, 4.0), Segment(rest, 7.1)], asked)]
+    assert times == pytest.approx([0.0, 0.3, 4.0, 11.0, 11.1], abs=1e-12)
+    assert times[0] == 0.0 and times[-1] == 11.1
+
+
+def test_an_unheated_body_stays_as_it_is(body):
+    system, _, _, rest = body
+    assert final(system, [Segment(rest, 1800.0)]) == pytest.approx(system.base_c, abs=0.0)
+
+
+def test_twice_the_power_is_twice_the_rise(body):
+    system, one, _, _ = body
+    once, twice = (final(system, [Segment(f * one, 50.0)]) - system.base_c for f in (1.0, 2.0))
+    assert twice == pytest.approx(2.0 * once, abs=1e-5)
+
+
+def run_with_audit(system, one, two, rest, tolerance_k=1e-7):
+    pieces = [Segment(one, 30.0), Cycle((Segment(one, 0.7), Segment(two, 1.1)), 60), Segment(rest, 300.0)]
+    audit = EnergyAudit(system, pieces)
+    history = evolve(system, pieces, np.arange(0.0, 438.0, 10.0), ledger=audit, tolerance_k=tolerance_k)
+    assert max(float((T - system.base_c).max()) for _, T in history) > 1.0
+    return audit.balance_rel
+
+
+@pytest.mark.parametrize("core", ["pool", "fixed"])
+@pytest.mark.parametrize("bed", [False, True])
+def test_energy_closes_in_every_step_to_a_millionth(core, bed):
+    system, loads = audited(core, bed)
+    balance = run_with_audit(system, *loads)
+    print(core, "bed" if bed else "no bed", "energy_balance_rel", balance)
+    assert balance < 1e-6
+    assert run_with_audit(system, *loads, tolerance_k=1e-5) < 1e-4
+
+
+def audited(core, bed):
+    mesh = box((6, 6, 6), (0.012, 0.012, 0.012))
+    boundaries = (Boundary("robin", 10.0, 25.0),)
+    if bed:
+        boundaries += (Boundary("dirichlet", temperature_c=38.0, normal=(0, -1, 0)),)
+    system = thermal_system(problem(mesh, perfusion=4e3, metabolic=1e3, boundaries=boundaries, core=core,
+                                    blood_j_k=4.0))
+    one, two = np.zeros((2, system.n_nodes))
+    one[[171, 172]], two[129] = 0.03, 0.08
+    return system, (one, two, np.zeros(system.n_nodes))
+
+
+@pytest.mark.parametrize("dropped", ["skin", "perfusion", "blood"])
+def test_the_audit_notices_a_term_that_the_solver_drops(dropped, monkeypatch):
+    system, loads = audited("pool", False)
+    stiffness = system.stiffness.tolil()
+    if dropped == "blood":
+        stiffness[-1, :] = 0.0
+        stiffness[:, -1] = 0.0
+    else:
+        row = system.boundary_w_k if dropped == "skin" else np.maximum(system.perfused_w_k, 0.0)
+        stiffness.setdiag(stiffness.diagonal() - row)
+    broken = type(system)(system.capacity_j_k, stiffness.tocsr(), system.base_c, system.thermoregulation_w,
+                          system.perfused_w_k, system.boundary_w_k, system.n_nodes, system.held)
+    assert run_with_audit(broken, *loads) > 1e-3
+
+
+def test_the_audit_notices_a_dwell_that_was_not_played(body):
+    system, one, two, _ = body
+    audit = EnergyAudit(system, [Segment(one, 30.0), Segment(two, 5.0)])
+    for _ in evolve(system, [Segment(one, 30.0)], np.arange(0.0, 30.0, 1.0), ledger=audit):
+        pass
+    assert audit.balance_rel < 1e-6
+    audit = EnergyAudit(system, [Segment(one, 30.0), Segment(two, 5.0)])
+    for _ in evolve(system, [Segment(one, 35.0)], np.arange(0.0, 35.0, 1.0), ledger=audit):
+        pass
+    assert audit.balance_rel > 1e-3
+
+
+def test_repeats_are_found_in_a_flat_list_whatever_its_prelude(body):
+    _, one, two, rest = body
+    a, b, c = Segment(one, 0.5), Segment(two, 0.7), Segment(rest, 0.3)
+    flat = [c, *[a, b] * 5, *[a, b, c] * 40, b, *[c] * 9]
+    found = cycles(flat)
+    played = [s for p in found for s in (p.segments * p.repeats if isinstance(p, Cycle) else (p,))]
+    assert played == flat
+    assert len(found) <= 6
+    assert max(p.repeats for p in found if isinstance(p, Cycle)) >= 39
+
+
+def test_equal_loads_in_different_arrays_and_rounded_clocks_are_one_dwell(body):
+    _, one, two, _ = body
+    flat = [s for i in range(8) for s in (Segment(one.copy(), 0.5 + 1e-12 * i), Segment(two.copy(), 0.7))]
+    (found,) = cycles(flat)
+    assert (len(found.segments), found.repeats) == (2, 8)
+
+
+def test_dwells_that_differ_by_a_tenth_of_a_millisecond_are_not_one(body):
+    _, one, _, _ = body
+    assert len(cycles([Segment(one, 0.5 + 1e-4 * i) for i in range(6)])) == 6
+
+
+def test_matrix_products_grow_with_the_root_of_dwell_and_spectral_radius(body):
+    # Lanczos needs about sqrt(rho t) products for a window t; 400 repeats are not 16 times dearer than 25
+    system, one, two, _ = body
+    turns = (Segment(one, 0.7), Segment(two, 1.1))
+
+    def products(repeats):
+        op = operator(system.stiffness, system.capacity_j_k)
+        final(system, [Cycle(turns, repeats)], engine=op)
+        return op.products
+
+    few, many = products(25), products(400)
+    print("products", few, many, "spectral radius", spectral_radius_1_s(operator(
+        system.stiffness, system.capacity_j_k)))
+    assert many < 5 * few < 400
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, np.inf])
+def test_a_dwell_without_a_length_is_refused(wrong):
+    with pytest.raises(InputError, match="dwell ="):
+        Segment(np.zeros(3), wrong)
+
+
+def test_an_output_after_the_end_is_refused(body):
+    system, one, _, _ = body
+    with pytest.raises(InputError, match="the run is from 0 to 4"):
+        list(evolve(system, [Segment(one, 4.0)], [5.0]))

@@ -1,0 +1,232 @@
+"""The full model in time: every dwell is played, exactly; a repeated cycle costs one Krylov space in all.
+
+A dwell from ``y0``:   y(t) = y0 + t phi1(-tA) (f - A y0).
+A cycle of period P, first pass from y0 to y(P), d = y(P) - y0:
+    y(nP + tau) = y(tau) + e^{-A tau} sum_{k<n} e^{-A k P} d,
+which is no average: the sum is a function of A, and one space from ``d`` has it for every n and tau.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import InputError
+from .krylov import Operator, Space, decay, grown, operator, phi1, phi2
+from .sequence import Cycle, Segment
+from .system import ThermalSystem
+
+TOLERANCE_K = 1e-5
+OUTPUT_BYTES = 100e6
+CYCLES_AT_ONCE = 4096
+SAME_TIME_S = 1e-6
+
+
+class Ledger(Protocol):
+    """Consumer of the engine's exact time integrals, such as the energy audit."""
+
+    rows: Array
+
+    def enter(self, time_s: float, rise_k: Array, integrals: Array) -> None:
+        """``integrals`` is the time integral since 0 of ``rows @ rise``."""
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """Where the engine stands: scaled state, clock, what has been asked for and what is watched."""
+
+    op: Operator
+    system: ThermalSystem
+    times: Array
+    tolerance: float
+    rows: Array
+    y: Array
+    clock: float = 0.0
+    integrals: Array = field(default_factory=lambda: np.zeros(0))
+
+    def scaled(self, load_w: Array) -> Array:
+        return self.system.loads(load_w) / self.op.root_capacity
+
+    def due(self, end: float) -> Array:
+        """Requested times in (clock, end], as times since the clock."""
+        now = (self.times > self.clock + SAME_TIME_S) & (self.times <= end + SAME_TIME_S)
+        return self.times[now] - self.clock
+
+
+def evolve(
+    system: ThermalSystem,
+    pieces: Sequence[Segment | Cycle],
+    output_times_s: Array,
+    *,
+    start_c: Array | None = None,
+    tolerance_k: float = TOLERANCE_K,
+    ledger: Ledger | None = None,
+    engine: Operator | None = None,
+) -> Iterator[tuple[float, Array]]:
+    """Temperatures ``(time_s, temperature_c (n_dof,))`` at 0, at every requested time, and at the end.
+
+    Parameters
+    ----------
+    output_times_s
+        Since the start of the first piece; each is met exactly. Times past the end are refused.
+    start_c
+        ``(n_dof,)`` state at 0; the steady state before heating if None.
+    tolerance_k
+        Largest error of a piece over the nodes, estimated by its residual.
+    engine
+        ``operator(system.stiffness, system.capacity_j_k)``, where many runs share one or its counts are read.
+    """
+    end = sum(p.duration_s for p in pieces)
+    times = np.unique(np.asarray(output_times_s, float))
+    if len(times) and (times[0] < 0.0 or times[-1] > end + SAME_TIME_S):
+        raise InputError(f"output times from {times[0]} to {times[-1]} s: the run is from 0 to {end} s")
+    op = engine or operator(system.stiffness, system.capacity_j_k)
+    rows = np.zeros((0, system.n_dof)) if ledger is None else ledger.rows
+    rise = np.zeros(system.n_dof) if start_c is None else start_c - system.base_c
+    run = _Run(op, system, times, tolerance_k, rows / op.root_capacity, rise * op.root_capacity,
+               integrals=np.zeros(len(rows)))
+    last = None
+    for time, y, integrals in _played(run, pieces, end):
+        if last is not None and time <= last + SAME_TIME_S:
+            continue
+        last, rise = time, y / op.root_capacity
+        if ledger is not None:
+            ledger.enter(time, rise, integrals)
+        yield time, system.base_c + rise
+
+
+def _played(run: _Run, pieces: Sequence[Segment | Cycle], end: float) -> Iterator[tuple[float, Array, Array]]:
+    yield 0.0, run.y, run.integrals
+    for piece in pieces:
+        if isinstance(piece, Cycle) and piece.repeats > 2:
+            yield from _cycle(run, piece)
+        else:
+            parts = piece.segments * piece.repeats if isinstance(piece, Cycle) else (piece,)
+            for part in parts:
+                yield from _segment(run, part)
+    yield end, run.y, run.integrals
+
+
+def _segment(run: _Run, segment: Segment) -> Iterator[tuple[float, Array, Array]]:
+    left, load = segment.duration_s, run.scaled(segment.load_w)
+    while left > 0.0:
+        space = grown(run.op, load - run.op @ run.y, left, tolerance=run.tolerance)
+        step = left if space.reach >= left else space.reach
+        due = run.due(run.clock + step)
+        for since in _blocks(due, len(run.y)):
+            states = run.y + _combined(space, phi1(space.rates_1_s, since))
+            sums = run.integrals + np.outer(since, run.rows @ run.y) + _watched(space, run.rows, phi2, since)
+            yield from zip(run.clock + since, states, sums, strict=True)
+        run.integrals = run.integrals + step * (run.rows @ run.y) + _watched(space, run.rows, phi2, [step])[0]
+        run.y = run.y + _combined(space, phi1(space.rates_1_s, np.array([step])))[0]
+        run.clock += step
+        left = left - step if step < left else 0.0
+
+
+def _combined(space: Space, scalar: Array) -> Array:
+    return space.weights(scalar) @ space.basis
+
+
+def _watched(space: Space, rows: Array, function, times) -> Array:
+    """``rows @ f(A) v`` as ``(k, n_rows)``."""
+    if not len(rows):
+        return np.zeros((len(times), 0))
+    weights = np.array([space.projected(row) for row in rows])
+    return function(space.rates_1_s, np.asarray(times)) @ weights.T
+
+
+def _blocks(times: Array, n: int) -> Iterator[Array]:
+    size = max(1, int(OUTPUT_BYTES / (4 * 8 * n)))
+    for i in range(0, len(times), size):
+        yield times[i : i + size]
+
+
+def _cycle(run: _Run, cycle: Cycle) -> Iterator[tuple[float, Array, Array]]:
+    left, period = cycle.repeats, cycle.period_s
+    while left:
+        due, repeats = _portion(run, period, left)
+        passes = np.floor((due + SAME_TIME_S) / period).astype(int)
+        first = _first_pass(run, cycle, np.maximum(due - passes * period, 0.0), repeats)
+        # the residual bound is for a rate: an increment a period is one, divided by the period
+        space = grown(run.op, (first.end - run.y) / period, period * repeats, tolerance=run.tolerance)
+        done = repeats if space.reach >= period * repeats else int(space.reach / period)
+        if done < 2:
+            done = 1
+            for segment in cycle.segments:
+                yield from _segment(run, segment)
+        else:
+            yield from _repeated(run, first, space, due, passes, period, done)
+        left -= done
+
+
+def _portion(run: _Run, period: float, left: int) -> tuple[Array, int]:
+    """Outputs that are due, and as many repeats as there is memory for them."""
+    repeats = min(left, CYCLES_AT_ONCE)
+    due = run.due(run.clock + period * repeats)
+    most = max(4, int(OUTPUT_BYTES / (8 * len(run.y))))
+    if len(due) > most:
+        repeats = max(1, int(due[most] / period))
+        due = run.due(run.clock + period * repeats)
+    return due, repeats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _FirstPass:
+    """States ``(k, n)`` and integrals ``(k, n_rows)`` at wanted times of the first pass, and at its end."""
+
+    wanted: Array
+    states: Array
+    sums: Array
+    end: Array
+    end_sums: Array
+
+
+def _first_pass(run: _Run, cycle: Cycle, wanted: Array, repeats: int) -> _FirstPass:
+    """Play the cycle once; its errors come back in every repeat, so it is played that much finer."""
+    tolerance = run.tolerance / (repeats * len(cycle.segments))
+    nothing = np.zeros(len(run.rows))
+    trial = _Run(run.op, run.system, np.unique(wanted), tolerance, run.rows, run.y, integrals=nothing)
+    states, sums = np.empty((len(wanted), len(run.y))), np.empty((len(wanted), len(run.rows)))
+    _keep(wanted, states, sums, 0.0, run.y, trial.integrals)
+    for segment in cycle.segments:
+        for time, y, integrals in _segment(trial, segment):
+            _keep(wanted, states, sums, time, y, integrals)
+    return _FirstPass(wanted, states, sums, trial.y, trial.integrals)
+
+
+def _keep(wanted: Array, states: Array, sums: Array, time: float, y: Array, integrals: Array) -> None:
+    here = np.abs(wanted - time) <= SAME_TIME_S
+    states[here], sums[here] = y, integrals
+
+
+def _repeated(
+    run: _Run, first: _FirstPass, space: Space, due: Array, passes: Array, period: float, done: int
+) -> Iterator[tuple[float, Array, Array]]:
+    """Outputs of ``done`` passes, then the state after them; see the top of this file."""
+    rates = space.rates_1_s
+    each = _running_sum(decay(rates, period * np.arange(done)))
+    whole = _running_sum(each) * phi1(rates, [period])
+    watch = np.array([space.projected(row) for row in run.rows]).reshape(len(run.rows), len(rates)).T * period
+
+    def sums(n: Array, since: Array) -> Array:
+        return run.integrals + np.outer(n, first.end_sums) + (whole[n] + phi1(rates, since) * each[n]) @ watch
+
+    now = due <= done * period + SAME_TIME_S
+    clock = run.clock
+    for block in _blocks(np.flatnonzero(now), len(run.y)):
+        n, since = passes[block], first.wanted[block]
+        states = first.states[block] + _combined(space, period * decay(rates, since) * each[n])
+        yield from zip(clock + due[block], states, sums(n, since) + first.sums[block], strict=True)
+    n, start = np.array([done]), np.zeros(1)
+    run.integrals = sums(n, start)[0]
+    run.y = run.y + _combined(space, period * each[n])[0]
+    run.clock = clock + done * period
+
+
+def _running_sum(rows: Array) -> Array:
+    """Sums of the first 0, 1, 2, .. rows."""
+    return np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0)])

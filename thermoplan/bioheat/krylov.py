@@ -1,0 +1,178 @@
+"""Lanczos spaces of ``A = C^-1/2 K C^-1/2`` and the functions of ``A`` that heating needs [Saad1992]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.linalg import eigh_tridiagonal
+from scipy.sparse import csr_array, diags_array
+
+from ..arrays import Array
+from ..errors import SolverError
+
+BASIS_BYTES = 260e6
+FIRST_CHECK = 6
+CHECK_GROWTH = 0.07
+BREAKDOWN = 1e-13
+
+
+@dataclass(slots=True, eq=False)
+class Operator:
+    """``A`` as a matrix, the scaling that leads to it, a count of its products, and room for one basis."""
+
+    matrix: csr_array
+    root_capacity: Array
+    products: int = 0
+    _basis: Array = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @property
+    def room(self) -> int:
+        """Most vectors that a basis may have; the pages of those that are not used are never touched."""
+        return max(20, int(BASIS_BYTES / (8 * len(self.root_capacity))))
+
+    @property
+    def basis(self) -> Array:
+        if not len(self._basis):
+            self._basis = np.empty((self.room + 1, len(self.root_capacity)))
+        return self._basis
+
+    def __matmul__(self, y: Array) -> Array:
+        self.products += 1
+        return self.matrix @ y
+
+
+def operator(stiffness: csr_array, capacity_j_k: Array) -> Operator:
+    """Scale the stiffness by the capacity; indices are 32 bit, which halves what a product has to read."""
+    root = np.sqrt(capacity_j_k)
+    scale = diags_array(1.0 / root)
+    matrix = csr_array(scale @ stiffness @ scale)
+    indices, starts = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+    return Operator(csr_array((matrix.data, indices, starts), matrix.shape), root)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Space:
+    """``span(v, A v, ..)`` seen through its Ritz values.
+
+    Parameters
+    ----------
+    basis
+        ``(m, n)`` orthonormal rows, the first along ``v``; the operator's next space overwrites them.
+    rates_1_s, vectors
+        ``(m,)`` Ritz values and ``(m, m)`` eigenvectors of the tridiagonal projection.
+    length
+        Norm of ``v``.
+    reach
+        Window of time in s over which the tolerance is met; shorter than asked for where memory ran out.
+    """
+
+    basis: Array
+    rates_1_s: Array
+    vectors: Array
+    length: float
+    reach: float
+
+    def weights(self, scalar: Array) -> Array:
+        """``(k, m)``: times ``basis`` it is ``f(A) v``, where ``scalar (k, m)`` is f at the Ritz values."""
+        return self.length * (scalar * self.vectors[0]) @ self.vectors.T
+
+    def projected(self, row: Array) -> Array:
+        """``row . V S`` as ``(m,)``: with it ``row . f(A) v`` needs the Ritz values alone."""
+        return self.length * self.vectors[0] * ((self.basis @ row) @ self.vectors)
+
+
+def grown(op: Operator, v: Array, horizon_s: float, *, tolerance: float) -> Space:
+    """The smallest space in which ``t phi1(-tA) v`` is within ``tolerance`` up to ``horizon_s``.
+
+    The error is bounded by the residual: ``K`` is close to an M-matrix, so heat that is put in wrongly
+    does not grow in the largest norm, and what the Lanczos recursion leaves out along its next vector ``w``
+    is ``|w / sqrt(C)|_max`` times ``h_{m+1} e_m^T t^2 phi2(-tT) e_1``, which has one sign for all t. Where
+    the room for vectors ends before that, the window is cut to what the space is good for.
+
+    Parameters
+    ----------
+    v
+        ``(n,)`` scaled rate, ``C^-1/2 (b - K theta)``.
+    tolerance
+        In kelvin, largest over the nodes at the end of the window.
+    """
+    length = float(np.linalg.norm(v))
+    basis, room = op.basis, op.room
+    basis[0] = v / (length or 1.0)
+    if length == 0.0:
+        return Space(basis[:1], np.zeros(1), np.ones((1, 1)), 0.0, horizon_s)
+    diagonal, off = np.zeros(room), np.zeros(room)
+    check = FIRST_CHECK
+    for m in range(1, room + 1):
+        off[m - 1] = _next_vector(op, basis, m, diagonal, off)
+        largest = diagonal[:m].max()
+        done = off[m - 1] <= BREAKDOWN * largest
+        # a polynomial whose degree is below the root of (spectral radius times horizon) is never good enough
+        if not done and m < room and (m < check or m < 0.5 * np.sqrt(2.0 * largest * horizon_s)):
+            continue
+        check = m + max(2, int(CHECK_GROWTH * m))
+        rates, vectors = _ritz(diagonal[:m], off[: m - 1])
+        size = 0.0 if done else length * off[m - 1] * float(np.abs(basis[m] / op.root_capacity).max())
+        last = vectors[-1] * vectors[0]
+        if size * abs(phi2(rates, np.array([horizon_s]))[0] @ last) <= tolerance:
+            return Space(basis[:m], rates, vectors, length, horizon_s)
+    return Space(basis[:m], rates, vectors, length, _reach(size, last, rates, horizon_s, tolerance))
+
+
+def _ritz(diagonal: Array, off: Array) -> tuple[Array, Array]:
+    if len(diagonal) == 1:
+        return diagonal.copy(), np.ones((1, 1))
+    rates, vectors = eigh_tridiagonal(diagonal, off)
+    return np.maximum(rates, 0.0), vectors
+
+
+def _next_vector(op: Operator, basis: Array, m: int, diagonal: Array, off: Array) -> float:
+    w = op @ basis[m - 1]
+    if m > 1:
+        w -= off[m - 2] * basis[m - 2]
+    diagonal[m - 1] = basis[m - 1] @ w
+    w -= diagonal[m - 1] * basis[m - 1]
+    norm = float(np.linalg.norm(w))
+    np.divide(w, norm if norm > 0.0 else 1.0, out=basis[m])
+    return norm
+
+
+def _reach(size: float, last: Array, rates: Array, horizon_s: float, tolerance: float) -> float:
+    times = horizon_s * np.geomspace(1.0, 1e-6, 200)
+    good = size * np.abs(phi2(rates, times) @ last) <= tolerance * times / horizon_s
+    if not good.any():
+        raise SolverError(f"Krylov space of {len(rates)} vectors is good for less than {times[-1]:.1e} s: "
+                          "the mesh has elements far too small")
+    return float(times[good.argmax()])
+
+
+def decay(rates_1_s: Array, times_s: Array) -> Array:
+    """``exp(-t r)`` as ``(k, m)``."""
+    return np.exp(-np.outer(times_s, rates_1_s))
+
+
+def phi1(rates_1_s: Array, times_s: Array) -> Array:
+    """``t phi1(-t r) = (1 - exp(-t r)) / r`` as ``(k, m)``."""
+    x = np.outer(times_s, rates_1_s)
+    return np.asarray(times_s)[:, None] * np.where(x > 1e-12, -np.expm1(-x) / np.maximum(x, 1e-300), 1.0)
+
+
+def phi2(rates_1_s: Array, times_s: Array) -> Array:
+    """``t^2 phi2(-t r) = (t - (1 - exp(-t r)) / r) / r`` as ``(k, m)``."""
+    x = np.outer(times_s, rates_1_s)
+    small = x < 1e-2
+    series = 0.5 - x / 6.0 + x**2 / 24.0 - x**3 / 120.0 + x**4 / 720.0
+    safe = np.where(small, 1.0, x)
+    return np.asarray(times_s)[:, None] ** 2 * np.where(small, series, (safe + np.expm1(-safe)) / safe**2)
+
+
+def spectral_radius_1_s(op: Operator, steps: int = 30) -> float:
+    """Largest rate of the mesh, from a short Lanczos run; within a few percent, from below."""
+    start = np.random.default_rng(0).standard_normal(op.matrix.shape[0])
+    basis = np.empty((steps + 1, len(start)))
+    basis[0] = start / np.linalg.norm(start)
+    diagonal, off = np.zeros(steps), np.zeros(steps)
+    for m in range(1, steps + 1):
+        off[m - 1] = _next_vector(op, basis, m, diagonal, off)
+    return float(eigh_tridiagonal(diagonal, off[:-1], eigvals_only=True)[-1])

@@ -1,0 +1,122 @@
+"""The heat problem as data [Pennes1948]: coefficients per region, boundaries, blood. No finite elements here.
+
+    rho c dT/dt = div(k grad T) - W (T - T_b) + q_met + q,    W = w rho_b c_b
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..anatomy import Anatomy
+from ..arrays import Array, IntArray, finite, frozen, put, unit
+from ..errors import InputError
+
+BOUNDARY_KINDS = ("robin", "dirichlet", "insulated")
+CORE_KINDS = ("pool", "fixed")
+FACING_COSINE = float(np.cos(np.pi / 4.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boundary:
+    """What the skin, or a part of it, is in touch with. Of two boundaries on one facet the later holds.
+
+    Parameters
+    ----------
+    kind
+        ``robin`` (heat transfer to what is at ``temperature_c``), ``dirichlet`` (at it) or ``insulated``.
+    triangles
+        ``(k, 3)`` node numbers on the outer surface; None is all of it.
+    normal
+        Only facets whose outward normal is within 45 degrees of this direction, such as those on a bed.
+    """
+
+    kind: str
+    heat_transfer_w_m2_k: float = 0.0
+    temperature_c: float = 0.0
+    triangles: IntArray | None = None
+    normal: Array | None = None
+
+    def __post_init__(self) -> None:
+        wrong = []
+        if self.kind not in BOUNDARY_KINDS:
+            wrong.append(f'boundary: kind = "{self.kind}": expected one of {", ".join(BOUNDARY_KINDS)}')
+        if not 0.0 <= self.heat_transfer_w_m2_k < np.inf:
+            wrong.append(f"boundary: heat transfer = {self.heat_transfer_w_m2_k} W/m^2/K: expected 0 or more")
+        if not np.isfinite(self.temperature_c):
+            wrong.append(f"boundary: temperature = {self.temperature_c} degC: expected a finite number")
+        if wrong:
+            raise InputError(wrong)
+        if self.triangles is not None:
+            put(self, triangles=frozen(self.triangles, np.int64))
+        if self.normal is not None:
+            put(self, normal=unit(self.normal, "boundary normal"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BioheatProblem:
+    """One entry a region in each coefficient, in the order of ``anatomy.region_names``.
+
+    Parameters
+    ----------
+    perfusion_w_m3_k
+        ``w rho_b c_b``: heat that blood one kelvin cooler carries off.
+    arterial_c
+        Core temperature before heating.
+    core
+        ``pool``: blood is well mixed, of capacity ``blood_j_k``, and a state; ``fixed``: at ``arterial_c``.
+    """
+
+    anatomy: Anatomy
+    density_kg_m3: Array
+    heat_capacity_j_kg_k: Array
+    conductivity_w_m_k: Array
+    perfusion_w_m3_k: Array
+    metabolic_w_m3: Array
+    boundaries: tuple[Boundary, ...]
+    arterial_c: float
+    core: str = "pool"
+    blood_j_k: float = 0.0
+
+    def __post_init__(self) -> None:
+        wrong: list[str] = []
+        for name, words in _COEFFICIENTS.items():
+            values = finite(getattr(self, name), name)
+            put(self, **{name: values})
+            wrong += _bad_entries(self.anatomy.region_names, values, *words)
+        if self.core not in CORE_KINDS:
+            wrong.append(f'core = "{self.core}": expected one of {", ".join(CORE_KINDS)}')
+        if self.core == "pool" and not 0.0 < self.blood_j_k < np.inf:
+            wrong.append(f"blood capacity = {self.blood_j_k} J/K: expected more than zero, such as 4.5")
+        if not np.isfinite(self.arterial_c):
+            wrong.append(f"arterial = {self.arterial_c} degC: expected a finite temperature, such as 36.5")
+        if wrong:
+            raise InputError(wrong)
+        put(self, boundaries=tuple(self.boundaries))
+
+    @property
+    def capacity_j_m3_k(self) -> Array:
+        """``rho c`` of each region."""
+        return self.density_kg_m3 * self.heat_capacity_j_kg_k
+
+
+_COEFFICIENTS = {
+    "density_kg_m3": ("density", "kg/m^3", True),
+    "heat_capacity_j_kg_k": ("heat capacity", "J/kg/K", True),
+    "conductivity_w_m_k": ("conductivity", "W/m/K", True),
+    "perfusion_w_m3_k": ("perfusion", "W/m^3/K", False),
+    "metabolic_w_m3": ("metabolic heat", "W/m^3", False),
+}
+
+
+def _bad_entries(
+    regions: tuple[str, ...], values: Array, what: str, unit_name: str, positive: bool
+) -> list[str]:
+    if values.shape != (len(regions),):
+        return [f"{what}: expected one value for each of {len(regions)} regions, got shape {values.shape}"]
+    least = "more than zero" if positive else "zero or more"
+    bad = values <= 0.0 if positive else values < 0.0
+    return [
+        f"{regions[i]}: {what} = {values[i]:g} {unit_name}: expected {least}" for i in np.flatnonzero(bad)
+    ]

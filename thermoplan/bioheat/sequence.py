@@ -1,0 +1,96 @@
+"""What is played: dwells, cycles of them, and how cycles are found in a flat list of dwells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+
+from ..arrays import Array, IntArray, frozen, put
+from ..errors import InputError
+
+LONGEST_PERIOD = 128
+FEWEST_REPEATS = 3
+CLOCK_S = 1e-7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Constant power: ``load_w (n_nodes,)`` for ``duration_s``; a rest has zero power."""
+
+    load_w: Array
+    duration_s: float
+
+    def __post_init__(self) -> None:
+        put(self, load_w=frozen(self.load_w), duration_s=float(self.duration_s))
+        if not 0.0 < self.duration_s < np.inf:
+            raise InputError(f"dwell = {self.duration_s} s: expected a time above zero, such as 0.5 s")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cycle:
+    """Segments played in turn, ``repeats`` times over."""
+
+    segments: tuple[Segment, ...]
+    repeats: int
+
+    def __post_init__(self) -> None:
+        put(self, segments=tuple(self.segments), repeats=int(self.repeats))
+        if self.repeats < 1 or not self.segments:
+            found = f"{len(self.segments)} segments, {self.repeats} repeats"
+            raise InputError(f"cycle: {found}: expected one or more of each")
+
+    @property
+    def period_s(self) -> float:
+        return sum(s.duration_s for s in self.segments)
+
+    @property
+    def duration_s(self) -> float:
+        return self.period_s * self.repeats
+
+
+def cycles(segments: Sequence[Segment]) -> list[Segment | Cycle]:
+    """The same sequence with its runs of repeats as ``Cycle``; durations are compared to 0.1 microseconds."""
+    code = _coded(segments)
+    lengths = _repeat_lengths(code)
+    found: list[Segment | Cycle] = []
+    i = 0
+    while i < len(code):
+        run = lengths[:, i] + np.arange(1, len(lengths) + 1)
+        repeats = run // np.arange(1, len(lengths) + 1)
+        covered = np.where(repeats >= FEWEST_REPEATS, repeats * np.arange(1, len(lengths) + 1), 0)
+        period = int(covered.argmax()) + 1 if len(covered) else 0
+        if period and covered[period - 1]:
+            found.append(Cycle(tuple(segments[i : i + period]), int(repeats[period - 1])))
+            i += int(covered[period - 1])
+        else:
+            found.append(segments[i])
+            i += 1
+    return found
+
+
+def _coded(segments: Sequence[Segment]) -> IntArray:
+    """One number for each kind of dwell: same load, same duration."""
+    digests: dict[int, bytes] = {}
+    numbers: dict[tuple[bytes, int], int] = {}
+    code = []
+    for segment in segments:
+        where = segment.load_w.__array_interface__["data"][0]
+        if where not in digests:
+            digests[where] = blake2b(segment.load_w.tobytes(), digest_size=16).digest()
+        key = digests[where], round(segment.duration_s / CLOCK_S)
+        code.append(numbers.setdefault(key, len(numbers)))
+    return np.array(code, np.int64)
+
+
+def _repeat_lengths(code: IntArray) -> IntArray:
+    """``[p - 1, i]``: for how many entries from i on the sequence equals itself p later."""
+    n = len(code)
+    periods = range(1, min(LONGEST_PERIOD, n // FEWEST_REPEATS) + 1)
+    lengths = np.zeros((len(periods), n), np.int64)
+    for row, p in zip(lengths, periods, strict=True):
+        differs = np.flatnonzero(np.append(code[:-p] != code[p:], True))
+        row[: n - p] = differs[np.searchsorted(differs, np.arange(n - p))] - np.arange(n - p)
+    return lengths
