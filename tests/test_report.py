@@ -1,0 +1,283 @@
+"""The report is a function of plan.json and figures/ alone, and shows text without running it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from report_sample import write_sample
+
+from thermoplan.errors import InputError
+from thermoplan.report import formats as f
+from thermoplan.report import rows, svg, write_report
+from thermoplan.report.page import read_plan
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return write_sample(tmp_path / "run")
+
+
+class Page(HTMLParser):
+    """What the tests ask of a page: its tags, their attributes, and its visible words."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words, self._hidden = "", False
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._hidden = tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = False
+
+    def handle_data(self, data: str) -> None:
+        self.words += "" if self._hidden else data + " "
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+def plan_of(run: Path) -> dict:
+    return json.loads((run / "plan.json").read_text(encoding="utf-8"))
+
+
+def rewrite(run: Path, plan: dict) -> Page:
+    (run / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    return Page(write_report(run))
+
+
+def test_the_report_needs_nothing_but_the_plan_and_the_figures(run: Path) -> None:
+    (run / "trajectory.csv").unlink()
+    page = Page(write_report(run))
+    for words in (
+        "mouse-flank",
+        "CEM43T90",
+        "T90 of tumour",
+        "Readings to expect",
+        "no gradient",
+        "250\u202fW/g Fe",
+        "7.03\u202fmm",
+        "10.4\u202fmm",
+        "mL/min/kg",
+        "medical device",
+        "published in reach",
+        "SHA-256",
+    ):
+        assert words in page.words, words
+
+
+def test_a_region_named_script_is_shown_and_not_run(run: Path) -> None:
+    plan = json.loads(json.dumps(plan_of(run)).replace('"liver"', '"<script>alert(1)</script>"'))
+    page = rewrite(run, plan)
+    assert page.named("script") == []
+    assert "<script>alert(1)</script>" in page.words
+
+
+def test_every_text_of_the_plan_is_escaped(run: Path) -> None:
+    hostile = '"><img src=x onerror=alert(1)>'
+
+    def poisoned(value: object) -> object:
+        if isinstance(value, dict):
+            return {k: poisoned(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [poisoned(v) for v in value]
+        return hostile + value if isinstance(value, str) else value
+
+    plan = plan_of(run)
+    kept = {"schema": 1, "figures": {}, "status": "ok"}
+    page = rewrite(run, poisoned(plan) | kept)  # type: ignore[operator]
+    assert page.named("img") == []
+    assert not any("onerror" in attrs for _, attrs in page.tags)
+
+
+def test_the_page_asks_no_address_for_anything(run: Path) -> None:
+    page = Page(write_report(run))
+    for _, attrs in page.tags:
+        for key in ("src", "href", "xlink:href", "data"):
+            assert (attrs.get(key) or "#").startswith(("#", "data:"))
+    policy = next(
+        a["content"] for a in page.named("meta") if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'") and "http" not in policy
+
+
+def test_every_chart_and_picture_has_words_for_those_who_do_not_see_it(run: Path) -> None:
+    plan = plan_of(run)
+    (run / "figures" / "slices.png").write_bytes(PIXEL)
+    page = rewrite(run, plan)
+    assert len(page.named("img")) == 1
+    assert all(len(a["alt"] or "") > 20 for a in page.named("img"))
+    charts = page.named("svg")
+    assert (
+        len(charts) >= 16
+        and len(page.named("title")) == len(charts) + 1
+        and len(page.named("desc")) == len(charts)
+    )
+    identifiers = [a["id"] for _, a in page.tags if a.get("id")]
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_a_figure_outside_the_run_folder_is_not_read(run: Path) -> None:
+    (run.parent / "secret.png").write_bytes(PIXEL)
+    page = rewrite(run, plan_of(run) | {"figures": {"slices": "../secret.png"}})
+    assert page.named("img") == []
+
+
+def test_the_scene_stands_in_a_frame_without_the_rights_of_the_page(run: Path) -> None:
+    (run / "figures" / "scene.html").write_text('<p title="a">scene & all</p>', encoding="utf-8")
+    (frame,) = Page(write_report(run)).named("iframe")
+    assert frame["srcdoc"] == '<p title="a">scene & all</p>'
+    assert frame["sandbox"] == "allow-scripts"
+
+
+@pytest.mark.parametrize("schema", [0, 2, "1", None])
+def test_another_schema_is_refused_with_the_remedy(run: Path, schema: object) -> None:
+    (run / "plan.json").write_text(json.dumps(plan_of(run) | {"schema": schema}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"schema = .*expected 1.*thermoplan plan .*protocol\.toml"):
+        write_report(run)
+    assert not (run / "report.html").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_a_broken_plan_names_its_file(run: Path, text: str) -> None:
+    (run / "plan.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"plan\.json"):
+        read_plan(run)
+
+
+def test_a_missing_plan_names_the_folder_to_give(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not found: give the folder"):
+        write_report(tmp_path)
+
+
+def test_every_top_level_entry_may_be_missing_or_null(run: Path) -> None:
+    plan = plan_of(run)
+    for key in [k for k in plan if k != "schema"]:
+        assert rewrite(run, {k: v for k, v in plan.items() if k != key}).words
+        assert rewrite(run, plan | {key: None}).words
+    assert "Limits of validity" in rewrite(run, {"schema": 1}).words
+
+
+def test_every_second_level_entry_may_be_null(run: Path) -> None:
+    plan = plan_of(run)
+    for key, value in plan.items():
+        if isinstance(value, dict):
+            assert rewrite(run, plan | {key: dict.fromkeys(value)}).words, key
+
+
+def test_a_plan_that_is_not_valid_says_so_first(run: Path) -> None:
+    plan = plan_of(run) | {"status": "not-valid"}
+    plan["checks"]["energy_balance_rel"] = 2e-3
+    page = rewrite(run, plan)
+    assert "Do not use this plan" in page.words
+    assert "FAIL" in page.words
+    assert page.words.index("Do not use this plan") < page.words.index("CEM43T90")
+
+
+def test_a_check_fails_just_above_its_bound_and_passes_at_it() -> None:
+    def states(value: float) -> list[bool | None]:
+        return [row["passed"] for row in rows.checks({"checks": {"power_rel": value, "prediction_k": 0.1}})]
+
+    assert states(1e-3) == [None, True, None, True]
+    assert states(1.001e-3) == [None, False, None, True]
+
+
+def test_missed_goals_come_before_met_ones_and_say_by_how_much() -> None:
+    common = {"metric": "Tmax", "unit": "degC", "kind": "limit", "sense": "at_most", "bound": 42.0}
+    plan = {
+        "goals": [
+            {**common, "region": "liver", "value": 41.0, "met": True},
+            {**common, "region": "skin", "value": 43.5, "met": False},
+            {
+                "metric": "T90",
+                "unit": "degC",
+                "kind": "goal",
+                "sense": "at_least",
+                "bound": 43.0,
+                "region": "tumour",
+                "value": 43.4,
+                "met": True,
+            },
+        ]
+    }
+    cards = rows.goal_cards(plan)
+    assert [c["region"] for c in cards] == ["tumour", "skin", "liver"]
+    assert [c["margin"] for c in cards] == ["0.4\u202fK in hand", "1.5\u202fK over", "1.0\u202fK in hand"]
+
+
+def test_the_interval_of_the_dose_is_that_of_the_two_slp_lines() -> None:
+    # 30 min held at 42 °C are 30 * 0.25 = 7.5 min; held at 44 °C they are 30 * 2 = 60 min.
+    plan = {
+        "summary": {"tumour": "tumour"},
+        "history": {"time_s": [0.0, 1800.0], "t90_slp_07_c": [42.0, 42.0], "t90_slp_13_c": [44.0, 44.0]},
+        "goals": [
+            {
+                "region": "tumour",
+                "metric": "CEM43T90",
+                "kind": "goal",
+                "bound": 10.0,
+                "value": 30.0,
+                "unit": "min",
+                "met": True,
+                "sense": "at_least",
+            }
+        ],
+    }
+    assert rows.goal_cards(plan)[0]["interval"] == "7.5 to 60\u202fmin at SLP × 0.7 to 1.3"
+
+
+def test_volume_over_a_threshold_is_read_between_the_edges() -> None:
+    plan = {"histograms": {"liver": {"temperature_c": [42.0, 44.0], "volume_fraction": [0.8, 0.4]}}}
+    assert rows.above(plan, "liver", 43.0) == pytest.approx(0.6)
+    assert rows.above(plan, "liver", 41.0) == 1.0
+    assert rows.above(plan, "liver", 45.0) == 0.0
+    assert rows.above(plan, "spleen", 43.0) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0, "<0.01"),
+        (0.004, "<0.01"),
+        (0.094, "0.094"),
+        (1.44, "1.4"),
+        (9.96, "10"),
+        (17.3, "17"),
+        (446.8, "450"),
+        (1.23e7, "1.2 × 10⁷"),
+        (None, "–"),
+        (float("nan"), "–"),
+        (True, "–"),
+    ],
+)
+def test_a_dose_has_two_digits(value: object, words: str) -> None:
+    assert f.dose(value) == words
+
+
+def test_ticks_are_round_and_inside() -> None:
+    assert svg.Axis(36.2, 46.7, "").ticks(5) == [37.5, 40.0, 42.5, 45.0]
+    assert svg.Axis(0.01, 100.0, "", log=True).ticks() == [0.01, 0.1, 1.0, 10.0, 100.0]
+
+
+def test_names_at_line_ends_stand_apart_and_stay_in_order() -> None:
+    moved = svg.spread([50.0, 51.0, 49.0, 200.0], 13, 0, 205)
+    assert sorted(range(4), key=lambda k: moved[k]) == [2, 0, 1, 3]
+    gaps = sorted(moved)
+    assert all(b - a >= 13 for a, b in pairwise(gaps)) and max(moved) <= 205
+
+
+def test_rendering_twice_gives_the_same_page(run: Path) -> None:
+    first = write_report(run).read_bytes()
+    assert write_report(run).read_bytes() == first

@@ -1,0 +1,129 @@
+"""Numbers as a reader meets them; a missing one is an en dash, a dose never has more than two digits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+NONE = "–"
+UNITS = {
+    "degC": "°C",
+    "W/m^3": "W/m³",
+    "W/m^2/K": "W/m²/K",
+    "W/m^3/K": "W/m³/K",
+    "kg/m^3": "kg/m³",
+    "m^2": "m²",
+    "kg/m^3/s": "kg/m³/s",
+    "cm2": "cm²",
+    "mm3": "mm³",
+}
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def at(plan: Any, path: str, default: Any = None) -> Any:
+    """The entry at a dotted ``path``, or ``default`` where a step is missing or null."""
+    for key in path.split("."):
+        plan = plan.get(key) if isinstance(plan, Mapping) else None
+    return default if plan is None else plan
+
+
+def usable(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def fixed(value: Any, digits: int = 1, unit: str = "") -> str:
+    """``value`` with ``digits`` decimals, a true minus sign, and its unit after a thin no-break space."""
+    if not usable(value):
+        return NONE
+    words = f"{value:.{digits}f}".replace("-", "−")
+    return f"{words}\u202f{unit}" if unit else words
+
+
+def significant(value: Any, digits: int = 3, unit: str = "") -> str:
+    """``value`` with ``digits`` significant digits; powers of ten far from one are written out."""
+    if not usable(value):
+        return NONE
+    if value == 0.0:
+        words = "0"
+    else:
+        power = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+        if -4 < power < 6:
+            words = f"{round(value, digits - 1 - power):.{max(digits - 1 - power, 0)}f}"
+        else:
+            words = f"{value / 10.0**power:.{digits - 1}f} × 10{str(power).translate(_RAISED)}"
+    words = words.replace("-", "−")
+    return f"{words}\u202f{unit}" if unit else words
+
+
+def dose(value: Any, unit: str = "") -> str:
+    """CEM43 with two digits: below 0.01 it is only said to be below."""
+    if usable(value) and 0.0 <= value < 0.01:
+        return "<0.01" + (f"\u202f{unit}" if unit else "")
+    return significant(value, 2, unit)
+
+
+def temperature(value: Any, unit: str = "°C") -> str:
+    return fixed(value, 1, unit)
+
+
+def metric(value: Any, unit: str | None, *, bare: bool = False) -> str:
+    """A goal's value or bound, by its unit."""
+    if unit == "min":
+        return dose(value, "" if bare else "min")
+    if unit in ("degC", "°C"):
+        return temperature(value, "" if bare else "°C")
+    return significant(value, 3, "" if bare else unit_text(unit))
+
+
+def percent(value: Any, digits: int = 0) -> str:
+    return fixed(100.0 * value, digits, "%") if usable(value) else NONE
+
+
+def watts(value: Any) -> str:
+    """Watts below one in milliwatts, as they occur in a mouse."""
+    if not usable(value):
+        return NONE
+    if 0.0 < abs(value) < 5e-5:
+        return "<0.1\u202fmW"
+    digits = 1 if 0.0 < abs(value) < 0.01 else 0
+    return significant(value, 3, "W") if abs(value) >= 1.0 else fixed(1e3 * value, digits, "mW")
+
+
+def unit_text(unit: str | None) -> str:
+    return UNITS.get(unit or "", unit or "")
+
+
+def plain(value: Any) -> str:
+    """Any JSON value in a cell: numbers short, lists joined, nulls as a dash."""
+    if value is None:
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if usable(value):
+        return (
+            significant(value, 4).rstrip()
+            if isinstance(value, float) and value != int(value)
+            else f"{value:g}"
+        )
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {plain(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(v) for v in value)
+    return str(value)
+
+
+def duration(seconds: Any) -> str:
+    """Seconds as a stage table shows them, minutes from two minutes on."""
+    if not usable(seconds):
+        return NONE
+    return (
+        fixed(seconds / 60.0, 1, "min") if seconds >= 120 else fixed(seconds, 1 if seconds < 10 else 0, "s")
+    )
+
+
+def moment(iso: Any) -> str:
+    """An ISO time to the minute."""
+    words = str(iso or "")
+    zone = " UTC" if words.endswith(("Z", "+00:00")) else words[19:]
+    return words[:16].replace("T", " ") + zone if len(words) >= 16 else words

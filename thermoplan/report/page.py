@@ -1,0 +1,195 @@
+"""``plan.json`` and ``figures/`` in, one HTML file out: no mesh, no solver, no network."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from . import drawings, methods, rows
+from . import formats as f
+
+SCHEMA = 1
+PICTURES = (
+    (
+        "slices",
+        "Slices through the hottest point",
+        "Three orthogonal planes through the hottest point: highest temperature reached, isolines at 41, 42, "
+        "43 and 45 °C, organ outlines, iron contour and FFR centres.",
+    ),
+    ("dose", "Thermal dose through the hottest point", "CEM43 on the same three planes."),
+)
+
+
+def write_report(run: Path) -> Path:
+    """Render ``report.html`` in the run folder and say where it is."""
+    run = Path(run)
+    page = render(read_plan(run), run)
+    target, draft = run / "report.html", run / ".report.html.part"
+    draft.write_text(page, encoding="utf-8")
+    os.replace(draft, target)
+    return target
+
+
+def read_plan(run: Path) -> dict[str, Any]:
+    """``plan.json`` of a run folder; refuses what this version cannot show, and says what to do."""
+    path = Path(run) / "plan.json"
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: not found: give the folder that `thermoplan plan` or `simulate` wrote"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}): plan again, or restore the file") from None
+    found = plan.get("schema") if isinstance(plan, dict) else None
+    if found != SCHEMA:
+        raise InputError(
+            f"{path}: schema = {json.dumps(found)}: expected {SCHEMA}: another version of thermoplan wrote "
+            f"this run; run `thermoplan plan {Path(run) / 'protocol.toml'}` again, or use the version that its "
+            "provenance names"
+        )
+    return _stated(plan)
+
+
+def _stated(value: Any) -> Any:
+    """The entries that are not null: what is null is what was not computed."""
+    if isinstance(value, dict):
+        return {k: _stated(v) for k, v in value.items() if v is not None}
+    return [_stated(v) for v in value] if isinstance(value, list) else value
+
+
+def render(plan: Mapping[str, Any], run: Path) -> str:
+    """The page as text. Everything from the plan is escaped; only the charts made here are markup."""
+    return _template().render(**context(plan, run))
+
+
+@functools.cache
+def _template() -> Any:
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+    environment.globals.update(f=f, at=f.at, usable=f.usable, style=jinja2.utils.markupsafe.Markup(style))
+    return environment.get_template("report.html")
+
+
+def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    """What the template names: rows, charts and pictures."""
+    return {
+        "plan": plan,
+        "verdict": rows.verdict(plan),
+        "cards": rows.goal_cards(plan),
+        "iron_share": rows.iron_share(plan),
+        "focus": rows.facts(_focus(plan)),
+        "organs": rows.organs(plan),
+        "expected": rows.expected(plan),
+        "alternatives": rows.alternatives(plan),
+        "checks": rows.checks(plan),
+        "charts": _charts(plan),
+        "colours": drawings.colours(plan),
+        "key": drawings.key(plan),
+        "pictures": [p for p in (_picture(plan, run, *row) for row in PICTURES) if p],
+        "scene": _scene(plan, run),
+        "scene_picture": picture(plan, run, "scene_png"),
+        "methods": methods.paragraph(plan),
+        "validity": methods.validity(plan),
+        "safety": rows.facts(_safety(plan)),
+        "trajectory": rows.facts(_trajectory(plan)),
+    }
+
+
+def _charts(plan: Mapping[str, Any]) -> dict[str, Any]:
+    single = (
+        drawings.tumour_t90,
+        drawings.maxima,
+        drawings.iron,
+        drawings.power,
+        drawings.temperatures,
+        drawings.schedule,
+        drawings.quality,
+    )
+    return {draw.__name__: draw(plan) for draw in single} | {
+        "histograms": drawings.histograms(plan),
+        "path": drawings.path(plan),
+    }
+
+
+def _focus(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    amplitude = f.at(plan, "summary.amplitude_mt", [])
+    ends = [f.significant(a, 3) for a in (amplitude if isinstance(amplitude, list) else [amplitude])]
+    factor = f.at(plan, "summary.tissue_factor")
+    return [
+        ("SLP used", f.significant(f.at(plan, "summary.slp_w_per_g_fe"), 3, "W/g Fe")),
+        ("Basis, medium", str(f.at(plan, "summary.slp_basis", ""))),
+        ("Factor to tissue", f"{factor:g}" if f.usable(factor) else ""),
+        ("Duty", f.percent(f.at(plan, "summary.duty"))),
+        ("Amplitude, peak", " to ".join(dict.fromkeys(ends)) + "\u202fmT" if ends else ""),
+        ("Frequency", f.significant(f.at(plan, "device.frequency_khz"), 3, "kHz")),
+        ("Gradient", f.significant(f.at(plan, "device.gradient_t_m"), 3, "T/m")),
+        ("FFR width along the drive", f.significant(f.at(plan, "ffr.fwhm_along_mm"), 3, "mm")),
+        ("FFR width across", f.significant(f.at(plan, "ffr.fwhm_across_mm"), 3, "mm")),
+        (
+            "Device",
+            ", ".join(str(f.at(plan, f"device.{k}")) for k in ("name", "kind") if f.at(plan, f"device.{k}")),
+        ),
+        ("Tracer", str(f.at(plan, "tracer.name", ""))),
+    ]
+
+
+def _safety(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("H · f", f.significant(f.at(plan, "safety.h_f_a_m_s"), 3, "A/m/s")),
+        ("H · f · r", f.significant(f.at(plan, "safety.h_f_r_a_s"), 3, "A/s")),
+        ("Eddy currents, whole body", f.watts(f.at(plan, "safety.eddy_w"))),
+        ("Eddy currents, mean", f.significant(f.at(plan, "safety.eddy_mean_w_kg"), 2, "W/kg")),
+        ("Eddy currents, local maximum", f.significant(f.at(plan, "safety.eddy_local_w_kg"), 2, "W/kg")),
+        ("Absorbed power, mean", f.watts(f.at(plan, "safety.absorbed_w"))),
+        ("Metabolic rate", f.watts(f.at(plan, "safety.metabolic_w"))),
+        ("Thermoregulation before treatment", f.watts(f.at(plan, "safety.thermoregulation_w"))),
+    ]
+
+
+def _trajectory(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    stops, positions = f.at(plan, "trajectory.stops"), f.at(plan, "trajectory.positions")
+    return [
+        ("Stops", f"{stops:,}" if f.usable(stops) else ""),
+        ("Distinct positions", f"{positions:,}" if f.usable(positions) else ""),
+        ("Cycle", f.significant(f.at(plan, "trajectory.cycle_s"), 3, "s")),
+        ("Duty", f.percent(f.at(plan, "trajectory.duty"))),
+        ("Heating", f.duration(f.at(plan, "timing.heating_end_s"))),
+        ("With the cool-down", f.duration(f.at(plan, "timing.end_s"))),
+    ]
+
+
+def _inside(plan: Mapping[str, Any], run: Path, key: str) -> Path | None:
+    """The file that the plan names, if it lies in the run folder."""
+    name = f.at(plan, f"figures.{key}")
+    if not isinstance(name, str):
+        return None
+    root, path = Path(run).resolve(), (Path(run) / name).resolve()
+    return path if path.is_relative_to(root) and path.is_file() else None
+
+
+def picture(plan: Mapping[str, Any], run: Path, key: str) -> str | None:
+    """A PNG of the run folder as a data address."""
+    path = _inside(plan, run, key)
+    if path is None or path.suffix.lower() != ".png":
+        return None
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _picture(plan: Mapping[str, Any], run: Path, key: str, title: str, words: str) -> dict[str, str] | None:
+    data = picture(plan, run, key)
+    return {"data": data, "title": title, "words": words} if data else None
+
+
+def _scene(plan: Mapping[str, Any], run: Path) -> str | None:
+    path = _inside(plan, run, "scene_html")
+    return path.read_text(encoding="utf-8") if path else None

@@ -1,0 +1,321 @@
+"""From ``plan.json`` to the rows that the page shows: words and shares, no layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+from ..dose import cem43_min
+from . import formats as f
+from .formats import at, usable
+
+Plan = Mapping[str, Any]
+Row = dict[str, Any]
+
+VERDICTS = {
+    "ok": ("ok", "Goals met"),
+    "goals-missed": ("missed", "Goal or limit missed"),
+    "not-valid": ("invalid", "Not valid"),
+    "interrupted": ("invalid", "Interrupted"),
+}
+CHECKS = (
+    ("iron_mass_rel", "Iron mass, image against mesh", 1e-3, ""),
+    ("power_rel", "Power, basis against mesh", 1e-3, ""),
+    ("energy_balance_rel", "Energy balance, largest residual of the run", 1e-3, ""),
+    ("prediction_k", "Prediction against verified solve", 0.1, "K"),
+)
+
+
+def verdict(plan: Plan) -> Row:
+    """Status as a word and a style, and the sentence that says it."""
+    status = str(plan.get("status", "unknown"))
+    style, words = VERDICTS.get(status, ("invalid", status))
+    if style == "ok" and not plan.get("goals"):
+        words = "No goals set"
+    return {"style": style, "words": words, "sentence": at(plan, "summary.verdict", "")}
+
+
+def goal_cards(plan: Plan) -> list[Row]:
+    """A card for each goal and limit, goals first, what is missed before what is met."""
+    goals = [g for g in plan.get("goals") or [] if isinstance(g, Mapping)]
+    order = sorted(goals, key=lambda g: (g.get("kind") != "goal", bool(g.get("met")), bool(g.get("default"))))
+    return [_card(plan, goal) for goal in order]
+
+
+def _card(plan: Plan, goal: Plan) -> Row:
+    value, bound, unit = goal.get("value"), goal.get("bound"), goal.get("unit")
+    least = goal.get("sense", "at_least" if goal.get("kind") == "goal" else "at_most") == "at_least"
+    low, high = _interval(plan, goal)
+    return {
+        "region": goal.get("region"),
+        "metric": goal.get("metric"),
+        "kind": goal.get("kind"),
+        "met": bool(goal.get("met")),
+        "default": bool(goal.get("default")),
+        "source": goal.get("source") or "",
+        "value": f.metric(value, unit),
+        "bound": ("≥ " if least else "≤ ") + f.metric(bound, unit),
+        "margin": _margin(value, bound, unit, least),
+        "interval": _interval_words(low, high, unit),
+        **_gauge(value, bound, unit),
+    }
+
+
+def _margin(value: Any, bound: Any, unit: str | None, least: bool) -> str:
+    if not (usable(value) and usable(bound)):
+        return f.NONE
+    spare = value - bound if least else bound - value
+    if unit not in ("degC", "°C") and bound > 0 and value > 0 and not 0.5 < value / bound < 2:
+        return f"{f.significant(value / bound, 2)} × the bound"
+    words = f.fixed(abs(spare), 1, "K") if unit in ("degC", "°C") else f.metric(abs(spare), unit)
+    return f"{words} in hand" if spare >= 0 else f"{words} {'short' if least else 'over'}"
+
+
+def _gauge(value: Any, bound: Any, unit: str | None) -> Row:
+    """Where value and bound lie on the card's bar, in percent."""
+    if not (usable(value) and usable(bound)):
+        return {"fill": 0.0, "mark": 0.0}
+    low = min(36.0, value, bound) if unit in ("degC", "°C") else 0.0
+    high = max(1.35 * (bound - low), 1.04 * (value - low), 1e-9)
+    if value > 4 * bound > 0 and low == 0.0:
+        high = value
+    return {
+        "fill": round(100 * max(value - low, 0.0) / high, 1),
+        "mark": round(100 * (bound - low) / high, 1),
+    }
+
+
+def _interval(plan: Plan, goal: Plan) -> tuple[Any, Any]:
+    """The goal's value with the SLP at 0.7 and at 1.3 of the plan's, where the plan tells."""
+    low, high = goal.get("value_slp_07"), goal.get("value_slp_13")
+    first = at(plan, "summary.tumour")
+    if usable(low) and usable(high):
+        return low, high
+    if goal.get("region") != first or goal.get("metric") != "CEM43T90":
+        return None, None
+    return tuple(_dose_of(plan, key) for key in ("t90_slp_07_c", "t90_slp_13_c"))
+
+
+def _dose_of(plan: Plan, key: str) -> float | None:
+    times, course = at(plan, "history.time_s"), at(plan, f"history.{key}")
+    if not times or not course or len(times) != len(course) or not all(map(usable, course)):
+        return None
+    return float(cem43_min(zip(times, course, strict=True)))
+
+
+def _interval_words(low: Any, high: Any, unit: str | None) -> str:
+    if not (usable(low) and usable(high)):
+        return ""
+    return f"{f.metric(low, unit, bare=True)} to {f.metric(high, unit)} at SLP × 0.7 to 1.3"
+
+
+def limited(plan: Plan) -> list[Row]:
+    """Highest temperature of every limited region and of the core, with its bounds."""
+    rows: dict[str, Row] = {}
+    for goal in plan.get("goals") or []:
+        if goal.get("kind") != "limit":
+            continue
+        name = str(goal.get("region"))
+        row = rows.setdefault(
+            name,
+            {
+                "name": name,
+                "peak": at(plan, "regions", {}).get(name, {}).get("t_peak_c"),
+                "bound": None,
+                "dose": None,
+                "dose_bound": None,
+                "met": True,
+            },
+        )
+        row["met"] &= bool(goal.get("met"))
+        if goal.get("metric") == "Tmax":
+            row |= {"bound": goal.get("bound"), "peak": goal.get("value")}
+        elif goal.get("metric") == "CEM43max":
+            row |= {"dose": goal.get("value"), "dose_bound": goal.get("bound")}
+    core = at(plan, "core.temperature_c", [])
+    if core and "core" not in rows:
+        rows["core"] = {
+            "name": "core",
+            "peak": max(core),
+            "bound": None,
+            "dose": None,
+            "dose_bound": None,
+            "met": True,
+        }
+    return [row for row in rows.values() if usable(row["peak"])]
+
+
+def limit_words(row: Row) -> str:
+    words = (
+        f.temperature(row["peak"], "")
+        + (f" / {f.fixed(row['bound'], 1)}" if usable(row["bound"]) else "")
+        + " °C"
+    )
+    if usable(row["dose"]):
+        words += f" · {f.dose(row['dose'])} / {f.dose(row['dose_bound'])} min"
+    return words
+
+
+def organs(plan: Plan) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the organ table."""
+    header = [
+        "Region",
+        "Tissue",
+        "Volume mm³",
+        "Iron mg",
+        "T90",
+        "T50",
+        "T10",
+        "Tmax",
+        "Peak",
+        "T90 hold",
+        "CEM43 T90",
+        "T50",
+        "T10",
+        "max",
+        "D90",
+        "max, floor 39",
+        "> 43 °C",
+        "Power",
+    ]
+    body = []
+    for name, row in at(plan, "regions", {}).items():
+        body.append(
+            [
+                name,
+                row.get("tissue") or "",
+                f.significant(row.get("volume_mm3")),
+                f.significant(row.get("iron_mg"), 2),
+                *(
+                    f.temperature(row.get(k), "")
+                    for k in ("t90_c", "t50_c", "t10_c", "t_max_c", "t_peak_c", "t90_hold_c")
+                ),
+                *(
+                    f.dose(row.get(k))
+                    for k in (
+                        "cem43t90_min",
+                        "cem43t50_min",
+                        "cem43t10_min",
+                        "cem43_max_min",
+                        "cem43_d90_min",
+                        "cem43_floor39_max_min",
+                    )
+                ),
+                f.percent(above(plan, name, 43.0)),
+                f.watts(row.get("power_w")),
+            ]
+        )
+    return header, body
+
+
+def above(plan: Plan, region: str, threshold_c: float) -> float | None:
+    """Share of a region's volume above a temperature at the end of heating, from its histogram."""
+    histogram = at(plan, "histograms", {}).get(region) or {}
+    edges, share = histogram.get("temperature_c") or [], histogram.get("volume_fraction") or []
+    pairs = list(zip(edges, share, strict=False))
+    for (t0, v0), (t1, v1) in pairwise(pairs):
+        if t0 <= threshold_c <= t1:
+            return v0 + (v1 - v0) * (threshold_c - t0) / (t1 - t0 or 1.0)
+    return (1.0 if threshold_c < edges[0] else 0.0) if edges else None
+
+
+def expected(plan: Plan) -> tuple[list[str], list[list[str]]]:
+    """Readings to expect: a row a minute, a column a thermometer, then the stop rules."""
+    given = [r for r in plan.get("expected") or [] if isinstance(r, Mapping)]
+    keys = list(dict.fromkeys(k for r in given for k in r if k != "minute"))
+    readings = [k for k in keys if k.endswith("_c") and any(usable(r.get(k)) for r in given)]
+    words = [k for k in keys if k not in readings]
+    header = [
+        "Minute",
+        *(k.removesuffix("_c").replace("_", " ") + " °C" for k in readings),
+        *(k.replace("_", " ") for k in words),
+    ]
+    return header, [
+        [
+            f.plain(r.get("minute")),
+            *(f.temperature(r.get(k), "") for k in readings),
+            *(f.plain(r.get(k)) for k in words),
+        ]
+        for r in given
+    ]
+
+
+def alternatives(plan: Plan) -> tuple[list[str], list[list[str]]]:
+    """Hand-made plans beside this one, with the limits that each breaks."""
+    given = [r for r in plan.get("alternatives") or [] if isinstance(r, Mapping)]
+    keys = [
+        k
+        for k in dict.fromkeys(k for r in given for k in r)
+        if k not in ("name", "limits_broken") and any(usable(r.get(k)) for r in given)
+    ]
+    header = ["Plan", *(_heading(k) for k in keys), "Limits broken"]
+    return header, [
+        [
+            str(r.get("name", "")),
+            *(_by_suffix(k, r.get(k)) for k in keys),
+            "; ".join(map(str, r.get("limits_broken") or [])) or "none",
+        ]
+        for r in given
+    ]
+
+
+def _heading(key: str) -> str:
+    for suffix, unit in (("_c", "°C"), ("_min", "min"), ("_w", "mW")):
+        if key.endswith(suffix):
+            words = key.removesuffix(suffix).replace("_", " ")
+            return (
+                f"{words.replace('cem43t', 'CEM43 T').replace('cem43', 'CEM43').replace('t90', 'T90')} {unit}"
+            )
+    return key.replace("_", " ")
+
+
+def _by_suffix(key: str, value: Any) -> str:
+    if key.endswith("_c"):
+        return f.temperature(value, "")
+    if key.endswith("_min"):
+        return f.dose(value)
+    return f.fixed(1e3 * value, 0) if key.endswith("_w") and usable(value) else f.plain(value)
+
+
+def checks(plan: Plan) -> list[Row]:
+    """Each check against its bound; one that was not made is neither passed nor failed."""
+    rows = []
+    for key, name, bound, unit in CHECKS:
+        value = at(plan, f"checks.{key}")
+        passed = abs(value) <= bound if usable(value) else None
+        rows.append(
+            {
+                "name": name,
+                "value": f.significant(value, 2, unit),
+                "bound": f.significant(bound, 1, unit),
+                "passed": passed,
+                "word": {True: "pass", False: "FAIL", None: "not made"}[passed],
+            }
+        )
+    return rows
+
+
+def iron_share(plan: Plan) -> Row:
+    """Share of the iron outside the first goal's region (raw and confined) and outside the body."""
+    target = at(plan, "summary.tumour")
+    raw, confined = at(plan, "iron.regions_raw", {}), at(plan, "iron.regions_confined", {})
+    return {
+        "outside": f.percent(_outside(confined, target)),
+        "outside_raw": f.percent(_outside(raw, target)),
+        "body": f.percent(_ratio(at(plan, "iron.outside_mg"), at(plan, "iron.image_mg")), 1),
+    }
+
+
+def _outside(masses: Plan, target: Any) -> float | None:
+    total = sum(v for v in masses.values() if usable(v))
+    return 1.0 - masses[target] / total if total and usable(masses.get(target)) else None
+
+
+def _ratio(a: Any, b: Any) -> float | None:
+    return a / b if usable(a) and usable(b) and b else None
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Only the pairs that have something to say."""
+    return [(name, words) for name, words in pairs if words and f.NONE not in words.split()]

@@ -1,0 +1,152 @@
+"""The little SVG that the page's charts are made of; every text is escaped here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A scale: values from ``low`` to ``high``, linear unless ``log``, with a label that carries the unit."""
+
+    low: float
+    high: float
+    label: str
+    log: bool = False
+
+    def share(self, value: float) -> float:
+        """Where ``value`` lies, 0 at the low end and 1 at the high end, held inside."""
+        if self.log:
+            value, low, high = (math.log10(max(v, 1e-12)) for v in (value, self.low, self.high))
+        else:
+            low, high = self.low, self.high
+        return min(max((value - low) / (high - low), 0.0), 1.0)
+
+    def ticks(self, wanted: int = 6) -> list[float]:
+        """Round values inside the scale, about ``wanted`` of them."""
+        if self.log:
+            first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
+            return [10.0**k for k in range(first, last + 1)]
+        raw = (self.high - self.low) / max(wanted, 1)
+        power = 10.0 ** math.floor(math.log10(raw))
+        step = next(s * power for s in _STEPS if s * power >= raw * 0.999)
+        first = math.ceil(self.low / step - 1e-9)
+        return [round(k * step, 10) for k in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A drawing area in pixels, with room left for labels on each side."""
+
+    width: float
+    height: float
+    left: float = 52
+    right: float = 14
+    top: float = 12
+    bottom: float = 38
+
+    def x(self, axis: Axis, value: float) -> float:
+        return self.left + axis.share(value) * (self.width - self.left - self.right)
+
+    def y(self, axis: Axis, value: float) -> float:
+        return self.height - self.bottom - axis.share(value) * (self.height - self.top - self.bottom)
+
+
+def spanning(values: Iterable[float | None], label: str, *, pad: float = 0.05, log: bool = False) -> Axis:
+    """The axis that just holds the finite ones of ``values``."""
+    finite = [v for v in values if v is not None and math.isfinite(v)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    room = pad * (high - low) or 0.5
+    return Axis(low, high, label, log) if log else Axis(low - room, high + room, label)
+
+
+def text(x: float, y: float, words: str, *, anchor: str = "start", css: str = "", fill: str = "") -> str:
+    style = f' class="{css}"' if css else ""
+    style += f' fill="{fill}"' if fill else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{style}>{escape(words)}</text>'
+
+
+def line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{css}"/>'
+
+
+def rect(x: float, y: float, width: float, height: float, *, fill: str, css: str = "") -> str:
+    size = f'width="{max(width, 0):.1f}" height="{max(height, 0):.1f}"'
+    return f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{fill}" class="{css}"/>'
+
+
+def path(points: Sequence[tuple[float, float]], *, stroke: str, width: float = 1.6, dash: str = "") -> str:
+    if not points:
+        return ""
+    d = "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    dashed = f' stroke-dasharray="{dash}"' if dash else ""
+    return f'<path d="{d}" fill="none" stroke="{stroke}" stroke-width="{width}"{dashed}/>'
+
+
+def area(points: Sequence[tuple[float, float]], *, fill: str, opacity: float = 0.14) -> str:
+    if not points:
+        return ""
+    d = "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in points) + "Z"
+    return f'<path d="{d}" fill="{fill}" fill-opacity="{opacity}" stroke="none"/>'
+
+
+def grid(frame: Frame, x: Axis, y: Axis) -> str:
+    """Ticks, hairlines and labels of both axes."""
+    bottom, right = frame.height - frame.bottom, frame.width - frame.right
+    parts = []
+    for value in y.ticks(max(3, int((bottom - frame.top) / 42))):
+        at = frame.y(y, value)
+        parts += [
+            line(frame.left, at, right, at, "hair"),
+            text(frame.left - 7, at + 4, short(value), anchor="end"),
+        ]
+    for value in x.ticks(max(3, int((right - frame.left) / 80))):
+        at = frame.x(x, value)
+        parts += [
+            line(at, bottom, at, bottom + 4, "axis"),
+            text(at, bottom + 17, short(value), anchor="middle"),
+        ]
+    parts.append(line(frame.left, bottom, right, bottom, "axis"))
+    parts.append(text((frame.left + right) / 2, frame.height - 4, x.label, anchor="middle", css="label"))
+    middle = (frame.top + bottom) / 2
+    turned = text(0, 0, y.label, anchor="middle", css="label")
+    parts.append(f'<g transform="translate(11 {middle:.1f}) rotate(-90)">{turned}</g>')
+    return "".join(parts)
+
+
+def short(value: float) -> str:
+    """A tick's text: no trailing zeros, powers of ten below 0.01 and above 10 000."""
+    if value and not 1e-2 <= abs(value) < 1e5:
+        power = math.floor(math.log10(abs(value)))
+        digits = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"10{digits}" if abs(value) == 10.0**power else f"{value:.3g}"
+    return f"{value:g}".replace("-", "−")
+
+
+def document(frame: Frame, body: str, *, key: str, title: str, description: str) -> str:
+    """The whole drawing, with the words that a screen reader reads; ``key`` is unique in the page."""
+    return (
+        f'<svg viewBox="0 0 {frame.width:.0f} {frame.height:.0f}" width="{frame.width:.0f}" role="img"'
+        f' aria-labelledby="{key}t {key}d" xmlns="http://www.w3.org/2000/svg">'
+        f'<title id="{key}t">{escape(title)}</title><desc id="{key}d">{escape(description)}</desc>'
+        f"{body}</svg>"
+    )
+
+
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """``places`` moved as little as needed to stand ``gap`` apart between ``low`` and ``high``."""
+    order = sorted(range(len(places)), key=lambda k: places[k])
+    moved = list(places)
+    for before, after in pairwise(order):
+        moved[after] = max(moved[after], moved[before] + gap)
+    ceiling = high
+    for k in reversed(order):
+        moved[k] = max(min(moved[k], ceiling), low)
+        ceiling = moved[k] - gap
+    return moved
