@@ -113,6 +113,11 @@ class Goal:
     def unit(self) -> str:
         return self.parts.unit
 
+    @property
+    def bound_k(self) -> float:
+        """The bound in K or, for a dose, in doublings of a minute."""
+        return float(np.log2(self.bound)) if self.parts.is_dose else self.bound
+
     def met(self, value: float) -> bool:
         return bool(value >= self.bound if self.sense == "at_least" else value <= self.bound)
 
@@ -153,7 +158,7 @@ class Resolved:
 _ORGANS = ("liver", "spleen", "kidney", "bowel", "intestine")
 _ORGAN_SOURCE = "default: conservative reading of 2 CEM43 and 42 degC for organs [vanRhoon2013]"
 _ELSE_SOURCE = "default: 9 CEM43, a controlled exposure [vanRhoon2013]; 42 degC"
-_SKIN_SOURCE = "default: 21 CEM43 for skin [Aubry2023]"
+_SKIN_SOURCE = "default: 21 CEM43 for skin [ITRUSST]"
 _TARGET_SOURCE = "default: no boiling, no charring; a planner's choice"
 _CORE_SOURCE = "default: what an anaesthetised mouse tolerates; a planner's choice"
 

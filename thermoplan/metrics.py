@@ -1,0 +1,187 @@
+"""Values and slopes of goals and limits: one definition for the search and for the verified run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from .arrays import Array, IntArray
+from .dose import HOTTEST_M3, Dose, cem43_min, cem43_rate, exceeded_by, hottest_mean, mean_over
+from .goals import Goal, Resolved, Row
+
+LN2, LN4 = float(np.log(2.0)), float(np.log(4.0))
+_FLAT_K = 1e-4
+
+
+def statistic(values: Array, weights: Array, which: str | float) -> Array:
+    """Spatial statistic over the last axis: "min", "mean", "max" or a percentage that exceeds it."""
+    if which == "min":
+        return values.min(axis=-1)
+    if which == "max":
+        return values.max(axis=-1)
+    if which == "mean":
+        return values @ weights / weights.sum()
+    nodes, mix = between(values, weights, 1.0 - float(which) / 100.0)
+    return (np.take_along_axis(values, nodes, -1) * mix).sum(axis=-1)
+
+
+def between(values: Array, weights: Array, share: float) -> tuple[IntArray, Array]:
+    """The two nodes ``(..., 2)``, and their mixture, that make the value at ``share`` of the weight from
+    below; the definition of `dose.exceeded_by`."""
+    order = np.argsort(values, axis=-1)
+    w = weights[order]
+    middle = (np.cumsum(w, axis=-1) - 0.5 * w) / weights.sum()
+    last = len(weights) - 1
+    upper = np.clip((middle < share).sum(axis=-1, keepdims=True), min(1, last), last)
+    lower = np.maximum(upper - 1, 0)
+    m0, m1 = np.take_along_axis(middle, lower, -1), np.take_along_axis(middle, upper, -1)
+    late = np.clip((share - m0) / np.where(m1 > m0, m1 - m0, 1.0), 0.0, 1.0)
+    nodes = np.concatenate([np.take_along_axis(order, i, -1) for i in (lower, upper)], axis=-1)
+    return nodes, np.concatenate([1.0 - late, late], axis=-1)
+
+
+def log_rate(temperature_c: Array) -> Array:
+    """Natural logarithm of CEM43 minutes per minute: two straight branches [SaparetoDewey1984]."""
+    above = np.asarray(temperature_c, float) - 43.0
+    return above * np.where(above >= 0.0, LN2, LN4)
+
+
+def log_rate_slope(temperature_c: Array) -> Array:
+    """Derivative of `log_rate` in 1/K; at 43 degrees C that from above."""
+    return np.where(np.asarray(temperature_c) >= 43.0, LN2, LN4)
+
+
+def dose_min(times_s: Array, temperature_c: Array) -> Array:
+    """CEM43 over the first axis, exact for temperatures linear between times, as `dose.cem43_min`."""
+    return _intervals(times_s, temperature_c)[0].sum(axis=0)
+
+
+def dose_slope(times_s: Array, temperature_c: Array) -> tuple[Array, Array]:
+    """CEM43 ``(...)`` and its derivative ``(t, ...)`` with respect to each temperature, minutes per K."""
+    dose, before, after = _intervals(times_s, temperature_c)
+    slope = np.zeros(temperature_c.shape)
+    slope[:-1] += before
+    slope[1:] += after
+    return dose.sum(axis=0), slope
+
+
+def _intervals(times_s: Array, temperature_c: Array) -> tuple[Array, Array, Array]:
+    """Dose of each interval, and its derivatives with respect to the temperatures at both ends."""
+    minutes = (np.diff(times_s) / 60.0).reshape(-1, *[1] * (temperature_c.ndim - 1))
+    rate = cem43_rate(temperature_c)
+    primitive = np.where(temperature_c >= 43.0, 1.0 / LN4 - 1.0 / LN2 + rate / LN2, rate / LN4)
+    change = np.diff(temperature_c, axis=0)
+    flat = np.abs(change) < _FLAT_K
+    safe = np.where(flat, 1.0, change)
+    mean = np.where(flat, 0.5 * (rate[1:] + rate[:-1]), np.diff(primitive, axis=0) / safe)
+    bent = 0.5 * rate * log_rate_slope(temperature_c)
+    before = np.where(flat, bent[:-1], (mean - rate[:-1]) / safe)
+    after = np.where(flat, bent[1:], (rate[1:] - mean) / safe)
+    return minutes * mean, minutes * before, minutes * after
+
+
+def dose_statistic(dose: Array, weights_m3: Array, which: str | float) -> float:
+    """Statistic of a dose map; "max" is the mean of the hottest 1 mm3."""
+    if which == "max":
+        return hottest_mean(dose, weights_m3)
+    if isinstance(which, float):
+        return float(exceeded_by(dose, weights_m3, which))
+    return float(statistic(dose, weights_m3, which))
+
+
+def dose_mixture(dose: Array, weights_m3: Array, which: str | float) -> tuple[IntArray, Array]:
+    """Nodes ``(m,)`` and their coefficients in `dose_statistic`, at this dose map."""
+    if which == "mean":
+        return np.arange(len(dose)), weights_m3 / weights_m3.sum()
+    if which == "max":
+        order = np.argsort(dose)[::-1]
+        upto = np.minimum(np.cumsum(weights_m3[order]), HOTTEST_M3)
+        part = np.diff(upto, prepend=0.0) / upto[-1]
+        return order[part > 0.0], part[part > 0.0]
+    return between(dose, weights_m3, 0.0 if which == "min" else 1.0 - float(which) / 100.0)
+
+
+def judged_s(goal: Goal, heating_s: float) -> tuple[float, float]:
+    """Times over which a temperature is judged: the goal's window, else its sense's default."""
+    if goal.window is not None:
+        return goal.window
+    return (2.0 / 3.0 * heating_s, heating_s) if goal.sense == "at_least" else (0.0, np.inf)
+
+
+def judged_times(goal: Goal, times_s: Array, heating_s: float) -> IntArray:
+    start, end = judged_s(goal, heating_s)
+    return np.flatnonzero((times_s >= start - 1e-9) & (times_s <= end + 1e-9))
+
+
+def over_time(goal: Goal, times_s: Array, series_c: Array, heating_s: float) -> float:
+    """A limit's largest, a goal's mean value of a series within the judged times."""
+    if goal.sense == "at_most":
+        return float(series_c[judged_times(goal, times_s, heating_s)].max())
+    start, end = judged_s(goal, heating_s)
+    return mean_over(times_s, series_c, start, min(end, float(times_s[-1])))
+
+
+def hold_weights(times_s: Array, start_s: float, end_s: float) -> Array:
+    """Weights of the samples in `dose.mean_over`; sum 1."""
+    if end_s <= start_s:
+        return np.array([np.interp(end_s, times_s, row) for row in np.eye(len(times_s))])
+    a, b = np.maximum(times_s[:-1], start_s), np.minimum(times_s[1:], end_s)
+    length = np.maximum(b - a, 0.0)
+    late = (0.5 * (a + b) - times_s[:-1]) / np.diff(times_s)
+    weights = np.concatenate([length * (1.0 - late), [0.0]]) + np.concatenate([[0.0], length * late])
+    return weights / (end_s - start_s)
+
+
+def value(row: Row, times_s: Array, temperature_c: Array, heating_s: float) -> float:
+    """The metric of a row, degrees C or minutes; ``temperature_c (t, k)`` has a column a node of the row."""
+    metric = row.goal.parts
+    if metric.family == "CEM43D":
+        return dose_statistic(dose_min(times_s, temperature_c), row.weights_m3, metric.statistic)
+    series = statistic(temperature_c, row.weights_m3, metric.statistic)
+    if metric.family == "CEM43T":
+        return float(dose_min(times_s, series))
+    return over_time(row.goal, times_s, series, heating_s)
+
+
+class Meter:
+    """Consumes a streamed history and then tells the value of every row.
+
+    ``for time_s, temperature_c in history: meter.add(time_s, temperature_c)``, then `values`. Where a `Dose`
+    of all nodes is fed elsewhere, pass it, and it is not kept twice.
+    """
+
+    def __init__(self, resolved: Resolved | Sequence[Row], heating_s: float, dose: Dose | None = None) -> None:
+        self.rows = resolved.rows if isinstance(resolved, Resolved) else tuple(resolved)
+        self._heating_s = heating_s
+        self._times: list[float] = []
+        self._series: list[list[float]] = [[] for _ in self.rows]
+        self._own = dose is None and any(row.goal.parts.family == "CEM43D" for row in self.rows)
+        self._dose = Dose() if dose is None else dose
+
+    def add(self, time_s: float, temperature_c: Array) -> None:
+        for row, series in zip(self.rows, self._series, strict=True):
+            metric = row.goal.parts
+            if metric.family != "CEM43D":
+                here = temperature_c[row.nodes]
+                series.append(float(statistic(here, row.weights_m3, metric.statistic)))
+        if self._own:
+            self._dose.add(time_s, temperature_c)
+        self._times.append(time_s)
+
+    def consume(self, history: Iterable[tuple[float, Array]]) -> tuple[float, ...]:
+        for time_s, temperature_c in history:
+            self.add(time_s, temperature_c)
+        return self.values()
+
+    def values(self) -> tuple[float, ...]:
+        """In the order of the rows; degrees C or minutes."""
+        return tuple(self._value(row, series) for row, series in zip(self.rows, self._series, strict=True))
+
+    def _value(self, row: Row, series: Sequence[float]) -> float:
+        metric, times = row.goal.parts, np.array(self._times)
+        if metric.family == "CEM43D":
+            return dose_statistic(self._dose.cem43_min[row.nodes], row.weights_m3, metric.statistic)
+        if metric.family == "CEM43T":
+            return float(cem43_min(zip(times, series, strict=True)))
+        return over_time(row.goal, times, np.array(series), self._heating_s)

@@ -1,0 +1,271 @@
+"""Best time shares of every column and window: goals met, limits kept, the rest left cold.
+
+Sequential linear programs. Temperature is affine in the shares, so temperature limits are cutting planes and a
+temperature plan is a convex program whose lower bound is reported; doses and percentiles are replaced by what
+is exact at the iterate (`search.linearize`, `search.knots`). An exact penalty decides: limits, then goals by
+priority and weight, then a margin for what verification adds, then heat outside the targets and the targets'
+own peak.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .arrays import Array, frozen, put
+from .errors import SolverError
+from .goals import Goal, Resolved, Row
+from .search.forms import Form, forms_of, is_convex
+from .search.heat import Heat, Model
+from .search.program import Optimum, Program
+from .search.terms import Look, Term, Tissue
+
+_INNER = 10
+_SUFFICIENT = 0.5
+_FIRST_SCALES = np.concatenate([[0.0], np.geomspace(0.02, 1.0, 14)])
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the search may use and what it aims at.
+
+    Parameters
+    ----------
+    max_duty
+        Largest sum of shares in any window.
+    cool_down_s, step_s
+        Time looked at after heating, whose dose counts; longest time between looks.
+    limit_margin_k, dose_margin
+        The search stays this far inside limits and beyond goals where that costs no goal, so that the
+        verified plan keeps them: K, and doublings of dose. A third of it is kept even against a goal.
+    heat_cost, peak_cost
+        Price of 1 K of mean temperature outside the targets, and of the targets' highest temperature, against
+        100 for 1 K of a goal of priority 1.
+    """
+
+    max_duty: float = 1.0
+    cool_down_s: float = 0.0
+    step_s: float = 10.0
+    limit_margin_k: float = 0.1
+    dose_margin: float = 0.14
+    heat_cost: float = 0.05
+    peak_cost: float = 0.05
+    max_iterations: int = 30
+    time_limit_s: float = 60.0
+    tolerance: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the search stands; ``worst_limit_k`` is positive where a limit is broken (K or doublings)."""
+
+    iteration: int
+    objective: float
+    worst_limit_k: float
+    worst_limit: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shares:
+    """The plan found by the search.
+
+    ``shares (n_windows, n_columns)``; ``values`` of the goals' rows as predicted (degrees C or minutes);
+    ``status`` "optimal" (bound reached), "converged", "iteration limit" or "interrupted"; ``bound`` is a lower
+    bound of the objective where the problem is convex; ``broken`` names the rows that are not met.
+    """
+
+    shares: Array
+    window_edges_s: Array
+    values: tuple[float, ...]
+    broken: tuple[str, ...]
+    status: str
+    objective: float
+    bound: float | None
+    iterations: int
+    seconds: float
+    method: str = "sequential linear programs with cutting planes (HiGHS)"
+
+    def __post_init__(self) -> None:
+        put(self, shares=frozen(self.shares), window_edges_s=frozen(self.window_edges_s))
+
+    @property
+    def gap(self) -> float | None:
+        """How far, at most, the objective is above the least possible; ``None`` where that is not known."""
+        return None if self.bound is None else max(0.0, self.objective - self.bound)
+
+
+Watcher = Callable[[Progress], None]
+
+
+def optimize_shares(model: Model, resolved: Resolved, *, window_edges_s: Array, settings: Settings | None = None,
+                    start: Array | None = None, progress: Watcher | None = None) -> Shares:
+    """Best shares of a reduced model's columns in each window.
+
+    ``start`` is a plan to improve, ``(n_windows, n_columns)``; without it the search makes its own. Control-C
+    ends the search and returns the best plan so far with status "interrupted".
+    """
+    settings = settings or Settings()
+    heat = Heat(model, window_edges_s, settings.cool_down_s, settings.step_s)
+    return Search(heat, resolved, settings, progress).run(start)
+
+
+class Search:
+    """One search; `run` it once."""
+
+    def __init__(self, heat: Heat, resolved: Resolved, settings: Settings, progress: Watcher | None) -> None:
+        self.heat, self.settings, self._watch = heat, settings, progress
+        self._began = time.perf_counter()
+        self.terms = _terms(resolved, heat, settings)
+        self.rows = len(resolved.rows)
+        self.forms: list[Form] = forms_of(self.terms)
+        self.share_cost = settings.heat_cost * _outside_heat(resolved, heat)
+        self.iterations = 0
+
+    def run(self, start: Array | None = None) -> Shares:
+        self.look = Look(self.heat, np.zeros((self.heat.n_windows, self.heat.n_columns)))
+        self.merit, status, bound = self.merit_of(self.look), "interrupted", None
+        try:
+            if self.settings.max_duty > 0.0 and self.rows:
+                self._accept(self._first() if start is None else self._look(self.heat.checked(start)))
+                status, bound = self._iterate()
+            else:
+                status = "optimal"
+        except KeyboardInterrupt:
+            pass
+        return self._result(status, bound)
+
+    def merit_of(self, look: Look) -> float:
+        penalties = sum(term.penalty(term.value_k(look)) for term in self.terms)
+        return float(penalties + (self.share_cost * look.shares).sum())
+
+    def _look(self, shares: Array) -> Look:
+        sums = shares.sum(axis=1, keepdims=True)
+        return Look(self.heat, shares * np.minimum(1.0, self.settings.max_duty / np.maximum(sums, 1e-30)))
+
+    def _accept(self, look: Look, merit: float | None = None) -> None:
+        self.look, self.merit = look, self.merit_of(look) if merit is None else merit
+
+    def _first(self) -> Look:
+        """Equal shares of the columns that heat the targets best, at the best common scale."""
+        pattern = _useful(self.terms, self.heat) * self.settings.max_duty
+        looks = [self._look(np.tile(pattern * scale, (self.heat.n_windows, 1))) for scale in _FIRST_SCALES]
+        return min(looks, key=self.merit_of)
+
+    def _iterate(self) -> tuple[str, float | None]:
+        settings, radius, stalled, bound = self.settings, self.settings.max_duty, 0, None
+        active = self.look.shares > 0.0
+        convex = all(is_convex(term) for term in self.terms)
+        for self.iterations in range(1, settings.max_iterations + 1):
+            program = Program(self.heat, settings.max_duty, active | (self.look.shares > 0.0), self.share_cost)
+            for form in self.forms:
+                form.begin(program, self.look)
+            trial, merit, promised = self._step(program, radius)
+            active = program.active
+            if convex and radius >= settings.max_duty and promised is not None:
+                bound = promised if bound is None else max(bound, promised)
+            gain, scale = self.merit - merit, settings.tolerance * (1.0 + abs(self.merit))
+            if gain > 0.0:
+                self._accept(trial, merit)
+            self._tell()
+            if bound is not None and self.merit - bound <= scale:
+                return "optimal", bound
+            stalled = stalled + 1 if gain <= scale else 0
+            if gain <= 0.1 * scale:
+                radius *= 0.25
+            if stalled >= 3 or radius < 1e-3 * settings.max_duty:
+                return "converged", bound
+            if time.perf_counter() - self._began > settings.time_limit_s:
+                break
+        return "iteration limit", bound
+
+    def _step(self, program: Program, radius: float) -> tuple[Look, float, float | None]:
+        """Best trial of one linearisation, its merit, and the program's bound where columns were complete."""
+        best: tuple[Look, float] | None = None
+        for _ in range(_INNER):
+            optimum: Optimum = program.solve(self.look.shares, radius)
+            trial = Look(self.heat, optimum.shares)
+            merit = self.merit_of(trial)
+            if best is None or merit < best[1]:
+                best = trial, merit
+            missing = sum(form.cut(program, trial, optimum.variables) for form in self.forms)
+            promised = self.merit - optimum.objective
+            if not missing or self.merit - merit > _SUFFICIENT * promised > self.settings.tolerance * self.merit:
+                break
+        if best is None:
+            raise SolverError("optimizer: no trial was made")
+        return *best, optimum.objective if optimum.complete else None
+
+    def _tell(self) -> None:
+        if self._watch is None:
+            return
+        limits = [(-(term.row.goal.bound_k - term.value_k(self.look)) if not term.at_least else
+                   term.row.goal.bound_k - term.value_k(self.look), term.row.label)
+                  for term in self.terms[: self.rows] if term.row.goal.kind == "limit"]
+        worst = max(limits, default=(-np.inf, ""))
+        self._watch(Progress(self.iterations, self.merit, *worst, time.perf_counter() - self._began))
+
+    def _result(self, status: str, bound: float | None) -> Shares:
+        terms = self.terms[: self.rows]
+        values = tuple(term.value(self.look) for term in terms)
+        broken = tuple(term.row.label for term, value in zip(terms, values, strict=True)
+                       if not term.row.goal.met(value))
+        return Shares(self.look.shares, self.heat.window_edges_s, values, broken, status, self.merit, bound,
+                      self.iterations, time.perf_counter() - self._began)
+
+
+def _terms(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
+    """A term for every row, and one that keeps the targets from being hotter than they need."""
+    rows = [*resolved.rows, *_peaks(resolved, heat)]
+    minutes = (heat.heating_s + settings.cool_down_s) / 60.0
+    by_region: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        by_region.setdefault((row.region, len(row.nodes)), []).append(row)
+    tissues = {key: Tissue.of(members, heat.model, minutes) for key, members in by_region.items()}
+    terms = []
+    for i, row in enumerate(rows):
+        tissue = tissues[row.region, len(row.nodes)]
+        if i >= len(resolved.rows):
+            terms.append(Term(row, tissue, settings.peak_cost, 0.0, 0.0, 0.0))
+            continue
+        margin = settings.dose_margin if row.goal.parts.is_dose else settings.limit_margin_k
+        limit = row.goal.kind == "limit"
+        cost = 1000.0 if limit else 100.0 * row.goal.weight / 10.0 ** (row.goal.priority - 1)
+        soft = margin * (2.0 / 3.0 if limit else 1.0)
+        terms.append(Term(row, tissue, cost, min(1.0, 0.1 * cost), margin, soft))
+    return terms
+
+
+def _peaks(resolved: Resolved, heat: Heat) -> list[Row]:
+    found = []
+    for name in resolved.targets:
+        row = next(row for row in resolved.rows if row.region == name)
+        coldest = float(np.asarray(heat.model.base_c)[row.nodes].min())
+        goal = Goal("goal", (name,), "Tmax", coldest, "at_most")
+        found.append(replace(row, goal=goal))
+    return found
+
+
+def _outside_heat(resolved: Resolved, heat: Heat) -> Array:
+    """Mean rise outside the targets while heating, K per share ``(w, c)``."""
+    volume = resolved.outside_m3
+    modes = np.asarray(heat.model.modes)[: len(volume)]
+    mean = (volume / max(volume.sum(), 1e-30)) @ modes
+    heating = heat.times_s <= heat.heating_s + 1e-9
+    weights = np.zeros(len(heat.times_s))
+    weights[heating] = np.gradient(heat.times_s[heating]) / heat.heating_s
+    return heat.gradient(heat.adjoint(weights[:, None] * mean))
+
+
+def _useful(terms: list[Term], heat: Heat) -> Array:
+    """Shares ``(c,)`` with sum one, over columns at least half as good for the goals as the best."""
+    goals = [term for term in terms if term.at_least]
+    worth = np.zeros(heat.n_columns)
+    for term in goals:
+        mean = term.tissue.weights_m3 / term.tissue.weights_m3.sum() @ term.tissue.modes
+        worth += np.asarray(heat.model.inputs) @ (mean / np.maximum(np.asarray(heat.model.rates_1_s), 1e-9))
+    chosen = worth >= 0.5 * worth.max() if goals and worth.max() > 0.0 else np.zeros(heat.n_columns, bool)
+    return chosen / max(1, chosen.sum())

@@ -1,0 +1,119 @@
+"""Temperature as an affine function of time shares: the reduced model on a time grid, and its adjoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from ..arrays import Array, frozen, put
+from ..errors import InputError
+
+
+class Model(Protocol):
+    """theta(t) = modes z(t), dz/dt = -rates z + inputs^T a(t), temperature = base + theta.
+
+    ``rates_1_s (r,)``, ``modes (n_dof, r)``, ``inputs (n_columns, r)``, ``base_c (n_dof,)``.
+    """
+
+    @property
+    def rates_1_s(self) -> Array: ...
+    @property
+    def modes(self) -> Array: ...
+    @property
+    def inputs(self) -> Array: ...
+    @property
+    def base_c(self) -> Array: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heat:
+    """A model, constant shares within windows, and the times at which the search looks.
+
+    Parameters
+    ----------
+    model
+        The reduced model.
+    window_edges_s
+        ``(n_windows + 1,)``, from 0 to the end of heating.
+    cool_down_s
+        Time without heating that is looked at afterwards.
+    step_s
+        Longest time between looks while heating.
+
+    ``times_s (t,)``; ``windows_to_modes (t, w, r)`` is the exact integral of each mode over each window.
+    """
+
+    model: Model
+    window_edges_s: Array
+    cool_down_s: float = 0.0
+    step_s: float = 10.0
+    times_s: Array = field(init=False)
+    windows_to_modes: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        edges = frozen(self.window_edges_s)
+        if edges.ndim != 1 or len(edges) < 2 or edges[0] != 0.0 or (np.diff(edges) <= 0.0).any():
+            raise InputError("windows: expected edges that rise from 0 to the end of heating")
+        times = _times(edges, self.cool_down_s, self.step_s)
+        put(self, window_edges_s=edges, times_s=frozen(times),
+            windows_to_modes=frozen(_integrals(times, edges, np.asarray(self.model.rates_1_s))))
+
+    @property
+    def heating_s(self) -> float:
+        return float(self.window_edges_s[-1])
+
+    @property
+    def n_windows(self) -> int:
+        return len(self.window_edges_s) - 1
+
+    @property
+    def n_columns(self) -> int:
+        return len(self.model.inputs)
+
+    def loads(self, shares: Array) -> Array:
+        """Input of each mode in each window ``(w, r)``."""
+        return shares @ np.asarray(self.model.inputs)
+
+    def states(self, shares: Array) -> Array:
+        """Mode amplitudes ``(t, r)`` of shares ``(n_windows, n_columns)``."""
+        return np.einsum("twr,wr->tr", self.windows_to_modes, self.loads(shares))
+
+    def adjoint(self, slopes: Array) -> Array:
+        """Gradient in mode space ``(w, r)`` of ``sum_t slopes[t] . z(t)``, slopes ``(t, r)``."""
+        return np.einsum("twr,tr->wr", self.windows_to_modes, slopes)
+
+    def gradient(self, adjoint: Array) -> Array:
+        """Gradient ``(n_windows, n_columns)`` with respect to the shares from one in mode space."""
+        return adjoint @ np.asarray(self.model.inputs).T
+
+    def checked(self, shares: Array) -> Array:
+        array = np.array(shares, float)
+        if array.shape != (self.n_windows, self.n_columns):
+            wanted = (self.n_windows, self.n_columns)
+            raise InputError(f"shares: expected {wanted[0]} windows of {wanted[1]} columns, got {array.shape}")
+        return array
+
+
+def _times(edges: Array, cool_down_s: float, step_s: float) -> Array:
+    pieces = [np.linspace(a, b, max(2, int(np.ceil((b - a) / step_s - 1e-9))) + 1)[1:]
+              for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    end, fast = float(edges[-1]), min(cool_down_s, 180.0)
+    if fast > 0.0:
+        pieces.append(np.linspace(end, end + fast, max(1, int(np.ceil(fast / step_s))) + 1)[1:])
+    if cool_down_s > fast:
+        steps = int(np.ceil((cool_down_s - fast) / (4.0 * step_s)))
+        pieces.append(np.linspace(end + fast, end + cool_down_s, steps + 1)[1:])
+    return np.concatenate([[0.0], *pieces])
+
+
+def _integrals(times: Array, edges: Array, rates: Array) -> Array:
+    """Integral of exp(-rate (t - s)) over the part of each window before t; stable as rates go to 0."""
+    start = np.minimum(edges[:-1], times[:, None])[..., None]
+    end = np.minimum(edges[1:], times[:, None])[..., None]
+    length, age = end - start, times[:, None, None] - end
+    x = rates * length
+    small = np.abs(x) < 1e-8
+    average = np.where(small, 1.0 - 0.5 * x, -np.expm1(-x) / np.where(small, 1.0, x))
+    return np.exp(-rates * age) * average * length
