@@ -98,7 +98,8 @@ def ring(radius_m, width_m, names):
 
 
 def test_ring_of_two_tissues_divides_the_voltage_by_their_complex_conductivities():
-    # one current through both halves: |E_1| = w B R |k_2| / |k_1 + k_2|; real sigma alone is 16 % low in muscle
+    # one current through both halves: |E_1| = w B R |k_2| / |k_1 + k_2|
+    # (with real sigma alone, muscle gets 16 % less)
     names = ("muscle", "liver")
     body, tissues = ring(10e-3, 0.6e-3, names), region_tissues(names)
     found = eddy_power(body, tissues, drive_axis=[0, 0, 1], **DRIVE)
