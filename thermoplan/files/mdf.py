@@ -133,7 +133,7 @@ def _mention_what_is_absent(file: Any, name: str, notes: list[str]) -> None:
     version = _text(file, "version")
     if not version.startswith("2"):
         notes.append(f'{name}: says MDF version "{version}"; it is read as version 2')
-    notes.append(f"{name}: MDF has no anatomical axes; x, y, z are taken as R, A, S")
+    notes.append(f"{name}: MDF names no anatomical axes; x, y, z are taken as R, A, S")
 
 
 def _as_frames(data: Any, name: str) -> Any:

@@ -1,0 +1,125 @@
+"""Tracers and devices from TOML: the package's libraries, files of one's own, and a protocol's overrides."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .device import Device, device_from_dict
+from .errors import InputError
+from .files.transforms import read_transform, transform_m
+from .protocol_complaints import read_toml, suggestion, validated
+from .protocol_schema import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
+from .tracer import TISSUE_FACTOR, MeasuredSlp, Tracer, calibrated, tracer_from_dict
+
+_RELAXES = {"hydrodynamic_diameter", "viscosity", "anisotropy", "tau0"}
+_SIZES = {"core_diameter", "core_sigma"}
+
+
+@cache
+def library_tracers() -> Mapping[str, Tracer]:
+    """Every tracer that the package ships, by name."""
+    return {name: _tracer(_checked(TracerFile, raw, "tracers.toml"), name, "tracers.toml")
+            for name, raw in _entries("tracers.toml").items()}
+
+
+@cache
+def library_devices() -> Mapping[str, Device]:
+    """Every device that the package ships, by name."""
+    return {name: _device(_checked(DeviceFile, raw, "devices.toml"), name, Path(), "devices.toml")
+            for name, raw in _entries("devices.toml").items()}
+
+
+def chosen_tracer(table: TracerKeys, folder: Path, where: str) -> Tracer:
+    """The tracer that a protocol names or points to, with the protocol's own values on top.
+
+    A measured SLP sets its heating efficiency.
+    """
+    base, name = _base(table, folder, where, "tracer", "tracers.toml", TracerFile)
+    own = {key: value for key, value in _set(table).items() if key not in ("name", "file", "measured_slp")}
+    if own.keys() & _SIZES and "population" not in own:
+        base.pop("population", None)
+    if own.keys() & _RELAXES and "relaxation_time" not in own:
+        base.pop("relaxation_time", None)
+    tracer = _tracer(base | own, name, where)
+    measured = table.measured_slp or base.get("measured_slp")
+    return tracer if measured is None else calibrated(tracer, _measured(measured, where))
+
+
+def chosen_device(table: DeviceKeys, folder: Path, where: str) -> Device:
+    """The device that a protocol names or points to, with the protocol's own values on top."""
+    base, name = _base(table, folder, where, "device", "devices.toml", DeviceFile)
+    own = {key: value for key, value in _set(table).items() if key not in ("name", "file", "pose")}
+    return _device(base | own, name, folder, where)
+
+
+def _base(table: Any, folder: Path, where: str, what: str, library: str,
+          model: type[Table]) -> tuple[dict[str, Any], str]:
+    if table.file is not None:
+        path = folder / table.file
+        raw = read_toml(path)[1]
+        return _set(_checked(model, raw, path.name)), str(raw.get("name", path.stem))
+    entries = _entries(library)
+    if table.name not in entries:
+        raise InputError(f'{where}: {what}.name = "{table.name}": not in the library; '
+                         f"{suggestion(str(table.name), entries)}; or give file = ...")
+    return _set(_checked(model, entries[table.name], library)), str(table.name)
+
+
+@cache
+def _entries(name: str) -> dict[str, dict[str, Any]]:
+    text = files("thermoplan.data").joinpath(name).read_text(encoding="utf-8")
+    return {key: value for key, value in tomllib.loads(text).items() if isinstance(value, dict)}
+
+
+def _checked(model: type[Table], raw: Mapping[str, Any], where: str) -> Any:
+    filled, complaints = validated(model, raw, where)
+    if filled is None:
+        raise InputError(complaints)
+    return filled
+
+
+def _set(table: Table | dict[str, Any]) -> dict[str, Any]:
+    """The keys that were written, values in SI."""
+    if isinstance(table, dict):
+        return dict(table)
+    return {key: getattr(table, key) for key in table.model_fields_set}
+
+
+def _tracer(values: Table | dict[str, Any], name: str, where: str) -> Tracer:
+    given = {"name": name, **_set(values)}
+    if given.get("population"):
+        given["population"] = [_set(mode) for mode in given["population"]]
+    return _named(lambda: tracer_from_dict(given | {"name": name}, where), where)
+
+
+def _measured(table: MeasuredSlpTable, where: str) -> MeasuredSlp:
+    factor = TISSUE_FACTOR if table.tissue_factor is None else table.tissue_factor
+    fields = table.value, table.basis, table.medium, table.amplitude, table.frequency, factor
+    return _named(lambda: MeasuredSlp(*fields, table.source or "protocol"), where)
+
+
+def _device(values: Table | dict[str, Any], name: str, folder: Path, where: str) -> Device:
+    given = {key: value for key, value in _set(values).items() if key != "schema_"} | {"name": name}
+    matrix = given.get("to_device")
+    if isinstance(matrix, str):
+        given["to_device"] = read_transform(folder / matrix)
+    elif matrix is not None:
+        given["to_device"] = transform_m(matrix, f"{where}: device.to_device")
+    if "position_range" in given:
+        given["position_range"] = np.array(given["position_range"])
+    return _named(lambda: device_from_dict(given, where), where)
+
+
+def _named[Part](make: Callable[[], Part], where: str) -> Part:
+    """What ``make`` makes; complaints that do not name the file get its name."""
+    try:
+        return make()
+    except InputError as error:
+        raise InputError([c if c.startswith(where) else f"{where}: {c}" for c in error.complaints]) from error

@@ -1,0 +1,162 @@
+"""What is wrong between the keys of a protocol, found on the raw file so that nothing hides the rest."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+from .files.labels import read_label_table, regions_of
+from .goals import CORE, EVERYWHERE_ELSE, SKIN
+from .protocol_complaints import suggestion
+from .tissue import canonical_tissue, species_facts
+from .units import shown
+
+_ONE_OF = (
+    (("anatomy",), ("labels", "mesh"), 'labels = "mouse-labels.nii.gz" or mesh = "mouse.msh"'),
+    (("tracer",), ("name", "file"), 'name = "synomag-d" or file = "my-tracer.toml"'),
+    (("device",), ("name", "file"), 'name = "berkeley-ffp" or file = "my-device.toml"'),
+    (("anatomy", "add"), ("sphere", "mask", "iron_above"), 'sphere = "4.1 -2.0 31.5 mm, 4 mm"'),
+    (("goals",), ("at_least", "at_most"), 'at_least = "10 min"'),
+    (("limits",), ("at_least", "at_most"), 'at_most = "42 degC"'),
+)
+_SURFACE = 'heat_transfer with ambient, or temperature, or insulated = true'
+_FILES = (
+    (("iron",), "image"), (("iron",), "registration"), (("anatomy",), "labels"),
+    (("anatomy",), "label_table"), (("anatomy",), "mesh"), (("anatomy", "add"), "mask"),
+    (("tracer",), "file"), (("device",), "file"), (("device",), "to_device"),
+)
+_NIFTI = (".nii", ".nii.gz")
+_IMAGES = {"iron.image": (".mdf", *_NIFTI), "anatomy.labels": _NIFTI}
+
+
+def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
+    """What single keys cannot show: keys that exclude or need each other, and what is not built yet."""
+    for path, keys, example in _ONE_OF:
+        for name, table in _tables_at(raw, path):
+            given = [key for key in keys if key in table]
+            if len(given) != 1:
+                have = f"has {' and '.join(given)}" if given else f"has none of {', '.join(keys)}"
+                yield f"{where}: {name}: {have}; expected exactly one, such as {example}"
+    for name, iron in _tables_at(raw, ("iron",)):
+        if "calibration" in iron:
+            yield (f"{where}: {name}.calibration = {shown(iron['calibration'])}: not available yet; "
+                   'give an image of iron and its unit, such as unit = "mg/mL"')
+        elif "unit" not in iron:
+            yield f'{where}: {name}.unit: missing: expected the unit of the image, such as "mg/mL"'
+    for name, anatomy in _tables_at(raw, ("anatomy",)):
+        if "labels" in anatomy and "label_table" not in anatomy:
+            yield f'{where}: {name}.label_table: missing: expected a table, such as "mouse-labels.csv"'
+    for path in (("boundary", "skin"), ("boundary", "bed")):
+        for name, surface in _tables_at(raw, path):
+            yield from _surface(surface, f"{where}: {name}")
+    for name, physiology in _tables_at(raw, ("physiology",)):
+        if "anaesthesia" in physiology:
+            yield (f"{where}: {name}.anaesthesia = {shown(physiology['anaesthesia'])}: not available yet; "
+                   "remove the key and give perfusion in [tissues.X]")
+    for name, mesh in _tables_at(raw, ("mesh",)):
+        if mesh.get("order", 1) != 1:
+            yield f"{where}: {name}.order = {shown(mesh['order'])}: only order = 1 is available yet"
+    yield from _repeated_probes(raw, where)
+
+
+def named_files(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """``(key, name)`` of every file that a protocol names."""
+    for path, key in _FILES:
+        for name, table in _tables_at(raw, path):
+            if isinstance(table.get(key), str):
+                yield f"{name}.{key}", table[key]
+
+
+def file_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterator[str]:
+    """Files that are not there, or of a kind that cannot be read yet."""
+    for key, name in named_files(raw):
+        path = folder / name
+        if path.is_dir():
+            yield f'{where}: {key} = "{name}": a folder; reading DICOM folders is not available yet'
+        elif not path.is_file():
+            near = difflib.get_close_matches(path.name, _listing(path.parent), 1)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            yield f'{where}: {key} = "{name}": no such file in {path.parent}{hint}'
+        elif key in _IMAGES and not name.lower().endswith(_IMAGES[key]):
+            yield (f'{where}: {key} = "{name}": expected {" or ".join(_IMAGES[key])}; '
+                   "NRRD and DICOM are not available yet")
+
+
+def name_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterator[str]:
+    """Species, tissues and regions that nobody knows; the label table is read for its regions."""
+    for _, anatomy in _tables_at(raw, ("anatomy",)):
+        if isinstance(anatomy.get("species"), str):
+            yield from (f"{where}: {words}" for words in _refused(species_facts, anatomy["species"]))
+        table = folder / str(anatomy.get("label_table"))
+        if "labels" in anatomy and table.is_file():
+            yield from _refused(read_label_table, table)
+            yield from _region_complaints(raw, table, where)
+    for key, tissue in _tissues(raw):
+        yield from (f"{where}: {key}: {words}" for words in _refused(canonical_tissue, tissue))
+
+
+def _tables_at(raw: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Tables under ``path``, those of a list one by one; what is no table is complained of elsewhere."""
+    found: list[tuple[str, Any]] = [("", raw)]
+    for key in path:
+        deeper = [(f"{name}.{key}".lstrip("."), table[key]) for name, table in found
+                  if isinstance(table, Mapping) and key in table]
+        found = [(f"{name}[{i}]", part) for name, value in deeper if isinstance(value, list)
+                 for i, part in enumerate(value)]
+        found += [(name, value) for name, value in deeper if not isinstance(value, list)]
+    yield from ((name, table) for name, table in found if isinstance(table, Mapping))
+
+
+def _surface(surface: Mapping[str, Any], where: str) -> Iterator[str]:
+    ways = [bool({"heat_transfer", "ambient"} & surface.keys()), "temperature" in surface,
+            surface.get("insulated") is True]
+    if sum(ways) != 1:
+        yield f"{where}: expected exactly one of {_SURFACE}"
+
+
+def _repeated_probes(raw: Mapping[str, Any], where: str) -> Iterator[str]:
+    seen: set[Any] = set()
+    for key, probe in _tables_at(raw, ("probes",)):
+        name = probe.get("name")
+        if isinstance(name, str) and name in seen:
+            yield f'{where}: {key}.name = "{name}": used twice; expected a name of its own'
+        seen.add(name if isinstance(name, str) else None)
+
+
+def _listing(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+
+
+def _refused(read: Callable[[Any], object], value: Any) -> Iterator[str]:
+    """The complaints of ``read``."""
+    try:
+        read(value)
+    except InputError as error:
+        yield from error.complaints
+
+
+def _tissues(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    given = raw.get("tissues")
+    yield from ((f"tissues.{name}", name) for name in (given if isinstance(given, Mapping) else ()))
+    for key, added in _tables_at(raw, ("anatomy", "add")):
+        if isinstance(added.get("tissue"), str):
+            yield f"{key}.tissue", added["tissue"]
+
+
+def _region_complaints(raw: Mapping[str, Any], table: Path, where: str) -> Iterator[str]:
+    try:
+        known = list(regions_of(read_label_table(table)))
+    except InputError:
+        return
+    known += [t["region"] for _, t in _tables_at(raw, ("anatomy", "add")) if isinstance(t.get("region"), str)]
+    for path, key, special in ((("goals",), "region", (SKIN, CORE)), (("iron",), "uptake", ()),
+                               (("limits",), "region", (SKIN, CORE, EVERYWHERE_ELSE))):
+        for name, part in _tables_at(raw, path):
+            given = part.get(key, ())
+            for region in [given] if isinstance(given, str) else given if isinstance(given, list) else ():
+                if isinstance(region, str) and region not in (*known, *special):
+                    yield (f'{where}: {name}.{key} = "{region}": not a region of {table.name}; '
+                           f"{suggestion(region, (*known, *special))}")

@@ -1,0 +1,157 @@
+"""Values of a protocol file as pydantic types: text with a unit in, SI numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, StrictInt, StrictStr, WithJsonSchema
+
+from . import units
+from .units import KINDS, MetabolicHeat, NotAQuantity, Perfusion
+
+
+def text(read: Callable[[Any], Any], words: str, example: str) -> tuple[BeforeValidator, WithJsonSchema]:
+    """Read a string with ``read``; in the JSON Schema it is a string with an example."""
+    schema = {"type": "string", "description": words, "examples": [example.strip('"')]}
+    return BeforeValidator(read), WithJsonSchema(schema)
+
+
+def quantity(kind: str, *, zero: bool = False) -> Any:
+    def read(value: Any) -> float:
+        number = units.parse(value, kind)
+        if number <= 0.0 and not zero and kind != "temperature":
+            raise NotAQuantity(f"{units.expected(kind)}; it must be more than zero")
+        return number
+
+    return Annotated[float, *text(read, KINDS[kind].words, KINDS[kind].example)]
+
+
+def number(low: float, high: float, example: str, *, open_low: bool = True) -> Any:
+    def read(value: Any) -> float:
+        good = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+        if not good or (open_low and value == low):
+            words = f"expected a number {'above' if open_low else 'from'} {low:g}"
+            raise NotAQuantity(f"{words}{f' up to {high:g}' if high < 1e300 else ''}, such as {example}")
+        return float(value)
+
+    schema = {"type": "number", "exclusiveMinimum" if open_low else "minimum": low}
+    schema |= {"maximum": high} if high < 1e300 else {}
+    return Annotated[float, BeforeValidator(read), WithJsonSchema(schema)]
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    good = isinstance(names, list | tuple) and all(isinstance(n, str) and n.strip() for n in names)
+    if not good or not names:
+        raise NotAQuantity('expected a name or a list of names, such as "tumour" or ["liver", "spleen"]')
+    return tuple(dict.fromkeys(names))
+
+
+def _sphere(value: Any) -> tuple[tuple[float, float, float], float]:
+    centre, _, radius = value.rpartition(",") if isinstance(value, str) else ("", "", "")
+    try:
+        found = units.vector(centre), units.parse(radius, "length")
+    except NotAQuantity:
+        found = None
+    if found is None or found[1] <= 0.0:
+        raise NotAQuantity('expected centre and radius, such as "4.1 -2.0 31.5 mm, 4 mm"')
+    return found
+
+
+def _window(value: Any) -> tuple[float, float]:
+    start, _, end = value.partition(" to ") if isinstance(value, str) else ("", "", "")
+    try:
+        found = units.parse(start, "time"), units.parse(end, "time")
+    except NotAQuantity:
+        found = (0.0, 0.0)
+    if found[1] <= found[0]:
+        raise NotAQuantity('expected a start and a later end, such as "20 min to 30 min"')
+    return found
+
+
+def _when(value: Any) -> datetime:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        found = None
+    if isinstance(found, date) and not isinstance(found, datetime):
+        found = datetime(found.year, found.month, found.day)
+    if not isinstance(found, datetime):
+        raise NotAQuantity('expected a date and time, such as "2026-05-04 10:30"')
+    return found
+
+
+def _perfusion(value: Any) -> Perfusion:
+    if isinstance(value, str) and value and not any(c.isdigit() for c in value):
+        raise NotAQuantity("a perfusion that depends on temperature is not available yet; "
+                           'give a constant, such as "300 mL/min/kg"')
+    return units.perfusion(value)
+
+
+def _matrix(value: Any) -> Any:
+    rows = value if isinstance(value, list) else []
+    good = len(rows) == 4 and all(isinstance(r, list) and len(r) == 4 for r in rows)
+    if not isinstance(value, str) and not (good and all(isinstance(x, int | float) for r in rows for x in r)):
+        raise NotAQuantity("expected four rows of four numbers (RAS, mm), or a file that holds them")
+    return value
+
+
+def span(read: Callable[[Any], float], example: str) -> Any:
+    """A low and a high."""
+    def both(value: Any) -> tuple[float, float]:
+        try:
+            low, high = (read(part) for part in value)
+        except (NotAQuantity, TypeError, ValueError):
+            low, high = 1.0, 0.0
+        if low > high:
+            raise NotAQuantity(f"expected a low and a high, such as {example}")
+        return low, high
+
+    schema = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}
+    return Annotated[tuple[float, float], BeforeValidator(both), WithJsonSchema(schema)]
+
+
+def limits(kind: str, example: str) -> Any:
+    return span(lambda part: units.parse(part, kind), example)
+
+
+LengthOrZero = quantity("length", zero=True)
+Length, Time, TimeOrZero = quantity("length"), quantity("time"), quantity("time", zero=True)
+Frequency, Field_, Gradient = quantity("frequency"), quantity("field"), quantity("gradient")
+FieldOrZero, GradientOrZero = quantity("field", zero=True), quantity("gradient", zero=True)
+Temperature, Mass, Velocity = quantity("temperature"), quantity("mass"), quantity("velocity")
+Concentration, Density = quantity("iron concentration"), quantity("density")
+HeatCapacity, Conductivity = quantity("heat capacity"), quantity("conductivity")
+ElectricalConductivity = quantity("electrical conductivity", zero=True)
+HeatTransfer, Slp = quantity("heat transfer", zero=True), quantity("slp")
+Magnetization, Viscosity, Anisotropy = (quantity(k) for k in ("magnetization", "viscosity", "anisotropy"))
+Position = Annotated[tuple[float, float, float], *text(units.vector, "RAS position", "4.1 -2.0 31.5 mm")]
+Direction = Annotated[tuple[float, float, float], *text(units.direction, "direction, RAS", "S")]
+Sphere = Annotated[tuple, *text(_sphere, "centre and radius", "4.1 -2.0 31.5 mm, 4 mm")]
+Window = Annotated[tuple[float, float], *text(_window, "span of time", "20 min to 30 min")]
+When = Annotated[datetime, *text(_when, "date and time", "2026-05-04 10:30")]
+PerfusionText = Annotated[Perfusion, *text(_perfusion, "perfusion", "300 mL/min/kg")]
+MetabolicText = Annotated[MetabolicHeat, *text(units.metabolic_heat, "metabolic heat", "700 W/m^3")]
+IronUnit = Annotated[str, *text(lambda v: units.iron_factor(v) and v, "unit of the image's values", "mg/mL")]
+LengthUnit = Annotated[str, *text(lambda v: units.length_factor(v) and v, "unit of length", "mm")]
+_NAME = {"type": "string", "minLength": 1}
+Names = Annotated[tuple[str, ...], BeforeValidator(_names), WithJsonSchema(
+    {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]})]
+_ROW = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
+Matrix = Annotated[Any, BeforeValidator(_matrix), WithJsonSchema(
+    {"anyOf": [{"type": "string"}, {"type": "array", "items": _ROW, "minItems": 4, "maxItems": 4}]})]
+Text = Annotated[StrictStr, Field(min_length=1)]
+Share, Factor, Weight = number(0.0, 1.0, "0.9"), number(0.0, 1.5, "0.7"), number(0.0, float("inf"), "1.0")
+Reach = span(lambda part: units.vector(f"0 0 {part}")[2], '["-20 mm", "20 mm"]')
+GradientRange = limits("gradient", '["0.5 T/m", "2.6 T/m"]')
+FieldRange = limits("field", '["0 mT", "20 mT"]')
+FrequencyRange = limits("frequency", '["340 kHz", "360 kHz"]')
+MetricName = Annotated[str, Field(min_length=1, strict=True, examples=["CEM43T90", "Tmax"])]
+Bound = Annotated[Any, WithJsonSchema({
+    "type": "string", "description": "minutes of a dose, or a temperature", "examples": ["10 min", "42 degC"]})]
+Deviation = number(0.0, 1.0, "0.1", open_low=False)
+Count = Annotated[StrictInt, Field(ge=1)]
+
+
