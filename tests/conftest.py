@@ -1,0 +1,27 @@
+"""What every test stands on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory):
+    """Response tables are worked out anew in every run: a table kept from older code would hide a mistake."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THERMOPLAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of data that others own. Absent in CI it is a failure, elsewhere a reason to skip."""
+    if not SHARED.is_dir():
+        message = f"{SHARED} is not there: this test reads published data from it"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    return SHARED
