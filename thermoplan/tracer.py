@@ -1,0 +1,325 @@
+"""Tracer: what the particles are, how they relax, and what they heat, per kilogram of iron."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .arrays import Array
+from .errors import InputError
+from .magnetization import energy_kt
+
+BOLTZMANN_J_K = 1.380649e-23  # exact, SI
+BULK_IRON_A_M = 1.71e6  # saturation magnetization of iron at room temperature [Cullity2009]
+IMMOBILISED_FACTOR = 1.0
+TISSUE_FACTOR = 0.7  # water to tissue, range 0.3 to 1; the project's definition
+_LOG_STEP, _DEVIATIONS = 0.05, 3.75
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Particles of one size mode.
+
+    ``fraction`` is the share of core volume (hence of iron), ``core_diameter_m`` the median by number,
+    ``sigma`` the standard deviation of its logarithm, 0 for one size. The last two override the tracer's.
+    """
+
+    fraction: float
+    core_diameter_m: float
+    sigma: float = 0.0
+    hydrodynamic_diameter_m: float | None = None
+    relaxation_time_s: float | None = None
+
+    def sizes(self) -> tuple[Array, Array]:
+        """Diameters and shares of this mode's volume, equally spaced in log d.
+
+        Volume weighting of a lognormal by number moves its median by ``exp(3 sigma**2)``. The step is
+        0.05 in log d at most, as a Neel time changes e-fold within that at a barrier of 7 kT.
+        """
+        if self.sigma == 0.0:
+            return np.array([self.core_diameter_m]), np.ones(1)
+        half = int(np.ceil(_DEVIATIONS * max(self.sigma / _LOG_STEP, 1.5)))
+        deviation = np.linspace(-_DEVIATIONS, _DEVIATIONS, 2 * half + 1)
+        weight = np.exp(-0.5 * deviation**2)
+        diameter = self.core_diameter_m * np.exp(3.0 * self.sigma**2 + self.sigma * deviation)
+        return diameter, weight / weight.sum()
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSlp:
+    """A measured SLP, W per kg of ``basis`` ("iron" or "oxide"), in ``medium``.
+
+    From "water" to tissue ``tissue_factor`` is due; "immobilised" and "tissue" are taken as they stand.
+    """
+
+    value_w_kg: float
+    basis: str
+    medium: str
+    amplitude_t: float
+    frequency_hz: float
+    tissue_factor: float = TISSUE_FACTOR
+    source: str = "protocol"
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"tracer.measured_slp.{key} = {value!r}: expected {hint}"
+            for key, value, good, hint in (
+                ("value", self.value_w_kg, self.value_w_kg > 0, 'power per mass, such as "250 W/g"'),
+                ("basis", self.basis, self.basis in ("iron", "oxide"), '"iron" or "oxide"'),
+                ("medium", self.medium, self.medium in ("water", "immobilised", "tissue"),
+                 '"water", "immobilised" or "tissue"'),
+                ("amplitude", self.amplitude_t, self.amplitude_t > 0, 'a peak field, such as "13 mT"'),
+                ("frequency", self.frequency_hz, self.frequency_hz > 0, 'a frequency, such as "354 kHz"'),
+                ("tissue_factor", self.tissue_factor, 0 < self.tissue_factor <= 1.5, "a number near 0.7"),
+            ) if not good
+        ]
+        if faults:
+            raise InputError(faults)
+
+    @property
+    def factor(self) -> float:
+        return {"water": self.tissue_factor, "immobilised": IMMOBILISED_FACTOR, "tissue": 1.0}[self.medium]
+
+    def in_tissue_w_kg(self, iron_fraction: float) -> float:
+        """W per kg of iron in tissue."""
+        per_iron = self.value_w_kg / (iron_fraction if self.basis == "oxide" else 1.0)
+        return per_iron * self.factor
+
+
+@dataclass(frozen=True, slots=True)
+class Tracer:
+    """Particles and their constants.
+
+    Relaxation is ``relaxation_time_s`` where given, else Brownian rotation (``hydrodynamic_diameter_m``
+    and ``viscosity_pa_s``) and Neel reversal (``anisotropy_j_m3`` and ``tau0_s``), rates added.
+    ``heating_efficiency`` scales the model's loss to a measurement. ``effective`` says in words what was
+    fitted; empty where the sizes were measured.
+    """
+
+    name: str
+    populations: tuple[Population, ...]
+    saturation_magnetization_a_m: float
+    density_kg_m3: float
+    iron_fraction: float
+    temperature_c: float = 37.0
+    relaxation_time_s: float | None = None
+    hydrodynamic_diameter_m: float | None = None
+    viscosity_pa_s: float | None = None
+    anisotropy_j_m3: float | None = None
+    tau0_s: float = 1e-9
+    heating_efficiency: float = 1.0
+    measured: MeasuredSlp | None = None
+    effective: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "populations", tuple(self.populations))
+        faults = [f"tracer {self.name}: {fault}" for fault in _faults(self)]
+        if faults:
+            raise InputError(faults)
+
+    @property
+    def slp_source(self) -> str:
+        """How the loss is known, in a sentence for the report."""
+        m = self.measured
+        if m is None:
+            return "a priori from the model: uncertain by a factor of several"
+        return (f"measured: {m.value_w_kg / 1e3:g} W per g of {m.basis} in {m.medium} at "
+                f"{m.amplitude_t * 1e3:g} mT, {m.frequency_hz / 1e3:g} kHz; factor to tissue {m.factor:g}")
+
+    @property
+    def thermal_j(self) -> float:
+        """kT."""
+        return BOLTZMANN_J_K * (self.temperature_c + 273.15)
+
+    def sizes(self) -> tuple[Array, Array, Array]:
+        """Diameters (m), shares of core volume (sum 1) and relaxation times (s) of all modes."""
+        parts = [(*mode.sizes(), mode) for mode in self.populations]
+        diameter = np.concatenate([d for d, _, _ in parts])
+        share = np.concatenate([w * mode.fraction for _, w, mode in parts])
+        time = np.concatenate([relaxation_time_s(self, mode, d) for d, _, mode in parts])
+        return diameter, share / share.sum(), time
+
+    def xi_per_tesla(self, diameter_m: ArrayLike) -> Array:
+        """``m / kT`` of a core, 1/T."""
+        return self.saturation_magnetization_a_m * volume_m3(diameter_m) / self.thermal_j
+
+
+def volume_m3(diameter_m: ArrayLike) -> Array:
+    return np.pi / 6.0 * np.asarray(diameter_m, float) ** 3
+
+
+def brown_time_s(tracer: Tracer, mode: Population, diameter_m: Array) -> Array:
+    """``3 eta V_h / kT``; the shell keeps its thickness over a size distribution [Rosensweig2002]."""
+    hydrodynamic = mode.hydrodynamic_diameter_m or tracer.hydrodynamic_diameter_m
+    shell = hydrodynamic - mode.core_diameter_m
+    return 3.0 * tracer.viscosity_pa_s * volume_m3(diameter_m + shell) / tracer.thermal_j
+
+
+def neel_time_s(tracer: Tracer, diameter_m: Array) -> Array:
+    """``(sqrt(pi)/2) tau0 exp(G)/sqrt(G)``, G = K V/kT, a high-barrier form [Rosensweig2002].
+
+    Capped at a barrier of 600 kT, where nothing moves any more.
+    """
+    barrier = np.minimum(tracer.anisotropy_j_m3 * volume_m3(diameter_m) / tracer.thermal_j, 600.0)
+    return 0.5 * np.sqrt(np.pi) * tracer.tau0_s * np.exp(barrier) / np.sqrt(barrier)
+
+
+def relaxation_time_s(tracer: Tracer, mode: Population, diameter_m: Array) -> Array:
+    """Relaxation time of cores of ``diameter_m`` in a mode."""
+    stated = mode.relaxation_time_s or tracer.relaxation_time_s
+    if stated is not None:
+        return np.full(np.shape(diameter_m), stated)
+    rate = np.zeros(np.shape(diameter_m))
+    if tracer.viscosity_pa_s is not None:
+        rate = rate + 1.0 / brown_time_s(tracer, mode, diameter_m)
+    if tracer.anisotropy_j_m3 is not None:
+        rate = rate + 1.0 / neel_time_s(tracer, diameter_m)
+    return 1.0 / rate
+
+
+def omega_tau(tracer: Tracer, frequency_hz: float) -> float:
+    """Angular frequency times relaxation time, averaged over core volume in its logarithm."""
+    _, share, time = tracer.sizes()
+    return float(np.exp(share @ np.log(2.0 * np.pi * frequency_hz * time)))
+
+
+def slp_w_kg(
+    tracer: Tracer, *, amplitude_t: ArrayLike, frequency_hz: float, along_t: ArrayLike = 0.0,
+    across_t: ArrayLike = 0.0, model: str = "mrsh",
+) -> Array:
+    """Specific loss power, W per kg of iron, solved directly.
+
+    Parameters
+    ----------
+    amplitude_t
+        Peak drive field (mu0 H).
+    along_t, across_t
+        Static field along and across the drive; signs do not matter. The three fields broadcast.
+    """
+    amplitude, along, across = np.broadcast_arrays(
+        *(np.asarray(v, float) for v in (amplitude_t, along_t, across_t)))
+    total = np.zeros(amplitude.shape)
+    for diameter, share, time in zip(*tracer.sizes(), strict=True):
+        xi = tracer.xi_per_tesla(diameter)
+        lag = 2.0 * np.pi * frequency_hz * time
+        energy = energy_kt(xi * amplitude, lag, xi * along, xi * across, model=model)
+        total = total + share / volume_m3(diameter) * energy
+    per_core = tracer.thermal_j * frequency_hz / tracer.density_kg_m3 * total
+    return tracer.heating_efficiency * per_core / tracer.iron_fraction
+
+
+def slp_bound_w_kg(tracer: Tracer, *, amplitude_t: float, frequency_hz: float) -> float:
+    """No loop is larger than ``4 B0 Ms``: ``4 B0 Ms f / rho`` per kg of iron, efficiency left out."""
+    loop = 4.0 * amplitude_t * tracer.saturation_magnetization_a_m * frequency_hz
+    return loop / tracer.density_kg_m3 / tracer.iron_fraction
+
+
+def calibrated(tracer: Tracer, measured: MeasuredSlp, *, model: str = "mrsh") -> Tracer:
+    """A copy whose heating efficiency makes the model agree with a measured SLP, in tissue."""
+    ideal = replace(tracer, heating_efficiency=1.0)
+    predicted = float(slp_w_kg(
+        ideal, amplitude_t=measured.amplitude_t, frequency_hz=measured.frequency_hz, model=model))
+    target = measured.in_tissue_w_kg(tracer.iron_fraction)
+    bound = slp_bound_w_kg(
+        tracer, amplitude_t=measured.amplitude_t, frequency_hz=measured.frequency_hz)
+    if target > bound:
+        raise InputError(
+            f"tracer.measured_slp.value = {measured.value_w_kg / 1e3:g} W/g: {target / 1e3:.0f} W/g of iron "
+            f"is more than a square loop of this saturation magnetization gives ({bound / 1e3:.0f} W/g): "
+            "check basis, amplitude and frequency")
+    return replace(tracer, heating_efficiency=target / predicted, measured=measured)
+
+
+def _faults(tracer: Tracer) -> list[str]:
+    rules = [
+        ("saturation_magnetization", tracer.saturation_magnetization_a_m, 0.0, BULK_IRON_A_M,
+         'up to that of bulk iron, 1.71e6 A/m, such as "446 kA/m"'),
+        ("density", tracer.density_kg_m3, 500.0, 12000.0, 'a density of the core, such as "5180 kg/m^3"'),
+        ("iron_fraction", tracer.iron_fraction, 0.0, 1.0, "iron per mass of core, 0.7236 for magnetite"),
+        ("temperature", tracer.temperature_c, -20.0, 100.0, 'a temperature, such as "37 degC"'),
+        ("heating_efficiency", tracer.heating_efficiency, 0.0, np.inf, "a positive number, such as 0.3"),
+    ]
+    optional = [
+        ("relaxation_time", tracer.relaxation_time_s, 0.0, 1.0, 'a time, such as "1.3 us"'),
+        ("hydrodynamic_diameter", tracer.hydrodynamic_diameter_m, 0.0, 1e-5, 'a length, such as "50 nm"'),
+        ("viscosity", tracer.viscosity_pa_s, 0.0, 1e6, 'a viscosity, such as "0.7 mPa*s"'),
+        ("anisotropy", tracer.anisotropy_j_m3, 0.0, 1e7, 'an energy density, such as "11 kJ/m^3"'),
+        ("tau0", tracer.tau0_s, 0.0, 1e-6, 'an attempt time, such as "1 ns"'),
+    ]
+    for mode in tracer.populations:
+        rules += [
+            ("core_diameter", mode.core_diameter_m, 0.0, 1e-6, 'a length, such as "20 nm"'),
+            ("fraction", mode.fraction, 0.0, np.inf, "a positive share of the core volume, such as 0.3"),
+            ("core_sigma", mode.sigma + 1e-12, 0.0, 1.0, "the deviation of log d, such as 0.1"),
+        ]
+        optional += [
+            ("hydrodynamic_diameter", mode.hydrodynamic_diameter_m, mode.core_diameter_m * (1 - 1e-12), 1e-5,
+             "a length not below the core diameter"),
+            ("relaxation_time", mode.relaxation_time_s, 0.0, 1.0, 'a time, such as "1.3 us"'),
+        ]
+    rules += [rule for rule in optional if rule[1] is not None]
+    faults = [f"{key} = {value:g}: expected {hint}" for key, value, low, high, hint in rules
+              if not low < value <= high]
+    return faults + _missing(tracer)
+
+
+def _missing(tracer: Tracer) -> list[str]:
+    if not tracer.populations:
+        return ['core_diameter: missing: expected a length, such as "20 nm", or [[population]] tables']
+    faults = []
+    brown = tracer.viscosity_pa_s is not None
+    for mode in tracer.populations:
+        if mode.relaxation_time_s or tracer.relaxation_time_s:
+            continue
+        hydrodynamic = mode.hydrodynamic_diameter_m or tracer.hydrodynamic_diameter_m
+        if brown and hydrodynamic is None:
+            faults.append('hydrodynamic_diameter: missing: viscosity needs one, such as "50 nm"')
+        elif brown and hydrodynamic < mode.core_diameter_m:
+            faults.append(f"hydrodynamic_diameter = {hydrodynamic:g}: smaller than the core, "
+                          f"{mode.core_diameter_m:g} m")
+        elif not brown and tracer.anisotropy_j_m3 is None:
+            faults.append('relaxation_time: missing: give one, such as "1.3 us", or hydrodynamic_diameter '
+                          "and viscosity, or anisotropy")
+    return faults
+
+
+_SI_KEYS = {
+    "saturation_magnetization": "saturation_magnetization_a_m", "density": "density_kg_m3",
+    "iron_fraction": "iron_fraction", "temperature": "temperature_c", "relaxation_time": "relaxation_time_s",
+    "hydrodynamic_diameter": "hydrodynamic_diameter_m", "viscosity": "viscosity_pa_s",
+    "anisotropy": "anisotropy_j_m3", "tau0": "tau0_s", "heating_efficiency": "heating_efficiency",
+    "effective": "effective", "source": "source",
+}
+_MODE_KEYS = {
+    "fraction": "fraction", "core_diameter": "core_diameter_m", "core_sigma": "sigma",
+    "hydrodynamic_diameter": "hydrodynamic_diameter_m", "relaxation_time": "relaxation_time_s",
+}
+
+
+def tracer_from_dict(values: Mapping[str, Any], where: str) -> Tracer:
+    """A tracer from the keys of its TOML file, quantities already in SI (temperature in degrees C).
+
+    ``where`` opens every message, such as ``my-tracer.toml``. Keys that describe the tracer without
+    entering its physics are the reader's business.
+    """
+    needed = ("name", "saturation_magnetization", "density", "iron_fraction")
+    faults = [f"{where}: {key}: missing" for key in needed if key not in values]
+    if "population" not in values and "core_diameter" not in values:
+        faults.append(f'{where}: core_diameter: missing: give a length, such as "20 nm", or [[population]]')
+    if faults:
+        raise InputError(faults)
+    tables = values.get("population") or [
+        {"fraction": 1.0, **{k: values[k] for k in ("core_diameter", "core_sigma") if k in values}}]
+    known = {f.name for f in fields(Tracer)}
+    settings = {_SI_KEYS[k]: v for k, v in values.items() if k in _SI_KEYS and _SI_KEYS[k] in known}
+    try:
+        modes = tuple(
+            Population(**{_MODE_KEYS[k]: v for k, v in t.items() if k in _MODE_KEYS}) for t in tables)
+        return Tracer(name=str(values["name"]), populations=modes, **settings)
+    except InputError as error:
+        raise InputError([f"{where}: {c}" for c in error.complaints]) from error
