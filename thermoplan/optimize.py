@@ -160,10 +160,13 @@ class Search:
         active = self.look.shares > 0.0
         convex = all(is_convex(term) for term in self.terms)
         for self.iterations in range(1, settings.max_iterations + 1):
-            program = Program(self.heat, settings.max_duty, active | (self.look.shares > 0.0), self.share_cost)
+            now = self.look.shares
+            program = Program(self.heat, self.share_cost, lower=np.maximum(0.0, now - radius),
+                              upper=np.minimum(settings.max_duty, now + radius), max_duty=settings.max_duty,
+                              active=active | (now > 0.0))
             for form in self.forms:
                 form.begin(program, self.look)
-            trial, merit, promised = self._step(program, radius)
+            trial, merit, promised = self._step(program)
             active = program.active
             if convex and radius >= settings.max_duty and promised is not None:
                 bound = promised if bound is None else max(bound, promised)
@@ -182,11 +185,11 @@ class Search:
                 break
         return "iteration limit", bound
 
-    def _step(self, program: Program, radius: float) -> tuple[Look, float, float | None]:
+    def _step(self, program: Program) -> tuple[Look, float, float | None]:
         """Best trial of one linearisation, its merit, and the program's bound where columns were complete."""
         best: tuple[Look, float] | None = None
         for _ in range(_INNER):
-            optimum: Optimum = program.solve(self.look.shares, radius)
+            optimum: Optimum = program.solve()
             trial = Look(self.heat, optimum.shares)
             merit = self.merit_of(trial)
             if best is None or merit < best[1]:

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import linprog
 
 from ..arrays import Array
 from ..errors import SolverError
 from .heat import Heat
 
-_ROUNDS, _BATCH = 12, 48
+_ROUNDS, _BATCH = 15, 12
 _PRICE_TOLERANCE = 1e-7
-
-
-@dataclass(slots=True)
-class _Row:
-    adjoint: Array
-    variables: Mapping[int, float]
-    upper: float
+_DROP = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,94 +29,110 @@ class Optimum:
     complete: bool
 
 
-@dataclass(slots=True)
 class Program:
-    """Minimise a linear cost of shares and named variables under rows ``<= upper``.
+    """Minimise a linear cost of shares and other variables under rows ``<= upper``.
 
-    A row's dependence on shares is given in mode space ``(w, r)`` (`Heat.adjoint`), so that every column
-    can be priced without ever forming its coefficients. Columns enter when their reduced cost is negative.
+    A row's dependence on the shares is given in mode space ``(w, r)`` (`Heat.adjoint`), so that every column
+    can be priced without its coefficients; columns enter when their reduced cost is negative. Rows and
+    columns that are added later start from the last basis.
     """
 
-    heat: Heat
-    max_duty: float
-    active: Array
-    share_cost: Array
-    _cost: list[float] = field(default_factory=list)
-    _bounds: list[tuple[float | None, float | None]] = field(default_factory=list)
-    _rows: list[_Row] = field(default_factory=list)
+    def __init__(self, heat: Heat, share_cost: Array, *, lower: Array, upper: Array, max_duty: float,
+                 active: Array) -> None:
+        self.heat, self.share_cost, self._lower, self._upper = heat, share_cost, lower, upper
+        self.active = np.zeros_like(active, bool)
+        self._adjoints: list[Array | None] = []
+        self._variables: list[int] = []
+        self._shares: list[tuple[int, int, int]] = []
+        self._solver = _quiet_solver()
+        for _ in range(heat.n_windows):
+            self._add_row([], [], max_duty)
+        self._enter(active | (lower > 0.0))
 
     def variable(self, cost: float = 0.0, lower: float | None = None, upper: float | None = None) -> int:
-        self._cost.append(cost)
-        self._bounds.append((lower, upper))
-        return len(self._cost) - 1
+        """A further variable, free unless bounded; its number."""
+        infinity = self._solver.getInfinity()
+        self._add_column(cost, -infinity if lower is None else lower, infinity if upper is None else upper, {})
+        self._variables.append(self._solver.getNumCol() - 1)
+        return len(self._variables) - 1
 
     def row(self, adjoint: Array | None, variables: Mapping[int, float], upper: float) -> int:
-        """Require ``adjoint . shares + variables . coefficients <= upper``; the row's number."""
-        model = self.heat.model
-        zero = np.zeros((self.heat.n_windows, len(np.asarray(model.rates_1_s))))
-        self._rows.append(_Row(zero if adjoint is None else adjoint, dict(variables), float(upper)))
-        return len(self._rows) - 1
+        """Require ``adjoint . shares + coefficients . variables <= upper``; the row's number."""
+        columns, values = [self._variables[i] for i in variables], list(variables.values())
+        if adjoint is not None and self._shares:
+            w, c, at = np.array(self._shares).T
+            heat = np.einsum("nr,nr->n", adjoint[w], np.asarray(self.heat.model.inputs)[c])
+            keep = np.abs(heat) > _DROP
+            columns, values = [*columns, *at[keep]], [*values, *heat[keep]]
+        self._add_row(columns, values, upper)
+        self._adjoints.append(adjoint)
+        return len(self._adjoints) - 1
 
-    @property
-    def n_rows(self) -> int:
-        return len(self._rows)
-
-    def solve(self, centre: Array, radius: float) -> Optimum:
-        """Optimum with every share within ``radius`` of ``centre``."""
-        lower, upper = np.maximum(0.0, centre - radius), np.minimum(self.max_duty, centre + radius)
-        self.active |= (centre > 0.0) | (lower > 0.0)
-        adjoints = np.array([row.adjoint for row in self._rows])
+    def solve(self) -> Optimum:
+        """The optimum over all columns."""
         complete = False
         for _ in range(_ROUNDS):
-            result = self._restricted(adjoints, lower, upper)
-            entering = self._entering(result, adjoints, upper)
+            x, duals, objective = self._run()
+            entering = self._entering(duals, objective)
             complete = not entering.any()
             if complete:
                 break
-            self.active |= entering
-        shares = np.zeros_like(centre)
-        shares[result.columns] = np.clip(result.x[: result.n_shares], 0.0, None)
-        return Optimum(shares, result.x[result.n_shares:], result.objective, result.multipliers, complete)
+            self._enter(entering)
+        if not complete:
+            x, duals, objective = self._run()
+        shares = np.zeros_like(self.share_cost)
+        w, c, at = np.array(self._shares, int).reshape(-1, 3).T
+        shares[w, c] = np.clip(x[at], self._lower[w, c], self._upper[w, c])
+        return Optimum(shares, x[self._variables], objective, duals[self.heat.n_windows:], complete)
 
-    def _restricted(self, adjoints: Array, lower: Array, upper: Array) -> _Solved:
-        columns = np.nonzero(self.active)
-        n, inputs = len(columns[0]), np.asarray(self.heat.model.inputs)
-        windows = self.heat.n_windows
-        top = np.einsum("mnr,nr->mn", adjoints[:, columns[0]], inputs[columns[1]]) if len(adjoints) else \
-            np.zeros((0, n))
-        extra = np.zeros((len(self._rows), len(self._cost)))
-        for i, row in enumerate(self._rows):
-            for name, coefficient in row.variables.items():
-                extra[i, name] = coefficient
-        duty = np.zeros((windows, n + len(self._cost)))
-        duty[columns[0], np.arange(n)] = 1.0
-        matrix = sparse.csc_array(np.vstack([np.hstack([top, extra]), duty]))
-        rhs = np.concatenate([[row.upper for row in self._rows], np.full(windows, self.max_duty)])
-        cost = np.concatenate([self.share_cost[columns], self._cost])
-        bounds = [*zip(lower[columns], upper[columns], strict=True), *self._bounds]
-        result = linprog(cost, A_ub=matrix, b_ub=rhs, bounds=bounds, method="highs")
-        if result.x is None:
-            raise SolverError(f"linear program of {matrix.shape[0]} rows and {n} shares: {result.message}")
-        return _Solved(columns, n, result.x, float(result.fun), -result.ineqlin.marginals)
+    def _run(self) -> tuple[Array, Array, float]:
+        self._solver.run()
+        status = self._solver.modelStatusToString(self._solver.getModelStatus())
+        if status != "Optimal":
+            raise SolverError(f"linear program of {self._solver.getNumRow()} rows and "
+                              f"{self._solver.getNumCol()} columns: {status}")
+        solution = self._solver.getSolution()
+        return (np.array(solution.col_value), np.maximum(0.0, -np.array(solution.row_dual)),
+                float(self._solver.getInfo().objective_function_value))
 
-    def _entering(self, result: _Solved, adjoints: Array, upper: Array) -> Array:
-        """The most promising columns that are not yet in the program."""
-        rows, windows = len(self._rows), self.heat.n_windows
-        price = self.share_cost + result.multipliers[rows:, None]
-        if rows:
-            price = price + self.heat.gradient(np.tensordot(result.multipliers[:rows], adjoints, 1))
-        price = np.where(self.active | (upper <= 0.0), 0.0, price)
-        entering = np.zeros(price.shape, bool)
-        flat = np.argsort(price, axis=None)[:_BATCH * windows // 4 + 1]
-        flat = flat[price.ravel()[flat] < -_PRICE_TOLERANCE * (1.0 + abs(result.objective))]
-        entering.ravel()[flat] = True
-        return entering
+    def _entering(self, duals: Array, objective: float) -> Array:
+        """The most promising columns that are not yet in the program, some of each window."""
+        n = self.heat.n_windows
+        total = np.zeros((n, len(np.asarray(self.heat.model.rates_1_s))))
+        for dual, adjoint in zip(duals[n:], self._adjoints, strict=True):
+            if adjoint is not None and dual > 0.0:
+                total += dual * adjoint
+        price = self.share_cost + duals[:n, None] + self.heat.gradient(total)
+        price[self.active | (self._upper <= 0.0)] = 0.0
+        nth = np.partition(price, min(_BATCH, price.shape[1]) - 1, axis=1)[:, min(_BATCH, price.shape[1]) - 1]
+        return (price <= nth[:, None]) & (price < -_PRICE_TOLERANCE * (1.0 + abs(objective)))
+
+    def _enter(self, entering: Array) -> None:
+        inputs, n = np.asarray(self.heat.model.inputs), self.heat.n_windows
+        rows = [i for i, adjoint in enumerate(self._adjoints) if adjoint is not None]
+        for w, c in np.argwhere(entering & ~self.active):
+            heat = np.array([self._adjoints[i][w] for i in rows]) @ inputs[c] if rows else np.zeros(0)
+            coefficients = {n + i: float(v) for i, v in zip(rows, heat, strict=True) if abs(v) > _DROP}
+            self._add_column(self.share_cost[w, c], self._lower[w, c], self._upper[w, c],
+                             {int(w): 1.0} | coefficients)
+            self._shares.append((int(w), int(c), self._solver.getNumCol() - 1))
+        self.active |= entering
+
+    def _add_column(self, cost: float, lower: float, upper: float, rows: Mapping[int, float]) -> None:
+        where = np.fromiter(rows, np.int32, len(rows))
+        self._solver.addCol(float(cost), float(lower), float(upper), len(rows), where,
+                            np.fromiter(rows.values(), float, len(rows)))
+
+    def _add_row(self, columns: list[int], values: list[float], upper: float) -> None:
+        self._solver.addRow(-self._solver.getInfinity(), float(upper), len(columns),
+                            np.array(columns, np.int32), np.array(values, float))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Solved:
-    columns: tuple[Array, ...]
-    n_shares: int
-    x: Array
-    objective: float
-    multipliers: Array
+def _quiet_solver() -> Any:
+    """One thread: idle HiGHS workers spin, and its programs here are small."""
+    from highspy import Highs
+
+    solver = Highs()
+    for option, value in (("output_flag", False), ("threads", 1), ("parallel", "off"), ("solver", "simplex")):
+        solver.setOptionValue(option, value)
+    return solver
