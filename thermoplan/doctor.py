@@ -60,6 +60,7 @@ DISTRIBUTIONS = {
     "ffcx": ("fenics-ffcx",),
     "basix": ("fenics-basix",),
     "ufl": ("fenics-ufl",),
+    "highs": ("highspy",),
     "mpich": ("mpich",),
     "mpi4py": ("mpi4py",),
     "gmsh": ("gmsh",),
