@@ -10,6 +10,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from ..arrays import Array, IntArray, frozen, put
 from ..errors import InputError, SolverError
+from .capacity import fastest_rate_1_s, lent
 from .problem import BioheatProblem
 
 BASE_RTOL = 1e-11
@@ -23,7 +24,7 @@ class ThermalSystem:
     Parameters
     ----------
     capacity_j_k
-        ``(n_dof,)`` lumped.
+        ``(n_dof,)`` lumped; see ``capacity`` for where it sits.
     stiffness
         ``(n_dof, n_dof)`` symmetric, W/K: conduction, skin, perfusion, and the blood's border.
     base_c
@@ -82,7 +83,8 @@ def thermal_system(problem: BioheatProblem) -> ThermalSystem:
     exchange = fem.lumped_surface(anatomy, anatomy.outer, skin.heat_transfer_w_m2_k)
     conduction = fem.stiffness(anatomy, per_cell["conductivity_w_m_k"])
     capacity = fem.lumped(anatomy, per_cell["capacity_j_m3_k"])
-    tissue = (conduction + diags_array(exchange + perfusion)).tocsr()
+    tissue = csr_array(conduction + diags_array(exchange + perfusion))
+    capacity = lent(capacity, tissue, fastest_rate_1_s(tissue.diagonal(), capacity))
 
     source = fem.lumped(anatomy, per_cell["metabolic_w_m3"])
     source += fem.lumped_surface(anatomy, anatomy.outer,
