@@ -1,0 +1,199 @@
+"""The patient on a mesh: geometry, iron and tissue, ready for physics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..anatomy import Anatomy
+from ..arrays import Array
+from ..bioheat.problem import BioheatProblem, Boundary
+from ..errors import InputError
+from ..iron import MeshIron, iron_on_mesh
+from ..meshing import MeshReport, MeshSizes, mesh_labels
+from ..progress import Stages
+from ..protocol import Protocol, Surface
+from ..tissue import BLOOD_HEAT_J_M3_K, Species, Tissue, region_tissues, scaled_metabolism, species_facts
+from .inputs import OUTSIDE_WARNING, Inputs
+
+COARSEST_TARGET_M, TARGET_PER_RADIUS = 0.8e-3, 1.0 / 8.0
+SIZE_M = 2.5e-3
+QUICK_TARGET, QUICK_SIZE = 2.2, 1.3
+"""Factors on the edge lengths of a quick mesh: the shipped mouse then has about 10,000 nodes."""
+
+_BLOOD_KG_M3, _BLOOD_J_KG_K = 1049.75, 3617.0  # [ITIS5]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """Anatomy, iron and tissue of one protocol.
+
+    ``tissues`` has one entry a region; ``mesh`` is the mesher's report, None for a mesh that was given.
+    """
+
+    protocol: Protocol
+    anatomy: Anatomy
+    mesh: MeshReport | None
+    iron: MeshIron
+    fwhm_m: float | None
+    iron_uncertainty: float
+    tissues: tuple[Tissue, ...]
+    species: Species
+    metabolic_w_m3: Array
+    targets: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def mass_kg(self) -> float:
+        """Body mass: the protocol's, else what the anatomy weighs."""
+        return self.protocol.physiology.body_mass_kg or self.weight_kg
+
+    @property
+    def weight_kg(self) -> float:
+        volume = np.array([self.anatomy.volume_m3(name) for name in self.anatomy.region_names])
+        return float(volume @ [t.density_kg_m3 for t in self.tissues])
+
+    def problem(self) -> BioheatProblem:
+        """The heat problem of this case."""
+        protocol, tissues = self.protocol, self.tissues
+        return BioheatProblem(
+            anatomy=self.anatomy,
+            density_kg_m3=np.array([t.density_kg_m3 for t in tissues]),
+            heat_capacity_j_kg_k=np.array([t.heat_capacity_j_kg_k for t in tissues]),
+            conductivity_w_m_k=np.array([t.conductivity_w_m_k for t in tissues]),
+            perfusion_w_m3_k=np.array([t.perfusion_w_m3_k for t in tissues]),
+            metabolic_w_m3=self.metabolic_w_m3,
+            boundaries=tuple(self._boundary(s) for s in (protocol.skin, protocol.bed) if s is not None),
+            arterial_c=protocol.physiology.arterial_c,
+            core=protocol.physiology.core,
+            blood_j_k=self.species.blood_j_k(self.mass_kg),
+        )
+
+    def _boundary(self, surface: Surface) -> Boundary:
+        transfer = surface.heat_transfer_w_m2_k
+        return Boundary(
+            surface.kind,
+            heat_transfer_w_m2_k=self.species.skin_heat_transfer_w_m2_k if transfer is None else transfer,
+            temperature_c=surface.temperature_c, normal=surface.normal,
+        )
+
+
+def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
+    """Mesh the anatomy, lay the iron into it, look up tissue."""
+    protocol = inputs.protocol
+    notes = list(inputs.notes)
+    anatomy, report = inputs.mesh, None
+    if anatomy is None:
+        with stages.stage("mesh"):
+            anatomy, report = mesh_labels(inputs.labels, inputs.table, mesh_sizes(inputs, quick=quick))
+        notes += report.warnings
+    with stages.stage("iron on the mesh"):
+        uptake = tuple(dict.fromkeys((*inputs.targets, *protocol.iron.uptake)))
+        uptake = tuple(name for name in uptake if name in anatomy.region_names)
+        iron = iron_on_mesh(inputs.iron, anatomy, uptake, confine=protocol.iron.confine)
+    notes += _iron_notes(protocol, iron)
+    species = species_facts(protocol.anatomy.species)
+    overrides = _overrides(protocol, anatomy)
+    tissues = region_tissues(anatomy.tissue_names, species.name, frequency_hz=protocol.device.frequency_hz,
+                             overrides=overrides)
+    volumes = [anatomy.volume_m3(name) for name in anatomy.region_names]
+    case = Case(
+        protocol, anatomy, report, iron, inputs.iron.fwhm_m, inputs.iron.relative_uncertainty, tissues, species,
+        scaled_metabolism(tissues, volumes, species.name), inputs.targets, tuple(notes),
+    )
+    warning = species.mass_warning(case.mass_kg)
+    return case if warning is None else _noted(case, warning)
+
+
+def _noted(case: Case, note: str) -> Case:
+    from dataclasses import replace
+
+    return replace(case, notes=(*case.notes, note))
+
+
+def mesh_sizes(inputs: Inputs, *, quick: bool) -> MeshSizes:
+    """Edge lengths: the protocol's, else the smaller of 0.8 mm and an eighth of the target's radius."""
+    wanted, volumes = inputs.protocol.mesh, inputs.volumes_mm3()
+    radii = [(3.0 * volumes[name] / (4.0 * np.pi)) ** (1 / 3) * 1e-3 for name in inputs.targets if name in volumes]
+    target = wanted.target_size_m or min([COARSEST_TARGET_M, *[r * TARGET_PER_RADIUS for r in radii]])
+    size = wanted.size_m or SIZE_M
+    if quick:
+        target, size = target * QUICK_TARGET, size * QUICK_SIZE
+    margin = inputs.protocol.steering.margin_m
+    regions = tuple(name for name in inputs.targets if name in volumes)
+    return MeshSizes(target, max(size, target), regions, margin_m=3e-3 if margin is None else margin)
+
+
+def _iron_notes(protocol: Protocol, iron: MeshIron) -> list[str]:
+    share = iron.outside_kg / iron.image_kg
+    if share <= OUTSIDE_WARNING:
+        return []
+    return [f"{protocol.iron.image.name}: {share:.0%} of the iron lies off the skin and is left out "
+            "(above 5 %): check the registration"]
+
+
+def _overrides(protocol: Protocol, anatomy: Anatomy) -> Mapping[str, Mapping[str, float]]:
+    if not protocol.tissues:
+        return {}
+    table = {t.name: t for t in region_tissues(anatomy.tissue_names, protocol.anatomy.species)}
+    from ..tissue import canonical_tissue
+
+    unused = [name for name in protocol.tissues if canonical_tissue(name) not in table]
+    if unused:
+        raise InputError([f"{protocol.path.name}: tissues.{name}: no region of the anatomy is made of it; it has "
+                          f"{', '.join(table)}" for name in unused])
+    return {name: given.values(table[canonical_tissue(name)].density_kg_m3, blood_kg_m3=_BLOOD_KG_M3,
+                               blood_j_kg_k=_BLOOD_J_KG_K)
+            for name, given in protocol.tissues.items()}
+
+
+def parameter_rows(case: Case) -> list[dict[str, Any]]:
+    """Every number of tissue, boundary and body that entered, with unit and source."""
+    rows: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    for tissue, heat in zip(case.tissues, case.metabolic_w_m3, strict=True):
+        if tissue.name in seen:
+            continue
+        seen.add(tissue.name)
+        for key, (label, unit) in _TISSUE_ROWS.items():
+            value = heat if key == "metabolic_w_m3" else getattr(tissue, key)
+            source = tissue.sources.get(key, "")
+            if key == "metabolic_w_m3" and source != "protocol":
+                source += ", scaled to the whole body's metabolic rate"
+            rows.append({"name": f"{tissue.name}: {label}", "value": float(value), "unit": unit, "source": source})
+    mass = case.mass_kg
+    facts = case.species.facts
+    rows += [
+        {"name": "body mass", "value": mass * 1e3, "unit": "g", "source": "volumes and densities of the anatomy"
+         if case.protocol.physiology.body_mass_kg is None else "protocol"},
+        {"name": "metabolic rate", "value": case.species.metabolic_w(mass), "unit": "W",
+         "source": facts["metabolic_rate"].source},
+        {"name": "blood: heat capacity", "value": case.species.blood_j_k(mass), "unit": "J/K",
+         "source": facts["blood_fraction"].source},
+        {"name": "blood: heat capacity per volume", "value": BLOOD_HEAT_J_M3_K, "unit": "J/m^3/K", "source": "ITIS5"},
+        {"name": "core temperature before heating", "value": case.protocol.physiology.arterial_c, "unit": "degC",
+         "source": "protocol"},
+    ]
+    for name, surface in (("skin", case.protocol.skin), ("bed", case.protocol.bed)):
+        if surface is not None:
+            boundary = case._boundary(surface)
+            source = "protocol" if surface.heat_transfer_w_m2_k is not None else facts["skin_heat_transfer"].source
+            rows += [{"name": f"{name}: heat transfer", "value": boundary.heat_transfer_w_m2_k, "unit": "W/m^2/K",
+                      "source": source},
+                     {"name": f"{name}: outside temperature", "value": boundary.temperature_c, "unit": "degC",
+                      "source": "protocol"}]
+    return rows
+
+
+_TISSUE_ROWS = {
+    "density_kg_m3": ("density", "kg/m^3"),
+    "heat_capacity_j_kg_k": ("heat capacity", "J/kg/K"),
+    "conductivity_w_m_k": ("conductivity", "W/m/K"),
+    "perfusion_w_m3_k": ("perfusion", "W/m^3/K"),
+    "metabolic_w_m3": ("metabolic heat", "W/m^3"),
+    "electrical_conductivity_s_m": ("electrical conductivity", "S/m"),
+    "relative_permittivity": ("relative permittivity", "1"),
+}

@@ -1,0 +1,209 @@
+"""The full model over a given trajectory: every dwell, settle and rest is played, nothing averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..anatomy import Anatomy
+from ..arrays import Array, IntArray
+from ..bioheat import EnergyAudit, Segment, cycles, evolve
+from ..dose import Dose, DoseMap, RegionSeries, cem43_min, exceeded_by
+from ..errors import InputError
+from ..goals import Resolved
+from ..metrics import Meter
+from ..progress import Stages
+from ..protocol import Protocol
+from ..sar import Column, HeatingBasis
+from ..trajectory import Trajectory
+from .engine import Engine
+
+SAFE_C = 39.0
+LONGEST_COOL_DOWN_S = 1200.0
+SLP_FACTORS = (0.7, 1.3)
+"""The span of SLP that every plan shows beside its own: a measured SLP is rarely known better."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What a trajectory does to the animal.
+
+    ``values`` of the resolved rows, ``end_c (n_nodes,)`` at the end of heating, ``core_c (t,)`` or None
+    for a fixed core, ``focus_c`` T90 of the first target with the SLP scaled, by factor.
+    """
+
+    basis: HeatingBasis
+    shares: Array
+    series: RegionSeries
+    dose: DoseMap
+    values: tuple[float, ...]
+    end_c: Array
+    core_c: Array | None
+    probes_c: Mapping[str, Array]
+    focus_c: Mapping[float, Array]
+    heating_end_s: float
+    end_s: float
+    energy_balance_rel: float
+
+    @property
+    def time_s(self) -> Array:
+        return self.series.time_s
+
+    def focus_dose_min(self, factor: float) -> float:
+        """CEM43T90 of the first target with the SLP scaled."""
+        return float(cem43_min(zip(self.time_s, self.focus_c[factor], strict=True)))
+
+
+def columns_of(trajectory: Trajectory) -> tuple[tuple[Column, ...], IntArray]:
+    """The distinct columns of a trajectory, and which one each stop plays."""
+    keys = [Column(tuple(s.center_m), s.amplitude_t, s.gradient_t_m,
+                   None if s.direction is None else tuple(s.direction)) for s in trajectory.stops]
+    distinct = list(dict.fromkeys(keys))
+    number = {column: i for i, column in enumerate(distinct)}
+    return tuple(distinct), np.array([number[key] for key in keys], np.int64)
+
+
+def segments_of(trajectory: Trajectory, basis: HeatingBasis, which: IntArray) -> list[Segment]:
+    """Dwells and the rests between them, in order, up to the end of heating."""
+    rest = np.zeros(basis.load_w.shape[1])
+    found, clock = [], 0.0
+    for stop, column in zip(trajectory.stops, which, strict=True):
+        gap = stop.start_s - clock
+        if gap > 1e-9:
+            found.append(Segment(rest, gap))
+        found.append(Segment(basis.load_w[column], stop.dwell_s))
+        clock = stop.start_s + stop.dwell_s
+    if trajectory.duration_s - clock > 1e-9:
+        found.append(Segment(rest, trajectory.duration_s - clock))
+    return found
+
+
+def reported_regions(anatomy: Anatomy, resolved: Resolved | None) -> dict[str, tuple[IntArray, Array]]:
+    """Name -> nodes and volumes: the anatomy's regions, the skin, and everywhere-else where it is judged."""
+    found = {}
+    for name in (*anatomy.region_names, *(() if "skin" in anatomy.region_names else ("skin",))):
+        weights = anatomy.node_weights_m3(anatomy.cells(name))
+        nodes = np.flatnonzero(weights)
+        if len(nodes):
+            found[name] = (nodes, weights[nodes])
+    for row in resolved.rows if resolved else ():
+        if row.region == "everywhere-else":
+            found[row.region] = (row.nodes, row.weights_m3)
+    return found
+
+
+def output_times_s(heating_s: float, cool_down_s: float) -> Array:
+    """When the full model is looked at: about 300 times while heating, then sparser."""
+    heating = np.linspace(0.0, heating_s, max(31, min(361, round(heating_s / 5.0) + 1)))
+    if cool_down_s <= 0.0:
+        return heating
+    fast = np.arange(5.0, min(cool_down_s, 120.0), 5.0)
+    slow = np.arange(120.0, cool_down_s, 20.0)
+    return np.concatenate([heating, heating_s + np.concatenate([fast, slow, [cool_down_s]])])
+
+
+def verified(engine: Engine, trajectory: Trajectory, resolved: Resolved | None, stages: Stages) -> Outcome:
+    """Play a trajectory with the full model and measure what comes of it."""
+    protocol, system = engine.case.protocol, engine.system
+    columns, which = columns_of(trajectory)
+    if not columns:
+        raise InputError("the trajectory has no stop: nothing is heated")
+    basis = engine.basis(columns)
+    heating = trajectory.duration_s
+    longest = LONGEST_COOL_DOWN_S if protocol.session.cool_down_s is None else protocol.session.cool_down_s
+    pieces = cycles(segments_of(trajectory, basis, which))
+    if longest > 0.0:
+        pieces.append(Segment(np.zeros(system.n_nodes), longest))
+    audit = EnergyAudit(system, pieces)
+    watch = _Watch(engine, resolved, heating)
+    end = heating + longest
+    for time_s, temperature in evolve(system, pieces, output_times_s(heating, longest), ledger=audit):
+        watch.add(time_s, temperature)
+        stages.update(time_s / end, f"{time_s / 60:.1f} min, hottest {temperature.max():.2f} C")
+        early = protocol.session.cool_down_s is None and time_s > heating + 1.0
+        if early and temperature.max() < SAFE_C:
+            break
+    shares = np.bincount(which, [s.dwell_s for s in trajectory.stops], len(columns)) / heating
+    return watch.outcome(basis, shares, audit)
+
+
+class _Watch:
+    """Consumers of one history, fed together."""
+
+    def __init__(self, engine: Engine, resolved: Resolved | None, heating_s: float) -> None:
+        self.engine, self.heating_s = engine, heating_s
+        self.dose = Dose()
+        self.series = RegionSeries(reported_regions(engine.case.anatomy, resolved))
+        self.meter = Meter(resolved, heating_s, self.dose) if resolved else None
+        self.probes = {p.name: _probe_row(engine.case.anatomy, engine.case.protocol, p.name)
+                       for p in engine.case.protocol.probes}
+        self.probe_c: dict[str, list[float]] = {name: [] for name in self.probes}
+        self.core: list[float] = []
+        focus = engine.case.targets[0] if engine.case.targets else None
+        self.focus = self.series.regions.get(focus) if focus else None
+        self.focus_c: list[Array] = []
+        self.end_c: Array | None = None
+        self.last_s = 0.0
+
+    def add(self, time_s: float, temperature: Array) -> None:
+        n = self.engine.system.n_nodes
+        self.dose.add(time_s, temperature[:n])
+        self.series.add(time_s, temperature)
+        if self.meter:
+            self.meter.add(time_s, temperature)
+        for name, (nodes, weights) in self.probes.items():
+            self.probe_c[name].append(float(weights @ temperature[nodes]))
+        if self.engine.system.has_blood:
+            self.core.append(float(temperature[-1]))
+        if self.focus:
+            self.focus_c.append(temperature[self.focus[0]])
+        if abs(time_s - self.heating_s) < 1e-6:
+            self.end_c = temperature[:n].copy()
+        self.last_s = time_s
+
+    def outcome(self, basis: HeatingBasis, shares: Array, audit: EnergyAudit) -> Outcome:
+        return Outcome(
+            basis, shares, self.series, self.dose.map(), self.meter.values() if self.meter else (),
+            self.end_c, np.array(self.core) if self.core else None,
+            {name: np.array(values) for name, values in self.probe_c.items()},
+            self._scaled(basis, shares), self.heating_s, self.last_s, audit.balance_rel,
+        )
+
+    def _scaled(self, basis: HeatingBasis, shares: Array) -> dict[float, Array]:
+        """T90 of the first target if the tracer heated less or more; eddy currents stay as they are."""
+        if not self.focus:
+            return {}
+        nodes, weights = self.focus
+        base = self.engine.system.base_c[nodes]
+        eddy = self._eddy_rise(basis, shares, nodes)
+        found = {}
+        for factor in SLP_FACTORS:
+            found[factor] = np.array([
+                float(exceeded_by(base + e + factor * (t - base - e), weights, 90.0))
+                for t, e in zip(self.focus_c, eddy, strict=True)])
+        return found
+
+    def _eddy_rise(self, basis: HeatingBasis, shares: Array, nodes: IntArray) -> Array:
+        """Rise by eddy currents alone at their mean power over the session, ``(t, k)``."""
+        times, system = self.series.time_s, self.engine.system
+        power = float(shares @ basis.eddy_w)
+        if self.engine.eddy is None or power == 0.0:
+            return np.zeros((len(times), len(nodes)))
+        load = self.engine.eddy.load_w * (power / self.engine.eddy.power_w)
+        pieces = [Segment(load, self.heating_s)]
+        if times[-1] > self.heating_s:
+            pieces.append(Segment(0.0 * load, times[-1] - self.heating_s))
+        rise = [t[nodes] - system.base_c[nodes] for _, t in evolve(system, pieces, times, tolerance_k=1e-3)]
+        return np.array(rise)
+
+
+def _probe_row(anatomy: Anatomy, protocol: Protocol, name: str) -> tuple[IntArray, Array]:
+    probe = next(p for p in protocol.probes if p.name == name)
+    cell, weights = anatomy.located(np.array([probe.position_m]))
+    if cell[0] < 0:
+        place = " ".join(f"{1e3 * v:.1f}" for v in probe.position_m)
+        raise InputError(f'{protocol.path.name}: probes.{name}: position = "{place} mm": outside the mesh; '
+                         "move it into the body")
+    return anatomy.tets[cell[0]], weights[0]

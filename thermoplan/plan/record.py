@@ -1,0 +1,251 @@
+"""A plan as plain data: everything that plan.json holds, and nothing that it does not."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+import resource
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..dose import region_table, volume_histograms
+from ..goals import Resolved
+from ..progress import Stages
+from ..safety import Exposure, loop_radius_m, safety_report
+from ..sar import ffr_widths_m
+from ..tracer import omega_tau, slp_w_kg
+from .case import Case, parameter_rows
+from .engine import Engine
+from .outcome import Outcome
+
+EXPECTED_MIN = (2, 5, 10, 20, 30)
+BOUNDS = {"iron_mass_rel": 1e-3, "power_rel": 1e-3, "energy_balance_rel": 1e-3, "prediction_k": 0.1}
+"""A check beyond its bound stamps the plan not-valid."""
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON can hold it: no arrays, no infinities (None stands for those)."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [plain(v) for v in (value.tolist() if isinstance(value, np.ndarray) else value)]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def goal_rows(resolved: Resolved | None, outcome: Outcome) -> list[dict[str, Any]]:
+    """A row per region of each goal and limit, with the verified value."""
+    rows = []
+    for row, value in zip(resolved.rows if resolved else (), outcome.values, strict=True):
+        goal = row.goal
+        margin = value - goal.bound if goal.sense == "at_least" else goal.bound - value
+        rows.append({
+            "kind": goal.kind, "region": row.region, "metric": goal.metric, "bound": goal.bound,
+            "value": value, "met": goal.met(value), "sense": goal.sense, "margin": margin,
+            "unit": goal.unit, "default": goal.default, "source": goal.source,
+        })
+    return rows
+
+
+def region_rows(case: Case, outcome: Outcome, iron_w: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+    """Temperatures, doses, iron and power of every reported region."""
+    table = region_table(outcome.series, outcome.dose, outcome.heating_end_s)
+    iron = case.iron.region_kg(case.anatomy)
+    tissue = dict(zip(case.anatomy.region_names, case.anatomy.tissue_names, strict=True))
+    return {name: {"tissue": tissue.get(name, ""), "iron_mg": iron[name] * 1e6 if name in iron else None,
+                   **row, "power_w": iron_w.get(name)} for name, row in table.items()}
+
+
+def mean_iron_w(engine: Engine, outcome: Outcome) -> dict[str, float]:
+    """Iron power in each region, averaged over the heating."""
+    columns = outcome.basis.columns
+    return {name: float(outcome.shares @ watts) for name, watts in engine.region_iron_w(columns).items()}
+
+
+def iron_section(case: Case) -> dict[str, Any]:
+    iron, milli = case.iron, 1e6
+    return {
+        "image_mg": iron.image_kg * milli, "mesh_mg": float(iron.node_mass_kg.sum()) * milli,
+        "outside_mg": iron.outside_kg * milli, "moved_mg": iron.moved_kg * milli,
+        "confined": iron.moved_kg > 0.0, "fwhm_mm": None if case.fwhm_m is None else case.fwhm_m * 1e3,
+        "regions_raw": {k: v * milli for k, v in iron.raw_kg.items()},
+        "regions_confined": {k: v * milli for k, v in iron.region_kg(case.anatomy).items()},
+        "relative_uncertainty": case.iron_uncertainty,
+    }
+
+
+def machine_section(case: Case) -> dict[str, Any]:
+    """Tracer, device and the size of the field-free region, as they enter the physics."""
+    tracer, device = case.protocol.tracer, case.protocol.device
+    along, across = ffr_widths_m(tracer, device)
+    sizes, shares, _ = tracer.sizes()
+    return {
+        "tracer": {
+            "name": tracer.name, "model": "mrsh", "effective": tracer.effective, "source": tracer.source,
+            "core_diameter_nm": float(shares @ sizes) * 1e9,
+            "saturation_magnetization_ka_m": tracer.saturation_magnetization_a_m * 1e-3,
+            "omega_tau": omega_tau(tracer, device.frequency_hz), "heating_efficiency": tracer.heating_efficiency,
+            "slp_source": tracer.slp_source,
+        },
+        "device": {
+            "name": device.name, "kind": device.kind, "gradient_t_m": device.gradient_t_m,
+            "amplitude_mt": device.amplitude_t * 1e3, "frequency_khz": device.frequency_hz * 1e-3,
+            "drive_axis": device.drive_axis, "line_axis": device.line_axis, "pose": case.protocol.pose,
+            "to_device": device.to_device, "settle_s": device.settle_s, "min_dwell_s": device.min_dwell_s,
+            "max_duty": device.max_duty, "source": device.source,
+        },
+        "ffr": {"fwhm_along_mm": along * 1e3, "fwhm_across_mm": across * 1e3},
+    }
+
+
+def safety_section(engine: Engine, outcome: Outcome, iron_w: Mapping[str, float]) -> dict[str, Any]:
+    """Field products and absorbed power beside their limits; means are over the heating."""
+    case, device = engine.case, engine.case.protocol.device
+    amplitudes = np.array([c.amplitude_t for c in outcome.basis.columns])
+    highest = float(amplitudes.max())
+    duty = float(outcome.shares @ (amplitudes / highest) ** 2)
+    exposure = Exposure(highest, device.frequency_hz, loop_radius_m(case.anatomy, device.drive_axis), min(1.0, duty))
+    return safety_report(
+        exposure, engine.eddy, iron_w=iron_w, metabolic_w=case.species.metabolic_w(case.mass_kg),
+        thermoregulation_w=engine.system.thermoregulation_w,
+    )
+
+
+def history_section(outcome: Outcome) -> dict[str, Any]:
+    keep = ("t90_c", "t50_c", "t10_c", "t_max_c")
+    regions = {name: {k: v for k, v in outcome.series.course(name).items() if k in keep}
+               for name in outcome.series.regions}
+    scaled = {f"t90_slp_{round(factor * 10):02d}_c": course for factor, course in outcome.focus_c.items()}
+    return {"time_s": outcome.time_s, "regions": regions, **scaled}
+
+
+def hottest_section(case: Case, outcome: Outcome) -> dict[str, Any]:
+    node = outcome.dose.hottest_node
+    cell = int(np.flatnonzero((case.anatomy.tets == node).any(axis=1))[0])
+    return {"position_mm": case.anatomy.points_m[node] * 1e3,
+            "region": case.anatomy.region_names[case.anatomy.region[cell]],
+            "temperature_c": outcome.dose.peak_c[node], "time_s": outcome.dose.hottest_time_s}
+
+
+def probe_sections(case: Case, outcome: Outcome, limit_c: float | None) -> tuple[dict, list[dict]]:
+    """Courses of the probes, and what they should read, with the readings at which to stop.
+
+    A probe's bounds are what it would read if the tracer heated 0.7 or 1.3 times as much.
+    """
+    probes = {}
+    for probe in case.protocol.probes:
+        cell, _ = case.anatomy.located(np.array([probe.position_m]))
+        region = case.anatomy.region_names[case.anatomy.region[cell[0]]]
+        probes[probe.name] = {"position_mm": np.array(probe.position_m) * 1e3, "region": region,
+                              "time_s": outcome.time_s, "temperature_c": outcome.probes_c[probe.name]}
+    rows = []
+    for minute in EXPECTED_MIN:
+        if minute * 60.0 > outcome.heating_end_s + 1e-9:
+            continue
+        def read(course: Any, at: float = minute * 60.0) -> float:
+            return float(np.interp(at, outcome.time_s, course))
+        row: dict[str, Any] = {"minute": minute}
+        if outcome.core_c is not None:
+            row |= {"core_c": read(outcome.core_c), "core_stop_above_c": limit_c}
+        for name, course in outcome.probes_c.items():
+            rise = read(course) - course[0]
+            row |= {f"{name}_c": read(course), f"{name}_low_c": course[0] + 0.7 * rise,
+                    f"{name}_stop_above_c": course[0] + 1.3 * rise}
+        rows.append(row)
+    return probes, rows
+
+
+def mesh_section(case: Case) -> dict[str, Any]:
+    anatomy, report = case.anatomy, case.mesh
+    corner = anatomy.points_m[anatomy.outer]
+    area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1).sum() / 2
+    found = {"nodes": len(anatomy.points_m), "tetrahedra": len(anatomy.tets), "skin_area_cm2": area * 1e4,
+             "quality_min": None, "quality_histogram": []}
+    if report is not None:
+        found |= {"quality_min": report.quality_min, "quality_histogram": report.quality_histogram,
+                  "label_volume_mm3": report.label_volume_mm3}
+    return found
+
+
+def summary_section(case: Case, outcome: Outcome, goals: list[dict[str, Any]]) -> dict[str, Any]:
+    tracer, device = case.protocol.tracer, case.protocol.device
+    amplitudes = [c.amplitude_t * 1e3 for c in outcome.basis.columns]
+    slp = slp_w_kg(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)
+    return {
+        "verdict": verdict(goals), "tumour": case.targets[0] if case.targets else None,
+        "duty": float(outcome.shares.sum()), "amplitude_mt": [min(amplitudes), max(amplitudes)],
+        "slp_w_per_g_fe": float(slp) * 1e-3, "slp_basis": tracer.slp_source,
+        "tissue_factor": tracer.measured.factor if tracer.measured else None,
+        "cem43t90_interval_min": [outcome.focus_dose_min(f) for f in sorted(outcome.focus_c)] or None,
+    }
+
+
+def verdict(goals: list[dict[str, Any]]) -> str:
+    """One sentence on goals and limits."""
+    missed = [r for r in goals if not r["met"]]
+    wanted = [r for r in goals if r["kind"] == "goal"]
+    if not goals:
+        return "Simulated; no goal was set."
+    if not missed:
+        return "Every goal is met and every limit is kept." if wanted else "Every limit is kept."
+    def said(row: Mapping[str, Any]) -> str:
+        return f"{row['region']} {row['metric']}"
+    goals_missed = ", ".join(said(r) for r in missed if r["kind"] == "goal")
+    broken = ", ".join(said(r) for r in missed if r["kind"] == "limit")
+    parts = ([f"missed: {goals_missed}"] if goals_missed else []) + ([f"limit broken: {broken}"] if broken else [])
+    return "; ".join(parts)[0].upper() + "; ".join(parts)[1:] + "."
+
+
+def provenance(case: Case, stages: Stages) -> dict[str, Any]:
+    from ..doctor import versions
+
+    inputs = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in case.protocol.files}
+    return {
+        "thermoplan": __version__, "platform": platform.platform(), "versions": versions(), "inputs": inputs,
+        "stages": [{"name": name, "seconds": seconds} for name, seconds in stages.seconds.items()],
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
+    }
+
+
+def status_of(checks: Mapping[str, float | None], goals: list[dict[str, Any]]) -> str:
+    """``not-valid`` when a check fails, else whether everything that was asked for holds."""
+    if any(value is not None and not value <= BOUNDS[name] for name, value in checks.items()):
+        return "not-valid"
+    return "ok" if all(row["met"] for row in goals) else "goals-missed"
+
+
+def full_record(
+    engine: Engine, outcome: Outcome, resolved: Resolved | None, stages: Stages, *, kind: str, quick: bool,
+    checks: Mapping[str, float | None], trajectory: Mapping[str, Any], optimizer: Mapping[str, Any] | None,
+    alternatives: list[dict[str, Any]], warnings: list[str],
+) -> dict[str, Any]:
+    """plan.json, but for the figures and the time it took to draw them."""
+    case = engine.case
+    iron_w = mean_iron_w(engine, outcome)
+    goals = goal_rows(resolved, outcome)
+    core_limit = next((r["bound"] for r in goals if r["region"] == "core" and r["metric"] == "Tmax"), None)
+    probes, expected = probe_sections(case, outcome, core_limit)
+    core = None if outcome.core_c is None else {"time_s": outcome.time_s, "temperature_c": outcome.core_c}
+    weights = outcome.series.regions
+    return plain({
+        "schema": 1, "kind": kind, "name": case.protocol.name, "status": status_of(checks, goals), "quick": quick,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "summary": summary_section(case, outcome, goals),
+        "timing": {"heating_end_s": outcome.heating_end_s, "end_s": outcome.end_s},
+        "regions": region_rows(case, outcome, iron_w), "core": core, "history": history_section(outcome),
+        "histograms": volume_histograms(weights, outcome.end_c, outcome.dose.cem43_min),
+        "goals": goals, "probes": probes, "expected": expected, "checks": dict(checks),
+        "iron": iron_section(case), **machine_section(case),
+        "safety": safety_section(engine, outcome, iron_w), "hottest": hottest_section(case, outcome),
+        "alternatives": alternatives, "trajectory": trajectory, "optimizer": optimizer,
+        "parameters": parameter_rows(case), "warnings": warnings, "mesh": mesh_section(case),
+        "provenance": provenance(case, stages), "figures": {},
+    })

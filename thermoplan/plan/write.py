@@ -1,0 +1,156 @@
+"""The run folder: every product of a plan, written before anything is seen at its final place."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..anatomy import Anatomy
+from ..arrays import Array
+from ..errors import MissingPart
+from ..files.images import write_image
+from ..files.meshes import write_fields
+from ..files.trajectories import write_machine, write_trajectory
+from ..image import Image
+from ..progress import Stages
+from ..trajectory import Trajectory
+from .engine import Engine
+from .outcome import Outcome
+from .record import plain, provenance
+
+MAP_VOXEL_M = 0.5e-3
+"""Maps are no finer than this: finer voxels than the mesh's own edges show nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """What is written: the record and the data behind it."""
+
+    record: dict[str, Any]
+    engine: Engine
+    outcome: Outcome
+    trajectory: Trajectory
+
+
+def write_run(folder: Path, products: Products, stages: Stages) -> dict[str, Any]:
+    """Write every file of a run into ``folder``; returns plan.json as it was written."""
+    engine, outcome, record = products.engine, products.outcome, products.record
+    protocol = engine.case.protocol
+    with stages.stage("tables and maps"):
+        (folder / "protocol.toml").write_text(protocol.text, encoding="utf-8")
+        _write_tables(folder, record)
+        write_trajectory(folder / "trajectory.csv", products.trajectory, protocol=protocol, record=record)
+        write_machine(folder / "machine.csv", products.trajectory, protocol=protocol, record=record)
+        fields = nodal_fields(engine, outcome)
+        write_fields(folder / "fields.vtu", engine.case.anatomy, fields)
+        _write_maps(folder / "maps", engine, fields)
+    _save(folder, record)
+    with stages.stage("figures"):
+        record["figures"] = _figures(folder, products, fields, record)
+    record["provenance"] |= plain({k: v for k, v in provenance(engine.case, stages).items()
+                                   if k in ("stages", "peak_memory_mb")})
+    _save(folder, record)
+    with stages.stage("report"):
+        from ..report import write_report
+
+        write_report(folder)
+    return record
+
+
+def nodal_fields(engine: Engine, outcome: Outcome) -> dict[str, Array]:
+    """What the mesh file and the maps hold, ``(n_nodes,)`` each."""
+    volumes = engine.case.anatomy.node_volumes_m3
+    return {
+        "temperature_peak_c": outcome.dose.peak_c,
+        "temperature_end_c": outcome.end_c,
+        "cem43_min": outcome.dose.cem43_min,
+        "iron_mg_ml": engine.case.iron.node_mass_kg / volumes,
+        "power_w_m3": outcome.shares @ outcome.basis.load_w / volumes,
+    }
+
+
+def _save(folder: Path, record: Mapping[str, Any]) -> None:
+    (folder / "plan.json").write_text(json.dumps(record, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def _figures(folder: Path, products: Products, fields: Mapping[str, Array], record: dict[str, Any]) -> dict[str, str]:
+    """Pictures and the 3D scene; a machine that cannot draw gets a warning in the plan, not a lost plan."""
+    from ..report.figures import FieldView, write_figures
+
+    anatomy, dose = products.engine.case.anatomy, products.outcome.dose
+    view = FieldView(anatomy, dose.peak_c, dose.cem43_min, fields["iron_mg_ml"],
+                     anatomy.points_m[dose.hottest_node], products.trajectory.path_m)
+    found: dict[str, str] = {}
+    try:
+        found = write_figures(view, folder / "figures")
+        from .. import scene
+
+        for key, write in (("scene_png", scene.write_png), ("scene_html", scene.write_html)):
+            path = folder / "figures" / key.replace("_", ".")
+            write(folder, path)
+            found[key] = f"figures/{path.name}"
+    except MissingPart as error:
+        record["warnings"].append(f"no picture: {error}")
+    return found
+
+
+def _write_maps(folder: Path, engine: Engine, fields: Mapping[str, Array]) -> None:
+    """NIfTI maps in the anatomy's frame; outside the body 0."""
+    folder.mkdir()
+    anatomy = engine.case.anatomy
+    grid = _grid(anatomy)
+    index = np.argwhere(np.ones(grid.shape, bool))
+    cell, weights = anatomy.located(grid.positions_m(index))
+    inside = cell >= 0
+    corners = anatomy.tets[cell[inside]]
+    names = {"peak-temperature": "temperature_peak_c", "end-temperature": "temperature_end_c", "cem43": "cem43_min",
+             "iron": "iron_mg_ml", "power": "power_w_m3"}
+    for name, key in names.items():
+        data = np.zeros(grid.shape, np.float32)
+        data[tuple(index[inside].T)] = (fields[key][corners] * weights[inside]).sum(axis=1)
+        write_image(folder / f"{name}.nii.gz", grid.with_data(data), description=key)
+
+
+def _grid(anatomy: Anatomy) -> Image:
+    low, high = anatomy.points_m.min(axis=0), anatomy.points_m.max(axis=0)
+    step = max(MAP_VOXEL_M, float(((high - low).prod() / 2e6) ** (1 / 3)))
+    affine = np.diag([step, step, step, 1.0])
+    affine[:3, 3] = low + 0.5 * step
+    return Image(np.zeros(tuple(np.ceil((high - low) / step).astype(int))), affine)
+
+
+def _write_tables(folder: Path, record: Mapping[str, Any]) -> None:
+    regions = record["regions"]
+    keys = list(next(iter(regions.values())))
+    _csv(folder / "dose.csv", ["region", *keys], ([name, *row.values()] for name, row in regions.items()))
+    _csv(folder / "tvh.csv", ["region", "quantity", "above", "volume_fraction"], _histogram_rows(record))
+    probes = record["probes"]
+    time = record["history"]["time_s"]
+    core = record["core"]["temperature_c"] if record["core"] else [None] * len(time)
+    courses = [core, *(p["temperature_c"] for p in probes.values())]
+    _csv(folder / "probes.csv", ["time_s", "core_c", *(f"{name}_c" for name in probes)],
+         ([t, *values] for t, *values in zip(time, *courses, strict=True)))
+    expected = record["expected"]
+    header = list(expected[0]) if expected else ["minute"]
+    _csv(folder / "expected.csv", header, ([row.get(k) for k in header] for row in expected))
+
+
+def _histogram_rows(record: Mapping[str, Any]) -> Iterable[Sequence[Any]]:
+    for name, row in record["histograms"].items():
+        for key, share in (("temperature_c", "volume_fraction"), ("cem43_min", "dose_fraction")):
+            for edge, value in zip(row[key], row[share], strict=True):
+                yield name, key, edge, value
+
+
+def _csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        for row in rows:
+            writer.writerow(["" if v is None else f"{v:.6g}" if isinstance(v, float) else v for v in row])
