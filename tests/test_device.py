@@ -1,0 +1,158 @@
+"""Fields of machines, their frames and limits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thermoplan.device import Device, device_from_dict, traceless
+from thermoplan.errors import InputError
+
+X, Y, Z = np.eye(3)
+POINTS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [3, -2, 5]]) * 1e-3
+
+
+def machine(kind: str = "ffp", **changes) -> Device:
+    settings = {"drive_axis": Z} | ({"line_axis": Y} if kind == "ffl" else {}) | changes
+    return Device("test", kind, 0.0 if kind == "uniform" else 2.0, 13e-3, 354e3, **settings)
+
+
+def turned(degrees: float, shift=(0.0, 0.0, 0.0)) -> np.ndarray:
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[1, 0, 0, shift[0]], [0, c, -s, shift[1]], [0, s, c, shift[2]], [0, 0, 0, 1]])
+
+
+def test_a_point_is_half_as_steep_across_as_along():
+    along, across = machine().bias_t(POINTS, (0, 0, 0))
+    assert along * 1e3 == pytest.approx([0, 0, 0, 2, 10])
+    assert across * 1e3 == pytest.approx([0, 1, 1, 0, math.hypot(3, -2)])
+
+
+def test_a_point_with_its_strong_axis_across_the_drive():
+    along, across = machine(strong_axis=X).bias_t(POINTS, (0, 0, 0))
+    assert along * 1e3 == pytest.approx([0, 0, 0, -1, -5])
+    assert across * 1e3 == pytest.approx([0, 2, 1, 0, math.hypot(6, 2)])
+
+
+def test_a_line_along_the_drive_only_has_bias_across():
+    along, across = machine("ffl", line_axis=Z).bias_t(POINTS, (0, 0, 0))
+    assert along == pytest.approx(0, abs=1e-18)
+    assert across * 1e3 == pytest.approx([0, 2, 2, 0, 2 * math.hypot(3, 2)])
+
+
+def test_a_line_across_the_drive_has_both_kinds():
+    along, across = machine("ffl").bias_t(POINTS, (0, 0, 0))
+    assert along * 1e3 == pytest.approx([0, 0, 0, 2, 10])
+    assert across * 1e3 == pytest.approx([0, 2, 0, 0, 6])
+
+
+def test_a_direction_turns_the_line():
+    along, across = machine("ffl").bias_t(POINTS, (0, 0, 0), direction=X)
+    assert across * 1e3 == pytest.approx([0, 0, 2, 0, 4])
+    assert along * 1e3 == pytest.approx([0, 0, 0, 2, 10])
+
+
+def test_a_uniform_field_has_no_bias_anywhere():
+    along, across = machine("uniform").bias_t(POINTS, (9, 9, 9), gradient_t_m=5.0)
+    assert not along.any() and not across.any()
+
+
+vectors = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 0.1)
+
+
+@given(kind=st.sampled_from(["ffp", "ffl", "uniform"]), drive=vectors, turn=vectors, line=vectors)
+def test_every_selection_field_obeys_maxwell(kind, drive, turn, line):
+    tensor = machine(kind, drive_axis=drive, line_axis=line).gradient_tensor(turn)
+    assert abs(np.trace(tensor)) < 1e-12
+    assert np.abs(tensor - tensor.T).max() < 1e-12
+
+
+@given(kind=st.sampled_from(["ffp", "ffl"]), center=vectors, drive=vectors)
+def test_the_field_is_zero_on_its_region_and_moves_with_it(kind, center, drive):
+    device = machine(kind, drive_axis=drive)
+    here = device.bias_t(np.array([center]), center)
+    assert here[0][0] == 0.0 and here[1][0] == 0.0
+    moved = device.bias_t(POINTS + center, center)
+    rest = device.bias_t(POINTS, (0, 0, 0))
+    assert np.allclose(moved, rest, atol=1e-12)
+
+
+@given(center=vectors, degrees=st.floats(-180, 180))
+def test_the_shift_field_cancels_the_selection_field_at_the_centre(center, degrees):
+    device = machine(to_device=turned(degrees, (0.01, -0.02, 0.03)))
+    isocentre = np.linalg.inv(device.to_device)[:3, 3]
+    along, across = device.bias_t(np.array([center]), isocentre)
+    shift = device.shift_field_t(center)
+    assert np.linalg.norm(shift) == pytest.approx(math.hypot(along[0], across[0]), abs=1e-12)
+    machine_axis = device.to_device[:3, :3] @ device.drive_axis
+    assert shift @ machine_axis == pytest.approx(-along[0], abs=1e-12)
+
+
+def test_reach_is_in_the_machines_frame():
+    low_high = [[-10e-3, 10e-3], [-10e-3, 10e-3], [-50e-3, 50e-3]]
+    device = machine(to_device=turned(90), position_range_m=low_high)  # the anatomy's y is the machine's z
+    assert device.reachable([[0, 0.04, 0], [0, 0, 0.04], [0.01, 0, 0]]).tolist() == [True, False, True]
+
+
+def test_a_violation_names_the_limit_and_its_range():
+    device = machine(position_range_m=[[-10e-3, 10e-3]] * 3, gradient_range_t_m=(0.5, 2.6),
+                     amplitude_range_t=(0, 15e-3), frequency_range_hz=(335e3, 345e3))
+    assert device.violations(centers_m=[[0, 0, 0.01]], amplitude_t=15e-3, gradient_t_m=0.5,
+                             frequency_hz=340e3) == []
+    told = device.violations(centers_m=[[0, 0, 0.02], [0, 0, 0]], amplitude_t=[13e-3, 20e-3], gradient_t_m=7,
+                             frequency_hz=354e3)
+    assert len(told) == 4
+    assert "1 position(s) out of reach" in told[0] and "z 20.0 mm is outside -10 to 10 mm" in told[0]
+    assert "gradient = 7 T/m: outside gradient_range, 0.5 to 2.6 T/m" in told[1]
+    assert "amplitude = 20 mT: outside amplitude_range, 0 to 15 mT" in told[2]
+    assert "frequency = 354 kHz: outside frequency_range, 335 to 345 kHz" in told[3]
+
+
+def test_a_uniform_field_reaches_everything():
+    assert machine("uniform", position_range_m=[[0, 0]] * 3).reachable([[1, 2, 3]]).all()
+
+
+@pytest.mark.parametrize("changes, key", [
+    ({"kind": "fff"}, "kind"), ({"gradient_t_m": 0.0}, "gradient"), ({"gradient_t_m": -2.0}, "gradient"),
+    ({"amplitude_t": 0.0}, "amplitude"), ({"frequency_hz": -1.0}, "frequency"), ({"settle_s": -1.0}, "settle"),
+    ({"slew_m_s": 0.0}, "slew"), ({"max_duty": 1.5}, "max_duty"), ({"min_dwell_s": np.nan}, "min_dwell"),
+    ({"to_device": 2 * np.eye(4)}, "to_device"), ({"to_device": np.diag([-1, 1, 1, 1])}, "to_device"),
+    ({"position_range_m": [[1, 0]] * 3}, "position_range"),
+])
+def test_machines_that_cannot_be_are_refused_by_key(changes, key):
+    settings = {"kind": "ffp", "gradient_t_m": 2.0, "amplitude_t": 13e-3, "frequency_hz": 354e3,
+                "drive_axis": Z} | changes
+    with pytest.raises(InputError, match=rf"device test: {key}\b.*expected"):
+        Device("test", **settings)
+
+
+def test_a_line_needs_its_direction_and_an_axis_a_length():
+    with pytest.raises(InputError, match="line_axis: missing"):
+        Device("test", "ffl", 2.0, 13e-3, 354e3, Z)
+    with pytest.raises(InputError, match="drive_axis"):
+        machine(drive_axis=(0, 0, 0))
+
+
+def test_a_gradient_tensor_with_a_trace_is_refused():
+    assert traceless(np.diag([-1.0, -1.0, 2.0])).shape == (3, 3)
+    with pytest.raises(InputError, match=r"trace is 0\.5 T/m"):
+        traceless(np.diag([-1.0, -1.0, 2.5]))
+    with pytest.raises(InputError, match="symmetric"):
+        traceless([[0, 1, 0], [-1, 0, 0], [0, 0, 0]])
+
+
+def test_a_machine_from_its_keys():
+    device = device_from_dict(
+        {"name": "own", "kind": "ffl", "gradient": 2.0, "amplitude": 13e-3, "frequency": 354e3,
+         "drive_axis": "I", "line_axis": "R", "settle": 0.2, "position_range": [[-1, 1]] * 3}, "own.toml")
+    assert device.drive_axis.tolist() == [0, 0, -1] and device.line_axis.tolist() == [1, 0, 0]
+    assert device.settle_s == 0.2
+    with pytest.raises(InputError) as caught:
+        device_from_dict({"kind": "ffp", "amplitude": 1.0, "frequency": 1.0, "drive_axis": "Q"}, "own.toml")
+    assert caught.value.complaints == (
+        "own.toml: name: missing", "own.toml: gradient: missing",
+        'own.toml: drive_axis = "Q": expected one of R L A P S I')

@@ -1,0 +1,121 @@
+"""The response table against what it stands for."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from thermoplan import response
+from thermoplan.errors import InputError
+from thermoplan.response import response_table
+from thermoplan.tracer import MeasuredSlp, Population, Tracer, calibrated, slp_w_kg
+
+LEVELS = np.array([3.25e-3, 6.5e-3, 13e-3])
+
+
+def one_size(diameter_m: float = 20e-9, omega_tau: float = 3.0) -> Tracer:
+    return Tracer("one", (Population(1.0, diameter_m),), 446e3, 5180.0, 0.7236,
+                  relaxation_time_s=omega_tau / (2 * np.pi * 354e3))
+
+
+def bimodal() -> Tracer:
+    return Tracer("two", (Population(0.5, 8.2e-9, 0.2), Population(0.5, 19.3e-9, 0.15)), 446e3, 5180.0, 0.7236,
+                  viscosity_pa_s=0.69e-3, hydrodynamic_diameter_m=50e-9, anisotropy_j_m3=11e3)
+
+
+def miss(tracer: Tracer, count: int) -> float:
+    """Largest interpolation error over random biases, near and far, relative to the peak."""
+    table = response_table(tracer, 354e3, LEVELS)
+    rng = np.random.default_rng(7)
+    along, across = np.where(rng.random((2, count)) < 0.7, rng.uniform(-40e-3, 40e-3, (2, count)),
+                             rng.exponential(0.3, (2, count)))
+    worst = 0.0
+    for level, amplitude in enumerate(LEVELS):
+        direct = slp_w_kg(tracer, amplitude_t=amplitude, frequency_hz=354e3, along_t=along, across_t=across)
+        peak = float(slp_w_kg(tracer, amplitude_t=amplitude, frequency_hz=354e3))
+        worst = max(worst, np.abs(table.slp_w_kg(level, along, across) - direct).max() / peak)
+    return worst
+
+
+@pytest.mark.parametrize("diameter, lag", [(20e-9, 3), (20e-9, 0.3), (15e-9, 1), (25e-9, 70), (30e-9, 1)])
+def test_interpolation_is_within_half_a_percent_of_peak(diameter, lag):
+    assert miss(one_size(diameter, lag), 800) < 5e-3
+
+
+def test_interpolation_of_a_bimodal_tracer_too():
+    assert miss(bimodal(), 60) < 5e-3
+
+
+def test_tables_are_made_in_time(monkeypatch, tmp_path):
+    """One size under 3 s, a bimodal distribution under 15 s, of processor time on one core."""
+    monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path))
+    monkeypatch.setattr(response, "_MEMORY", {})
+    for tracer, limit in ((one_size(), 3.0), (bimodal(), 15.0)):
+        start = time.process_time()
+        response_table(tracer, 354e3, LEVELS)
+        assert time.process_time() - start < limit
+
+
+def test_ten_million_lookups_take_under_two_seconds():
+    table = response_table(one_size(), 354e3, LEVELS)
+    rng = np.random.default_rng(3)
+    along, across = rng.normal(0.0, 30e-3, (2, 1_000_000))
+    start = time.process_time()
+    table.slp_w_kg(1, along, across)
+    assert 10 * (time.process_time() - start) < 2.0
+
+
+def test_the_table_is_even_and_ends_at_zero():
+    table = response_table(one_size(), 354e3, LEVELS)
+    there = table.slp_w_kg(2, [5e-3, -5e-3, 5e-3, -5e-3], [7e-3, 7e-3, -7e-3, -7e-3])
+    assert np.ptp(there) == 0.0
+    assert table.slp_w_kg(2, [1e6, 0.0], [0.0, 1e6]).max() < 1e-3 * there[0]
+
+
+def test_a_table_is_kept_and_a_calibration_scales_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path))
+    monkeypatch.setattr(response, "_MEMORY", {})
+    first = response_table(one_size(), 354e3, [13e-3])
+    monkeypatch.setattr(response, "_MEMORY", {})
+    monkeypatch.setattr(response, "_tabulated", lambda *args: pytest.fail("solved again"))
+    measured = calibrated(one_size(), MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3))
+    again = response_table(measured, 354e3, [13e-3])
+    assert float(again.slp_w_kg(0, 0.0, 0.0)) / 1e3 == pytest.approx(250.0, rel=1e-3)
+    expected = measured.heating_efficiency * first.values_w_kg
+    assert np.allclose(again.values_w_kg, expected, rtol=1e-12)
+
+
+def test_another_tracer_is_another_table(monkeypatch, tmp_path):
+    monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path))
+    peaks = {float(response_table(one_size(d, w), f, [13e-3]).slp_w_kg(0, 0.0, 0.0))
+             for d, w, f in ((20e-9, 3, 354e3), (20e-9, 1, 354e3), (19e-9, 3, 354e3), (20e-9, 3, 340e3))}
+    assert len(peaks) == 4
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_spoilt_file_in_the_cache_is_solved_again(monkeypatch, tmp_path):
+    monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path))
+    monkeypatch.setattr(response, "_MEMORY", {})
+    good = response_table(one_size(), 354e3, [13e-3])
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes()[:1000])
+    monkeypatch.setattr(response, "_MEMORY", {})
+    assert np.array_equal(response_table(one_size(), 354e3, [13e-3]).values_w_kg, good.values_w_kg)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path / "file" / "below"))
+    monkeypatch.setattr(response, "_MEMORY", {})
+    assert response_table(one_size(), 354e3, [13e-3]).values_w_kg.max() > 0
+
+
+def test_levels_are_found_by_amplitude_and_no_field_is_refused():
+    table = response_table(one_size(), 354e3, LEVELS)
+    assert [table.level(a) for a in LEVELS] == [0, 1, 2]
+    with pytest.raises(InputError, match="12 mT is not in the response table"):
+        table.level(12e-3)
+    with pytest.raises(InputError, match="positive"):
+        response_table(one_size(), 354e3, [0.0, 13e-3])
