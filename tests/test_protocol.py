@@ -273,7 +273,8 @@ def test_all_mistakes_are_reported_at_once(folder):
     path = changed(
         folder, ('duration = "30 min"', "duration = 0"), ('gradient = "2.35 T/m"', 'gradient = "2.35 mT"'),
         ('image = "mouse-mpi.mdf"', 'image = "nowhere.mdf"'),
-        ('region = ["liver", "spleen"]', 'region = "gizzard"'), ("[steering]", "[stearing]"), ("[tissues.tumour]", "[tissues.granite]"))
+        ('region = ["liver", "spleen"]', 'region = "gizzard"'), ("[steering]", "[stearing]"),
+        ("[tissues.tumour]", "[tissues.granite]"))
     text = "\n".join(complaints(path))
     for part in ("session.duration", "device.gradient", "iron.image", "gizzard", "stearing", "granite"):
         assert part in text

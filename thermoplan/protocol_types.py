@@ -149,8 +149,8 @@ GradientRange = limits("gradient", '["0.5 T/m", "2.6 T/m"]')
 FieldRange = limits("field", '["0 mT", "20 mT"]')
 FrequencyRange = limits("frequency", '["340 kHz", "360 kHz"]')
 MetricName = Annotated[str, Field(min_length=1, strict=True, examples=["CEM43T90", "Tmax"])]
-Bound = Annotated[Any, WithJsonSchema({
-    "type": "string", "description": "minutes of a dose, or a temperature", "examples": ["10 min", "42 degC"]})]
+_BOUND = {"type": "string", "description": "minutes of a dose, or a temperature"}
+Bound = Annotated[Any, WithJsonSchema({**_BOUND, "examples": ["10 min", "42 degC"]})]
 Deviation = number(0.0, 1.0, "0.1", open_low=False)
 Count = Annotated[StrictInt, Field(ge=1)]
 

@@ -1,0 +1,137 @@
+"""Meshes keep their regions, tissues and metres on the way through files."""
+
+from __future__ import annotations
+
+import meshio
+import numpy as np
+import pytest
+
+from thermoplan.anatomy import Anatomy
+from thermoplan.errors import InputError
+from thermoplan.files.labels import Label
+from thermoplan.files.meshes import read_mesh, write_fields, write_mesh
+from thermoplan.files.vtu import without_words
+
+# a unit right tetrahedron, and its mirror image across x = 0: two elements of 1/6 each
+POINTS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0]], float)
+TETS = np.array([[0, 1, 2, 3], [0, 2, 4, 3]])
+
+
+def two_regions() -> Anatomy:
+    return Anatomy(POINTS * 1e-3, TETS, [1, 0], ("liver", "tumour"), ("liver", "tumour"))
+
+
+@pytest.mark.parametrize("name", ["a.vtu", "a.msh"])
+def test_regions_volumes_and_places_survive_a_round_trip(tmp_path, name):
+    write_mesh(tmp_path / name, two_regions())
+    back = read_mesh(tmp_path / name)
+    np.testing.assert_allclose(back.points_m, POINTS * 1e-3, rtol=0, atol=1e-15)
+    assert set(back.region_names) == {"liver", "tumour"}
+    assert back.volume_m3("tumour") == pytest.approx(1e-9 / 6)
+    # the tumour is the element on the right (R), where x is positive
+    assert back.centroids_m[back.cells("tumour")][0, 0] > 0
+
+
+def test_a_vtu_also_keeps_what_each_region_is_made_of(tmp_path):
+    body = Anatomy(POINTS * 1e-3, TETS, [1, 0], ("rest", "flank mass"), ("soft-tissue", "tumour"))
+    write_mesh(tmp_path / "a.vtu", body)
+    back = read_mesh(tmp_path / "a.vtu")
+    assert dict(zip(back.region_names, back.tissue_names, strict=True)) == {
+        "rest": "soft-tissue", "flank mass": "tumour"}
+
+
+def test_fields_are_read_by_pyvista_with_region_names_in_field_data(tmp_path):
+    fields = {"temperature_c": np.array([36.0, 37, 38, 39, 40]), "place": POINTS}
+    write_fields(tmp_path / "f.vtu", two_regions(), fields, {"power_w_m3": np.array([1e5, 2e5])})
+    pyvista = pytest.importorskip("pyvista")
+    grid = pyvista.read(tmp_path / "f.vtu")
+    np.testing.assert_array_equal(grid.point_data["temperature_c"], fields["temperature_c"])
+    np.testing.assert_array_equal(grid.point_data["place"], POINTS)
+    np.testing.assert_allclose(grid.points, POINTS * 1e-3)  # metres
+    assert grid["region"].tolist() == [1, 0] and grid["power_w_m3"].tolist() == [1e5, 2e5]
+    assert list(grid.field_data["region_names"]) == ["liver", "tumour"]
+    assert np.ravel(grid.field_data["tumour"]).tolist() == [1, 3]
+
+
+def test_the_fields_of_a_run_are_a_mesh_again_in_their_own_unit(tmp_path):
+    write_fields(tmp_path / "f.vtu", two_regions())
+    assert read_mesh(tmp_path / "f.vtu").volumes_m3.sum() == pytest.approx(2e-9 / 6)
+
+
+def test_a_large_field_is_written_in_several_blocks(tmp_path):
+    n = 60
+    grid = np.stack(np.meshgrid(*[np.arange(n, dtype=float)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    i = np.arange(n - 1)
+    corner = (np.stack(np.meshgrid(i, i, i, indexing="ij"), -1).reshape(-1, 3) @ [n * n, n, 1])[:, None]
+    cube = corner + np.array([0, n * n, n, 1, n * n + n, n * n + 1, n + 1, n * n + n + 1])
+    paths = [[0, 1, 4, 7], [0, 4, 2, 7], [0, 2, 6, 7], [0, 6, 3, 7], [0, 3, 5, 7], [0, 5, 1, 7]]
+    tets = np.concatenate([cube[:, path] for path in paths])
+    body = Anatomy(grid * 1e-3, tets, np.zeros(len(tets), int), ("body",), ("muscle",))
+    # 216,000 doubles are 1.7 MB, more than one block of 1 MiB
+    write_fields(tmp_path / "f.vtu", body, {"x": grid[:, 0]})
+    raw, words = without_words((tmp_path / "f.vtu").read_bytes())
+    assert words["region_names"] == ("body",)
+    (tmp_path / "plain.vtu").write_bytes(raw)
+    np.testing.assert_array_equal(meshio.read(tmp_path / "plain.vtu").point_data["x"], grid[:, 0])
+    np.testing.assert_array_equal(pytest.importorskip("pyvista").read(tmp_path / "f.vtu")["x"], grid[:, 0])
+
+
+def msh(path, tets=TETS, points=POINTS, tags=(7, 8), names=(("liver", 7), ("tumour", 8))):
+    cells = [("tetra", np.array(tets)), ("triangle", np.array([[1, 2, 3]]))]
+    data = [np.array(tags, np.int32), np.array([9], np.int32)]
+    field = {name: np.array([tag, 3]) for name, tag in names} | {"bed": np.array([9, 2])}
+    mesh = meshio.Mesh(np.array(points, float), cells, field_data=field,
+                       cell_data={"gmsh:physical": data, "gmsh:geometrical": data})
+    meshio.write(path, mesh, file_format="gmsh22", binary=False)
+    return path
+
+
+def test_a_mirrored_element_is_turned_and_a_named_surface_kept(tmp_path):
+    body = read_mesh(msh(tmp_path / "a.msh", tets=[[0, 2, 1, 3], [0, 2, 4, 3]]))
+    assert (body.volumes_m3 > 0).all() and body.surfaces["bed"].tolist() == [[1, 2, 3]]
+
+
+def test_a_table_names_regions_and_tissues_by_tag(tmp_path):
+    table = {7: Label("body", "muscle"), 8: Label("body", "muscle")}
+    body = read_mesh(msh(tmp_path / "a.msh", names=()), table=table)
+    assert body.region_names == ("body",) and body.tissue_names == ("muscle",)
+    assert body.volume_m3("body") == pytest.approx(2e-9 / 6)
+
+
+def test_another_unit_of_length_is_followed(tmp_path):
+    assert read_mesh(msh(tmp_path / "a.msh"), unit_m=1.0).volumes_m3.sum() == pytest.approx(2 / 6)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"points": [*POINTS.tolist(), [9, 9, 9]]}, "1 nodes belong to no element"),
+    ({"tets": [[0, 1, 2, 2], [0, 2, 4, 3]]}, "inverted or flat"),
+    ({"tags": (7, 9)}, "1 tetrahedra have the region 9, which has no name"),
+])
+def test_a_broken_mesh_is_refused_by_name(tmp_path, change, words):
+    with pytest.raises(InputError, match=r"a\.msh: .*" + words):
+        read_mesh(msh(tmp_path / "a.msh", **change))
+
+
+def test_hexahedra_and_surfaces_alone_are_refused(tmp_path):
+    cube = np.array([[x, y, z] for z in (0, 1) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))], float)
+    for cells, words in (([("hexahedron", [range(8)])], "hexahedron cells; expected tetrahedra"),
+                         ([("triangle", [[0, 1, 2]])], "no tetrahedra")):
+        meshio.write(tmp_path / "a.vtu", meshio.Mesh(cube, cells))
+        with pytest.raises(InputError, match=words):
+            read_mesh(tmp_path / "a.vtu")
+
+
+@pytest.mark.parametrize("name", ["a.vtu", "a.msh"])
+@pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.9])
+def test_a_mesh_cut_short_is_refused_by_name(tmp_path, name, keep):
+    write_mesh(tmp_path / name, two_regions())
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: int(keep * len(whole))])
+    with pytest.raises(InputError, match=name):
+        read_mesh(tmp_path / name)
+
+
+def test_a_file_that_is_no_mesh_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("hello")
+    with pytest.raises(InputError, match=r"a\.txt: cannot be read as a mesh"):
+        read_mesh(tmp_path / "a.txt")
