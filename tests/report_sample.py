@@ -369,3 +369,17 @@ def write_sample(run: Path, **changes: object) -> Path:
         rows.append(f"{k},{share:.4f},{position[0]:.3f},{position[1]:.3f},{position[2]:.3f},13.0")
     (run / "trajectory.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return run
+
+
+def write_sample_fields(run: Path, anatomy: Anatomy, fields: dict[str, np.ndarray]) -> Path:
+    """``fields.vtu`` of the sample, in metres, regions as integers with their names in field data."""
+    import pyvista as pv
+
+    cells = np.column_stack([np.full(len(anatomy.tets), 4), anatomy.tets]).ravel()
+    grid = pv.UnstructuredGrid(cells, np.full(len(anatomy.tets), pv.CellType.TETRA), anatomy.points_m.copy())
+    grid.cell_data["region"] = anatomy.region.copy()
+    grid.field_data["region_names"] = np.array(anatomy.region_names)
+    for name, values in fields.items():
+        grid.point_data[name] = values
+    grid.save(run / "fields.vtu")
+    return run / "fields.vtu"

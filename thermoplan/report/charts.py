@@ -67,9 +67,7 @@ def figure(key: str, title: str, description: str, draw: Draw, *, sizes: tuple[F
         svg.document(frame, draw(frame), key=f"{key}-{css}", title=title, description=description)
         for frame, css in zip(sizes, ("wide", "narrow"), strict=True)
     )
-    return Markup('<div class="chart wide">{}</div><div class="chart narrow">{}</div>').format(
-        *map(Markup, drawn)
-    )
+    return Markup('<div class="chart wide">{}</div><div class="chart narrow">{}</div>').format(*map(Markup, drawn))
 
 
 def frames(width: float, height: float, **room: float) -> tuple[Frame, Frame]:
@@ -94,9 +92,7 @@ def lines(
             parts.append(svg.area(_points(frame, curve, x, y) + low[::-1], fill=curve.colour))
     parts += [_level(frame, level, x, y) for level in levels]
     for curve in curves:
-        parts.append(
-            svg.path(_points(frame, curve, x, y), stroke=curve.colour, width=curve.width, dash=curve.dash)
-        )
+        parts.append(svg.path(_points(frame, curve, x, y), stroke=curve.colour, width=curve.width, dash=curve.dash))
     if name_at is not None:
         parts.append(_names(frame, curves, frame.x(x, name_at), x, y))
     return "".join(parts)
@@ -117,15 +113,11 @@ def _level(frame: Frame, level: Level, x: Axis, y: Axis) -> str:
             at, frame.top - 8, level.name, anchor="middle", css="label"
         )
     at = frame.y(y, level.value)
-    return svg.line(frame.left, at, right, at, "level") + svg.text(
-        frame.left + 5, at - 4, level.name, css="label"
-    )
+    return svg.line(frame.left, at, right, at, "level") + svg.text(frame.left + 5, at - 4, level.name, css="label")
 
 
 def _names(frame: Frame, curves: Sequence[Line], at: float, x: Axis, y: Axis) -> str:
-    places = [
-        min(_points(frame, c, x, y, 4000) or [(at, 0.0)], key=lambda p: abs(p[0] - at))[1] for c in curves
-    ]
+    places = [min(_points(frame, c, x, y, 4000) or [(at, 0.0)], key=lambda p: abs(p[0] - at))[1] for c in curves]
     moved = svg.spread([p - 6 for p in places], 14, frame.top + 8, frame.height - frame.bottom - 2)
     return "".join(
         svg.text(at - 6, place, curve.name, anchor="end", fill=curve.colour, css="name halo")
@@ -140,9 +132,7 @@ def _clipped(words: str, room: float) -> str:
 
 def bars(frame: Frame, rows: Sequence[Bar], *, label: str, mark: Level | None = None) -> str:
     """Horizontal bars from zero; the fainter bar under each is the amount before."""
-    most = max(
-        [b.value for b in rows] + [b.before or 0.0 for b in rows] + ([mark.value] if mark else []) + [1e-12]
-    )
+    most = max([b.value for b in rows] + [b.before or 0.0 for b in rows] + ([mark.value] if mark else []) + [1e-12])
     axis = Axis(0.0, 1.02 * most, label)
     bottom, right = frame.height - frame.bottom, frame.width - frame.right
     step = (bottom - frame.top) / max(len(rows), 1)
@@ -157,9 +147,7 @@ def bars(frame: Frame, rows: Sequence[Bar], *, label: str, mark: Level | None = 
         top, thick = frame.top + k * step, min(step * 0.62, 13)
         y = top + (step - thick) / 2
         reach = frame.x(axis, bar.value)
-        parts.append(
-            svg.text(frame.left - 7, y + thick / 2 + 4, _clipped(bar.name, frame.left - 8), anchor="end")
-        )
+        parts.append(svg.text(frame.left - 7, y + thick / 2 + 4, _clipped(bar.name, frame.left - 8), anchor="end"))
         parts.append(svg.rect(frame.left, y, reach - frame.left, thick, fill=bar.colour))
         if bar.before is not None:
             at = frame.x(axis, bar.before)
@@ -200,9 +188,7 @@ def dots(frame: Frame, rows: Sequence[Dot], axis: Axis) -> str:
         fill = row.colour if row.met else VERMILION
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.6" fill="{fill}"/>')
         parts.append(svg.text(right + 8, y + 4, row.words, css="" if row.met else "bad"))
-    parts.append(
-        svg.text((frame.left + right) / 2, frame.height - 4, axis.label, anchor="middle", css="label")
-    )
+    parts.append(svg.text((frame.left + right) / 2, frame.height - 4, axis.label, anchor="middle", css="label"))
     return "".join(parts)
 
 
@@ -217,9 +203,7 @@ def raster(frame: Frame, x: Axis, windows: Sequence[Mapping[str, object]], most:
         for k, share in enumerate(window["share"]):
             if share > 1e-4:
                 colour = cividis(share / most)
-                parts.append(
-                    svg.rect(left, frame.top + k * step, right - left, step, fill=colour, css="cell")
-                )
+                parts.append(svg.rect(left, frame.top + k * step, right - left, step, fill=colour, css="cell"))
         duty = window.get("duty")
         if duty is not None:
             parts.append(svg.text((left + right) / 2, frame.top - 5, f"{100 * duty:.0f} %", anchor="middle"))
@@ -264,9 +248,7 @@ def spots(
         )
         cx, cy = frame.x(x, points[best][0]), frame.y(y, points[best][1])
         place = f'cx="{cx:.1f}" cy="{cy:.1f}" rx="{rx:.1f}" ry="{ry:.1f}"'
-        parts.append(
-            f'<ellipse {place} fill="{VERMILION}" fill-opacity="0.08" stroke="{VERMILION}" class="dashed"/>'
-        )
+        parts.append(f'<ellipse {place} fill="{VERMILION}" fill-opacity="0.08" stroke="{VERMILION}" class="dashed"/>')
     for (a, b), share in zip(points, shares, strict=False):
         radius = 2.0 + 7.0 * ((share or 0.0) / most) ** 0.5
         place = f'cx="{frame.x(x, a):.1f}" cy="{frame.y(y, b):.1f}" r="{radius:.1f}"'

@@ -93,9 +93,7 @@ def iron(plan: Plan) -> Markup | None:
         for n, m in masses.items()
         if usable(m) and m > 1e-3 * max(masses.values())
     ]
-    return _bars(
-        "iron", "Iron per region", shown, "iron, mg" + (" (tick: raw image)" if confined and raw else "")
-    )
+    return _bars("iron", "Iron per region", shown, "iron, mg" + (" (tick: raw image)" if confined and raw else ""))
 
 
 def power(plan: Plan) -> Markup | None:
@@ -170,9 +168,7 @@ def _courses(plan: Plan) -> list[Line]:
     curves = []
     for name, series in at(plan, "history.regions", {}).items():
         if series.get("t50_c"):
-            curves.append(
-                Line(minutes, series["t50_c"], name, colour[name], width=2.4 if name == target else 1.5)
-            )
+            curves.append(Line(minutes, series["t50_c"], name, colour[name], width=2.4 if name == target else 1.5))
         if name == target and series.get("t_max_c"):
             curves.append(Line(minutes, series["t_max_c"], f"{name}, maximum", colour[name], "2 2", 1.3))
     return curves + _single_courses(plan)
@@ -181,9 +177,7 @@ def _courses(plan: Plan) -> list[Line]:
 def _single_courses(plan: Plan) -> list[Line]:
     curves = []
     if at(plan, "core.temperature_c"):
-        curves.append(
-            Line(_in_minutes(at(plan, "core.time_s", [])), plan["core"]["temperature_c"], "core", INK)
-        )
+        curves.append(Line(_in_minutes(at(plan, "core.time_s", [])), plan["core"]["temperature_c"], "core", INK))
     for name, probe in at(plan, "probes", {}).items():
         if probe.get("temperature_c"):
             curves.append(
@@ -237,9 +231,7 @@ def histograms(plan: Plan) -> list[Markup]:
         if not curves:
             continue
         label = "CEM43, min" if log else "temperature at the end of heating, °C"
-        axis = (
-            Axis(0.01, max(100.0, *(c.x[-1] for c in curves)), label, True) if log else _narrow(curves, label)
-        )
+        axis = Axis(0.01, max(100.0, *(c.x[-1] for c in curves)), label, True) if log else _narrow(curves, label)
         title = "Cumulative dose-volume histogram" if log else "Cumulative temperature-volume histogram"
         words = "Share of each region's volume above a value: " + ", ".join(c.name for c in curves) + "."
         bound = Level(2.0, "2 min", True) if log else Level(43.0, "43 °C", True)

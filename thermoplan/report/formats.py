@@ -101,11 +101,7 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if usable(value):
-        return (
-            significant(value, 4).rstrip()
-            if isinstance(value, float) and value != int(value)
-            else f"{value:g}"
-        )
+        return significant(value, 4).rstrip() if isinstance(value, float) and value != int(value) else f"{value:g}"
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {plain(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
@@ -117,9 +113,7 @@ def duration(seconds: Any) -> str:
     """Seconds as a stage table shows them, minutes from two minutes on."""
     if not usable(seconds):
         return NONE
-    return (
-        fixed(seconds / 60.0, 1, "min") if seconds >= 120 else fixed(seconds, 1 if seconds < 10 else 0, "s")
-    )
+    return fixed(seconds / 60.0, 1, "min") if seconds >= 120 else fixed(seconds, 1 if seconds < 10 else 0, "s")
 
 
 def moment(iso: Any) -> str:

@@ -68,8 +68,8 @@ def _field(plan: Plan) -> str:
     amplitude, frequency = (f.significant(at(device, key), 3) for key in ("amplitude_mt", "frequency_khz"))
     return (
         f"Heating was modelled for {at(device, 'name', 'the device')} ({at(device, 'kind', 'field')})"
-        f"{where}, drive field {amplitude} mT peak at {frequency} kHz; the tracer's loss under drive and bias along "
-        f"and across the drive axis followed the Martsenyuk-Raikher-Shliomis model. {_slp(plan)}"
+        f"{where}, drive field {amplitude} mT peak at {frequency} kHz; the tracer's loss under drive and "
+        f"bias along and across the drive axis followed the Martsenyuk-Raikher-Shliomis model. {_slp(plan)}"
     ).strip()
 
 
@@ -134,9 +134,7 @@ def validity(plan: Plan) -> list[str]:
     """The standing limits, and those of this plan."""
     own = []
     if plan.get("quick"):
-        own.append(
-            "This is a quick plan on a coarse mesh: read trends from it, plan the session without --quick."
-        )
+        own.append("This is a quick plan on a coarse mesh: read trends from it, plan the session without --quick.")
     factor = at(plan, "summary.tissue_factor")
     if usable(factor) and factor != 1.0:
         own.append(

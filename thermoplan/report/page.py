@@ -42,17 +42,15 @@ def read_plan(run: Path) -> dict[str, Any]:
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(
-            f"{path}: not found: give the folder that `thermoplan plan` or `simulate` wrote"
-        ) from None
+        raise InputError(f"{path}: not found: give the folder that `thermoplan plan` or `simulate` wrote") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}): plan again, or restore the file") from None
     found = plan.get("schema") if isinstance(plan, dict) else None
     if found != SCHEMA:
         raise InputError(
             f"{path}: schema = {json.dumps(found)}: expected {SCHEMA}: another version of thermoplan wrote "
-            f"this run; run `thermoplan plan {Path(run) / 'protocol.toml'}` again, or use the version that its "
-            "provenance names"
+            f"this run; run `thermoplan plan {Path(run) / 'protocol.toml'}` again, or use the version "
+            "that its provenance names"
         )
     return _stated(plan)
 

@@ -147,11 +147,7 @@ def limited(plan: Plan) -> list[Row]:
 
 
 def limit_words(row: Row) -> str:
-    words = (
-        f.temperature(row["peak"], "")
-        + (f" / {f.fixed(row['bound'], 1)}" if usable(row["bound"]) else "")
-        + " °C"
-    )
+    words = f.temperature(row["peak"], "") + (f" / {f.fixed(row['bound'], 1)}" if usable(row["bound"]) else "") + " °C"
     if usable(row["dose"]):
         words += f" · {f.dose(row['dose'])} / {f.dose(row['dose_bound'])} min"
     return words
@@ -264,9 +260,7 @@ def _heading(key: str) -> str:
     for suffix, unit in (("_c", "°C"), ("_min", "min"), ("_w", "mW")):
         if key.endswith(suffix):
             words = key.removesuffix(suffix).replace("_", " ")
-            return (
-                f"{words.replace('cem43t', 'CEM43 T').replace('cem43', 'CEM43').replace('t90', 'T90')} {unit}"
-            )
+            return f"{words.replace('cem43t', 'CEM43 T').replace('cem43', 'CEM43').replace('t90', 'T90')} {unit}"
     return key.replace("_", " ")
 
 

@@ -1,0 +1,214 @@
+"""Pictures made while a plan's fields are at hand: temperature and dose through the hottest point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..anatomy import Anatomy
+from ..arrays import Array
+from ..errors import MissingPart
+from .palette import INK, region_colours
+from .slicing import Plane, planes
+
+ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
+ISOTHERMS_C = (41.0, 42.0, 43.0, 45.0)
+ISODOSES_MIN = (2.0, 10.0, 60.0, 240.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldView:
+    """What the pictures show: nodal fields ``(n,)``, the hottest point (3,), FFR centres ``(k, 3)``."""
+
+    anatomy: Anatomy
+    temperature_peak_c: Array
+    cem43_min: Array
+    iron_kg_m3: Array
+    hottest_m: Array
+    path_m: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How one field is coloured, and which of its isolines are drawn."""
+
+    field: str
+    label: str
+    colours: str
+    low: float
+    high: float
+    isolines: tuple[float, ...]
+    unit: str
+    log: bool = False
+
+
+def write_figures(view: FieldView, folder: Path) -> dict[str, str]:
+    """Write ``slices.png`` and ``dose.png``; returns what ``plan.json`` calls them, from the run folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    cuts = planes(view.anatomy, view.hottest_m)
+    scales = {"slices": _temperature(view), "dose": _dose(view)}
+    for name, scale in scales.items():
+        _drawn(view, cuts, scale).savefig(folder / f"{name}.png", dpi=150, facecolor="white")
+    return {name: f"{folder.name}/{name}.png" for name in scales}
+
+
+def _temperature(view: FieldView) -> Scale:
+    peak = view.temperature_peak_c
+    low, high = np.floor(np.percentile(peak, 2)), np.ceil(max(peak.max(), 43.0))
+    return Scale("temperature_peak_c", "highest temperature, °C", "inferno", low, high, ISOTHERMS_C, "°C")
+
+
+def _dose(view: FieldView) -> Scale:
+    high = float(np.clip(view.cem43_min.max(), 1e2, 1e4))
+    return Scale("cem43_min", "CEM43, min", "viridis", 0.01, high, ISODOSES_MIN, "min", log=True)
+
+
+def _drawn(view: FieldView, cuts: tuple[Plane, ...], scale: Scale) -> Any:
+    """Coronal and sagittal side by side, axial beside them on top, scale and legend under it."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingPart("pictures need matplotlib: pip install 'thermoplan[view]'") from None
+    gap, pad, width = 0.45, 0.35, 11.0
+    extents = [(np.ptp(c.right_m), np.ptp(c.up_m)) for c in cuts]
+    inches = (width - 2 * pad - 2 * gap) / sum(e[0] for e in extents)
+    tall = extents[0][1] * inches
+    axial = extents[2][1] * inches
+    height = max(tall, axial + 2.3) + 2.4 * pad
+    figure = Figure(figsize=(width, height))
+    left, image = pad, None
+    for cut, (across, up) in zip(cuts, extents, strict=True):
+        w, h = across * inches, up * inches
+        axes = figure.add_axes((left / width, (height - 1.4 * pad - h) / height, w / width, h / height))
+        image = _plane(axes, view, cut, scale)
+        left += w + gap
+    third = left - gap - extents[2][0] * inches
+    top = height - 1.4 * pad - axial - 0.75
+    bar = figure.add_axes((third / width, top / height, extents[2][0] * inches / width, 0.14 / height))
+    figure.colorbar(image, cax=bar, orientation="horizontal", label=scale.label)
+    _legend(figure, view, cuts, (third / width, (top - 0.6) / height))
+    return figure
+
+
+def _plane(axes: Any, view: FieldView, cut: Plane, scale: Scale) -> Any:
+    from matplotlib.colors import LogNorm, Normalize
+
+    values = cut.values(view.anatomy, getattr(view, scale.field))
+    if scale.log:
+        values = np.maximum(values, scale.low)
+    norm = (LogNorm if scale.log else Normalize)(scale.low, scale.high)
+    right, up = 1e3 * cut.right_m, 1e3 * cut.up_m
+    image = axes.pcolormesh(right, up, values, cmap=scale.colours, norm=norm, shading="nearest", rasterized=True)
+    _outlines(axes, view, cut)
+    _isolines(axes, right, up, values, scale)
+    _iron(axes, view, cut)
+    _marks(axes, view, cut)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    axes.set_title(
+        f"{cut.name}, {'RAS'[cut.axes[2]]} {1e3 * cut.level_m:.1f} mm".replace("-", "−"),
+        fontsize=9,
+        color=INK,
+        pad=15,
+    )
+    _ends(axes, cut)
+    return image
+
+
+def _outlines(axes: Any, view: FieldView, cut: Plane) -> None:
+    from scipy.ndimage import gaussian_filter
+
+    region = cut.region(view.anatomy)
+    colours = region_colours(view.anatomy.region_names)
+    for number, name in enumerate(view.anatomy.region_names):
+        mask = gaussian_filter((region == number).astype(float), 1.2)
+        if mask.max() > 0.5:
+            style = {"colors": "white", "linewidths": 2.4}, {"colors": colours[name], "linewidths": 1.3}
+            for look in style:
+                axes.contour(1e3 * cut.right_m, 1e3 * cut.up_m, mask, [0.5], **look)
+
+
+def _isolines(axes: Any, right: Array, up: Array, values: Array, scale: Scale) -> None:
+    levels = [level for level in scale.isolines if np.nanmin(values) < level < np.nanmax(values)]
+    if levels:
+        from matplotlib.patheffects import withStroke
+
+        lines = axes.contour(right, up, values, levels, colors="white", linewidths=0.9)
+        lines.set_path_effects([withStroke(linewidth=1.9, foreground=INK)])
+        for label in axes.clabel(lines, fmt=lambda v: f"{v:g}", fontsize=7.5, inline_spacing=2):
+            label.set_path_effects([withStroke(linewidth=1.8, foreground=INK)])
+
+
+def _iron(axes: Any, view: FieldView, cut: Plane) -> None:
+    iron = np.nan_to_num(cut.values(view.anatomy, view.iron_kg_m3))
+    level = iron_level(view)
+    if iron.max() > level:
+        axes.contour(
+            1e3 * cut.right_m,
+            1e3 * cut.up_m,
+            iron,
+            [level],
+            colors="#7fe0ff",
+            linewidths=1.2,
+            linestyles="--",
+        )
+
+
+def iron_level(view: FieldView) -> float:
+    """The concentration whose contour is drawn: a fifth of the largest."""
+    return 0.2 * float(view.iron_kg_m3.max()) or np.inf
+
+
+def _marks(axes: Any, view: FieldView, cut: Plane) -> None:
+    right, up, fixed = cut.axes
+    hottest = 1e3 * np.asarray(view.hottest_m)
+    path = 1e3 * np.reshape(view.path_m, (-1, 3))
+    near = np.abs(path[:, fixed] - 1e3 * cut.level_m) < 1.5
+    for chosen, fill in ((near, "white"), (~near, "none")):
+        axes.plot(path[chosen, right], path[chosen, up], "o", ms=3.2, mec="white", mfc=fill, mew=0.7, ls="none")
+    axes.plot(hottest[right], hottest[up], "+", ms=11, mec=INK, mew=2.6)
+    axes.plot(hottest[right], hottest[up], "+", ms=10, mec="white", mew=1.2)
+
+
+def _ends(axes: Any, cut: Plane) -> None:
+    """Letters of the body's directions at the four sides, and a scale bar."""
+    right, up, _ = cut.axes
+    look: Mapping[str, Any] = {"transform": axes.transAxes, "fontsize": 9, "color": INK}
+    axes.text(-0.005, 0.5, ENDS[right][0], ha="right", va="center", **look)
+    axes.text(1.005, 0.5, ENDS[right][1], ha="left", va="center", **look)
+    axes.text(0.5, -0.005, ENDS[up][0], ha="center", va="top", **look)
+    axes.text(0.5, 1.002, ENDS[up][1], ha="center", va="bottom", **look)
+    span = 1e3 * np.ptp(cut.right_m)
+    length = max(n for n in (1, 2, 5, 10, 20, 50, 100) if n <= max(span / 4, 1))
+    x, y = 1e3 * cut.right_m[0] + 0.02 * span, 1e3 * cut.up_m[0]
+    axes.plot([x, x + length], [y, y], color=INK, lw=2, solid_capstyle="butt", clip_on=False)
+    axes.text(x, y + 0.012 * span, f"{length} mm", fontsize=7, color=INK, va="bottom")
+
+
+def _legend(figure: Any, view: FieldView, cuts: tuple[Plane, ...], corner: tuple[float, float]) -> None:
+    from matplotlib.lines import Line2D
+
+    seen = np.unique(np.concatenate([c.region(view.anatomy).ravel() for c in cuts]))
+    names = view.anatomy.region_names
+    colours = region_colours(names)
+    handles = [Line2D([], [], color=colours[names[k]], lw=2, label=names[k]) for k in seen if k >= 0]
+    handles.append(Line2D([], [], color="#2aa7cf", ls="--", label=f"iron {iron_level(view):.2g} mg/mL"))
+    handles.append(Line2D([], [], color=INK, marker="+", ls="none", label="hottest point"))
+    if len(np.reshape(view.path_m, (-1, 3))):
+        handles.append(Line2D([], [], color="#888", marker="o", ms=4, ls="none", label="FFR centre (filled: in plane)"))
+    figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=corner,
+        ncols=2,
+        frameon=False,
+        fontsize=8,
+        borderaxespad=0.0,
+        labelcolor=INK,
+        columnspacing=1.2,
+    )
