@@ -151,7 +151,8 @@ class Meter:
     of all nodes is fed elsewhere, pass it, and it is not kept twice.
     """
 
-    def __init__(self, resolved: Resolved | Sequence[Row], heating_s: float, dose: Dose | None = None) -> None:
+    def __init__(self, resolved: Resolved | Sequence[Row], heating_s: float,
+                 dose: Dose | None = None) -> None:
         self.rows = resolved.rows if isinstance(resolved, Resolved) else tuple(resolved)
         self._heating_s = heating_s
         self._times: list[float] = []

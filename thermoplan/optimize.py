@@ -1,10 +1,10 @@
 """Best time shares of every column and window: goals met, limits kept, the rest left cold.
 
-Sequential linear programs. Temperature is affine in the shares, so temperature limits are cutting planes and a
-temperature plan is a convex program whose lower bound is reported; doses and percentiles are replaced by what
-is exact at the iterate (`search.linearize`, `search.knots`). An exact penalty decides: limits, then goals by
-priority and weight, then a margin for what verification adds, then heat outside the targets and the targets'
-own peak.
+Sequential linear programs. Temperature is affine in the shares, so temperature limits are cutting planes and
+a temperature plan is a convex program whose lower bound is reported; doses and percentiles are replaced by
+what is exact at the iterate (`search.linearize`, `search.knots`). An exact penalty decides: limits, then goals
+by priority and weight, then a margin for what verification adds, then heat outside the targets and the
+targets' own peak.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Shares:
     """The plan found by the search.
 
     ``shares (n_windows, n_columns)``; ``values`` of the goals' rows as predicted (degrees C or minutes);
-    ``status`` "optimal" (bound reached), "converged", "iteration limit" or "interrupted"; ``bound`` is a lower
-    bound of the objective where the problem is convex; ``broken`` names the rows that are not met.
+    ``status`` "optimal" (bound reached), "converged", "iteration limit" or "interrupted"; ``bound`` is a
+    lower bound of the objective where the problem is convex; ``broken`` names the rows that are not met.
     """
 
     shares: Array
@@ -101,8 +101,9 @@ class Shares:
 Watcher = Callable[[Progress], None]
 
 
-def optimize_shares(model: Model, resolved: Resolved, *, window_edges_s: Array, settings: Settings | None = None,
-                    start: Array | None = None, progress: Watcher | None = None) -> Shares:
+def optimize_shares(model: Model, resolved: Resolved, *, window_edges_s: Array,
+                    settings: Settings | None = None, start: Array | None = None,
+                    progress: Watcher | None = None) -> Shares:
     """Best shares of a reduced model's columns in each window.
 
     ``start`` is a plan to improve, ``(n_windows, n_columns)``; without it the search makes its own. Control-C
@@ -205,8 +206,7 @@ class Search:
     def _tell(self) -> None:
         if self._watch is None:
             return
-        limits = [(-(term.row.goal.bound_k - term.value_k(self.look)) if not term.at_least else
-                   term.row.goal.bound_k - term.value_k(self.look), term.row.label)
+        limits = [(term.excess_k(term.value_k(self.look)) - term.margin_k, term.row.label)
                   for term in self.terms[: self.rows] if term.row.goal.kind == "limit"]
         worst = max(limits, default=(-np.inf, ""))
         self._watch(Progress(self.iterations, self.merit, *worst, time.perf_counter() - self._began))

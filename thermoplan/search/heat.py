@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -92,13 +93,14 @@ class Heat:
         array = np.array(shares, float)
         if array.shape != (self.n_windows, self.n_columns):
             wanted = (self.n_windows, self.n_columns)
-            raise InputError(f"shares: expected {wanted[0]} windows of {wanted[1]} columns, got {array.shape}")
+            raise InputError(f"shares: expected {wanted[0]} windows of {wanted[1]} columns, "
+                             f"got {array.shape}")
         return array
 
 
 def _times(edges: Array, cool_down_s: float, step_s: float) -> Array:
     pieces = [np.linspace(a, b, max(2, int(np.ceil((b - a) / step_s - 1e-9))) + 1)[1:]
-              for a, b in zip(edges[:-1], edges[1:], strict=True)]
+              for a, b in itertools.pairwise(edges)]
     end, fast = float(edges[-1]), min(cool_down_s, 180.0)
     if fast > 0.0:
         pieces.append(np.linspace(end, end + fast, max(1, int(np.ceil(fast / step_s))) + 1)[1:])

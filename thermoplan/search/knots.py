@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -94,7 +95,7 @@ class Coldest:
 def _fine(heat: Heat) -> Array:
     """Three times a window and a few of the cool-down, where dose still comes in."""
     edges = heat.window_edges_s
-    inside = [np.linspace(a, b, 4)[1:] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    inside = [np.linspace(a, b, 4)[1:] for a, b in itertools.pairwise(edges)]
     return np.concatenate([*inside, edges[-1] + np.array([20.0, 60.0, 180.0])])
 
 

@@ -99,7 +99,7 @@ class Tangent:
 
 
 def gradient(term: Term, look: Look) -> tuple[Array, float]:
-    """Derivative ``(t, r)`` of a term's value (K or doublings) with respect to the modes in time; the value."""
+    """A term's value (K or doublings) as the second; first its derivative ``(t, r)`` by the modes in time."""
     kept, temperature = look.at(term.tissue)
     modes, metric = term.tissue.modes[kept].astype(float), term.row.goal.parts
     weights, times = term.tissue.weights_m3[kept], look.heat.times_s

@@ -1,4 +1,4 @@
-"""Goals and limits as the search sees them: the tissue, its temperatures at an iterate, aims and penalties."""
+"""Goals and limits as the search sees them: tissue, temperatures at an iterate, aims and penalties."""
 
 from __future__ import annotations
 

@@ -1,0 +1,72 @@
+"""Where the field-free region may be put."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..anatomy import Anatomy
+from ..arrays import Array
+from ..device import Device
+from ..errors import InputError
+
+MOST_POSITIONS = 200
+
+
+def candidate_positions(anatomy: Anatomy, regions: Sequence[str], *, device: Device,
+                        spacing_m: float | Sequence[float], margin_m: float = 0.0,
+                        most: int = MOST_POSITIONS) -> Array:
+    """Positions ``(n, 3)`` worth trying: a grid over the regions and ``margin_m`` around them, in reach.
+
+    ``spacing_m`` is one number or three: along the strong axis, across it, and along the line of a line (or
+    across again). Nothing is gained by moving along a line or in a uniform field, so there the grid has one
+    place. The grid is centred on the regions and widened until at most ``most`` positions are left.
+    """
+    cells = anatomy.cells(*regions)
+    if len(cells) == 0:
+        raise InputError(f"candidate positions: the regions {', '.join(regions)} have no element")
+    volume = anatomy.volumes_m3[cells]
+    centre = volume @ anatomy.centroids_m[cells] / volume.sum()
+    if device.kind == "uniform":
+        return centre[None]
+    axes, spacing = _grid_axes(device), np.broadcast_to(np.asarray(spacing_m, float), 3).copy()
+    if device.kind == "ffl":
+        spacing[2] = np.inf
+    tissue = anatomy.points_m[np.unique(anatomy.tets[cells])]
+    line = axes[2] if device.kind == "ffl" else None
+    reach = margin_m + 0.5 * float(np.cbrt(6.0 * np.sqrt(2.0) * volume.mean()))
+    while True:
+        grid = _grid((tissue - centre) @ axes.T, spacing, margin_m) @ axes + centre
+        near = grid[_near(grid, np.vstack([tissue, centre]), reach, line)]
+        if len(near) <= most:
+            break
+        spacing *= 1.05
+    reachable = near[device.reachable(near)]
+    if len(reachable) == 0:
+        raise InputError([f"no position near {', '.join(regions)} is in reach",
+                          *device.violations(centers_m=centre[None])])
+    return reachable
+
+
+def _grid_axes(device: Device) -> Array:
+    """Rows: strong axis, weak axis, line (or the other weak axis)."""
+    values, vectors = np.linalg.eigh(device.gradient_tensor())
+    if device.kind == "ffl":
+        return vectors[:, [2, 0, 1]].T
+    return vectors[:, [2, 0, 1]].T if values[2] > -values[0] else vectors[:, [0, 1, 2]].T
+
+
+def _grid(offsets: Array, spacing: Array, margin_m: float) -> Array:
+    reach = np.abs(offsets).max(axis=0) + margin_m
+    lines = [np.arange(-int(r / s), int(r / s) + 1) * s if np.isfinite(s) else np.zeros(1)
+             for r, s in zip(reach, spacing, strict=True)]
+    return np.stack(np.meshgrid(*lines, indexing="ij"), -1).reshape(-1, 3)
+
+
+def _near(grid: Array, tissue: Array, reach_m: float, line: Array | None) -> Array:
+    if line is not None:
+        along = np.eye(3) - np.outer(line, line)
+        grid, tissue = grid @ along, tissue @ along
+    return np.isfinite(cKDTree(tissue).query(grid, distance_upper_bound=reach_m)[0])

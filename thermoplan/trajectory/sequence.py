@@ -1,0 +1,248 @@
+"""From time shares to a trajectory: repeated cycles, long enough to move, short enough not to ripple."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Array, frozen, put
+from ..device import Device
+from ..errors import InputError
+from ..sar import Column
+from .order import shortest_round
+from .stops import CycleBlock, Stop, Trajectory, move_s
+
+_HOTTEST = 300
+_SHORTEST_PERIOD_S, _SHORTEST_DWELL_S = 0.05, 1e-5
+_SACRIFICED = 0.02
+_NEGLIGIBLE = 1e-3
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How shares become cycles.
+
+    Parameters
+    ----------
+    ripple_k, aim_k
+        Largest and wanted peak-to-peak ripple of the hottest voxel.
+    min_dwell_s
+        What the protocol asks for; the machine's own holds as well.
+    merged_share
+        A share below this part of the mean one may move to a neighbouring position for the ripple's sake.
+    """
+
+    ripple_k: float = 0.25
+    aim_k: float = 0.1
+    min_dwell_s: float = 0.0
+    merged_share: float = 0.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequenced:
+    """A trajectory and how well it plays the shares: ``wanted`` and ``achieved (w, c)``, ``ripple_k (w,)``."""
+
+    trajectory: Trajectory
+    wanted: Array
+    achieved: Array
+    ripple_k: Array
+    notes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        put(self, wanted=frozen(self.wanted), achieved=frozen(self.achieved), ripple_k=frozen(self.ripple_k))
+
+
+def sequence(shares: Array, columns: Sequence[Column], *, window_edges_s: Array, device: Device,
+             heating_k_s: Array | None = None, rhythm: Rhythm | None = None) -> Sequenced:
+    """A sequence that plays ``shares (n_windows, n_columns)`` and keeps the machine's limits.
+
+    ``heating_k_s (n_columns, n_nodes)`` is power over heat capacity (`HeatingBasis.load_w` over nodal J/K);
+    without it ripple is not looked at. In each window a cycle repeats: a stop for every column with a share
+    large enough, the field off while the machine moves and settles and for what is left. Its period makes
+    ripple about ``aim_k``, or is as long as the shortest dwell needs. Where moving takes time that
+    the shares do not leave, they shrink together. Machine limits come first, then ripple, then the shares.
+    """
+    rhythm, wanted = rhythm or Rhythm(), np.array(shares, float)
+    edges = np.asarray(window_edges_s, float)
+    if wanted.shape != (len(edges) - 1, len(columns)) or (wanted < 0.0).any():
+        raise InputError(f"shares: expected none below 0 and shape {(len(edges) - 1, len(columns))}, "
+                         f"got {wanted.shape}")
+    blocks: list[CycleBlock] = []
+    ripple, last = np.zeros(len(wanted)), None
+    for i, (share, start, end) in enumerate(zip(wanted, edges[:-1], edges[1:], strict=True)):
+        window = _Window(columns, device, rhythm, _hottest(heating_k_s, share))
+        block = window.block(share.copy(), float(start), float(end), last)
+        ripple[i] = window.ripple_k(block.pieces())
+        last = block.last_stop or last
+        blocks.append(block)
+    trajectory = Trajectory.of_blocks(blocks, frequency_hz=device.frequency_hz)
+    achieved = np.zeros_like(wanted)
+    for row, block, length in zip(achieved, blocks, np.diff(edges), strict=True):
+        for stop in block.stops:
+            row[stop.column] += stop.dwell_s * block.repeats / length
+    return Sequenced(trajectory, wanted, achieved, ripple, _notes(wanted, achieved, ripple, rhythm, device))
+
+
+def _notes(wanted: Array, achieved: Array, ripple: Array, rhythm: Rhythm, device: Device) -> tuple[str, ...]:
+    notes = []
+    lost = 1.0 - achieved.sum() / wanted.sum() if wanted.sum() > 1e-9 else 0.0
+    if lost > 0.01:
+        notes.append(f"moving and settling leave no time for {lost:.0%} of the planned field-on time")
+    if ripple.max(initial=0.0) > rhythm.ripple_k * (1.0 + 1e-6):
+        notes.append(f"ripple reaches {ripple.max():.2f} K: dwell and settle of {device.name} allow no faster "
+                     "cycle")
+    return tuple(notes)
+
+
+def _hottest(heating_k_s: Array | None, share: Array) -> Array | None:
+    """Heating rates ``(c, k)`` at the nodes that heat most on average, and most in one stop."""
+    used = np.flatnonzero(share)
+    if heating_k_s is None or len(used) == 0:
+        return None
+    heating = np.asarray(heating_k_s)
+    nodes = [np.argsort(share[used] @ heating[used])[-_HOTTEST:]]
+    nodes += [np.argsort(heating[j])[-_HOTTEST // 10:] for j in used]
+    return heating[:, np.unique(np.concatenate(nodes))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Window:
+    """Makes the cycle of one window; ``rates_k_s (c, k)`` are heating rates of the nodes to watch."""
+
+    columns: Sequence[Column]
+    device: Device
+    rhythm: Rhythm
+    rates_k_s: Array | None
+
+    @property
+    def min_dwell_s(self) -> float:
+        return max(self.device.min_dwell_s, self.rhythm.min_dwell_s, _SHORTEST_DWELL_S)
+
+    def block(self, share: Array, start: float, end: float, last: Stop | None) -> CycleBlock:
+        """The window's cycles; a rest before them lets the machine arrive from ``last``."""
+        length = end - start
+        share = np.where(share > _NEGLIGIBLE * share.max(initial=0.0), share, 0.0)
+        while share.any():
+            order = self._order(share, last)
+            lead = self._lead(order, start, last)
+            if self._tolerable(share, order, length - lead):
+                return self._cycles(share * length / (length - lead), order, start, lead, length - lead)
+            self._drop_smallest(share)
+        return CycleBlock(start, length, (), 0.0, 0)
+
+    def _tolerable(self, share: Array, order: list[int], length: float) -> bool:
+        """Whether the machine can play these shares in the time, with ripple that no small merger would mend."""
+        if self._least_period(order) > length:
+            return False
+        if share.min(where=share > 0.0, initial=np.inf) > self.rhythm.merged_share * share.sum() / len(order):
+            return True
+        faithful = self._faithful_period(share, order)
+        return faithful <= self._longest_period(share, order, self.rhythm.ripple_k, length)
+
+    def _order(self, share: Array, last: Stop | None) -> list[int]:
+        used = np.flatnonzero(share)
+        centers = np.array([self.columns[j].center_m for j in used])
+        begin = None if last is None else np.asarray(last.center_m)
+        return [int(used[i]) for i in shortest_round(centers, begin)]
+
+    def _lead(self, order: list[int], start: float, last: Stop | None) -> float:
+        if last is None:
+            return 0.0
+        needed = move_s(self.device, last, self._stop(order[0])) - (start - last.end_s)
+        return max(0.0, needed - float(self._moves(order)[0]))
+
+    def _stop(self, column: int, start: float = 0.0, dwell: float = 0.0) -> Stop:
+        c = self.columns[column]
+        return Stop(start, dwell, c.center_m, c.amplitude_t, c.gradient_t_m, c.direction, column)
+
+    def _moves(self, order: Sequence[int]) -> Array:
+        """Rest before each stop of a cycle, the first one's from the last."""
+        stops = [self._stop(j) for j in order]
+        return np.array([move_s(self.device, stops[i - 1], stops[i]) for i in range(len(stops))])
+
+    def _drop_smallest(self, share: Array) -> None:
+        """Give the smallest share's energy to its nearest neighbour among those used."""
+        used = np.flatnonzero(share)
+        smallest = used[share[used].argmin()]
+        others = used[used != smallest]
+        if len(others):
+            centers = np.array([c.center_m for c in self.columns])
+            near = others[np.linalg.norm(centers[others] - centers[smallest], axis=1).argmin()]
+            power = np.ones(len(self.columns)) if self.rates_k_s is None else self.rates_k_s.sum(axis=1)
+            share[near] += share[smallest] * min(1.0, power[smallest] / max(power[near], 1e-30))
+        share[smallest] = 0.0
+
+    def _least_period(self, order: Sequence[int]) -> float:
+        """Shortest cycle with these stops that the machine can play at all."""
+        on = len(order) * self.min_dwell_s
+        return max(on + float(self._moves(order).sum()), on / self.device.max_duty, _SHORTEST_PERIOD_S)
+
+    def _faithful_period(self, share: Array, order: Sequence[int]) -> float:
+        """Shortest cycle that plays the shares as they are, or nearly where they leave no time to move."""
+        on, moves = min(float(share.sum()), self.device.max_duty), float(self._moves(order).sum())
+        smallest = self.min_dwell_s / float(share[list(order)].min())
+        room = max(1.0 - on, _SACRIFICED * on)
+        return max(self._least_period(order), smallest, moves / room)
+
+    def _longest_period(self, share: Array, order: Sequence[int], ripple_k: float, length: float) -> float:
+        """Longest cycle, at most ``length``, whose ripple is at most ``ripple_k``."""
+        def ripple(period: float) -> float:
+            dwells, moves = self._dwells(share, order, period), self._moves(order)
+            return self.ripple_k(_pieces(dwells, moves, order, period))
+
+        low, high = min(self._least_period(order), length), length
+        if ripple(high) <= ripple_k or low == high:
+            return high
+        while high / low > 1.02:
+            middle = float(np.sqrt(low * high))
+            low, high = (low, middle) if ripple(middle) > ripple_k else (middle, high)
+        return low
+
+    def _dwells(self, share: Array, order: Sequence[int], period: float) -> Array:
+        """Dwell of each stop, none too short; where moves leave too little time the longer ones shrink."""
+        wanted = share[list(order)] * period
+        room = min(self.device.max_duty * period, period - float(self._moves(order).sum()))
+        low, high = 0.0, 1.0
+        if np.maximum(wanted, self.min_dwell_s).sum() <= room:
+            return np.maximum(wanted, self.min_dwell_s)
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            fits = np.maximum(middle * wanted, self.min_dwell_s).sum() <= room
+            low, high = (middle, high) if fits else (low, middle)
+        return np.maximum(low * wanted, self.min_dwell_s)
+
+    def _cycles(self, share: Array, order: list[int], start: float, lead: float, length: float) -> CycleBlock:
+        faithful = min(self._faithful_period(share, order), length)
+        smooth = self._longest_period(share, order, self.rhythm.aim_k, length)
+        still = self._longest_period(share, order, self.rhythm.ripple_k, length)
+        wanted = max(smooth, min(faithful, still), self._least_period(order))
+        repeats = max(1, int(np.ceil(length / wanted - _ROUNDING)))
+        if length / repeats < self._least_period(order):
+            repeats = int(np.floor(length / self._least_period(order) + _ROUNDING))
+        period = length / repeats
+        dwells, moves = self._dwells(share, order, period), self._moves(order)
+        idle = max(0.0, period - moves.sum() - dwells.sum()) * dwells / dwells.sum()
+        stops, clock = [], 0.0
+        for column, dwell, move, rest in zip(order, dwells, moves, idle, strict=True):
+            stops.append(self._stop(column, clock + float(move), float(dwell)))
+            clock += float(move + dwell + rest)
+        return CycleBlock(start, lead, tuple(stops), period, repeats)
+
+    def ripple_k(self, pieces: Sequence[tuple[int, float]]) -> float:
+        """Peak-to-peak temperature within a cycle in the voxel where it is largest, without any heat flow."""
+        if self.rates_k_s is None or not pieces:
+            return 0.0
+        durations = np.array([duration for _, duration in pieces])
+        off = np.zeros(self.rates_k_s.shape[1])
+        rates = np.array([self.rates_k_s[column] if column >= 0 else off for column, _ in pieces])
+        gain = (rates - durations @ rates / durations.sum()) * durations[:, None]
+        return float(np.ptp(np.vstack([off, np.cumsum(gain, axis=0)]), axis=0).max())
+
+
+def _pieces(dwells: Array, moves: Array, order: Sequence[int], period: float) -> list[tuple[int, float]]:
+    idle = max(0.0, period - moves.sum() - dwells.sum()) * dwells / dwells.sum()
+    return [piece for j, d, m, r in zip(order, dwells, moves, idle, strict=True)
+            for piece in ((-1, m), (j, d), (-1, r)) if piece[1] > 0.0]
