@@ -40,8 +40,8 @@ def miss(tracer: Tracer, count: int) -> float:
 
 
 @pytest.mark.parametrize("diameter, lag", [(20e-9, 3), (20e-9, 0.3), (15e-9, 1), (25e-9, 70), (30e-9, 1)])
-def test_interpolation_is_within_a_per_mille_of_peak(diameter, lag):
-    assert miss(one_size(diameter, lag), 800) < 1e-3
+def test_interpolation_is_within_two_per_mille_of_peak(diameter, lag):
+    assert miss(one_size(diameter, lag), 800) < 2e-3
 
 
 def test_interpolation_of_a_bimodal_tracer_too():
