@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from thermoplan.anatomy import Anatomy
+from thermoplan.files.meshes import write_fields
 
 HALF_AXES_M = np.array([12e-3, 10e-3, 26e-3])
 REGIONS = ("body", "skin", "liver", "spleen", "kidneys", "bowel", "tumour")
@@ -23,9 +24,7 @@ def sample_anatomy(spacing_m: float = 1.5e-3) -> Anatomy:
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     nx, ny, nz = (len(a) for a in axes)
     i, j, k = (a.ravel() for a in np.meshgrid(range(nx - 1), range(ny - 1), range(nz - 1), indexing="ij"))
-    corner = np.stack(
-        [(i + (c & 1)) * ny * nz + (j + (c >> 1 & 1)) * nz + k + (c >> 2) for c in range(8)], axis=1
-    )
+    corner = np.stack([(i + (c & 1)) * ny * nz + (j + (c >> 1 & 1)) * nz + k + (c >> 2) for c in range(8)], axis=1)
     tets = corner[:, _KUHN].reshape(-1, 4)
     centre = points[tets].mean(axis=1)
     keep = ((centre / HALF_AXES_M) ** 2).sum(axis=1) < 1.0
@@ -89,9 +88,7 @@ def _region(anatomy: Anatomy, fields: dict[str, np.ndarray], name: str) -> dict[
         "t_max_c": peak.max(),
         **{f"t{x}_c": _quantile(peak, w, x / 100) for x in (90, 50, 10)},
     }
-    row |= {
-        f"{key[:-2]}_hold_c": row[key] - 0.1 for key in list(row) if key.startswith("t") and key[-2:] == "_c"
-    }
+    row |= {f"{key[:-2]}_hold_c": row[key] - 0.1 for key in list(row) if key.startswith("t") and key[-2:] == "_c"}
     row |= {
         "t_peak_c": peak.max(),
         "cem43_max_min": dose.max(),
@@ -103,9 +100,7 @@ def _region(anatomy: Anatomy, fields: dict[str, np.ndarray], name: str) -> dict[
     return {k: v if isinstance(v, str) else float(v) for k, v in row.items()}
 
 
-def _goal(
-    kind: str, region: str, metric: str, bound: float, value: float, **more: object
-) -> dict[str, object]:
+def _goal(kind: str, region: str, metric: str, bound: float, value: float, **more: object) -> dict[str, object]:
     sense = "at_least" if kind == "goal" else "at_most"
     met = value >= bound if kind == "goal" else value <= bound
     unit = "min" if metric.startswith("CEM") else "degC"
@@ -186,9 +181,7 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
     time_s = np.arange(0.0, END_S + 1, 30.0)
     regions = {name: _region(anatomy, fields, name) for name in anatomy.region_names}
     history = {
-        name: {
-            key: _course(time_s, 35.5, row[f"{key[:-2]}_c"]) for key in ("t90_c", "t50_c", "t10_c", "t_max_c")
-        }
+        name: {key: _course(time_s, 35.5, row[f"{key[:-2]}_c"]) for key in ("t90_c", "t50_c", "t10_c", "t_max_c")}
         for name, row in regions.items()
     }
     t90 = regions["tumour"]["t90_c"]
@@ -241,8 +234,10 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
             {
                 "minute": m,
                 "core_c": core[2 * m],
+                "core_stop_above_c": 39.5,
                 "tumour-centre_c": probe[2 * m],
-                "stop": "stop if core > 39.5 degC",
+                "tumour-centre_low_c": probe[0] + 0.7 * (probe[2 * m] - probe[0]),
+                "tumour-centre_stop_above_c": probe[0] + 1.3 * (probe[2 * m] - probe[0]),
             }
             for m in (2, 5, 10, 20, 30)
         ],
@@ -373,13 +368,5 @@ def write_sample(run: Path, **changes: object) -> Path:
 
 def write_sample_fields(run: Path, anatomy: Anatomy, fields: dict[str, np.ndarray]) -> Path:
     """``fields.vtu`` of the sample, in metres, regions as integers with their names in field data."""
-    import pyvista as pv
-
-    cells = np.column_stack([np.full(len(anatomy.tets), 4), anatomy.tets]).ravel()
-    grid = pv.UnstructuredGrid(cells, np.full(len(anatomy.tets), pv.CellType.TETRA), anatomy.points_m.copy())
-    grid.cell_data["region"] = anatomy.region.copy()
-    grid.field_data["region_names"] = np.array(anatomy.region_names)
-    for name, values in fields.items():
-        grid.point_data[name] = values
-    grid.save(run / "fields.vtu")
+    write_fields(run / "fields.vtu", anatomy, fields)
     return run / "fields.vtu"

@@ -109,9 +109,8 @@ def _fields(pv: Any, run: Path) -> pv.UnstructuredGrid:
 
 
 def _region_names(body: pv.UnstructuredGrid, plan: Mapping[str, Any]) -> tuple[str, ...]:
-    for key in ("region_names", "regions", "region"):
-        if key in body.field_data:
-            return tuple(str(name) for name in body.field_data[key])
+    if "region_names" in body.field_data:
+        return tuple(str(name) for name in body.field_data["region_names"])
     return tuple(at(plan, "regions", {}))
 
 

@@ -90,6 +90,7 @@ def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
         "expected": rows.expected(plan),
         "alternatives": rows.alternatives(plan),
         "checks": rows.checks(plan),
+        "mesh_facts": rows.mesh_facts(plan),
         "charts": _charts(plan),
         "colours": drawings.colours(plan),
         "key": drawings.key(plan),
@@ -137,7 +138,8 @@ def _focus(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
             "Device",
             ", ".join(str(f.at(plan, f"device.{k}")) for k in ("name", "kind") if f.at(plan, f"device.{k}")),
         ),
-        ("Tracer", str(f.at(plan, "tracer.name", ""))),
+        ("Tracer", str(f.at(plan, "tracer.name", "")) + (", effective" if f.at(plan, "tracer.effective") else "")),
+        ("ωτ", f.significant(f.at(plan, "tracer.omega_tau"), 2)),
     ]
 
 

@@ -94,6 +94,9 @@ def _interval(plan: Plan, goal: Plan) -> tuple[Any, Any]:
         return low, high
     if goal.get("region") != first or goal.get("metric") != "CEM43T90":
         return None, None
+    stated = at(plan, "summary.cem43t90_interval_min", [])
+    if len(stated) == 2:
+        return stated[0], stated[1]
     return tuple(_dose_of(plan, key) for key in ("t90_slp_07_c", "t90_slp_13_c"))
 
 
@@ -217,24 +220,34 @@ def above(plan: Plan, region: str, threshold_c: float) -> float | None:
 
 
 def expected(plan: Plan) -> tuple[list[str], list[list[str]]]:
-    """Readings to expect: a row a minute, a column a thermometer, then the stop rules."""
+    """Readings to expect: a row a minute, two columns a thermometer: the reading, and when to stop."""
     given = [r for r in plan.get("expected") or [] if isinstance(r, Mapping)]
-    keys = list(dict.fromkeys(k for r in given for k in r if k != "minute"))
-    readings = [k for k in keys if k.endswith("_c") and any(usable(r.get(k)) for r in given)]
-    words = [k for k in keys if k not in readings]
-    header = [
-        "Minute",
-        *(k.removesuffix("_c").replace("_", " ") + " °C" for k in readings),
-        *(k.replace("_", " ") for k in words),
+    keys = list(dict.fromkeys(k for r in given for k in r))
+    names = [
+        k.removesuffix("_c")
+        for k in keys
+        if k.endswith("_c") and not k.endswith(("_low_c", "_high_c", "_stop_above_c", "_stop_below_c"))
     ]
+    used = {"minute", *(f"{n}{end}_c" for n in names for end in ("", "_low", "_stop_above"))}
+    others = [k for k in keys if k not in used]
+    header = ["Minute", *(h for n in names for h in (f"{n} °C", "stop above")), *(k.replace("_", " ") for k in others)]
     return header, [
         [
             f.plain(r.get("minute")),
-            *(f.temperature(r.get(k), "") for k in readings),
-            *(f.plain(r.get(k)) for k in words),
+            *(cell for n in names for cell in _reading(r, n)),
+            *(f.plain(r.get(k)) for k in others),
         ]
         for r in given
     ]
+
+
+def _reading(row: Plan, name: str) -> tuple[str, str]:
+    low, high = row.get(f"{name}_low_c"), row.get(f"{name}_stop_above_c")
+    reading = f.temperature(row.get(f"{name}_c"), "")
+    return (
+        f"{reading} ({f.temperature(low, '')} to {f.temperature(high, '')})" if usable(low) else reading,
+        f.temperature(high, ""),
+    )
 
 
 def alternatives(plan: Plan) -> tuple[list[str], list[list[str]]]:
@@ -313,3 +326,26 @@ def _ratio(a: Any, b: Any) -> float | None:
 def facts(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Only the pairs that have something to say."""
     return [(name, words) for name, words in pairs if words and f.NONE not in words.split()]
+
+
+def mesh_facts(plan: Plan) -> list[tuple[str, str]]:
+    """The mesh in numbers, and the region whose volume is farthest from its labels'."""
+    worst = ""
+    labelled = at(plan, "mesh.label_volume_mm3", {})
+    if isinstance(labelled, Mapping):
+        off = [
+            (abs(at(plan, "regions", {}).get(n, {}).get("volume_mm3", v) / v - 1.0), n)
+            for n, v in labelled.items()
+            if usable(v) and v > 0
+        ]
+        worst = f"{f.percent(max(off)[0], 1)} ({max(off)[1]})" if off else ""
+    nodes, tets = at(plan, "mesh.nodes"), at(plan, "mesh.tetrahedra")
+    return facts(
+        [
+            ("Nodes", f"{nodes:,}" if usable(nodes) else ""),
+            ("Tetrahedra", f"{tets:,}" if usable(tets) else ""),
+            ("Skin area", f.significant(at(plan, "mesh.skin_area_cm2"), 3, "cm²")),
+            ("Worst element's quality", f.significant(at(plan, "mesh.quality_min"), 2)),
+            ("Largest difference of a region's volume from its labels", worst),
+        ]
+    )
