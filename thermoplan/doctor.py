@@ -35,9 +35,9 @@ class Finding:
     remedy: str = ""
 
 
-# Any one of the names will do; the Debian package that brings it. The gmsh wheel links the first group,
-# VTK opens the second when it draws without a screen.
-LIBRARIES = (
+# Any one of the names will do; the Debian package that brings it. The gmsh wheel links the first table;
+# without the second VTK does not refuse to draw, it crashes.
+GMSH_LIBRARIES = (
     (("libGLU.so.1",), "libglu1-mesa"),
     (("libGL.so.1",), "libgl1"),
     (("libXrender.so.1",), "libxrender1"),
@@ -48,9 +48,12 @@ LIBRARIES = (
     (("libfontconfig.so.1",), "libfontconfig1"),
     (("libXinerama.so.1",), "libxinerama1"),
     (("libgomp.so.1",), "libgomp1"),
+)
+VTK_LIBRARIES = (
     (("libX11.so.6",), "libx11-6"),
     (("libEGL.so.1", "libOSMesa.so.8"), "libegl1"),
 )
+LIBRARIES = GMSH_LIBRARIES + VTK_LIBRARIES
 
 DISTRIBUTIONS = {
     "thermoplan": ("thermoplan",),
@@ -133,8 +136,12 @@ def as_record(findings: Iterable[Finding]) -> dict[str, Any]:
 
 def missing_packages() -> tuple[str, ...]:
     """Debian packages whose contents this machine lacks, the interpreter's own venv module among them."""
-    absent = [package for names, package in LIBRARIES if not any(map(_opens, names))]
-    return tuple(dict.fromkeys((*_lacking_venv(), *_lacking_compiler(), *absent)))
+    return tuple(dict.fromkeys((*_lacking_venv(), *_lacking_compiler(), *lacking(LIBRARIES))))
+
+
+def lacking(libraries: Iterable[tuple[tuple[str, ...], str]]) -> tuple[str, ...]:
+    """Debian packages of those libraries that do not load, such as ``lacking(VTK_LIBRARIES)`` before drawing."""
+    return tuple(package for names, package in libraries if not any(map(_opens, names)))
 
 
 def install_line(packages: Iterable[str]) -> str:
