@@ -15,7 +15,7 @@ import pytest
 
 from thermoplan.errors import InputError
 from thermoplan.protocol import Protocol, Surface, read_protocol
-from thermoplan.protocol_complaints import protocol_schema
+from thermoplan.protocol.complaints import protocol_schema
 
 PROTOCOL = '''
 schema = 1
@@ -94,7 +94,7 @@ at_most = "42 degC"
 [[probes]]
 name = "tumour-centre"
 position = "4.1 -2.0 31.5 mm"
-'''  # noqa: E501
+'''
 TRACER = '''
 schema = 1
 name = "my-tracer"

@@ -14,8 +14,8 @@ import numpy as np
 from .device import Device, device_from_dict
 from .errors import InputError
 from .files.transforms import read_transform, transform_m
-from .protocol_complaints import read_toml, suggestion, validated
-from .protocol_schema import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
+from .protocol.complaints import read_toml, suggestion, validated
+from .protocol.tables import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
 from .tracer import TISSUE_FACTOR, MeasuredSlp, Tracer, calibrated, tracer_from_dict
 
 _RELAXES = {"hydrodynamic_diameter", "viscosity", "anisotropy", "tau0"}

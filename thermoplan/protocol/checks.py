@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
-from .files.labels import read_label_table, regions_of
-from .goals import CORE, EVERYWHERE_ELSE, SKIN
-from .protocol_complaints import suggestion
-from .tissue import canonical_tissue, species_facts
-from .units import shown
+from ..errors import InputError
+from ..files.labels import read_label_table, regions_of
+from ..goals import CORE, EVERYWHERE_ELSE, SKIN
+from ..tissue import canonical_tissue, species_facts
+from ..units import shown
+from .complaints import suggestion
 
 _ONE_OF = (
     (("anatomy",), ("labels", "mesh"), 'labels = "mouse-labels.nii.gz" or mesh = "mouse.msh"'),

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr, WithJsonSchema
 
-from . import units
-from .units import KINDS, MetabolicHeat, NotAQuantity, Perfusion
+from .. import units
+from ..units import KINDS, MetabolicHeat, NotAQuantity, Perfusion
 
 
 def text(read: Callable[[Any], Any], words: str, example: str) -> tuple[BeforeValidator, WithJsonSchema]:

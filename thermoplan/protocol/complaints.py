@@ -11,9 +11,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from .errors import InputError
-from .protocol_schema import SCHEMA_VERSION, ProtocolTable
-from .units import shown
+from ..errors import InputError
+from ..units import shown
+from .tables import SCHEMA_VERSION, ProtocolTable
 
 _WORDS = {
     "string_type": "expected text in quotes", "string_too_short": "expected a text that is not empty",

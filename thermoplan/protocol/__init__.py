@@ -1,0 +1,25 @@
+"""A protocol: who is treated with what, how, and what should come of it.
+
+``read_protocol`` reads the TOML file and everything small that it names; images and meshes stay on disk
+until a plan needs them. pydantic loads only when a protocol is read.
+"""
+
+from .model import (
+    AMBIENT_C,
+    CORE_C,
+    AddedRegion,
+    AnatomyInput,
+    IronInput,
+    MeshInput,
+    Physiology,
+    Probe,
+    Protocol,
+    Session,
+    SteeringInput,
+    Surface,
+    TissueInput,
+)
+from .read import read_protocol
+
+__all__ = ["AMBIENT_C", "CORE_C", "AddedRegion", "AnatomyInput", "IronInput", "MeshInput", "Physiology", "Probe",
+           "Protocol", "Session", "SteeringInput", "Surface", "TissueInput", "read_protocol"]

@@ -1,0 +1,166 @@
+"""What a protocol says, in SI; defaults live here, each in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..arrays import Array
+from ..device import Device
+from ..goals import Goal
+from ..tracer import Tracer
+from ..units import MetabolicHeat, Perfusion
+
+if TYPE_CHECKING:
+    from ..files.labels import Label
+
+CORE_C, AMBIENT_C = 36.5, 25.0
+"""Core of an anaesthetised mouse before heating, and the room, where a protocol says neither."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IronInput:
+    """The image of iron: ``kg_m3_per_unit`` turns its values into kg/m3; metres, RAS."""
+
+    image: Path
+    unit: str
+    kg_m3_per_unit: float
+    registration: Array | None = None  # (4, 4), image to anatomy, metres
+    confine: bool = True
+    fwhm_m: float | None = None
+    uptake: tuple[str, ...] = ()
+    scanned_at: datetime | None = None
+    heating_at: datetime | None = None
+    frame: int | None = None  # counted from 0
+    channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddedRegion:
+    """A region that nobody segmented: exactly one of sphere, mask and iron threshold is set."""
+
+    region: str
+    tissue: str
+    center_m: tuple[float, float, float] | None = None
+    radius_m: float | None = None
+    mask: Path | None = None
+    iron_above_kg_m3: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnatomyInput:
+    """A label volume with its table, or a mesh file; ``mesh_unit_m`` is the metres of its unit."""
+
+    labels: Path | None = None
+    label_table: Mapping[int, Label] | None = None
+    mesh: Path | None = None
+    mesh_unit_m: float = 1e-3
+    species: str = "mouse"
+    added: tuple[AddedRegion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Physiology:
+    arterial_c: float = CORE_C
+    core: str = "pool"  # or "fixed"
+    body_mass_kg: float | None = None  # None: what the anatomy weighs
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """How a part of the skin meets its surroundings: "robin", "dirichlet" or "insulated".
+
+    ``heat_transfer_w_m2_k`` None means the species' value; ``normal`` selects facets that face that way.
+    """
+
+    kind: str = "robin"
+    heat_transfer_w_m2_k: float | None = None
+    temperature_c: float = AMBIENT_C
+    normal: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TissueInput:
+    """Properties that the protocol gives a tissue; None leaves the table's."""
+
+    perfusion: Perfusion | None = None
+    metabolic_heat: MetabolicHeat | None = None
+    density_kg_m3: float | None = None
+    heat_capacity_j_kg_k: float | None = None
+    conductivity_w_m_k: float | None = None
+    electrical_conductivity_s_m: float | None = None
+    relative_permittivity: float | None = None
+
+    def values(self, density_kg_m3: float, *, blood_kg_m3: float, blood_j_kg_k: float) -> dict[str, float]:
+        """By property name, given the table's density of the tissue and the properties of blood."""
+        density = self.density_kg_m3 or density_kg_m3
+        plain = ("density_kg_m3", "heat_capacity_j_kg_k", "conductivity_w_m_k", "electrical_conductivity_s_m",
+                 "relative_permittivity")
+        found = {name: getattr(self, name) for name in plain if getattr(self, name) is not None}
+        if self.perfusion is not None:
+            found["perfusion_w_m3_k"] = self.perfusion.sink_w_m3_k(
+                density_kg_m3=density, blood_kg_m3=blood_kg_m3, blood_j_kg_k=blood_j_kg_k)
+        if self.metabolic_heat is not None:
+            found["metabolic_w_m3"] = self.metabolic_heat.heat_w_m3(density)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class MeshInput:
+    """Edge lengths; None leaves DESIGN's default."""
+
+    size_m: float | None = None
+    target_size_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SteeringInput:
+    """Candidate positions, windows of time and amplitude levels; None leaves the optimizer's default."""
+
+    spacing_m: float | None = None
+    margin_m: float | None = None
+    windows: int | None = None
+    min_dwell_s: float | None = None
+    amplitudes_t: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """``cool_down_s`` None: until every node is under 39 degrees C, 20 min at most."""
+
+    duration_s: float
+    cool_down_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    name: str
+    position_m: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Protocol:
+    """A whole protocol, in SI; ``files`` are the files that it names, itself first."""
+
+    path: Path
+    text: str
+    name: str
+    iron: IronInput
+    anatomy: AnatomyInput
+    tracer: Tracer
+    device: Device
+    session: Session
+    pose: str = ""
+    physiology: Physiology = field(default_factory=Physiology)
+    skin: Surface = field(default_factory=Surface)
+    bed: Surface | None = None
+    tissues: Mapping[str, TissueInput] = field(default_factory=dict)
+    mesh: MeshInput = field(default_factory=MeshInput)
+    steering: SteeringInput = field(default_factory=SteeringInput)
+    goals: tuple[Goal, ...] = ()  # goals first, then limits
+    probes: tuple[Probe, ...] = ()
+    files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,150 @@
+"""From a protocol file to a ``Protocol``, or to every complaint about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..goals import Goal
+from ..units import iron_factor, length_factor
+from .model import (
+    AMBIENT_C,
+    CORE_C,
+    AddedRegion,
+    AnatomyInput,
+    IronInput,
+    MeshInput,
+    Physiology,
+    Probe,
+    Protocol,
+    Session,
+    SteeringInput,
+    Surface,
+    TissueInput,
+)
+
+
+def read_protocol(path: Path | str) -> Protocol:
+    """Read and check a protocol; raises ``InputError`` with every complaint at once."""
+    from .checks import complaints_between, file_complaints, name_complaints, named_files
+    from .complaints import read_toml, validated
+    from .tables import ProtocolTable
+
+    path = Path(path)
+    text, raw = read_toml(path)
+    tables, complaints = validated(ProtocolTable, raw, path.name)
+    for found in (complaints_between(raw, path.name), file_complaints(raw, path.parent, path.name),
+                  name_complaints(raw, path.parent, path.name)):
+        complaints += found
+    if tables is None or complaints:
+        raise InputError(dict.fromkeys(complaints))
+    files = (path, *(path.parent / name for _, name in named_files(raw)))
+    return _assembled(tables, path, text, files)
+
+
+def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> Protocol:
+    from ..library import chosen_device, chosen_tracer
+
+    folder, complaints, notes = path.parent, [], []
+    parts = {
+        "iron": lambda: _iron(tables.iron, folder, notes),
+        "anatomy": lambda: _anatomy(tables.anatomy, folder),
+        "tracer": lambda: chosen_tracer(tables.tracer, folder, path.name),
+        "device": lambda: chosen_device(tables.device, folder, path.name),
+        "goals": lambda: _goals(tables, path.name),
+    }
+    built = {}
+    for name, make in parts.items():
+        try:
+            built[name] = make()
+        except InputError as error:
+            complaints += error.complaints
+    if complaints:
+        raise InputError(complaints)
+    return Protocol(
+        path, text, tables.name or path.stem, **built,
+        session=Session(tables.session.duration, tables.session.cool_down), pose=tables.device.pose or "",
+        physiology=_physiology(tables.physiology), skin=_surface(tables.boundary.skin),
+        bed=_surface(tables.boundary.bed) if tables.boundary.bed else None,
+        tissues={name: _tissue(table) for name, table in tables.tissues.items()},
+        mesh=MeshInput(tables.mesh.size, tables.mesh.target_size), steering=_steering(tables.steering),
+        probes=tuple(Probe(p.name, p.position) for p in tables.probes), files=files, notes=tuple(notes),
+    )
+
+
+def _iron(table: Any, folder: Path, notes: list[str]) -> IronInput:
+    from ..files.transforms import read_transform
+
+    moved = read_transform(folder / table.registration, notes=notes) if table.registration else None
+    return IronInput(
+        folder / table.image, table.unit, iron_factor(table.unit), moved,
+        confine=table.confine is not False, fwhm_m=table.fwhm, uptake=table.uptake or (),
+        scanned_at=table.scanned_at, heating_at=table.heating_at,
+        frame=None if table.frame is None else table.frame - 1,
+        channel=None if table.channel is None else table.channel - 1,
+    )
+
+
+def _anatomy(table: Any, folder: Path) -> AnatomyInput:
+    from ..files.labels import read_label_table
+
+    added = tuple(
+        AddedRegion(part.region, part.tissue, *(part.sphere or (None, None)),
+                    mask=folder / part.mask if part.mask else None, iron_above_kg_m3=part.iron_above)
+        for part in table.add)
+    return AnatomyInput(
+        labels=folder / table.labels if table.labels else None,
+        label_table=read_label_table(folder / table.label_table) if table.label_table else None,
+        mesh=folder / table.mesh if table.mesh else None,
+        mesh_unit_m=length_factor(table.mesh_unit or "mm"), species=table.species or "mouse", added=added,
+    )
+
+
+def _goals(tables: Any, where: str) -> tuple[Goal, ...]:
+    complaints: list[str] = []
+    goals = []
+    for kind, rows in (("goal", tables.goals), ("limit", tables.limits)):
+        for number, row in enumerate(rows):
+            try:
+                goals.append(_goal(kind, row, tables.session.duration, f"{kind}s[{number}]"))
+            except InputError as error:
+                complaints += [f"{where}: {kind}s[{number}].{words}" for words in error.complaints]
+    if complaints:
+        raise InputError(complaints)
+    return tuple(goals)
+
+
+def _goal(kind: str, row: Any, duration_s: float, source: str) -> Goal:
+    sense = "at_least" if row.at_least is not None else "at_most"
+    if row.window is not None and row.window[1] > duration_s:
+        raise InputError(f"window: ends after the session of {duration_s / 60:g} min")
+    given = {"margin_m": row.margin, "weight": row.weight, "priority": row.priority, "window": row.window}
+    return Goal(kind, row.region, row.metric, getattr(row, sense), sense, source=f"protocol, {source}",
+                **{key: value for key, value in given.items() if value is not None})
+
+
+def _physiology(table: Any) -> Physiology:
+    arterial = CORE_C if table.arterial is None else table.arterial
+    return Physiology(arterial, table.core or "pool", table.body_mass)
+
+
+def _surface(table: Any | None) -> Surface:
+    if table is None:
+        return Surface()
+    normal = getattr(table, "normal", None)
+    if table.insulated:
+        return Surface("insulated", normal=normal)
+    if table.temperature is not None:
+        return Surface("dirichlet", temperature_c=table.temperature, normal=normal)
+    ambient = AMBIENT_C if table.ambient is None else table.ambient
+    return Surface("robin", table.heat_transfer, ambient, normal)
+
+
+def _tissue(table: Any) -> TissueInput:
+    return TissueInput(table.perfusion, table.metabolic_heat, table.density, table.heat_capacity,
+                       table.conductivity, table.electrical_conductivity, table.relative_permittivity)
+
+
+def _steering(table: Any) -> SteeringInput:
+    return SteeringInput(table.spacing, table.margin, table.windows, table.min_dwell, table.amplitudes)

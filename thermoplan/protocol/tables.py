@@ -1,0 +1,249 @@
+"""What a protocol file may say: one model a table (pydantic stays here and in its neighbours).
+
+Keys are the file's; a quantity leaves its model as a float in SI. No model knows a default: what a
+protocol leaves out is None here, and ``protocol`` says what then holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationInfo, field_validator
+
+from .. import units
+from ..errors import InputError
+from ..goals import METRICS, Metric
+from ..units import NotAQuantity
+from . import values
+
+SCHEMA_VERSION = 1
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class IronTable(Table):
+    image: values.Text
+    unit: values.IronUnit | None = None
+    calibration: values.Text | None = None
+    registration: values.Text | None = None
+    confine: StrictBool | None = None
+    fwhm: values.Length | None = None
+    scanned_at: values.When | None = None
+    heating_at: values.When | None = None
+    uptake: values.Names | None = None
+    frame: values.Count | None = None
+    channel: values.Count | None = None
+
+
+class AddedTable(Table):
+    region: values.Text
+    tissue: values.Text
+    sphere: values.Sphere | None = None
+    mask: values.Text | None = None
+    iron_above: values.Concentration | None = None
+
+
+class AnatomyTable(Table):
+    labels: values.Text | None = None
+    label_table: values.Text | None = None
+    mesh: values.Text | None = None
+    mesh_unit: values.LengthUnit | None = None
+    species: values.Text | None = None
+    add: tuple[AddedTable, ...] = ()
+
+
+class MeasuredSlpTable(Table):
+    value: values.Slp
+    basis: Literal["iron", "oxide"]
+    medium: Literal["water", "immobilised", "tissue"]
+    amplitude: values.Field_
+    frequency: values.Frequency
+    tissue_factor: values.Factor | None = None
+    source: values.Text | None = None
+
+
+class PopulationTable(Table):
+    fraction: values.Share
+    core_diameter: values.Length
+    core_sigma: values.Deviation | None = None
+    hydrodynamic_diameter: values.Length | None = None
+    relaxation_time: values.Time | None = None
+
+
+class TracerKeys(Table):
+    """The physics of a tracer: the same keys in a tracer file and, as overrides, in a protocol."""
+
+    name: values.Text | None = None
+    core_diameter: values.Length | None = None
+    core_sigma: values.Deviation | None = None
+    population: tuple[PopulationTable, ...] | None = None
+    saturation_magnetization: values.Magnetization | None = None
+    density: values.Density | None = None
+    iron_fraction: values.Share | None = None
+    temperature: values.Temperature | None = None
+    relaxation_time: values.Time | None = None
+    hydrodynamic_diameter: values.Length | None = None
+    viscosity: values.Viscosity | None = None
+    anisotropy: values.Anisotropy | None = None
+    tau0: values.Time | None = None
+    heating_efficiency: values.Weight | None = None
+    measured_slp: MeasuredSlpTable | None = None
+    effective: StrictStr | None = None
+    source: StrictStr | None = None
+
+
+class TracerFile(TracerKeys):
+    """A file of one's own, or an entry of the library; what describes it without entering the physics too."""
+
+    schema_: Literal[1] | None = Field(default=None, alias="schema")
+
+
+class TracerTable(TracerKeys):
+    file: values.Text | None = None
+
+
+class DeviceKeys(Table):
+    """A machine: the same keys in a device file and, as overrides, in a protocol."""
+
+    name: values.Text | None = None
+    kind: Literal["ffp", "ffl", "uniform"] | None = None
+    gradient: values.GradientOrZero | None = None
+    amplitude: values.Field_ | None = None
+    frequency: values.Frequency | None = None
+    drive_axis: values.Direction | None = None
+    line_axis: values.Direction | None = None
+    strong_axis: values.Direction | None = None
+    to_device: values.Matrix | None = None
+    position_range: tuple[values.Reach, values.Reach, values.Reach] | None = None
+    gradient_range: values.GradientRange | None = None
+    amplitude_range: values.FieldRange | None = None
+    frequency_range: values.FrequencyRange | None = None
+    settle: values.TimeOrZero | None = None
+    min_dwell: values.TimeOrZero | None = None
+    slew: values.Velocity | None = None
+    max_duty: values.Share | None = None
+    eddy_currents: StrictBool | None = None
+    bore_radius: values.Length | None = None
+    moves_stage: StrictBool | None = None
+    source: StrictStr | None = None
+
+
+class DeviceFile(DeviceKeys):
+    """A file of one's own, or an entry of the library."""
+
+    schema_: Literal[1] | None = Field(default=None, alias="schema")
+    notes: dict[str, str] | None = None
+
+
+class DeviceTable(DeviceKeys):
+    file: values.Text | None = None
+    pose: values.Text | None = None
+
+
+class PhysiologyTable(Table):
+    arterial: values.Temperature | None = None
+    core: Literal["pool", "fixed"] | None = None
+    anaesthesia: values.Text | None = None
+    body_mass: values.Mass | None = None
+
+
+class SkinTable(Table):
+    heat_transfer: values.HeatTransfer | None = None
+    ambient: values.Temperature | None = None
+    temperature: values.Temperature | None = None
+    insulated: StrictBool | None = None
+
+
+class BedTable(SkinTable):
+    normal: values.Direction
+
+
+class BoundaryTable(Table):
+    skin: SkinTable | None = None
+    bed: BedTable | None = None
+
+
+class TissueTable(Table):
+    perfusion: values.PerfusionText | None = None
+    conductivity: values.Conductivity | None = None
+    density: values.Density | None = None
+    heat_capacity: values.HeatCapacity | None = None
+    metabolic_heat: values.MetabolicText | None = None
+    electrical_conductivity: values.ElectricalConductivity | None = None
+    relative_permittivity: values.Weight | None = None
+
+
+class MeshTable(Table):
+    size: values.Length | None = None
+    target_size: values.Length | None = None
+    order: values.Count | None = None
+
+
+class SteeringTable(Table):
+    spacing: values.Length | None = None
+    margin: values.LengthOrZero | None = None
+    windows: values.Count | None = None
+    min_dwell: values.TimeOrZero | None = None
+    amplitudes: tuple[values.Field_, ...] | None = None
+
+
+class SessionTable(Table):
+    duration: values.Time
+    cool_down: values.TimeOrZero | None = None
+
+
+class GoalTable(Table):
+    region: values.Names
+    metric: values.MetricName
+    at_least: values.Bound = None
+    at_most: values.Bound = None
+    margin: values.LengthOrZero | None = None
+    weight: values.Weight | None = None
+    priority: values.Count | None = None
+    window: values.Window | None = None
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            Metric.named(name)
+        except InputError:
+            raise NotAQuantity(f"expected one of {', '.join(METRICS)}") from None
+        return name
+
+    @field_validator("at_least", "at_most", mode="before")
+    @classmethod
+    def _bound(cls, value: Any, info: ValidationInfo) -> Any:
+        """Degrees C for a temperature, minutes for a dose: the metric decides."""
+        if "metric" not in info.data:
+            return value
+        dose = Metric.named(info.data["metric"]).is_dose
+        kind, example = ("time", "10 min") if dose else ("temperature", "42 degC")
+        return units.parse(value, kind, example=example) / (60.0 if dose else 1.0)
+
+
+class ProbeTable(Table):
+    name: values.Text
+    position: values.Position
+
+
+class ProtocolTable(Table):
+    """A protocol of thermoplan: who is treated with what, how, and what should come of it."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    name: values.Text | None = None
+    iron: IronTable
+    anatomy: AnatomyTable
+    tracer: TracerTable
+    device: DeviceTable
+    physiology: PhysiologyTable = PhysiologyTable()
+    boundary: BoundaryTable = BoundaryTable()
+    tissues: dict[str, TissueTable] = {}
+    mesh: MeshTable = MeshTable()
+    steering: SteeringTable = SteeringTable()
+    session: SessionTable
+    goals: tuple[GoalTable, ...] = ()
+    limits: tuple[GoalTable, ...] = ()
+    probes: tuple[ProbeTable, ...] = ()
