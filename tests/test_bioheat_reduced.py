@@ -1,0 +1,145 @@
+"""The reduced model against the full one, and its own estimate of the difference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from heat_cases import box, problem
+
+from thermoplan.bioheat import Boundary, Segment, evolve, reduced_model, thermal_system
+from thermoplan.bioheat.capacity import fastest_rate_1_s, lent
+from thermoplan.bioheat.krylov import operator
+from thermoplan.bioheat.reduced import ReducedModel
+from thermoplan.errors import InputError
+
+N_COLUMNS, WINDOW_S = 64, 180.0
+
+
+@pytest.fixture(scope="module")
+def case():
+    """A heated ball of 4 mm beside a well perfused half, 64 foci in and around it; rises of about ten kelvin."""
+    mesh = box((16, 16, 24), (0.02, 0.02, 0.03), lambda c: (c[:, 2] > 0.02).astype(int), ("body", "liver"))
+    system = thermal_system(problem(mesh, perfusion=[1e4, 1.1e5], metabolic=2e3, core="pool", blood_j_k=4.0,
+                                    boundaries=(Boundary("robin", 10.0, 25.0),)))
+    centre = np.array([0.008, 0.01, 0.014])
+    rng = np.random.default_rng(5)
+    loads = []
+    for focus in centre + rng.uniform(-0.004, 0.004, (N_COLUMNS, 3)):
+        apart = np.linalg.norm((mesh.points_m - focus) / [3e-3, 3e-3, 2e-3], axis=1)
+        iron = np.linalg.norm(mesh.points_m - centre, axis=1) < 0.004
+        loads.append(mesh.node_volumes_m3 * np.where(iron, 4e6, 5e5) / (1.0 + apart**2) ** 2)
+    loads = np.array(loads)
+    return system, loads, reduced_model(system, loads, 1800.0)
+
+
+def random_shares(seed=11):
+    rng = np.random.default_rng(seed)
+    shares = np.zeros((10, N_COLUMNS))
+    for row in shares:
+        row[rng.choice(N_COLUMNS, 4, replace=False)] = rng.dirichlet(np.ones(4))
+    return shares, np.linspace(0.0, 1800.0, 11)
+
+
+def full_history(system, loads, shares, edges, times):
+    pieces = [Segment(row @ loads, edges[1] - edges[0]) for row in shares]
+    found = {round(t, 6): T for t, T in evolve(system, pieces, times, tolerance_k=1e-6)}
+    return np.array([found[round(t, 6)] for t in times])
+
+
+def test_a_random_sequence_is_within_ten_millikelvin_a_second_after_a_switch_too(case):
+    system, loads, model = case
+    shares, edges = random_shares()
+    times = np.unique(np.concatenate([edges[:-1] + dt for dt in (1.0, 2.0, 5.0, 60.0, 180.0)]))
+    full = full_history(system, loads, shares, edges, times)
+    error = abs(model.temperature(shares, edges, times) - full).max()
+    print("largest error", error, "K, estimated", model.error_k, "rise", (full - system.base_c).max())
+    assert (full - system.base_c).max() > 5.0
+    assert error < 0.01
+
+
+def test_the_estimate_is_within_a_factor_of_five_of_the_error(case):
+    # a model of 12 modes is poor on purpose, so that there is an error to estimate
+    system, loads, _ = case
+    model = reduced_model(system, loads, 1800.0, n_modes=12)
+    shares, edges = random_shares()
+    times = np.unique(np.concatenate([edges[:-1] + dt for dt in (5.0, 20.0, 60.0, 180.0)]))
+    error = abs(model.temperature(shares, edges, times) - full_history(system, loads, shares, edges, times)).max()
+    print("error", error, "estimated", model.error_k)
+    assert error > 0.02
+    assert 0.2 < model.error_k / error < 5.0
+
+
+def test_the_core_is_a_row_of_the_reduced_model(case):
+    system, loads, model = case
+    shares, edges = random_shares(2)
+    times = np.array([30.0, 600.0, 1800.0])
+    core = model.temperature(shares, edges, times, rows=np.array([system.n_dof - 1]))[:, 0]
+    full = full_history(system, loads, shares, edges, times)[:, -1]
+    assert full[-1] - system.base_c[-1] > 0.3
+    assert core == pytest.approx(full, abs=1e-3)
+
+
+def test_one_long_window_ends_in_what_many_short_ones_do(case):
+    _, _, model = case
+    share = np.full((1, N_COLUMNS), 1.0 / N_COLUMNS)
+    once = model.temperature(share, [0.0, 900.0], [400.0, 900.0])
+    often = model.temperature(np.repeat(share, 9, axis=0), np.linspace(0.0, 900.0, 10), [400.0, 900.0])
+    assert once == pytest.approx(often, abs=1e-9)
+
+
+def test_a_mode_left_alone_follows_its_exponentials():
+    # unit input from 10 to 30 s at 0.05/s: (1 - e^{-1})/0.05 at 30 s, then times e^{-0.05 (t - 30)}
+    model = ReducedModel([0.05], [[1.0]], [[1.0]], [0.0], 0.0)
+    g = model.response([10.0, 30.0], [5.0, 30.0, 50.0])[:, 0, 0]
+    assert g == pytest.approx([0.0, -np.expm1(-1.0) / 0.05, -np.expm1(-1.0) / 0.05 * np.exp(-1.0)], abs=1e-12)
+
+
+def test_a_mode_that_never_settles_integrates_its_input():
+    model = ReducedModel([0.0], [[1.0]], [[2.0]], [37.0], 0.0)
+    assert model.temperature([[1.0]], [0.0, 10.0], [4.0, 10.0, 20.0])[:, 0] == pytest.approx([45.0, 57.0, 57.0])
+
+
+def test_building_costs_no_more_products_than_sixteen_full_plans(case):
+    system, loads, _ = case
+    build, plan = (operator(system.stiffness, system.capacity_j_k) for _ in range(2))
+    reduced_model(system, loads, 1800.0, engine=build)
+    shares, _ = random_shares()
+    for _ in evolve(system, [Segment(row @ loads, WINDOW_S) for row in shares], [], engine=plan):
+        pass
+    print("products: build", build.products, "plan", plan.products)
+    assert build.products <= 16 * plan.products
+
+
+def test_columns_that_heat_nothing_are_refused(case):
+    system, loads, _ = case
+    with pytest.raises(InputError, match="no column heats"):
+        reduced_model(system, 0.0 * loads, 1800.0)
+
+
+def needle():
+    """A mesh with one node a hundred times closer to its neighbour than the rest."""
+    mesh = box((6, 6, 6), (0.006, 0.006, 0.006))
+    points = mesh.points_m.copy()
+    middle, beside = np.ravel_multi_index([(3, 3), (3, 3), (3, 4)], (7, 7, 7))
+    points[beside] = points[middle] + 0.05 * (points[beside] - points[middle])
+    return type(mesh)(points, mesh.tets, mesh.region, ("tissue",), ("tissue",))
+
+
+def test_borrowed_capacity_slows_the_fastest_nodes_and_keeps_the_sum():
+    mesh = needle()
+    system = thermal_system(problem(mesh, perfusion=1e4))
+    whole = 1060.0 * 3600.0 * mesh.node_volumes_m3
+    found = lent(whole, system.stiffness, 3.0)
+    assert (system.stiffness.diagonal() / whole).max() > 6.0
+    assert (system.stiffness.diagonal() / found).max() == pytest.approx(3.0, rel=1e-6)
+    assert found.sum() == pytest.approx(whole.sum(), rel=1e-14)
+    assert found.min() > 0.0
+    assert (found != whole).sum() < 30
+
+
+def test_a_mesh_that_is_fine_everywhere_lends_nothing():
+    mesh = box((6, 6, 6), (6e-4, 6e-4, 6e-4))
+    system = thermal_system(problem(mesh))
+    whole = 1060.0 * 3600.0 * mesh.node_volumes_m3
+    assert fastest_rate_1_s(system.stiffness.diagonal(), whole) > 100.0
+    assert system.capacity_j_k == pytest.approx(whole, rel=1e-12)
