@@ -1,11 +1,14 @@
 """Labelled volume to conforming tetrahedra with named regions.
 
-A graded body-centred lattice (``lattice``) is labelled by the levels of the regions (``levels``), and its
-nodes are moved onto the borders as far as the elements stay well shaped (``relax``).
+In flow order: ``volume`` checks the labels, ``sizes`` and ``lattice`` make a graded lattice, ``levels`` says
+where each region is, ``relax`` moves nodes onto the borders as far as elements stay well shaped (``shape``,
+``draft``), ``clad`` adds a thin skin, ``report`` says how good it is.
 """
 
 from __future__ import annotations
 
-from .build import MeshReport, MeshSizes, mesh_function, mesh_labels
+from .build import default_sizes, mesh_function, mesh_labels
+from .report import MeshReport
+from .sizes import MeshSizes
 
-__all__ = ["MeshReport", "MeshSizes", "mesh_function", "mesh_labels"]
+__all__ = ["MeshReport", "MeshSizes", "default_sizes", "mesh_function", "mesh_labels"]
