@@ -23,7 +23,7 @@ LAYERS = (
     ("optimize", "search", "trajectory"),
     ("metrics", "goals", "dose", "bioheat"),
     ("sar", "eddy", "safety"),
-    ("fem", "device", "response", "tracer", "magnetization", "iron", "calibration"),
+    ("fem", "device", "selection", "response", "tracer", "magnetization", "iron", "calibration"),
     ("meshing", "tissue", "anatomy"),
     ("image",),
     ("errors", "arrays", "progress"),

@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 
 from thermoplan.device import Device, device_from_dict, traceless
 from thermoplan.errors import InputError
+from thermoplan.selection import selection_field
 
 X, Y, Z = np.eye(3)
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [3, -2, 5]]) * 1e-3
 
 
 def machine(kind: str = "ffp", **changes) -> Device:
-    settings = {"drive_axis": Z} | ({"line_axis": Y} if kind == "ffl" else {}) | changes
-    return Device("test", kind, 0.0 if kind == "uniform" else 2.0, 13e-3, 354e3, **settings)
+    settings = {"drive_axis": Z, "gradient_t_m": 0.0 if kind == "uniform" else 2.0} | changes
+    if kind == "ffl":
+        settings = {"line_axis": Y} | settings
+    return Device("test", kind, amplitude_t=13e-3, frequency_hz=354e3, **settings)
 
 
 def turned(degrees: float, shift=(0.0, 0.0, 0.0)) -> np.ndarray:
@@ -135,6 +138,45 @@ def test_a_line_needs_its_direction_and_an_axis_a_length():
         Device("test", "ffl", 2.0, 13e-3, 354e3, Z)
     with pytest.raises(InputError, match="drive_axis"):
         machine(drive_axis=(0, 0, 0))
+
+
+def probed(bend: float = 0.0):
+    """An ideal point of 3 T/m along z, its field-free point at z = 5 mm, with a harmonic bend of degree 3."""
+    points = np.random.default_rng(2).normal(size=(60, 3))
+    points *= 0.04 / np.linalg.norm(points, axis=1)[:, None]
+    x, y, z = points.T
+    ideal = np.stack([-1.5 * x, -1.5 * y, 3.0 * (z - 5e-3)], axis=1)
+    return selection_field(points, ideal + bend * np.stack([-2 * x * z, 2 * y * z, y * y - x * x], axis=1))
+
+
+def test_a_measured_field_without_bend_is_an_ideal_point():
+    ideal = machine(gradient_t_m=2.0, to_device=turned(30, (0.001, 0.002, 0.003)),
+                    drive_axis=turned(-30)[:3, :3] @ Z)
+    own = Device("own", "measured", 2.0, 13e-3, 354e3, ideal.drive_axis, to_device=ideal.to_device,
+                 selection=probed())
+    assert np.allclose(own.gradient_tensor(), ideal.gradient_tensor(), atol=1e-9)
+    for center in ((0, 0, 0), (2e-3, -1e-3, 4e-3)):
+        assert np.allclose(own.bias_t(POINTS, center), ideal.bias_t(POINTS, center), atol=1e-14)
+    # Its own field-free point is 5 mm off the machine's origin: 10 mT at 2 T/m more to shift.
+    more = own.shift_field_t((0, 0, 0)) - ideal.shift_field_t((0, 0, 0))
+    assert more == pytest.approx([0, 0, 10e-3], abs=1e-12)
+
+
+def test_a_measured_field_that_bends_is_still_zero_on_its_centre():
+    own = Device("own", "measured", 2.0, 13e-3, 354e3, Z, selection=probed(20.0))
+    center = (3e-3, 2e-3, -4e-3)
+    along, across = own.bias_t(np.vstack([center, POINTS]), center)
+    assert abs(along[0]) < 1e-15 and across[0] < 1e-15
+    ideal = machine().bias_t(POINTS, center)
+    assert 1e-5 < np.abs(along[1:] - ideal[0]).max() < 2e-4
+    assert own.reachable([[0, 0, 0], [0.05, 0, 0]]).tolist() == [True, False]
+
+
+def test_a_measured_kind_and_a_field_come_together():
+    with pytest.raises(InputError, match="field_map"):
+        machine("measured")
+    with pytest.raises(InputError, match="field_map"):
+        machine("ffp", selection=probed())
 
 
 def test_a_gradient_tensor_with_a_trace_is_refused():

@@ -87,8 +87,15 @@ def test_a_table_is_kept_and_a_calibration_scales_it(monkeypatch, tmp_path):
     assert np.allclose(again.values_w_kg, expected, rtol=1e-12)
 
 
+def test_tables_share_their_amplitudes(monkeypatch):
+    response_table(one_size(), 354e3, LEVELS)
+    monkeypatch.setattr(response, "_tabulated", lambda *args: pytest.fail("solved again"))
+    assert response_table(one_size(), 354e3, LEVELS[[2, 0]]).level(13e-3) == 0
+
+
 def test_another_tracer_is_another_table(monkeypatch, tmp_path):
     monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path))
+    monkeypatch.setattr(response, "_MEMORY", {})
     peaks = {float(response_table(one_size(d, w), f, [13e-3]).slp_w_kg(0, 0.0, 0.0))
              for d, w, f in ((20e-9, 3, 354e3), (20e-9, 1, 354e3), (19e-9, 3, 354e3), (20e-9, 3, 340e3))}
     assert len(peaks) == 4

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from .arrays import Array, finite, frozen, put, unit
 from .errors import InputError
+from .selection import SelectionField
 
-KINDS = ("ffp", "ffl", "uniform")
 AXES = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
 _EVERYWHERE = ((-np.inf, np.inf),) * 3
 
@@ -24,9 +24,11 @@ class Device:
     Parameters
     ----------
     kind
-        "ffp": field-free point; "ffl": field-free line; "uniform": no selection field.
+        "ffp": field-free point; "ffl": field-free line; "uniform": no selection field; "measured": a point
+        whose field is ``selection``, in the machine's frame, scaled to the gradient that is asked for.
     gradient_t_m
-        Along the strong axis of a point, across the line of a line; ``amplitude_t`` is peak.
+        Along the strong axis of a point, across the line of a line; of a measured field its steepest.
+        ``amplitude_t`` is peak.
     drive_axis, line_axis, strong_axis
         ``(3,)`` in the anatomy's frame. The strong axis of a point is the drive axis unless given; that
         of a line is the drive axis less its part along the line.
@@ -56,6 +58,7 @@ class Device:
     eddy_currents: bool = True
     bore_radius_m: float | None = None
     moves_stage: bool = False
+    selection: SelectionField | None = None
     source: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,6 +72,8 @@ class Device:
         faults = [f"device {self.name}: {fault}" for fault in _faults(self)]
         if faults:
             raise InputError(faults)
+        if self.selection is not None:
+            put(self, selection=self.selection.normalized())
 
     def __repr__(self) -> str:
         return (f"Device({self.name}: {self.kind}, {self.gradient_t_m:g} T/m, "
@@ -78,9 +83,16 @@ class Device:
         """``(3, 3)`` per unit of gradient in the anatomy's frame; symmetric, without trace.
 
         ``direction`` turns a field-free line, or the strong axis of a point. Ideal coils: a point has
-        1, -1/2, -1/2 and a line 1, -1, 0.
+        1, -1/2, -1/2 and a line 1, -1, 0. Of a measured field, that at its own field-free point.
         """
         return _TENSORS[self.kind](self, direction)
+
+    def selection_t(self, points_m: ArrayLike, direction: ArrayLike | None = None) -> Array:
+        """Selection field ``(n, 3)`` per unit of gradient, but for a uniform part; the anatomy's frame."""
+        points = np.atleast_2d(points_m)
+        if self.selection is not None:
+            return self.selection.field_t(self.machine_m(points)) @ self.to_device[:3, :3]
+        return points @ self.gradient_tensor(direction)
 
     def bias_t(
         self, points_m: Array, center_m: ArrayLike, gradient_t_m: float | None = None,
@@ -88,11 +100,14 @@ class Device:
     ) -> tuple[Array, Array]:
         """Selection field along and across the drive axis, tesla, ``(n,)`` each; along has a sign."""
         gradient = self.gradient_t_m if gradient_t_m is None else gradient_t_m
-        offset = np.atleast_2d(points_m) - np.asarray(center_m)
-        field_t = offset @ (gradient * self.gradient_tensor(direction))
+        here = self.selection_t(center_m, direction)
+        return self.split(gradient * (self.selection_t(points_m, direction) - here))
+
+    def split(self, field_t: Array) -> tuple[Array, Array]:
+        """A field ``(n, 3)`` along the drive axis, with sign, and across it."""
         along = field_t @ self.drive_axis
-        across = np.linalg.norm(field_t - along[:, None] * self.drive_axis, axis=1)
-        return along, across
+        rest = field_t - along[:, None] * self.drive_axis
+        return along, np.sqrt(np.einsum("ni,ni->n", rest, rest))
 
     def machine_m(self, points_m: ArrayLike) -> Array:
         """Points of the anatomy's frame in the machine's."""
@@ -101,14 +116,18 @@ class Device:
     def shift_field_t(
         self, center_m: ArrayLike, gradient_t_m: float | None = None, direction: ArrayLike | None = None
     ) -> Array:
-        """Uniform field that moves the field-free region from the machine's origin to ``center_m``.
+        """Uniform field that puts the field-free region on ``center_m``, in the machine's frame, tesla.
 
-        ``-G x`` with x and the result in the machine's frame, ``(..., 3)`` tesla.
+        ``-G x`` for ideal coils, with x from the machine's origin; in general what cancels the selection
+        field there. ``(3,)`` for one centre, ``(n, 3)`` for several.
         """
         gradient = self.gradient_t_m if gradient_t_m is None else gradient_t_m
-        turn = self.to_device[:3, :3]
-        tensor = turn @ self.gradient_tensor(direction) @ turn.T
-        return -gradient * self.machine_m(center_m) @ tensor
+        origin = np.linalg.inv(self.to_device)[:3, 3]
+        field = self.selection_t(center_m, direction)
+        if self.selection is None:
+            field = field - self.selection_t(origin, direction)
+        shift = -gradient * field @ self.to_device[:3, :3].T
+        return shift[0] if np.ndim(center_m) == 1 else shift
 
     def reachable(self, points_m: ArrayLike) -> Array:
         """Which points the field-free region can be put on, ``(n,)``."""
@@ -117,7 +136,11 @@ class Device:
         low, high = self.position_range_m.T
         machine = self.machine_m(np.atleast_2d(points_m))
         slack = 1e-9
-        return ((machine >= low - slack) & (machine <= high + slack)).all(axis=1)
+        inside = ((machine >= low - slack) & (machine <= high + slack)).all(axis=1)
+        if self.selection is not None:
+            away = np.linalg.norm(machine - self.selection.center_m, axis=1)
+            inside &= away <= self.selection.radius_m
+        return inside
 
     def violations(
         self, *, centers_m: ArrayLike | None = None, amplitude_t: ArrayLike = (),
@@ -172,7 +195,15 @@ def _line(device: Device, direction: ArrayLike | None) -> Array:
     return np.outer(strong, strong) - np.outer(weak, weak)
 
 
-_TENSORS = {"ffp": _point, "ffl": _line, "uniform": lambda device, direction: np.zeros((3, 3))}
+def _measured(device: Device, direction: ArrayLike | None) -> Array:
+    turn = device.to_device[:3, :3]
+    return turn.T @ device.selection.tensor_t_m(device.selection.field_free_point_m()) @ turn
+
+
+_TENSORS = {
+    "ffp": _point, "ffl": _line, "uniform": lambda device, direction: np.zeros((3, 3)), "measured": _measured,
+}
+KINDS = tuple(_TENSORS)
 
 
 def _faults(device: Device) -> list[str]:
@@ -181,6 +212,8 @@ def _faults(device: Device) -> list[str]:
     faults = []
     if device.kind == "ffl" and device.line_axis is None:
         faults.append('line_axis: missing: an ffl needs the direction of its line, such as "A"')
+    if (device.kind == "measured") != (device.selection is not None):
+        faults.append("field_map: a measured field, and only that, needs one")
     turn = device.to_device[:3, :3] if device.to_device.shape == (4, 4) else np.zeros((3, 3))
     if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-6) or np.linalg.det(turn) < 0:
         faults.append("to_device: expected a 4 x 4 of a rotation and a shift, no scale, no mirror")
@@ -220,17 +253,19 @@ _SI_KEYS = {
     "gradient_range": "gradient_range_t_m", "amplitude_range": "amplitude_range_t",
     "frequency_range": "frequency_range_hz", "settle": "settle_s", "min_dwell": "min_dwell_s",
     "slew": "slew_m_s", "max_duty": "max_duty", "eddy_currents": "eddy_currents",
-    "bore_radius": "bore_radius_m", "moves_stage": "moves_stage", "source": "source", "notes": "notes",
+    "bore_radius": "bore_radius_m", "moves_stage": "moves_stage",
+    "selection": "selection", "source": "source", "notes": "notes",
 }
 
 
 def device_from_dict(values: Mapping[str, Any], where: str) -> Device:
     """A device from the keys of its TOML file, quantities already in SI; an axis may be a letter of RAS."""
     needed = ["name", "kind", "amplitude", "frequency"]
-    needed += ["gradient"] if values.get("kind") != "uniform" else []
+    needed += ["gradient"] if values.get("kind") not in ("uniform", "measured") else []
     faults = [f"{where}: {key}: missing" for key in needed if key not in values]
     settings = {_SI_KEYS[k]: v for k, v in values.items() if k in _SI_KEYS}
-    settings.setdefault("gradient_t_m", 0.0)
+    selection = settings.get("selection")
+    settings.setdefault("gradient_t_m", 0.0 if selection is None else selection.strength_t_m)
     settings.setdefault("drive_axis", "S")
     for key in ("drive_axis", "line_axis", "strong_axis"):
         if isinstance(settings.get(key), str):

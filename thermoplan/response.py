@@ -99,8 +99,9 @@ def response_table(
 ) -> ResponseTable:
     """Tabulate SLP for positive amplitudes, any bias. Kept in memory and in the user's cache folder.
 
-    The folder is ``$THERMOPLAN_CACHE``, else ``thermoplan`` in the user's cache; the key is everything
-    that enters the physics. Heating efficiency only scales, so a calibration reuses the table.
+    The folder is ``$THERMOPLAN_CACHE``, else ``thermoplan`` in the user's cache; an amplitude is kept by
+    everything that enters its physics, so tables with other amplitudes share it. Heating efficiency only
+    scales: a calibration reuses the table.
     """
     amplitudes = np.atleast_1d(np.asarray(amplitudes_t, float))
     if not (amplitudes > 0.0).all() or not frequency_hz > 0.0:
@@ -112,33 +113,36 @@ def response_table(
     typical = np.exp(share @ np.log(xi))
     scale = amplitudes + 2.0 / typical
     sizes = np.stack([xi, lag, weight / tracer.iron_fraction])
-    key = _key(sizes, amplitudes, scale, model)
-    if key not in _MEMORY:
-        _MEMORY[key] = _read(key) or _write(key, _tabulated(sizes, amplitudes, scale, model))
-    values, error = _MEMORY[key]
+    values, errors = zip(*(_level(sizes, a, b0, model) for a, b0 in zip(amplitudes, scale, strict=True)),
+                         strict=True)
     return ResponseTable(tracer, float(frequency_hz), amplitudes, scale,
-                         tracer.heating_efficiency * values, error)
+                         tracer.heating_efficiency * np.stack(values), max(errors))
 
 
-def _tabulated(sizes: Array, amplitudes: Array, scale: Array, model: str) -> tuple[Array, float]:
-    """Loss per kg of iron on the fine grid of every level, and the largest error relative to its peak.
+def _level(sizes: Array, amplitude: float, scale: float, model: str) -> tuple[Array, float]:
+    """One amplitude's table at full efficiency: from memory, from the cache folder, or solved."""
+    key = _key(sizes, amplitude, scale, model)
+    if key not in _MEMORY:
+        _MEMORY[key] = _read(key) or _write(key, _tabulated(sizes, amplitude, scale, model))
+    return _MEMORY[key]
+
+
+def _tabulated(sizes: Array, amplitude: float, scale: float, model: str) -> tuple[Array, float]:
+    """Loss per kg of iron on the fine grid, and the interpolation error relative to its peak.
 
     Each size is resolved to its own loss or to an even share of the whole, whichever is more.
     """
     s = np.arange(_FINE) / _FINE
+    bias = scale * s / (1.0 - s)
     xi, lag, weight = sizes
-    values, errors = np.zeros((len(amplitudes), _FINE + 1, _FINE + 1)), []
-    for level, amplitude in enumerate(amplitudes):
-        bias = scale[level] * s / (1.0 - s)
-        peaks = weight * energy_kt(xi * amplitude, lag, model=model)
-        allowed = _TOLERANCE * np.maximum(peaks, peaks.mean()) / weight
-        error = 0.0
-        for i in np.flatnonzero(peaks > _NEGLIGIBLE * peaks.sum()):
-            surface, miss = _surface((xi[i] * amplitude, lag[i], model), xi[i] * bias, allowed[i])
-            values[level, :-1, :-1] += weight[i] * surface
-            error += weight[i] * miss
-        errors.append(error / values[level].max())
-    return np.maximum(values, 0.0), max(errors)
+    values, error = np.zeros((_FINE + 1, _FINE + 1)), 0.0
+    peaks = weight * energy_kt(xi * amplitude, lag, model=model)
+    allowed = _TOLERANCE * np.maximum(peaks, peaks.mean()) / weight
+    for i in np.flatnonzero(peaks > _NEGLIGIBLE * peaks.sum()):
+        surface, miss = _surface((xi[i] * amplitude, lag[i], model), xi[i] * bias, allowed[i])
+        values[:-1, :-1] += weight[i] * surface
+        error += weight[i] * miss
+    return np.maximum(values, 0.0), error / values.max()
 
 
 def _surface(point: tuple[float, float, str], xi_bias: Array, allowed: float) -> tuple[Array, float]:
@@ -192,10 +196,9 @@ def _barycentric(x: Array, nodes: Array) -> Array:
     return matrix
 
 
-def _key(sizes: Array, amplitudes: Array, scale: Array, model: str) -> str:
-    text = f"{_VERSION} {model} {_FINE} {_NODES} {_TOLERANCE}".encode()
-    parts = [text, *(v.tobytes() for v in (sizes, amplitudes, scale))]
-    return hashlib.sha256(b"|".join(parts)).hexdigest()
+def _key(sizes: Array, amplitude: float, scale: float, model: str) -> str:
+    text = f"{_VERSION} {model} {_FINE} {_NODES} {_TOLERANCE} {amplitude!r} {scale!r}"
+    return hashlib.sha256(text.encode() + sizes.tobytes()).hexdigest()
 
 
 def cache_folder() -> Path:

@@ -87,8 +87,10 @@ def iron_power_w(
 ) -> Array:
     """Power of every iron point for every column, ``(n_columns, s)`` watts."""
     power = np.empty((len(columns), len(iron.mass_kg)))
+    fields = {d: device.selection_t(iron.points_m, d) for d in {c.direction for c in columns}}
     for row, column in enumerate(columns):
-        along, across = device.bias_t(iron.points_m, column.center_m, column.gradient_t_m, column.direction)
+        here = device.selection_t(column.center_m, column.direction)
+        along, across = device.split(column.gradient_t_m * (fields[column.direction] - here))
         power[row] = iron.mass_kg * table.slp_w_kg(table.level(column.amplitude_t), along, across)
     return power
 
