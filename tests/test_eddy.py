@@ -8,48 +8,13 @@ from thermoplan.anatomy import Anatomy
 from thermoplan.eddy import eddy_power
 from thermoplan.errors import InputError, SolverError
 from thermoplan.tissue import region_tissues
+from thermoplan.validate.bodies import cylinder, extruded, triangles
+from thermoplan.validate.eddy import at_the_tips
 
 OMEGA, AMPLITUDE_T = 2 * np.pi * 354e3, 13e-3
 MUSCLE = region_tissues(["muscle"])
 SIGMA, RHO = MUSCLE[0].electrical_conductivity_s_m, MUSCLE[0].density_kg_m3
 DRIVE = {"frequency_hz": 354e3, "amplitude_t": AMPLITUDE_T}
-
-
-def extruded(flat, triangles, height_m, layers):
-    """Prisms over a flat mesh ``(n, 2)``, each cut into three tetrahedra that fit their neighbours."""
-    n, corner = len(flat), np.sort(triangles, axis=1)
-    points = np.concatenate([np.c_[flat, np.full(n, z)]
-                             for z in np.linspace(-height_m / 2, height_m / 2, layers + 1)])
-    tets = []
-    for layer in range(layers):
-        low, high = corner.T + layer * n, corner.T + (layer + 1) * n
-        tets += [np.stack([*low[:k + 1], *high[k:]], axis=1) for k in range(3)]
-    tets = np.concatenate(tets)
-    turned = np.linalg.det(points[tets[:, 1:]] - points[tets[:, :1]]) < 0
-    tets[turned] = tets[turned][:, [0, 2, 1, 3]]
-    return points, tets
-
-
-def strip(nu, nv, closed):
-    """Triangles of a grid of ``nu`` by ``nv`` points; the first direction may close on itself."""
-    i, j = np.divmod(np.arange((nu if closed else nu - 1) * (nv - 1)), nv - 1)
-    a, b, c, d = (((i + di) % nu) * nv + j + dj for di, dj in ((0, 0), (1, 0), (1, 1), (0, 1)))
-    return np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
-
-
-def cylinder(a_m, b_m, height_m, *, cells=40, layers=3, tissue="muscle"):
-    """Elliptic cylinder along z: a square grid, rounded [x sqrt(1 - y^2 / 2), y sqrt(1 - x^2 / 2)]."""
-    u, v = (x.ravel() for x in np.meshgrid(*[np.linspace(-1, 1, cells + 1)] * 2, indexing="ij"))
-    flat = np.stack([a_m * u * np.sqrt(1 - v**2 / 2), b_m * v * np.sqrt(1 - u**2 / 2)], axis=1)
-    points, tets = extruded(flat, strip(cells + 1, cells + 1, False), height_m, layers)
-    return Anatomy(points, tets, np.zeros(len(tets), int), ("body",), (tissue,))
-
-
-def at_the_tips(anatomy, found, a_m, b_m):
-    """W/kg at (a, 0) and (0, b): the field is linear, so SAR is p x^2 + q y^2, fitted to all elements."""
-    squares = anatomy.centroids_m[:, :2] ** 2
-    p, q = np.linalg.lstsq(squares, found.density_w_m3 / RHO, rcond=None)[0]
-    return p * a_m**2, q * b_m**2
 
 
 GAUGES = [None, AMPLITUDE_T * np.array([[0, 0.5, 0], [0.5, 0, 0], [0, 0, 0]])]
@@ -92,9 +57,8 @@ def ring(radius_m, width_m, names):
     angle = np.linspace(0, 2 * np.pi, 240, endpoint=False)
     across = radius_m + width_m * np.linspace(-0.5, 0.5, 4)
     flat = (across[None, :, None] * np.stack([np.cos(angle), np.sin(angle)], 1)[:, None]).reshape(-1, 2)
-    points, tets = extruded(flat, strip(240, 4, True), width_m, 3)
-    half = (points[tets].mean(axis=1)[:, 1] > 0).astype(int)
-    return Anatomy(points, tets, half, names, names)
+    return extruded(flat, triangles(240, 4, closed=True), np.linspace(0, width_m, 4), names=names,
+                    region_of=lambda middle: (middle[:, 1] > 0).astype(int))
 
 
 def test_ring_of_two_tissues_divides_the_voltage_by_their_complex_conductivities():
