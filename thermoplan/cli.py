@@ -107,10 +107,10 @@ def simulate(
 ) -> None:
     """Temperatures and dose of a given trajectory, in a run folder like a plan's."""
     from .console import listening, show_run
-    from .plan import simulate_trajectory
+    from .plan import simulate_and_write
 
     with listening() as listener:
-        run = simulate_trajectory(
+        run = simulate_and_write(
             protocol, trajectory, output=output, quick=quick, force=force, listener=listener
         )
     _finish(run, as_json, show_run)

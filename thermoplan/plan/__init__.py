@@ -1,0 +1,213 @@
+"""A plan, from a protocol to a run folder; the whole flow is on this page.
+
+    inputs -> case on a mesh -> engine -> search -> sequence -> full model -> record -> run folder
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..progress import Listener, Stages, silent
+from ..protocol import Protocol, read_protocol
+
+__all__ = ["Plan", "make_plan", "plan_and_write", "simulate", "simulate_and_write"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A plan or simulation: plan.json as ``record``, and the objects it came from."""
+
+    record: Mapping[str, Any]
+    products: Any
+    stages: Stages
+
+    def __repr__(self) -> str:
+        return f"Plan({self.record['name']}: {self.record['status']}; {self.record['summary']['verdict']})"
+
+    def write(self, folder: Path | str | None = None, *, force: bool = False) -> Run:
+        """Write the run folder (``runs/<name>`` unless told otherwise), pictures and report included."""
+        from ..files.runs import run_folder
+        from .write import write_run
+
+        with run_folder(self.record["name"], folder, force=force) as run:
+            record = write_run(run.work, self.products, self.stages)
+        return Run(run.final, record)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A written run folder and its plan.json."""
+
+    folder: Path
+    record: Mapping[str, Any]
+
+
+def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener: Listener = silent) -> Plan:
+    """Optimize, sequence and verify; nothing is written.
+
+    The reported numbers are those of the full model over exactly the sequence that a machine would play.
+    """
+    from . import steering
+    from .outcome import verified
+    from .record import full_record
+    from .write import Products
+
+    stages = Stages(listener)
+    engine = _engine(protocol, stages, quick)
+    resolved = steering.resolved_goals(engine)
+    found = steering.steer(engine, resolved, stages)
+    with stages.stage("verify with the full model"):
+        trajectory = found.sequenced.trajectory
+        outcome = verified(engine, trajectory, resolved, stages, also_s=steering.last_cycles_s(found).ravel())
+    with stages.stage("compare with planning by hand"):
+        others = steering.alternatives(engine, found)
+    checks = _checks(engine, outcome) | {"prediction_k": steering.prediction_k(engine, found, outcome)}
+    record = full_record(
+        engine, outcome, resolved, stages, kind="plan", quick=quick, checks=checks,
+        trajectory=_trajectory_record(trajectory, outcome), optimizer=steering.optimizer_record(found),
+        alternatives=others, warnings=_warnings(engine, resolved.notes, found.sequenced.notes, quick=quick),
+    )
+    if found.shares.status == "interrupted":
+        record["status"] = "interrupted"
+        record["warnings"].insert(0, "the search was interrupted: this is the best plan it had found")
+    return Plan(record, Products(record, engine, outcome, trajectory), stages)
+
+
+def simulate(
+    protocol: Protocol | Path | str, trajectory: Path | str | None = None, *, quick: bool = False,
+    listener: Listener = silent,
+) -> Plan:
+    """The full model over a given trajectory (``trajectory.csv``); without one, a uniform device heats throughout."""
+    from ..trajectory import limit_violations
+    from .outcome import verified
+    from .record import full_record
+    from .steering import resolved_goals
+    from .write import Products
+
+    stages = Stages(listener)
+    protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
+    notes: list[str] = []
+    played = _given(protocol, trajectory, notes)
+    notes += limit_violations(played, protocol.device)
+    engine = _engine(protocol, stages, quick)
+    resolved = resolved_goals(engine) if protocol.goals else None
+    with stages.stage("full model"):
+        outcome = verified(engine, played, resolved, stages)
+    warnings = _warnings(engine, resolved.notes if resolved else (), notes, quick=quick)
+    record = full_record(
+        engine, outcome, resolved, stages, kind="simulate", quick=quick,
+        checks=_checks(engine, outcome) | {"prediction_k": None}, trajectory=_trajectory_record(played, outcome),
+        optimizer=None, alternatives=[], warnings=warnings,
+    )
+    return Plan(record, Products(record, engine, outcome, played), stages)
+
+
+def plan_and_write(
+    protocol: Path, *, output: Path | None = None, quick: bool = False, force: bool = False,
+    listener: Listener = silent,
+) -> Run:
+    """Plan and write the run folder; a target that cannot be written is refused before anything is computed."""
+    _refuse_early(output, force)
+    return make_plan(protocol, quick=quick, listener=listener).write(output, force=force)
+
+
+def simulate_and_write(
+    protocol: Path, trajectory: Path | None = None, *, output: Path | None = None, quick: bool = False,
+    force: bool = False, listener: Listener = silent,
+) -> Run:
+    """Simulate and write the run folder."""
+    _refuse_early(output, force)
+    return simulate(protocol, trajectory, quick=quick, listener=listener).write(output, force=force)
+
+
+def _engine(protocol: Protocol | Path | str, stages: Stages, quick: bool) -> Any:
+    from .case import build_case
+    from .engine import build_engine
+    from .inputs import read_inputs
+
+    with stages.stage("read protocol and inputs"):
+        inputs = read_inputs(protocol if isinstance(protocol, Protocol) else read_protocol(protocol))
+    return build_engine(build_case(inputs, stages, quick=quick), stages)
+
+
+def _given(protocol: Protocol, path: Path | str | None, notes: list[str]) -> Any:
+    from ..files.trajectories import read_trajectory
+    from ..trajectory import Stop, Trajectory
+
+    device, duration = protocol.device, protocol.session.duration_s
+    if path is not None:
+        return read_trajectory(Path(path), device, duration, notes=notes)
+    if device.kind != "uniform":
+        raise InputError(f"{protocol.path.name}: device.kind = \"{device.kind}\": a device with a gradient needs "
+                         "--trajectory T.csv; only a uniform device can heat without one")
+    stop = Stop(0.0, duration, (0.0, 0.0, 0.0), device.amplitude_t, 0.0)
+    return Trajectory.of_stops([stop], frequency_hz=device.frequency_hz, duration_s=duration)
+
+
+def _checks(engine: Any, outcome: Any) -> dict[str, float | None]:
+    from .engine import power_rel
+
+    return {"iron_mass_rel": engine.case.iron.mass_rel, "power_rel": power_rel(engine, outcome.basis),
+            "energy_balance_rel": outcome.energy_balance_rel}
+
+
+def _warnings(engine: Any, *more: Any, quick: bool) -> list[str]:
+    case = engine.case
+    tracer, physiology = case.protocol.tracer, case.protocol.physiology
+    found = ["quick: a coarse mesh; temperatures are a first look"] if quick else []
+    if tracer.measured is None:
+        found.append("no measured SLP: the heating is a priori from the tracer's model and uncertain by a factor "
+                     "of several; give [tracer] measured_slp")
+    if tracer.effective:
+        found.append(f"{tracer.name} is an effective tracer: {tracer.effective}")
+    if physiology.core == "fixed":
+        found.append("core = \"fixed\": blood stays at its temperature whatever is absorbed, an infinite heat sink; "
+                     "core temperature and organ limits look better than they are")
+    found += [*case.notes, *(note for notes in more for note in notes)]
+    return list(dict.fromkeys(found))
+
+
+def _trajectory_record(trajectory: Any, outcome: Any) -> dict[str, Any]:
+    places = list(dict.fromkeys(c.center_m for c in outcome.basis.columns))
+    share = np.zeros(len(places))
+    for column, part in zip(outcome.basis.columns, outcome.shares, strict=True):
+        share[places.index(column.center_m)] += part
+    windows = [_window_record(block, places) for block in trajectory.windows]
+    periods = [block.period_s for block in trajectory.windows if block.repeats]
+    return {"stops": len(trajectory), "positions": len(places), "duty": float(outcome.shares.sum()),
+            "cycle_s": max(periods) if periods else None, "path_mm": 1e3 * np.array(places), "share": share,
+            "windows": windows}
+
+
+def _window_record(block: Any, places: list) -> dict[str, Any]:
+    share = np.zeros(len(places))
+    length = block.end_s - block.start_s
+    for stop in block.stops:
+        share[places.index(tuple(stop.center_m))] += stop.dwell_s * block.repeats / length
+    amplitudes = [stop.amplitude_t * 1e3 for stop in block.stops]
+    return {"start_s": block.start_s, "end_s": block.end_s, "duty": float(share.sum()), "share": share,
+            "amplitude_mt": max(amplitudes) if amplitudes else 0.0, "period_s": block.period_s}
+
+
+def _refuse_early(output: Path | None, force: bool) -> None:
+    """The same refusals as when the folder is written, before minutes of computing."""
+    from ..files.runs import run_folder
+
+    if output is None:
+        return
+    existed = output.exists()
+    if existed and any(output.iterdir() if output.is_dir() else [output]) and force:
+        return
+    with run_folder("check", output, force=force) as run:
+        pass
+    shutil.rmtree(run.final, ignore_errors=True)
+    if existed:
+        os.makedirs(output, exist_ok=True)

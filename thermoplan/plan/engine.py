@@ -15,7 +15,7 @@ from ..sar import Column, HeatingBasis, heating_basis
 from ..tracer import slp_w_kg
 from .case import Case
 
-_BINS = 48
+_BINS = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)

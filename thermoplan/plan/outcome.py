@@ -22,6 +22,7 @@ from .engine import Engine
 
 SAFE_C = 39.0
 LONGEST_COOL_DOWN_S = 1200.0
+_NEVER = np.zeros(0)
 SLP_FACTORS = (0.7, 1.3)
 """The span of SLP that every plan shows beside its own: a measured SLP is rarely known better."""
 
@@ -42,6 +43,7 @@ class Outcome:
     end_c: Array
     core_c: Array | None
     probes_c: Mapping[str, Array]
+    probe_rows: Mapping[str, tuple[IntArray, Array]]
     focus_c: Mapping[float, Array]
     heating_end_s: float
     end_s: float
@@ -104,8 +106,10 @@ def output_times_s(heating_s: float, cool_down_s: float) -> Array:
     return np.concatenate([heating, heating_s + np.concatenate([fast, slow, [cool_down_s]])])
 
 
-def verified(engine: Engine, trajectory: Trajectory, resolved: Resolved | None, stages: Stages) -> Outcome:
-    """Play a trajectory with the full model and measure what comes of it."""
+def verified(
+    engine: Engine, trajectory: Trajectory, resolved: Resolved | None, stages: Stages, *, also_s: Array = _NEVER
+) -> Outcome:
+    """Play a trajectory with the full model and measure what comes of it, at the times ``also_s`` too."""
     protocol, system = engine.case.protocol, engine.system
     columns, which = columns_of(trajectory)
     if not columns:
@@ -119,7 +123,8 @@ def verified(engine: Engine, trajectory: Trajectory, resolved: Resolved | None, 
     audit = EnergyAudit(system, pieces)
     watch = _Watch(engine, resolved, heating)
     end = heating + longest
-    for time_s, temperature in evolve(system, pieces, output_times_s(heating, longest), ledger=audit):
+    times = np.union1d(output_times_s(heating, longest), also_s)
+    for time_s, temperature in evolve(system, pieces, times, ledger=audit):
         watch.add(time_s, temperature)
         stages.update(time_s / end, f"{time_s / 60:.1f} min, hottest {temperature.max():.2f} C")
         early = protocol.session.cool_down_s is None and time_s > heating + 1.0
@@ -167,7 +172,7 @@ class _Watch:
         return Outcome(
             basis, shares, self.series, self.dose.map(), self.meter.values() if self.meter else (),
             self.end_c, np.array(self.core) if self.core else None,
-            {name: np.array(values) for name, values in self.probe_c.items()},
+            {name: np.array(values) for name, values in self.probe_c.items()}, self.probes,
             self._scaled(basis, shares), self.heating_s, self.last_s, audit.balance_rel,
         )
 

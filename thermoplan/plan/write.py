@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from ..arrays import Array
 from ..errors import MissingPart
 from ..files.images import write_image
 from ..files.meshes import write_fields
-from ..files.trajectories import write_machine, write_trajectory
+from ..files.tables import write_tables
+from ..files.trajectories import header, write_machine, write_trajectory
 from ..image import Image
 from ..progress import Stages
 from ..trajectory import Trajectory
@@ -44,9 +45,11 @@ def write_run(folder: Path, products: Products, stages: Stages) -> dict[str, Any
     protocol = engine.case.protocol
     with stages.stage("tables and maps"):
         (folder / "protocol.toml").write_text(protocol.text, encoding="utf-8")
-        _write_tables(folder, record)
-        write_trajectory(folder / "trajectory.csv", products.trajectory, protocol=protocol, record=record)
-        write_machine(folder / "machine.csv", products.trajectory, protocol=protocol, record=record)
+        write_tables(folder, record)
+        lines = header(protocol.device, plan_hash=plan_hash(record), pose=protocol.pose, tracer=protocol.tracer.name,
+                       duration_s=outcome.heating_end_s)
+        write_trajectory(folder / "trajectory.csv", products.trajectory, lines, _expected(products))
+        write_machine(folder / "machine.csv", products.trajectory, protocol.device, lines)
         fields = nodal_fields(engine, outcome)
         write_fields(folder / "fields.vtu", engine.case.anatomy, fields)
         _write_maps(folder / "maps", engine, fields)
@@ -63,6 +66,11 @@ def write_run(folder: Path, products: Products, stages: Stages) -> dict[str, Any
     return record
 
 
+def path_m(outcome: Outcome) -> Array:
+    """Distinct positions of the field-free region ``(k, 3)``."""
+    return np.unique([c.center_m for c in outcome.basis.columns], axis=0)
+
+
 def nodal_fields(engine: Engine, outcome: Outcome) -> dict[str, Array]:
     """What the mesh file and the maps hold, ``(n_nodes,)`` each."""
     volumes = engine.case.anatomy.node_volumes_m3
@@ -75,6 +83,24 @@ def nodal_fields(engine: Engine, outcome: Outcome) -> dict[str, Array]:
     }
 
 
+def plan_hash(record: Mapping[str, Any]) -> str:
+    """What a trajectory says it belongs to: the inputs' digests and the moment of planning."""
+    text = json.dumps([record["provenance"]["inputs"], record["created"]], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _expected(products: Products) -> dict[str, Array]:
+    """Core and probe temperatures to expect at each stop, and the readings at which to stop."""
+    outcome, at = products.outcome, products.trajectory.start_s
+    found: dict[str, Array] = {}
+    if outcome.core_c is not None:
+        found["core_C"] = np.interp(at, outcome.time_s, outcome.core_c)
+    for name, course in outcome.probes_c.items():
+        read = np.interp(at, outcome.time_s, course)
+        found |= {f"{name}_C": read, f"{name}_stop_above_C": course[0] + 1.3 * (read - course[0])}
+    return found
+
+
 def _save(folder: Path, record: Mapping[str, Any]) -> None:
     (folder / "plan.json").write_text(json.dumps(record, indent=1, allow_nan=False), encoding="utf-8")
 
@@ -85,7 +111,7 @@ def _figures(folder: Path, products: Products, fields: Mapping[str, Array], reco
 
     anatomy, dose = products.engine.case.anatomy, products.outcome.dose
     view = FieldView(anatomy, dose.peak_c, dose.cem43_min, fields["iron_mg_ml"],
-                     anatomy.points_m[dose.hottest_node], products.trajectory.path_m)
+                     anatomy.points_m[dose.hottest_node], path_m(products.outcome))
     found: dict[str, str] = {}
     try:
         found = write_figures(view, folder / "figures")
@@ -123,34 +149,3 @@ def _grid(anatomy: Anatomy) -> Image:
     affine = np.diag([step, step, step, 1.0])
     affine[:3, 3] = low + 0.5 * step
     return Image(np.zeros(tuple(np.ceil((high - low) / step).astype(int))), affine)
-
-
-def _write_tables(folder: Path, record: Mapping[str, Any]) -> None:
-    regions = record["regions"]
-    keys = list(next(iter(regions.values())))
-    _csv(folder / "dose.csv", ["region", *keys], ([name, *row.values()] for name, row in regions.items()))
-    _csv(folder / "tvh.csv", ["region", "quantity", "above", "volume_fraction"], _histogram_rows(record))
-    probes = record["probes"]
-    time = record["history"]["time_s"]
-    core = record["core"]["temperature_c"] if record["core"] else [None] * len(time)
-    courses = [core, *(p["temperature_c"] for p in probes.values())]
-    _csv(folder / "probes.csv", ["time_s", "core_c", *(f"{name}_c" for name in probes)],
-         ([t, *values] for t, *values in zip(time, *courses, strict=True)))
-    expected = record["expected"]
-    header = list(expected[0]) if expected else ["minute"]
-    _csv(folder / "expected.csv", header, ([row.get(k) for k in header] for row in expected))
-
-
-def _histogram_rows(record: Mapping[str, Any]) -> Iterable[Sequence[Any]]:
-    for name, row in record["histograms"].items():
-        for key, share in (("temperature_c", "volume_fraction"), ("cem43_min", "dose_fraction")):
-            for edge, value in zip(row[key], row[share], strict=True):
-                yield name, key, edge, value
-
-
-def _csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(header)
-        for row in rows:
-            writer.writerow(["" if v is None else f"{v:.6g}" if isinstance(v, float) else v for v in row])
