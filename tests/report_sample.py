@@ -346,6 +346,7 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
         },
         "figures": {
             "slices": "figures/slices.png",
+            "dose": "figures/dose.png",
             "scene_png": "figures/scene.png",
             "scene_html": "figures/scene.html",
         },

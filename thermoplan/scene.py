@@ -27,6 +27,12 @@ VIEW = (0.75, 1.0, 0.35)
 """From the body's front and right, and a little above."""
 _ICON = "https://kitware.github.io/vtk-js/icon/favicon-"
 """The viewer's page asks for its icons there; a report asks no address for anything."""
+_START = "OfflineLocalView.load(container, { base64Str });"
+_START_WHEN_SEEN = (
+    "const start = () => container.clientWidth && container.clientHeight"
+    " ? OfflineLocalView.load(container, { base64Str }) : requestAnimationFrame(start); start();"
+)
+"""A frame that has no size yet, as one below the fold, cannot be drawn into."""
 _INSTALL = "pip install 'thermoplan[view]'"
 
 
@@ -58,7 +64,7 @@ def write_html(run: Path, path: Path) -> Path:
     except ImportError as error:
         raise MissingPart(f"the scene's page needs trame ({error}): {_INSTALL}") from None
     plotter.close()
-    page = Path(path).read_text(encoding="utf-8").replace(_ICON, "data:,")
+    page = Path(path).read_text(encoding="utf-8").replace(_ICON, "data:,").replace(_START, _START_WHEN_SEEN)
     Path(path).write_text(page, encoding="utf-8")
     return Path(path)
 

@@ -51,12 +51,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A region's value against its bound."""
+    """A region's value against its bound; ``more`` is said where there is room."""
 
     name: str
     value: float
     bound: float | None
     words: str
+    more: str
     met: bool
     colour: str
 
@@ -187,7 +188,11 @@ def dots(frame: Frame, rows: Sequence[Dot], axis: Axis) -> str:
             ]
         fill = row.colour if row.met else VERMILION
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.6" fill="{fill}"/>')
-        parts.append(svg.text(right + 8, y + 4, row.words, css="" if row.met else "bad"))
+        parts.append(
+            svg.text(
+                right + 8, y + 4, row.words + (row.more if frame.width > NARROW else ""), css="" if row.met else "bad"
+            )
+        )
     parts.append(svg.text((frame.left + right) / 2, frame.height - 4, axis.label, anchor="middle", css="label"))
     return "".join(parts)
 
@@ -205,7 +210,7 @@ def raster(frame: Frame, x: Axis, windows: Sequence[Mapping[str, object]], most:
                 colour = cividis(share / most)
                 parts.append(svg.rect(left, frame.top + k * step, right - left, step, fill=colour, css="cell"))
         duty = window.get("duty")
-        if duty is not None:
+        if duty is not None and right - left > 32:
             parts.append(svg.text((left + right) / 2, frame.top - 5, f"{100 * duty:.0f} %", anchor="middle"))
     for value in x.ticks(max(3, int((frame.width - frame.left - frame.right) / 80))):
         at = frame.x(x, value)

@@ -71,13 +71,13 @@ def maxima(plan: Plan) -> Markup | None:
         return None
     colour = colours(plan)
     data = [
-        Dot(r["name"], r["peak"], r["bound"], rows.limit_words(r), r["met"], colour.get(r["name"], MUTED))
+        Dot(r["name"], r["peak"], r["bound"], *rows.limit_words(r), r["met"], colour.get(r["name"], MUTED))
         for r in limited
     ]
     axis = spanning([v for d in data for v in (d.value, d.bound)], "highest temperature, °C (upright: limit)")
-    words = "; ".join(f"{d.name} {d.words}" for d in data)
+    words = "; ".join(f"{d.name} {d.words}{d.more}" for d in data)
     wide = Frame(448, 56 + 26 * len(data), left=108, right=172, top=8)
-    narrow = Frame(NARROW, wide.height, left=86, right=160, top=8)
+    narrow = Frame(NARROW, wide.height, left=108, right=98, top=8)
     return charts.figure(
         "maxima", "Maxima against limits", words, lambda fr: charts.dots(fr, data, axis), sizes=(wide, narrow)
     )

@@ -101,7 +101,7 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if usable(value):
-        return significant(value, 4).rstrip() if isinstance(value, float) and value != int(value) else f"{value:g}"
+        return f"{value:.4g}".replace("-", "−")
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {plain(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):

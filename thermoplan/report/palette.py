@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-VERMILION, BLUE, GREEN, ORANGE, PURPLE, SKY = "#c4500a", "#0072b2", "#00805c", "#c98a00", "#a8568a", "#3a93c4"
+VERMILION, BLUE, GREEN, ORANGE, PURPLE, SKY = "#bb4a08", "#0072b2", "#00805c", "#c98a00", "#a8568a", "#3a93c4"
 INK, MUTED, GREY = "#1c1b19", "#63605a", "#8d8a84"
 
 _KNOWN = {

@@ -149,11 +149,11 @@ def limited(plan: Plan) -> list[Row]:
     return [row for row in rows.values() if usable(row["peak"])]
 
 
-def limit_words(row: Row) -> str:
-    words = f.temperature(row["peak"], "") + (f" / {f.fixed(row['bound'], 1)}" if usable(row["bound"]) else "") + " °C"
-    if usable(row["dose"]):
-        words += f" · {f.dose(row['dose'])} / {f.dose(row['dose_bound'])} min"
-    return words
+def limit_words(row: Row) -> tuple[str, str]:
+    """Temperature and its bound; dose and its bound."""
+    bound = f" / {f.fixed(row['bound'], 1)}" if usable(row["bound"]) else ""
+    more = f" · {f.dose(row['dose'])} / {f.dose(row['dose_bound'])} min" if usable(row["dose"]) else ""
+    return f.temperature(row["peak"], "") + bound + " °C", more
 
 
 def organs(plan: Plan) -> tuple[list[str], list[list[str]]]:

@@ -1,0 +1,112 @@
+"""The report in a real browser: silent, offline, legible, and its scene turns. Needs a Chromium on the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import Visit, chromium, visit
+from report_sample import sample_anatomy, sample_fields, write_sample, write_sample_fields
+
+from thermoplan import scene
+from thermoplan.report import write_report
+from thermoplan.report.figures import FieldView, write_figures
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium here: the page is checked as text only")
+
+CONTRAST = """
+(() => {
+  const light = c => { const v = c / 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4 };
+  const parse = s => (s.match(/[\\d.]+/g) || []).map(Number);
+  const shine = c => 0.2126 * light(c[0]) + 0.7152 * light(c[1]) + 0.0722 * light(c[2]);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c.length === 3 || c[3] === 1) return c;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  for (const e of document.querySelectorAll('body *')) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;
+    const style = getComputedStyle(e), box = e.getBoundingClientRect();
+    if (!box.width || !box.height || ['TITLE', 'STYLE', 'title', 'desc'].includes(e.tagName)) continue;
+    const ink = parse(e.namespaceURI.includes('svg') ? style.fill : style.color);
+    const [a, b] = [shine(ink), shine(ground(e))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05), size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5)) poor.push(`${e.textContent.trim().slice(0, 30)}: ${ratio.toFixed(2)}`);
+  }
+  return poor;
+})()
+"""
+HIDDEN = """
+[...document.querySelectorAll('svg, img, iframe')].filter(e => {
+  if (e.closest('.print-only') || getComputedStyle(e.closest('.chart') || e).display === 'none') return false;
+  const box = e.getBoundingClientRect();
+  return box.width < 150 || box.height < 60;
+}).length
+"""
+SHOWN = """[...document.querySelectorAll('.chart')].filter(e => getComputedStyle(e).display !== 'none').length"""
+WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+TO_SCENE = "document.querySelector('iframe.scene').scrollIntoView({block: 'center'})"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = write_sample(tmp_path_factory.mktemp("browser") / "run")
+    anatomy = sample_anatomy()
+    fields = sample_fields(anatomy)
+    write_sample_fields(run, anatomy, fields)
+    hottest = anatomy.points_m[int(np.argmax(fields["temperature_peak_c"]))]
+    view = FieldView(
+        anatomy, fields["temperature_peak_c"], fields["cem43_min"], fields["iron_mg_ml"], hottest, np.array([hottest])
+    )
+    write_figures(view, run / "figures")
+    scene.write_png(run, run / "figures" / "scene.png")
+    scene.write_html(run, run / "figures" / "scene.html")
+    return write_report(run)
+
+
+def silent(seen: Visit, page: Path) -> None:
+    """No error, and nothing asked of any address but the page itself and what it carries."""
+    assert [e for e in seen.errors if "GPU stall" not in e] == []  # software drawing remarks on its own pictures
+    assert [r for r in seen.requests if not r.startswith(("data:", "blob:", page.resolve().as_uri()))] == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_page_is_silent_offline_and_legible(page: Path, width: int) -> None:
+    steps = [("eval", TO_SCENE), ("wait", 4.0), *(("eval", script) for script in (CONTRAST, HIDDEN, SHOWN, WIDE))]
+    seen = visit(page, steps, width=width)
+    silent(seen, page)
+    _, poor, hidden, shown, too_wide = seen.answers
+    assert poor == []
+    assert hidden == 0
+    assert shown >= 11
+    assert too_wide <= 0
+
+
+def test_the_scene_turns_under_a_drag(page: Path) -> None:
+    steps = [
+        ("eval", TO_SCENE),
+        ("wait", 5.0),
+        ("shot", None),
+        ("drag", (640, 450, 840, 450)),
+        ("wait", 1.0),
+        ("shot", None),
+    ]
+    seen = visit(page, steps)
+    silent(seen, page)
+    before, after = (_pixels(p) for p in seen.pictures)
+    assert (np.abs(before - after).max(axis=2) > 30).mean() > 0.005  # of a window with much white in it
+    for picture in (before, after):
+        assert (np.ptp(picture[150:750, 100:1180], axis=2) > 60).mean() > 0.005  # colours, not an empty frame
+
+
+def _pixels(png: bytes) -> np.ndarray:
+    import io
+
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), float)
