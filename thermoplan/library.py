@@ -52,11 +52,26 @@ def chosen_tracer(table: TracerKeys, folder: Path, where: str) -> Tracer:
     return tracer if measured is None else calibrated(tracer, _measured(measured, where))
 
 
-def chosen_device(table: DeviceKeys, folder: Path, where: str) -> Device:
-    """The device that a protocol names or points to, with the protocol's own values on top."""
+def chosen_device(table: DeviceKeys, folder: Path, where: str, notes: list[str]) -> Device:
+    """The device that a protocol names or points to, with the protocol's own values on top.
+
+    A value outside the machine's range is taken at its word, and noted.
+    """
     base, name = _base(table, folder, where, "device", "devices.toml", DeviceFile)
     own = {key: value for key, value in _set(table).items() if key not in ("name", "file", "pose")}
-    return _device(base | own, name, folder, where)
+    return _device(_widened(base, own, name, notes) | own, name, folder, where)
+
+
+def _widened(base: dict[str, Any], own: dict[str, Any], name: str, notes: list[str]) -> dict[str, Any]:
+    ranges = {}
+    for key, scale, unit in (("gradient", 1.0, "T/m"), ("amplitude", 1e3, "mT"), ("frequency", 1e-3, "kHz")):
+        low, high = base.get(f"{key}_range", (-np.inf, np.inf))
+        value = own.get(key, low)
+        if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
+            ranges[f"{key}_range"] = min(low, value), max(high, value)
+            notes.append(f"device.{key} = {value * scale:g} {unit} is outside what {name} is known to do, "
+                         f"{low * scale:g} to {high * scale:g} {unit}; the protocol's value is taken")
+    return base | ranges
 
 
 def _base(table: Any, folder: Path, where: str, what: str, library: str,

@@ -179,7 +179,7 @@ def _fields(trajectory: Trajectory, direction: Array) -> dict[str, Array]:
 def _write(path: Path | str, lines: Mapping[str, str], columns: Mapping[str, Array]) -> None:
     with Path(path).open("w", encoding="utf-8", newline="\n") as stream:
         stream.write("".join(f"# {key}: {_one_line(value)}\n" for key, value in lines.items()))
-        stream.write(",".join(columns) + "\n")
+        csv.writer(stream, lineterminator="\n").writerow(columns)
         digits = [9 if name.endswith("_s") else 6 for name in columns]
         for row in zip(*columns.values(), strict=True):
             stream.write(",".join(map(_text, row, digits)) + "\n")

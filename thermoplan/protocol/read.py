@@ -51,7 +51,7 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         "iron": lambda: _iron(tables.iron, folder, notes),
         "anatomy": lambda: _anatomy(tables.anatomy, folder),
         "tracer": lambda: chosen_tracer(tables.tracer, folder, path.name),
-        "device": lambda: chosen_device(tables.device, folder, path.name),
+        "device": lambda: chosen_device(tables.device, folder, path.name, notes),
         "goals": lambda: _goals(tables, path.name),
     }
     built = {}
