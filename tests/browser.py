@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Visit:
 
 def visit(page: Path, steps: list[tuple[str, Any]], *, width: int = 1280, height: int = 900) -> Visit:
     """Open a page and take steps: ``eval`` a script, ``wait`` seconds, ``drag`` along (x0, y0, x1, y1), take a
-    ``shot`` (of a clip), show it as ``media`` does."""
+    ``shot`` (of a clip), take shots ``until`` one satisfies a test, show it as ``media`` does."""
     return asyncio.run(_visit(page, steps, width, height))
 
 
@@ -149,6 +150,16 @@ class _Tab:
         ):
             await self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
             await self.wait(0.3)
+
+    async def until(self, satisfied: Callable[[bytes], bool]) -> None:
+        """Keeps the last shot, after a minute even one that does not satisfy."""
+        for _ in range(60):
+            await self.shot(None)
+            if satisfied(self.seen.pictures[-1]):
+                return
+            self.seen.pictures.pop()
+            await self.wait(1.0)
+        await self.shot(None)
 
     async def media(self, kind: str) -> None:
         await self.call("Emulation.setEmulatedMedia", media=kind)
