@@ -35,13 +35,14 @@ class SmallModel:
 
 
 def bricks(shape, spacing_m, regions) -> Anatomy:
-    """Cubes cut in six; ``regions`` maps a name to a test of element centres; the rest is body."""
+    """Cubes cut in six, mirrored about the middle of x; ``regions`` maps a name to a test of element centres."""
     counts = np.array(shape) + 1
     grid = np.array(list(product(*(range(n) for n in counts))))
     corner = np.array(list(product(*(range(n) for n in shape))))
     number = np.array([counts[1] * counts[2], counts[2], 1])
     steps = np.array(list(product((0, 1), repeat=3)))
-    cube = (corner[:, None] + steps) @ number
+    mirrored = np.where(corner[:, :1, None] >= shape[0] / 2, [[[1, 0, 0]]], 0)
+    cube = (corner[:, None] + np.abs(mirrored - steps)) @ number
     tets = np.concatenate([cube[:, list(t)] for t in
                            ((0, 1, 3, 7), (0, 5, 1, 7), (0, 4, 5, 7), (0, 3, 2, 7), (0, 6, 4, 7), (0, 2, 6, 7))])
     points = grid * spacing_m

@@ -10,7 +10,7 @@ targets' own peak.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,10 +20,12 @@ from .errors import SolverError
 from .goals import Goal, Resolved, Row
 from .search.forms import Form, forms_of, is_convex
 from .search.heat import Heat, Model
+from .search.knots import Coldest
 from .search.program import Optimum, Program
 from .search.terms import Look, Term, Tissue
 
 _INNER = 10
+_BANDS_K = (0.1, 0.02, 0.0)
 _SUFFICIENT = 0.5
 _FIRST_SCALES = np.concatenate([[0.0], np.geomspace(0.02, 1.0, 14)])
 
@@ -43,7 +45,9 @@ class Settings:
         verified plan keeps them: K, and doublings of dose. A third of it is kept even against a goal.
     heat_cost, peak_cost
         Price of 1 K of mean temperature outside the targets, and of the targets' highest temperature, against
-        100 for 1 K of a goal of priority 1.
+            100 for 1 K of a goal of priority 1.
+    starts
+        Starting points tried; more than one can only help where percentiles or doses make local optima.
     """
 
     max_duty: float = 1.0
@@ -53,6 +57,7 @@ class Settings:
     dose_margin: float = 0.14
     heat_cost: float = 0.05
     peak_cost: float = 0.05
+    starts: int = 1
     max_iterations: int = 30
     time_limit_s: float = 60.0
     tolerance: float = 1e-3
@@ -127,17 +132,34 @@ class Search:
         self.iterations = 0
 
     def run(self, start: Array | None = None) -> Shares:
-        self.look = Look(self.heat, np.zeros((self.heat.n_windows, self.heat.n_columns)))
-        self.merit, status, bound = self.merit_of(self.look), "interrupted", None
+        self._accept(Look(self.heat, np.zeros((self.heat.n_windows, self.heat.n_columns))))
+        self.best, status, bound = (self.look, self.merit), "interrupted", None
         try:
             if self.settings.max_duty > 0.0 and self.rows:
-                self._accept(self._first() if start is None else self._look(self.heat.checked(start)))
-                status, bound = self._iterate()
+                given = None if start is None else self._look(self.heat.checked(start))
+                for first in self._starts(given):
+                    self._accept(first)
+                    status, bound = self._iterate(bound)
             else:
                 status = "optimal"
         except KeyboardInterrupt:
-            pass
+            status = "interrupted"
         return self._result(status, bound)
+
+    def _starts(self, given: Look | None) -> Iterator[Look]:
+        """The given plan or equal shares of what heats the targets best; then the best place alone, then
+        random places."""
+        worth = _worth(self.terms, self.heat)
+        yield given if given is not None else self._scaled(worth >= 0.5 * worth.max(initial=0.0))
+        rng = np.random.default_rng(0)
+        for i in range(1, self.settings.starts):
+            alone = worth >= worth.max(initial=0.0)
+            yield self._scaled(alone if i == 1 else rng.random(len(worth)) ** 3 * worth)
+
+    def _scaled(self, pattern: Array) -> Look:
+        """The same shares in every window, at the best common scale."""
+        full = np.tile(pattern / max(float(pattern.sum()), 1e-30) * self.settings.max_duty, (self.heat.n_windows, 1))
+        return min((self._look(full * scale) for scale in _FIRST_SCALES), key=self.merit_of)
 
     def merit_of(self, look: Look) -> float:
         penalties = sum(term.penalty(term.value_k(look)) for term in self.terms)
@@ -150,41 +172,53 @@ class Search:
     def _accept(self, look: Look, merit: float | None = None) -> None:
         self.look, self.merit = look, self.merit_of(look) if merit is None else merit
 
-    def _first(self) -> Look:
-        """Equal shares of the columns that heat the targets best, at the best common scale."""
-        pattern = _useful(self.terms, self.heat) * self.settings.max_duty
-        looks = [self._look(np.tile(pattern * scale, (self.heat.n_windows, 1))) for scale in _FIRST_SCALES]
-        return min(looks, key=self.merit_of)
-
-    def _iterate(self) -> tuple[str, float | None]:
-        settings, radius, stalled, bound = self.settings, self.settings.max_duty, 0, None
-        active = self.look.shares > 0.0
-        convex = all(is_convex(term) for term in self.terms)
-        for self.iterations in range(1, settings.max_iterations + 1):
-            now = self.look.shares
-            program = Program(self.heat, self.share_cost, lower=np.maximum(0.0, now - radius),
-                              upper=np.minimum(settings.max_duty, now + radius), max_duty=settings.max_duty,
-                              active=active | (now > 0.0))
-            for form in self.forms:
-                form.begin(program, self.look)
-            trial, merit, promised = self._step(program)
-            active = program.active
+    def _iterate(self, bound: float | None) -> tuple[str, float | None]:
+        """Linearise and solve until nothing improves; then with freer percentiles, until those do not either."""
+        settings, radius, stalled = self.settings, self.settings.max_duty, 0
+        self._active, first = self.look.shares > 0.0, self.iterations
+        self._loosen(0.0)
+        convex, bands = all(is_convex(term) for term in self.terms), list(_BANDS_K)
+        for self.iterations in range(first + 1, first + settings.max_iterations + 1):
+            gain, promised = self._advance(radius)
             if convex and radius >= settings.max_duty and promised is not None:
                 bound = promised if bound is None else max(bound, promised)
-            gain, scale = self.merit - merit, settings.tolerance * (1.0 + abs(self.merit))
-            if gain > 0.0:
-                self._accept(trial, merit)
             self._tell()
+            scale = settings.tolerance * (1.0 + abs(self.merit))
             if bound is not None and self.merit - bound <= scale:
                 return "optimal", bound
-            stalled = stalled + 1 if gain <= scale else 0
-            if gain <= 0.1 * scale:
-                radius *= 0.25
-            if stalled >= 3 or radius < 1e-3 * settings.max_duty:
-                return "converged", bound
             if time.perf_counter() - self._began > settings.time_limit_s:
-                break
+                return "iteration limit", bound
+            stalled = stalled + 1 if gain <= scale else 0
+            radius *= 0.25 if gain <= 0.1 * scale else 1.0
+            if stalled < 3 and radius >= 1e-3 * settings.max_duty:
+                continue
+            if not bands or not self._loosen(bands.pop(0)):
+                return "converged", bound
+            stalled, radius = 1, 0.3 * settings.max_duty
         return "iteration limit", bound
+
+    def _loosen(self, band_k: float) -> bool:
+        """Give percentiles a band; false where there is none to give."""
+        percentiles = [form for form in self.forms if isinstance(form, Coldest)]
+        for form in percentiles:
+            form.band_k = band_k
+        return bool(percentiles)
+
+    def _advance(self, radius: float) -> tuple[float, float | None]:
+        """One linearisation; the gain in merit, and a bound from the program if it was solved in full."""
+        now = self.look.shares
+        program = Program(self.heat, self.share_cost, lower=np.maximum(0.0, now - radius),
+                          upper=np.minimum(self.settings.max_duty, now + radius), max_duty=self.settings.max_duty,
+                          active=self._active | (now > 0.0))
+        for form in self.forms:
+            form.begin(program, self.look)
+        trial, merit, promised = self._step(program)
+        self._active, gain = program.active, self.merit - merit
+        if gain > 0.0:
+            self._accept(trial, merit)
+        if self.merit < self.best[1]:
+            self.best = self.look, self.merit
+        return gain, promised
 
     def _step(self, program: Program) -> tuple[Look, float, float | None]:
         """Best trial of one linearisation, its merit, and the program's bound where columns were complete."""
@@ -212,11 +246,12 @@ class Search:
         self._watch(Progress(self.iterations, self.merit, *worst, time.perf_counter() - self._began))
 
     def _result(self, status: str, bound: float | None) -> Shares:
+        look, merit = min(self.best, (self.look, self.merit), key=lambda found: found[1])
         terms = self.terms[: self.rows]
-        values = tuple(term.value(self.look) for term in terms)
+        values = tuple(term.value(look) for term in terms)
         broken = tuple(term.row.label for term, value in zip(terms, values, strict=True)
                        if not term.row.goal.met(value))
-        return Shares(self.look.shares, self.heat.window_edges_s, values, broken, status, self.merit, bound,
+        return Shares(look.shares, self.heat.window_edges_s, values, broken, status, merit, bound,
                       self.iterations, time.perf_counter() - self._began)
 
 
@@ -263,12 +298,12 @@ def _outside_heat(resolved: Resolved, heat: Heat) -> Array:
     return heat.gradient(heat.adjoint(weights[:, None] * mean))
 
 
-def _useful(terms: list[Term], heat: Heat) -> Array:
-    """Shares ``(c,)`` with sum one, over columns at least half as good for the goals as the best."""
-    goals = [term for term in terms if term.at_least]
+def _worth(terms: list[Term], heat: Heat) -> Array:
+    """Mean steady rise ``(c,)`` of the regions of the goals, per share of each column."""
     worth = np.zeros(heat.n_columns)
-    for term in goals:
-        mean = term.tissue.weights_m3 / term.tissue.weights_m3.sum() @ term.tissue.modes
-        worth += np.asarray(heat.model.inputs) @ (mean / np.maximum(np.asarray(heat.model.rates_1_s), 1e-9))
-    chosen = worth >= 0.5 * worth.max() if goals and worth.max() > 0.0 else np.zeros(heat.n_columns, bool)
-    return chosen / max(1, chosen.sum())
+    rates = np.maximum(np.asarray(heat.model.rates_1_s), 1e-9)
+    for term in terms:
+        if term.at_least:
+            mean = term.tissue.weights_m3 / term.tissue.weights_m3.sum() @ term.tissue.modes
+            worth += np.asarray(heat.model.inputs) @ (mean / rates)
+    return np.maximum(worth, 0.0)

@@ -23,12 +23,14 @@ class Coldest:
     """Tx(t), or the dose of Tx(t), at least a bound.
 
     At knots in time a variable lies below every node of the volume that exceeds Tx now; the coldest are
-    written first, others when a trial needs them. So the true percentile is never less than its variable. For
-    a dose the logarithm of the rate is a further variable, below both of its branches, which is exact because
+    written first, others when a trial needs them. So the true percentile is never less than its variable. With
+    a ``band_k`` only the mean of the nodes within that of Tx has to lie above: no longer safe, but free to
+    trade one node for another. For a dose the logarithm of the rate is a further variable, below both of its branches, which is exact because
     it is concave; the logarithm of the dose is replaced by its tangent in those, which lies below it.
     """
 
     term: Term
+    band_k: float = 0.0
     _knots: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     _variables: list[int] = field(default_factory=list)
     _wanted: list[IntArray] = field(default_factory=list)
@@ -46,9 +48,13 @@ class Coldest:
         self._level(program, look, series, weights)
         for m, t in enumerate(self._knots):
             here = temperature[t]
-            wanted = np.flatnonzero(here >= series[t] - 1e-9)
+            wanted = np.flatnonzero(here >= series[t] + (self.band_k if self.band_k > 0.0 else -1e-9))
             self._wanted.append(wanted)
-            self._offset_c.append(float(series[t] - here[wanted].min()))
+            if self.band_k > 0.0:
+                self._offset_c.append(0.0)
+                self._write_mean(program, look, m, float(series[t]))
+            else:
+                self._offset_c.append(float(series[t] - here[wanted].min()))
             first = wanted[np.argsort(here[wanted])[:_FIRST]]
             again = {n for time, n in before if time == t and 0.0 <= here[n] - series[t] < _NEAR_K}
             for n in {*map(int, first), *again}:
@@ -85,6 +91,16 @@ class Coldest:
                     program.row(None, {u: 1.0, q: -slope}, -43.0 * slope)
         row = {v: -float(w) for v, w in zip(variables, weights, strict=True)} | self.term.give(program)
         program.row(None, row, self.term.value_k(look) - float(weights @ now) - self.term.aim_k)
+
+    def _write_mean(self, program: Program, look: Look, m: int, level_c: float) -> None:
+        """The knot's variable below the mean of the nodes around Tx, shifted to be exact at the iterate."""
+        t, tissue = int(self._knots[m]), self.term.tissue
+        here = look.at(tissue)[1][t]
+        near = np.flatnonzero(np.abs(here - level_c) <= max(self.band_k, np.abs(here - level_c).min() + 1e-9))
+        share = tissue.weights_m3[near] / tissue.weights_m3[near].sum()
+        adjoint = look.heat.windows_to_modes[t] * (share @ tissue.modes[near])
+        shift = level_c - float(share @ here[near])
+        program.row(-adjoint, {self._variables[m]: 1.0}, float(share @ tissue.base_c[near]) + shift)
 
     def _write(self, program: Program, look: Look, m: int, node: int) -> None:
         adjoint, base = at_node(look, self.term, node, int(self._knots[m]))

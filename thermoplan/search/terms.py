@@ -43,7 +43,9 @@ class Tissue:
 
     def temperatures(self, heat: Heat, states: Array) -> tuple[IntArray, Array]:
         """Positions in `nodes` that were looked at, and their temperatures ``(t, k)``."""
-        kept = np.arange(len(self.nodes)) if self.screen_above_c is None else self._hot(heat, states)
+        if self.screen_above_c is None:
+            return np.arange(len(self.nodes)), states @ self.modes.T + self.base_c
+        kept = self._hot(heat, states)
         theta = states.astype(self.modes.dtype) @ self.modes[kept].T
         return kept, theta.astype(float) + self.base_c[kept]
 

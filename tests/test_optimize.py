@@ -1,0 +1,222 @@
+"""The optimizer finds what an independent search finds, keeps limits, and says what it could not do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+from small_heat import grid_of, model, phantom
+
+from thermoplan import metrics
+from thermoplan.errors import InputError
+from thermoplan.goals import METRICS, Goal, resolve
+from thermoplan.optimize import Search, Settings, optimize_shares
+from thermoplan.search.heat import Heat
+from thermoplan.search.linearize import gradient
+from thermoplan.search.terms import Look
+
+EDGES = np.array([0.0, 400.0, 900.0, 1800.0])
+SHAPE, STEP_M = (12, 5, 5), 2.5e-3
+TUMOUR_M = (7e-3, 6.25e-3, 6.25e-3)
+PEAK = Goal("goal", ("tumour",), "Tmax", 41.5, "at_most")
+LOOSE = Settings(limit_margin_k=0.0, dose_margin=0.0, step_s=60.0)
+
+
+@cache
+def case(*, symmetric: bool = False, blood_j_k: float = 60.0):
+    anatomy = phantom(SHAPE, STEP_M, symmetric=symmetric)
+    center = (SHAPE[0] * STEP_M / 2, *TUMOUR_M[1:]) if symmetric else TUMOUR_M
+    return anatomy, model(anatomy, grid_of(center, 2.5e-3, 2.5e-3), spacing_m=STEP_M, blood_j_k=blood_j_k)
+
+
+def at_least(metric: str, bound: float, region="tumour", **more) -> Goal:
+    return Goal("goal", (region,), metric, bound, "at_least", **more)
+
+
+def at_most(metric: str, bound: float, region="liver", **more) -> Goal:
+    return Goal("limit", (region,), metric, bound, "at_most", **more)
+
+
+def plan(goals, *, settings=LOOSE, anatomy_model=None, **more):
+    anatomy, reduced = anatomy_model or case()
+    resolved = resolve(goals, anatomy, defaults=False)
+    return optimize_shares(reduced, resolved, window_edges_s=EDGES, settings=settings, **more)
+
+
+def histories(reduced, shares, settings=LOOSE):
+    heat = Heat(reduced, EDGES, settings.cool_down_s, settings.step_s)
+    return heat.times_s, np.asarray(reduced.base_c) + heat.states(shares) @ np.asarray(reduced.modes).T
+
+
+def test_a_temperature_plan_equals_one_linear_program_over_all_nodes_and_times():
+    """Largest tumour mean over the hold that liver 40.5, core 38.6 and the duty allow, every row written out."""
+    anatomy, reduced = case()
+    goals = [at_least("Tmean", 60.0), at_most("Tmax", 40.5), at_most("Tmax", 38.6, "core")]
+    found = plan(goals, settings=Settings(limit_margin_k=0.0, step_s=60.0, heat_cost=0.0, peak_cost=0.0))
+    heat = Heat(reduced, EDGES, 0.0, 60.0)
+    rows = resolve(goals, anatomy, defaults=False).rows
+    def of(nodes, times):
+        kernel = np.einsum("twr,nr,cr->tnwc", heat.windows_to_modes[times], reduced.modes[nodes], reduced.inputs)
+        return kernel.reshape(len(times) * len(nodes), -1)
+    every = np.arange(len(heat.times_s))
+    limits = np.vstack([of(rows[1].nodes, every), of(rows[2].nodes, every)])
+    room = np.concatenate([np.full(len(every) * len(rows[1].nodes), 40.5 - 36.5), np.full(len(every), 38.6 - 36.5)])
+    duty = np.kron(np.eye(3), np.ones(heat.n_columns))
+    hold = metrics.hold_weights(heat.times_s, 1200.0, 1800.0)
+    mean = rows[0].weights_m3 / rows[0].weights_m3.sum()
+    worth = np.einsum("t,n,tnwc->wc", hold, mean,
+                      of(rows[0].nodes, every).reshape(len(every), len(mean), 3, -1)).ravel()
+    best = linprog(-worth, A_ub=np.vstack([limits, duty]), b_ub=np.concatenate([room, np.ones(3)]))
+    assert found.values[0] - 36.5 == pytest.approx(-best.fun, rel=1e-3)
+    assert found.status == "optimal" and found.gap < 1e-3 * found.objective
+    assert found.values[1] <= 40.503 and found.values[2] <= 38.603
+
+
+def test_two_columns_and_a_dose_goal_agree_with_brute_force():
+    anatomy, reduced = case()
+    two = reduced.with_columns(reduced.load_w[[4, 22]])
+    goals = [at_least("CEM43T90", 100.0), at_most("CEM43max", 0.05), at_most("Tmax", 39.0, "core")]
+    resolved = resolve(goals, anatomy, defaults=False)
+    edges = np.array([0.0, 1200.0])
+    found = optimize_shares(two, resolved, window_edges_s=edges, settings=replace(LOOSE, starts=6))
+    heat = Heat(two, edges, 0.0, 60.0)
+    search = Search(heat, resolved, LOOSE, None)
+    line = np.linspace(0.0, 1.0, 26)
+    best = min(search.merit_of(Look(heat, np.array([[a, b]]))) for a in line for b in line if 0.5 < a + b <= 1.0)
+    assert found.objective <= best * (1.0 + 1e-3)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("sense", ["at_least", "at_most"])
+def test_gradients_pass_a_second_order_taylor_test(metric, sense):
+    """Halving the step quarters what the gradient leaves; where the nodes of a statistic change it is less."""
+    anatomy, reduced = case()
+    bound = 1.0 if metric.startswith("CEM") else 40.0
+    resolved = resolve([Goal("goal", ("tumour",), metric, bound, sense)], anatomy, defaults=False)
+    heat = Heat(reduced, EDGES, 120.0, 60.0)
+    term = Search(heat, resolved, LOOSE, None).terms[0]
+    rng = np.random.default_rng(1)
+    shares = 0.03 * rng.random((3, heat.n_columns))
+    direction = 0.03 * rng.random(shares.shape)
+    slopes, value = gradient(term, Look(heat, shares))
+    assert value == pytest.approx(term.value_k(Look(heat, shares)), abs=1e-9)
+    slope = float((heat.gradient(heat.adjoint(slopes)) * direction).sum())
+    left = [abs(term.value_k(Look(heat, shares + h * direction)) - value - h * slope) for h in (4e-3, 1e-3)]
+    assert left[1] <= left[0] / 10.0 + 1e-8
+
+
+def test_predicted_values_are_those_of_the_verifying_meter():
+    anatomy, reduced = case()
+    goals = [at_least("CEM43T90", 10.0), at_least("T50", 42.0), at_least("CEM43D90", 10.0), at_least("Tmin", 40.0),
+             at_most("Tmax", 42.0), at_most("CEM43max", 2.0), at_most("Tmax", 39.5, "core"),
+             at_most("Tmax", 42.0, "everywhere-else"), at_most("T10", 45.0, "tumour")]
+    settings = Settings(cool_down_s=300.0, step_s=30.0, max_iterations=3)
+    found = plan(goals, settings=settings)
+    meter = metrics.Meter(resolve(goals, anatomy, defaults=False), 1800.0)
+    times, temperature = histories(reduced, found.shares, settings)
+    np.testing.assert_allclose(meter.consume(zip(times, temperature, strict=True)), found.values, rtol=2e-6)
+
+
+def test_a_reachable_dose_goal_is_met_within_its_limits_and_no_more_than_needed():
+    anatomy, reduced = case()
+    resolved = resolve([at_least("CEM43T90", 3.0)], anatomy)
+    found = optimize_shares(reduced, resolved, window_edges_s=EDGES, settings=Settings(cool_down_s=300.0))
+    assert found.broken == ()
+    assert 3.0 <= found.values[0] <= 3.0 * 2.0**0.2
+    assert found.status in ("optimal", "converged")
+
+
+def test_a_goal_out_of_reach_gives_the_best_compromise_and_names_it():
+    found = plan([at_least("CEM43T90", 1e5), at_most("Tmax", 38.5, "core")])
+    assert found.broken == ("tumour CEM43T90 >= 100000 min",)
+    assert found.values[1] == pytest.approx(38.5, abs=0.005)
+
+
+def test_limits_that_the_unheated_body_breaks_leave_it_cold_and_are_named():
+    found = plan([at_least("T90", 43.0), at_most("Tmax", 36.0, "core")])
+    assert found.shares.sum() < 1e-6
+    assert "core Tmax <= 36 degC" in found.broken
+
+
+def test_no_allowed_heating_is_the_zero_plan():
+    found = plan([at_least("T90", 43.0)], settings=Settings(max_duty=0.0))
+    assert not found.shares.any() and found.broken
+
+
+def test_shares_never_exceed_the_duty_of_any_window():
+    found = plan([at_least("T90", 60.0)], settings=Settings(max_duty=0.35, step_s=60.0))
+    assert found.shares.min() >= 0.0
+    assert found.shares.sum(axis=1).max() == pytest.approx(0.35, abs=1e-6)
+
+
+def test_widening_a_limit_never_worsens_a_temperature_plan():
+    reached = [plan([at_least("Tmean", 60.0), at_most("Tmax", bound, "core")]).values[0]
+               for bound in (37.5, 38.0, 38.5)]
+    assert reached[0] < reached[1] < reached[2]
+
+
+def test_adding_a_candidate_never_worsens_a_temperature_plan():
+    anatomy, reduced = case()
+    goals = [at_least("Tmin", 60.0), at_most("Tmax", 38.5, "core")]
+    few = plan(goals, anatomy_model=(anatomy, reduced.with_columns(reduced.load_w[::3])))
+    more = plan(goals, anatomy_model=(anatomy, reduced))
+    assert more.objective <= few.objective * (1.0 + 1e-3)
+
+
+def test_a_dose_plan_started_from_a_narrower_one_is_not_worse():
+    narrow = plan([at_least("CEM43T90", 1e3), at_most("Tmax", 38.3, "core")])
+    wide = plan([at_least("CEM43T90", 1e3), at_most("Tmax", 38.6, "core")], start=narrow.shares)
+    assert wide.values[0] >= narrow.values[0]
+
+
+def test_on_a_symmetric_phantom_the_plan_and_its_mirror_image_are_the_same_but_for_ties():
+    anatomy, reduced = case(symmetric=True)
+    goals = [at_least("Tmin", 41.0), at_most("Tmax", 39.5, "core")]
+    exact = replace(LOOSE, tolerance=1e-7)
+    found = plan(goals, anatomy_model=(anatomy, reduced), settings=exact)
+    key = {tuple(np.round(p * 1e6).astype(int)): i for i, p in enumerate(reduced.centers_m)}
+    mirror = np.array([key[int(SHAPE[0] * STEP_M * 1e6) - p[0], p[1], p[2]] for p in key])
+    search = Search(Heat(reduced, EDGES, 0.0, 60.0), resolve(goals, anatomy, defaults=False), exact, None)
+    even = 0.5 * (found.shares + found.shares[:, mirror])
+    for shares in (found.shares[:, mirror], even):
+        assert search.merit_of(Look(search.heat, shares)) == pytest.approx(found.objective, rel=1e-5)
+
+
+def test_without_steering_one_column_is_enough():
+    anatomy, reduced = case()
+    uniform = reduced.with_columns(reduced.load_w.max(axis=0, keepdims=True))
+    found = plan([at_least("T90", 42.0), at_most("Tmax", 50.0, "core")], anatomy_model=(anatomy, uniform))
+    assert found.values[0] == pytest.approx(42.0, abs=0.02)
+
+
+def test_a_higher_priority_is_served_first():
+    """A tumour with a mean of 42 has a hottest node above 41.5; which of the two wins is the priority's say."""
+    def both(mean: int, peak: int):
+        return plan([at_least("Tmean", 42.0, priority=mean), replace(PEAK, priority=peak)]).values
+    assert both(1, 2)[0] == pytest.approx(42.0, abs=0.01) and both(1, 2)[1] > 42.0
+    assert both(2, 1)[1] == pytest.approx(41.5, abs=0.01) and both(2, 1)[0] < 41.5
+
+
+def test_control_c_returns_the_best_so_far_and_says_so():
+    def stop(progress):
+        if progress.iteration == 2:
+            raise KeyboardInterrupt
+    found = plan([at_least("CEM43T90", 1e4), at_most("Tmax", 38.5, "core")], progress=stop)
+    assert found.status == "interrupted" and found.iterations == 2
+    assert found.values[0] > 0.01
+
+
+def test_progress_tells_a_falling_objective_and_the_worst_limit():
+    seen = []
+    plan([at_least("CEM43T90", 1e4), at_most("Tmax", 38.5, "core")], progress=seen.append)
+    objectives = [p.objective for p in seen]
+    assert objectives == sorted(objectives, reverse=True)
+    assert seen[-1].worst_limit.startswith("core") and abs(seen[-1].worst_limit_k) < 0.01
+
+
+def test_a_start_of_the_wrong_shape_is_refused():
+    with pytest.raises(InputError, match="windows of"):
+        plan([at_least("T90", 42.0)], start=np.zeros((1, 2)))
