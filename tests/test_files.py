@@ -52,7 +52,8 @@ def test_axes_that_run_left_and_posterior_are_turned_when_mdf_is_written(tmp_pat
     image = corner_image()
     flip = np.eye(4)
     flip[0, 0], flip[0, 3] = -1, image.shape[0] - 1
-    turned = Image(np.flip(image.data, 0).transpose(1, 0, 2), (image.affine_m @ flip)[:, [1, 0, 2, 3]])
+    # a cycle of three axes, which is not its own inverse
+    turned = Image(np.flip(image.data, 0).transpose(1, 2, 0), (image.affine_m @ flip)[:, [1, 2, 0, 3]])
     write_mdf(tmp_path / "a.mdf", turned)
     back = read_mdf(tmp_path / "a.mdf")
     np.testing.assert_array_equal(back.data, image.data)

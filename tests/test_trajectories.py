@@ -68,6 +68,14 @@ def test_the_machine_file_is_in_the_machine_s_frame_with_its_shift_field(tmp_pat
     assert [float(row[f"shift_{axis}_mT"]) for axis in "xyz"] == pytest.approx([-16.0, 1.0, 2.0])
 
 
+def test_directions_are_turned_into_the_machine_s_frame(tmp_path):
+    write_machine(tmp_path / "m.csv", three_stops(direction=[[0, 0, 1]] * 3), machine(kind="ffl", line_axis=(0, 1, 0)),
+                  {})
+    with (tmp_path / "m.csv").open() as stream:
+        row = next(csv.DictReader(line for line in stream if not line.startswith("#")))
+    assert [float(row[f"dir_{axis}"]) for axis in "xyz"] == [1.0, 0.0, 0.0]  # S is the machine's x
+
+
 def test_a_hand_written_table_takes_the_device_s_gradient_and_gaps_are_rest(tmp_path):
     (tmp_path / "t.csv").write_text("start_s, dwell_s, x_mm, y_mm, z_mm, amplitude_mT\n0,1,0,0,0,13\n5,1,0,0,1,13\n")
     t = read_trajectory(tmp_path / "t.csv", machine(), 10.0)
