@@ -10,17 +10,26 @@ from scipy.optimize import brentq
 from .. import fem
 from ..anatomy import Anatomy
 from ..arrays import Array
-from ..bioheat import BioheatProblem, Boundary, Segment, evolve, steady_rise, thermal_system
+from ..bioheat import (
+    BioheatProblem,
+    Boundary,
+    Segment,
+    ThermalSystem,
+    evolve,
+    steady_rise,
+    thermal_system,
+)
 from .bodies import column, octant
 from .row import Row
 
 _BLOOD = 1050.0 * 3617.0
-_RADIUS_M, _Q, _K, _RHO, _C = 5e-3, 1e5, 0.5, 1060.0, 3600.0
+_RADIUS_M, _FAR_M, _Q, _K, _RHO, _C = 5e-3, 20e-3, 1e5, 0.5, 1060.0, 3600.0
 
 
 def rows() -> Iterator[Row]:
-    """Sphere, slab, mixed blood, layered skin."""
+    """Spheres, a point, a decay, a slab, mixed blood, layered skin."""
     yield from _sphere()
+    yield from _decay()
     yield from _slab()
     yield from _blood_pool()
     yield from _layered_skin()
@@ -35,31 +44,60 @@ def _problem(anatomy: Anatomy, boundaries: tuple[Boundary, ...], body: dict | No
                           **({"arterial_c": 37.0, "core": "fixed"} | (body or {})))
 
 
-def _sphere() -> Iterator[Row]:
-    """Uniform heat in a ball of 5 mm in the same perfused tissue, w = 5e-3 1/s; an eighth of it is meshed.
-    The outer sphere sheds what exp(-lam r) / r sheds there."""
-    far_m, w = 20e-3, 5e-3 * _BLOOD
-    radii = np.concatenate([np.linspace(0.0, _RADIUS_M, 13), np.geomspace(_RADIUS_M, far_m, 15)[1:]])
-    anatomy = octant(radii, inner=12)
+def _ball(k: tuple[float, float], w: tuple[float, float]) -> tuple[Anatomy, ThermalSystem]:
+    """An eighth of a ball of 5 mm in one of 20 mm, of perfusion ``w`` (1/s) and conductivity ``k`` inside and
+    out; the outer sphere sheds what exp(-lam r) / r sheds there."""
+    radii = np.concatenate([np.linspace(0.0, _RADIUS_M, 15), np.geomspace(_RADIUS_M, _FAR_M, 19)[1:]])
+    anatomy = octant(radii, inner=14)
     distance = np.linalg.norm(anatomy.points_m, axis=1)
-    outer = anatomy.outer[(distance[anatomy.outer] > far_m - 1e-9).all(axis=1)]
-    skin = Boundary("robin", _K * (np.sqrt(w / _K) + 1.0 / far_m), 37.0, outer)
-    system = thermal_system(_problem(anatomy, (skin,), perfusion_w_m3_k=w))
+    outer = anatomy.outer[(distance[anatomy.outer] > _FAR_M - 1e-9).all(axis=1)]
+    lam = np.sqrt(w[1] * _BLOOD / k[1])
+    skin = Boundary("robin", k[1] * (lam + 1.0 / _FAR_M), 37.0, outer)
+    problem = _problem(anatomy, (skin,), conductivity_w_m_k=k, perfusion_w_m3_k=np.array(w) * _BLOOD)
+    return anatomy, thermal_system(problem)
+
+
+def _at(anatomy: Anatomy, radius_m: float, rise: Array) -> float:
+    here = np.abs(np.linalg.norm(anatomy.points_m, axis=1) - radius_m) < 1e-9
+    return float(np.average(rise[here], weights=anatomy.node_volumes_m3[here]))
+
+
+def _sphere() -> Iterator[Row]:
+    """Uniform heat in the ball, of one tissue and of two; a point of 50 mW in its middle."""
+    anatomy, system = _ball((_K, _K), (5e-3, 5e-3))
     load = fem.lumped(anatomy, np.where(anatomy.region == 0, _Q, 0.0))
     rise = steady_rise(system, load)
-
-    def at(radius_m: float, values: Array) -> float:
-        here = np.abs(distance - radius_m) < 1e-9
-        return float(np.average(values[here], weights=anatomy.node_volumes_m3[here]))
-
-    for name, radius_m, exact in (("centre", 0.0, 1.341948), ("R", 5e-3, 0.690814), ("4 R", far_m, 0.009285)):
-        yield Row(f"heated sphere in perfused tissue, steady, {name}, K", exact, at(radius_m, rise), 0.01,
+    for name, radius_m, exact in (("centre", 0.0, 1.341948), ("R", _RADIUS_M, 0.690814), ("4 R", _FAR_M, 0.009285)):
+        yield Row(f"heated sphere in perfused tissue, steady, {name}, K", exact, _at(anatomy, radius_m, rise), 0.01,
                   "closed form")
     times = (60.0, 300.0)
     history = dict(evolve(system, [Segment(load, 300.0)], times))
     for time_s, exact in zip(times, (0.934695, 1.312053), strict=True):
         yield Row(f"heated sphere in perfused tissue, centre at {time_s:g} s, K", exact,
-                  at(0.0, history[time_s] - 37.0), 0.01, "closed form")
+                  _at(anatomy, 0.0, history[time_s] - 37.0), 0.01, "closed form")
+    point = np.zeros(len(anatomy.points_m))
+    point[0] = 50e-3 / 8.0
+    rise = steady_rise(system, point)
+    for radius_m, exact in ((5e-3, 0.600678), (10e-3, 0.113353)):
+        yield Row(f"point of 50 mW in perfused tissue, {radius_m * 1e3:g} mm away, K", exact,
+                  _at(anatomy, radius_m, rise), 0.01, "closed form")
+    anatomy, system = _ball((0.55, 0.50), (1e-3, 5e-3))
+    rise = steady_rise(system, load)
+    for name, radius_m, exact in (("centre", 0.0, 1.528716), ("R", _RADIUS_M, 0.808939), ("2 R", 10e-3, 0.152654)):
+        yield Row(f"heated sphere of another tissue, steady, {name}, K", exact, _at(anatomy, radius_m, rise), 0.01,
+                  "closed form")
+
+
+def _decay() -> Iterator[Row]:
+    """A cosine between insulated faces falls as exp(-(k q^2 + W) t / rho c), q = pi / 24 mm."""
+    length, w, time_s = 24e-3, 5e-3 * _BLOOD, 120.0
+    anatomy = column(np.linspace(0.0, length, 97), 1e-3)
+    system = thermal_system(_problem(anatomy, (Boundary("insulated"),), perfusion_w_m3_k=w))
+    start = np.cos(np.pi / length * anatomy.points_m[:, 2])
+    *_, (_, end) = evolve(system, [Segment(np.zeros(len(start)), time_s)], [], start_c=37.0 + start)
+    exact = np.exp(-(_K * (np.pi / length) ** 2 + w) / (_RHO * _C) * time_s)
+    yield Row("periodic warmth after 120 s, part that is left", float(exact), float(end[0] - 37.0), 1e-3,
+              "closed form")
 
 
 def _slab() -> Iterator[Row]:
