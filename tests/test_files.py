@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import h5py
@@ -136,6 +137,17 @@ def test_a_file_that_would_unpack_beyond_the_limit_is_refused_before_it_is(tmp_p
     with pytest.raises(InputError, match="over the limit"):
         read_image(tmp_path / "a.nii.gz", limit_bytes=3_999_999)
     assert read_image(tmp_path / "a.nii.gz", limit_bytes=4_000_000).shape == (100, 100, 100)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.mdf"])
+def test_reading_stays_under_three_times_the_image_in_memory(tmp_path, name):
+    image = Image(np.random.default_rng(4).random((128, 128, 128)).astype(np.float32), MILLIMETRE)
+    (write_mdf if name.endswith("mdf") else write_image)(tmp_path / name, image)
+    tracemalloc.start()
+    (read_mdf if name.endswith("mdf") else read_image)(tmp_path / name)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2.5 * image.data.nbytes
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.mdf"])

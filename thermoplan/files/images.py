@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from ..image import Image
 
 LIMIT_BYTES = 4 * 2**30  # a 1024^3 image of single floats; more is refused before it is unpacked
 _METRES = {"meter": 1.0, "mm": 1e-3, "micron": 1e-6, "unknown": 1e-3}
+_SLAB_BYTES = 2**22
 _SHEAR = 1e-3  # cosine between voxel axes that rounding in a header cannot explain
 
 
@@ -30,13 +32,13 @@ def read_image(
 
     path, notes = existing(path), notes if notes is not None else []
     try:
-        file = nibabel.load(path)
+        file = nibabel.load(path, keep_file_open=True)
         if not isinstance(file, nibabel.Nifti1Pair):
             raise InputError(f"{path.name}: not a NIfTI image; expected .nii or .nii.gz")
         shape = _three_axes(file.shape, path.name)
         guard_size(path.name, file.shape, file.get_data_dtype(), limit_bytes)
         affine = _affine_m(file, path.name, notes)
-        data = np.asanyarray(file.dataobj).reshape(shape)
+        data = _in_slabs(file.dataobj.reshape(shape))
     except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError,
             OSError, EOFError, ValueError, zlib.error) as problem:
         raise InputError(f"{path.name}: cannot be read as NIfTI, it may be cut short: {problem}") from problem
@@ -119,6 +121,17 @@ def check_iron(image: Image, name: str, unit: str = "") -> None:
                          f"first {first} = {image.data[first]} {unit}".rstrip())
     if not image.data.any():
         raise InputError(f"{name}: every voxel is zero: there is no iron to heat")
+
+
+def _in_slabs(stored: Any) -> NDArray:
+    """The array on disk, read a few planes at a time so that it is never in memory twice."""
+    planes = max(1, _SLAB_BYTES // max(1, 8 * math.prod(stored.shape[:2])))
+    starts = range(0, stored.shape[2], planes)
+    first = np.asarray(stored[..., :planes])
+    data = np.empty(stored.shape, first.dtype)
+    for start in starts:
+        data[..., start : start + planes] = first if start == 0 else stored[..., start : start + planes]
+    return data
 
 
 def _three_axes(shape: tuple[int, ...], name: str) -> tuple[int, int, int]:
