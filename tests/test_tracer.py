@@ -83,11 +83,16 @@ def test_slp_at_the_published_drive(d, lag, rest, along, across):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_slp_is_per_iron_and_scales_with_the_efficiency(model):
-    tracer = magnetite(12e-9)
+    tracer = magnetite(12e-9, anisotropy_j_m3=11e3)
     per_iron = float(slp_w_kg(tracer, **DRIVE, model=model))
     per_core = float(slp_w_kg(replace(tracer, iron_fraction=1.0), **DRIVE, model=model))
     assert per_iron == pytest.approx(per_core / MAGNETITE, rel=1e-12)
     assert float(slp_w_kg(replace(tracer, heating_efficiency=0.25), **DRIVE, model=model)) == per_iron / 4
+
+
+def test_a_model_of_bound_particles_asks_for_the_anisotropy():
+    with pytest.raises(InputError, match="anisotropy: missing"):
+        slp_w_kg(magnetite(), **DRIVE, model="neel")
 
 
 def test_the_square_loop_bounds_every_size_and_time():

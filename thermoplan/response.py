@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from .arrays import Array, finite, frozen, put
 from .errors import InputError
 from .magnetization import energy_kt
-from .tracer import Tracer, volume_m3
+from .tracer import Tracer, particles, volume_m3
 
 _VERSION = 1
 _FINE = 512
@@ -106,13 +106,13 @@ def response_table(
     amplitudes = np.atleast_1d(np.asarray(amplitudes_t, float))
     if not (amplitudes > 0.0).all() or not frequency_hz > 0.0:
         raise InputError("response table: amplitudes and frequency must be positive; no field needs no table")
-    diameter, share, time = tracer.sizes()
+    diameter, share, lag, barrier = particles(tracer, frequency_hz, model)
     xi = tracer.xi_per_tesla(diameter)
     weight = share / volume_m3(diameter) * tracer.thermal_j * frequency_hz / tracer.density_kg_m3
-    lag = 2.0 * np.pi * frequency_hz * time
     typical = np.exp(share @ np.log(xi))
     scale = amplitudes + 2.0 / typical
-    sizes = np.stack([xi, lag, weight / tracer.iron_fraction])
+    barrier = np.ones(len(xi)) if barrier is None else barrier
+    sizes = np.stack([xi, lag, weight / tracer.iron_fraction, barrier])
     values, errors = zip(*(_level(sizes, a, b0, model) for a, b0 in zip(amplitudes, scale, strict=True)),
                          strict=True)
     return ResponseTable(tracer, float(frequency_hz), amplitudes, scale,
@@ -134,18 +134,18 @@ def _tabulated(sizes: Array, amplitude: float, scale: float, model: str) -> tupl
     """
     s = np.arange(_FINE) / _FINE
     bias = scale * s / (1.0 - s)
-    xi, lag, weight = sizes
+    xi, lag, weight, barrier = sizes
     values, error = np.zeros((_FINE + 1, _FINE + 1)), 0.0
-    peaks = weight * energy_kt(xi * amplitude, lag, model=model)
+    peaks = weight * energy_kt(xi * amplitude, lag, model=model, barrier=barrier)
     allowed = _TOLERANCE * np.maximum(peaks, peaks.mean()) / weight
     for i in np.flatnonzero(peaks > _NEGLIGIBLE * peaks.sum()):
-        surface, miss = _surface((xi[i] * amplitude, lag[i], model), xi[i] * bias, allowed[i])
+        surface, miss = _surface((xi[i] * amplitude, lag[i], model, barrier[i]), xi[i] * bias, allowed[i])
         values[:-1, :-1] += weight[i] * surface
         error += weight[i] * miss
     return np.maximum(values, 0.0), error / values.max()
 
 
-def _surface(point: tuple[float, float, str], xi_bias: Array, allowed: float) -> tuple[Array, float]:
+def _surface(point: tuple[float, float, str, float], xi_bias: Array, allowed: float) -> tuple[Array, float]:
     """Loss in kT on the square of ``xi_bias``; nodes are doubled until the new ones were predicted.
 
     The loss changes on the scales of the amplitude and, across the drive, of omega tau.
@@ -163,9 +163,9 @@ def _surface(point: tuple[float, float, str], xi_bias: Array, allowed: float) ->
     return lift @ coarse @ lift.T, error
 
 
-def _solved(point: tuple[float, float, str], c0: float, count: int, known: Array | None) -> Array:
+def _solved(point: tuple[float, float, str, float], c0: float, count: int, known: Array | None) -> Array:
     """Loss on the square of Chebyshev nodes; those of half the count are taken over."""
-    xi_a, omega_tau, model = point
+    xi_a, omega_tau, model, barrier = point
     s = _chebyshev(count)[:-1]
     bias = c0 * s / (1.0 - s)
     todo = np.ones((count - 1, count - 1), bool)
@@ -174,7 +174,8 @@ def _solved(point: tuple[float, float, str], c0: float, count: int, known: Array
         todo[::2, ::2] = False
         energy[::2, ::2] = known
     row, column = np.nonzero(todo)
-    energy[row, column] = energy_kt(xi_a, omega_tau, bias[row], bias[column], model=model)
+    energy[row, column] = energy_kt(
+        xi_a, omega_tau, bias[row], bias[column], model=model, barrier=barrier)
     return energy
 
 

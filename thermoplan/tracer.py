@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from .arrays import Array
 from .errors import InputError
-from .magnetization import energy_kt
+from .magnetization import FIXED_AXIS, energy_kt
 
 BOLTZMANN_J_K = 1.380649e-23  # exact, SI
 BULK_IRON_A_M = 1.71e6  # saturation magnetization of iron at room temperature [Cullity2009]
@@ -144,6 +144,12 @@ class Tracer:
         time = np.concatenate([relaxation_time_s(self, mode, d) for d, _, mode in parts])
         return diameter, share / share.sum(), time
 
+    def barriers(self, diameter_m: Array) -> Array | None:
+        """K V / kT of cores, or None where the anisotropy is not given."""
+        if self.anisotropy_j_m3 is None:
+            return None
+        return self.anisotropy_j_m3 * volume_m3(diameter_m) / self.thermal_j
+
     def xi_per_tesla(self, diameter_m: ArrayLike) -> Array:
         """``m / kT`` of a core, 1/T."""
         return self.saturation_magnetization_a_m * volume_m3(diameter_m) / self.thermal_j
@@ -165,7 +171,7 @@ def neel_time_s(tracer: Tracer, diameter_m: Array) -> Array:
 
     Capped at a barrier of 600 kT, where nothing moves any more.
     """
-    barrier = np.minimum(tracer.anisotropy_j_m3 * volume_m3(diameter_m) / tracer.thermal_j, 600.0)
+    barrier = np.minimum(tracer.barriers(diameter_m), 600.0)
     return 0.5 * np.sqrt(np.pi) * tracer.tau0_s * np.exp(barrier) / np.sqrt(barrier)
 
 
@@ -188,6 +194,21 @@ def omega_tau(tracer: Tracer, frequency_hz: float) -> float:
     return float(np.exp(share @ np.log(2.0 * np.pi * frequency_hz * time)))
 
 
+def particles(tracer: Tracer, frequency_hz: float, model: str) -> tuple[Array, Array, Array, Array | None]:
+    """Diameters, shares of core volume, omega tau and barriers as a model takes them.
+
+    Where particles cannot turn the relaxation time is Neel's alone.
+    """
+    diameter, share, time = tracer.sizes()
+    barriers = tracer.barriers(diameter)
+    if model in FIXED_AXIS:
+        if barriers is None:
+            raise InputError(f'tracer {tracer.name}: anisotropy: missing: model "{model}" needs one, such as '
+                             '"11 kJ/m^3"')
+        time = neel_time_s(tracer, diameter)
+    return diameter, share, 2.0 * np.pi * frequency_hz * time, barriers
+
+
 def slp_w_kg(
     tracer: Tracer, *, amplitude_t: ArrayLike, frequency_hz: float, along_t: ArrayLike = 0.0,
     across_t: ArrayLike = 0.0, model: str = "mrsh",
@@ -204,11 +225,12 @@ def slp_w_kg(
     amplitude, along, across = np.broadcast_arrays(
         *(np.asarray(v, float) for v in (amplitude_t, along_t, across_t)))
     total = np.zeros(amplitude.shape)
-    for diameter, share, time in zip(*tracer.sizes(), strict=True):
+    diameters, shares, lags, barriers = particles(tracer, frequency_hz, model)
+    for i, diameter in enumerate(diameters):
         xi = tracer.xi_per_tesla(diameter)
-        lag = 2.0 * np.pi * frequency_hz * time
-        energy = energy_kt(xi * amplitude, lag, xi * along, xi * across, model=model)
-        total = total + share / volume_m3(diameter) * energy
+        energy = energy_kt(xi * amplitude, lags[i], xi * along, xi * across, model=model,
+                           barrier=None if barriers is None else barriers[i])
+        total = total + shares[i] / volume_m3(diameter) * energy
     per_core = tracer.thermal_j * frequency_hz / tracer.density_kg_m3 * total
     return tracer.heating_efficiency * per_core / tracer.iron_fraction
 

@@ -1,7 +1,8 @@
 """Tracer response: energy lost per cycle and particle, in kT, for a drive with a bias at any angle.
 
-Every model has the signature ``(xi_a, omega_tau, xi_par, xi_perp) -> energy``: dimensionless fields
-``m B / kT`` of amplitude (peak) and of bias along and across the drive, arrays of one shape.
+Every model has the signature ``(xi_a, omega_tau, xi_par, xi_perp, barrier) -> energy``: dimensionless
+fields ``m B / kT`` of amplitude (peak) and of bias along and across the drive, arrays of one shape. The
+barrier ``K V / kT`` only enters where particles cannot turn.
 """
 
 from __future__ import annotations
@@ -17,30 +18,68 @@ from .fokker_planck import fokker_planck_energy_kt
 from .langevin import langevin, langevin_ratio, langevin_slope
 from .linear import biased_response, initial_energy_kt, rosensweig_energy_kt, shliomis_energy_kt
 from .mrsh import mrsh_energy_kt
-
-Model = Callable[[Array, Array, Array, Array], Array]
+from .neel import blocked_energy_kt, neel_energy_kt
 
 __all__ = [
-    "MODELS", "Model", "biased_response", "energy_kt", "langevin", "langevin_ratio", "langevin_slope",
+    "FIXED_AXIS", "MODELS", "Model", "biased_response", "energy_kt", "langevin", "langevin_ratio",
+    "langevin_slope", "outside_validity",
 ]
 
+Model = Callable[[Array, Array, Array, Array, Array], Array]
+
+
+def _turning(model: Callable[[Array, Array, Array, Array], Array]) -> Model:
+    """A dipole that turns as a whole: no barrier enters."""
+    return lambda xi_a, omega_tau, xi_par, xi_perp, barrier: model(xi_a, omega_tau, xi_par, xi_perp)
+
+
 MODELS: dict[str, Model] = {
-    "mrsh": mrsh_energy_kt,
-    "fokker-planck": fokker_planck_energy_kt,
-    "linear": rosensweig_energy_kt,
-    "linear-initial": initial_energy_kt,
-    "shliomis": shliomis_energy_kt,
+    "mrsh": _turning(mrsh_energy_kt),
+    "fokker-planck": _turning(fokker_planck_energy_kt),
+    "linear": _turning(rosensweig_energy_kt),
+    "linear-initial": _turning(initial_energy_kt),
+    "shliomis": _turning(shliomis_energy_kt),
+    "neel": neel_energy_kt,
+    "blocked": blocked_energy_kt,
 }
+FIXED_AXIS = frozenset({"neel", "blocked"})
 
 
 def energy_kt(
     xi_a: ArrayLike, omega_tau: ArrayLike, xi_par: ArrayLike = 0.0, xi_perp: ArrayLike = 0.0,
-    *, model: str = "mrsh",
+    *, model: str = "mrsh", barrier: ArrayLike | None = None,
 ) -> Array:
     """Energy lost per cycle and particle in kT; the arguments broadcast, signs do not matter."""
     if model not in MODELS:
         raise InputError(f'model = "{model}": expected one of {", ".join(sorted(MODELS))}')
-    args = np.broadcast_arrays(*(np.abs(np.asarray(v, float)) for v in (xi_a, omega_tau, xi_par, xi_perp)))
+    if model in FIXED_AXIS and barrier is None:
+        raise InputError(f'model = "{model}": needs the tracer\'s anisotropy, such as "11 kJ/m^3"')
+    values = (xi_a, omega_tau, xi_par, xi_perp, 1.0 if barrier is None else barrier)
+    args = np.broadcast_arrays(*(np.abs(np.asarray(v, float)) for v in values))
     if not all(np.isfinite(v).all() for v in args) or (args[1] <= 0.0).any():
         raise InputError("magnetization: fields must be finite and omega tau positive")
     return MODELS[model](*args)
+
+
+def outside_validity(
+    model: str, xi_a: float, omega_tau: float, xi_bias: float, barrier: float | None = None
+) -> list[str]:
+    """Why a model should not be trusted here, in sentences; empty where it may be."""
+    strong = max(xi_a, xi_bias)
+    rules = {
+        "mrsh": [(xi_a > 20.0, f"xi = {xi_a:.3g}: the closure was compared with the exact solution up to 20")],
+        "fokker-planck": [],
+        "linear": [(xi_a > 1.0, f"xi = {xi_a:.3g}: linear response holds below 1")],
+        "linear-initial": [(xi_a > 1.0, f"xi = {xi_a:.3g}: linear response holds below 1")],
+        "shliomis": [(strong > 1.0, f"xi = {strong:.3g}: one relaxation time for any field holds below 1; under "
+                                    "bias the loss is off by up to 14 times")],
+        "neel": [(barrier is not None and barrier < 4.0, f"barrier = {barrier or 0:.3g} kT: too low to hop over"),
+                 (barrier is not None and strong > 2.0 * barrier,
+                  "the field removes the barrier: reversal is no longer thermal")],
+        "blocked": [(barrier is not None and barrier < 25.0,
+                     f"barrier = {barrier or 0:.3g} kT: heat helps switching below some 25 kT")],
+    }
+    found = [text for broken, text in rules[model] if broken]
+    if model not in FIXED_AXIS and omega_tau > 100.0:
+        found.append(f"omega tau = {omega_tau:.3g}: a particle this slow heats by reversal inside it, if at all")
+    return found
