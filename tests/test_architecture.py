@@ -22,7 +22,7 @@ LAYERS = (
     ("plan", "case", "study", "adapt", "validate", "report", "scene", "doctor"),
     ("optimize", "search", "trajectory"),
     ("metrics", "goals", "dose", "bioheat"),
-    ("sar", "eddy", "safety"),
+    ("sar", "focus", "eddy", "safety"),
     ("fem", "device", "selection", "response", "tracer", "magnetization", "iron", "calibration"),
     ("meshing", "tissue", "anatomy"),
     ("image",),

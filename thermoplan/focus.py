@@ -1,0 +1,134 @@
+"""One point of a tracer's response, and the size of its field-free region on a machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .arrays import Array
+from .device import Device
+from .errors import InputError
+from .magnetization import FIXED_AXIS, energy_kt, outside_validity
+from .sar import ffr_widths_m
+from .tracer import Tracer, omega_tau, particles, slp_bound_w_kg, slp_w_kg, volume_m3
+
+BROWNIAN_LAG = 5.0  # omega tau above which a bias across the drive hardly quenches a rotating dipole; section 2.8
+EFFECTIVE_LAGS = (1.0, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SlpPoint:
+    """SLP at one field: W per kg of iron, kT per cycle and particle (by number), and how far to trust it."""
+
+    slp_w_kg: float
+    energy_kt: float
+    omega_tau: float
+    warnings: tuple[str, ...]
+
+    @property
+    def valid(self) -> bool:
+        return not self.warnings
+
+
+def slp_point(
+    tracer: Tracer, *, amplitude_t: float, frequency_hz: float, along_t: float = 0.0, across_t: float = 0.0,
+    model: str = "mrsh",
+) -> SlpPoint:
+    """Solve one point directly, never from a table."""
+    fields = {"amplitude_t": amplitude_t, "along_t": along_t, "across_t": across_t}
+    slp = float(slp_w_kg(tracer, frequency_hz=frequency_hz, model=model, **fields))
+    diameter, share, lag, barrier = particles(tracer, frequency_hz, model)
+    xi, count = tracer.xi_per_tesla(diameter), share / volume_m3(diameter)
+    energy = energy_kt(xi * amplitude_t, lag, xi * along_t, xi * across_t, model=model, barrier=barrier)
+    return SlpPoint(slp, float(count @ energy / count.sum()), omega_tau(tracer, frequency_hz),
+                    tuple(model_warnings(tracer, frequency_hz=frequency_hz, model=model, **fields)))
+
+
+def model_warnings(
+    tracer: Tracer, *, amplitude_t: float, frequency_hz: float, along_t: float = 0.0, across_t: float = 0.0,
+    model: str = "mrsh",
+) -> list[str]:
+    """What speaks against the model, for the size that holds most of what the tracer heats."""
+    diameter, share, lag, barrier = particles(tracer, frequency_hz, model)
+    xi = tracer.xi_per_tesla(diameter)
+    heat = share / volume_m3(diameter) * energy_kt(xi * amplitude_t, lag, model=model, barrier=barrier)
+    at = int(np.argmax(heat if heat.any() else share))
+    bias = float(np.hypot(along_t, across_t))
+    found = outside_validity(model, xi[at] * amplitude_t, lag[at], xi[at] * bias,
+                             None if barrier is None else float(barrier[at]))
+    if model not in FIXED_AXIS and lag[at] > BROWNIAN_LAG:
+        found.append(f"omega tau = {lag[at]:.3g} at {frequency_hz / 1e3:g} kHz: a bias across the drive does not "
+                     "quench a rotating particle this slow; one bound to tissue does not rotate at all")
+    return [f"tracer {tracer.name}, {diameter[at] * 1e9:.3g} nm: {text}" for text in found]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FfrProfile:
+    """SLP against displacement along the drive axis and across it, W per kg of iron at ``position_m``."""
+
+    position_m: Array
+    along_w_kg: Array
+    across_w_kg: Array
+    fwhm_along_m: float
+    fwhm_across_m: float
+
+    def off_target(self, radius_m: float) -> tuple[float, float]:
+        """Share of each profile's integral that lies farther than ``radius_m`` from the centre."""
+        away = np.abs(self.position_m) > radius_m
+        return tuple(float(v[away].sum() / v.sum()) for v in (self.along_w_kg, self.across_w_kg))
+
+
+def ffr_profile(
+    tracer: Tracer, device: Device, *, reach_m: float = 0.04, count: int = 161, model: str = "mrsh"
+) -> FfrProfile:
+    """Directly solved profiles through the field-free region, and their full widths at half maximum."""
+    position = np.linspace(-reach_m, reach_m, count)
+    along, across = directions(device)
+    curves = [_profile(tracer, device, position, direction, model) for direction in (along, across)]
+    return FfrProfile(position, *curves, *ffr_widths_m(tracer, device, model=model))
+
+
+def directions(device: Device) -> tuple[Array, Array]:
+    """Unit vectors along the drive, and across it where the selection field is steepest."""
+    drive, tensor = device.drive_axis, device.gradient_tensor()
+    plane = np.linalg.svd(drive[None, :])[2][1:]
+    steep = np.linalg.eigh(plane @ tensor @ tensor @ plane.T)[1][:, -1]
+    return drive, steep @ plane
+
+
+def _profile(tracer: Tracer, device: Device, position: Array, direction: Array, model: str) -> Array:
+    along, across = device.bias_t(position[:, None] * direction, np.zeros(3))
+    return slp_w_kg(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz, along_t=along,
+                    across_t=across, model=model)
+
+
+def gradient_for_t_m(tracer: Tracer, device: Device, diameter_m: float, *, model: str = "mrsh") -> float:
+    """Gradient at which the wider of the two full widths is ``diameter_m``: widths fall as 1/G."""
+    widest = max(ffr_widths_m(tracer, device, gradient_t_m=1.0, model=model))
+    if not np.isfinite(widest):
+        raise InputError(f"device {device.name}: no gradient confines a {device.kind} field in every direction")
+    return widest / diameter_m
+
+
+def width_spread_m(tracer: Tracer, device: Device) -> dict[float, tuple[float, float]]:
+    """Widths with the relaxation time set so that omega tau is 1 and 3, as the true one is not known.
+
+    ``omega tau -> (along, across)`` in metres, sizes as they are.
+    """
+    def at(lag: float) -> tuple[float, float]:
+        time = lag / (2.0 * np.pi * device.frequency_hz)
+        modes = tuple(replace(mode, relaxation_time_s=None) for mode in tracer.populations)
+        return ffr_widths_m(replace(tracer, populations=modes, relaxation_time_s=time), device)
+
+    return {lag: at(lag) for lag in EFFECTIVE_LAGS}
+
+
+def slp_fields(tracer: Tracer, device: Device) -> dict[str, float]:
+    """SLP at the device's drive, its bound, and at the imaging drive of 20 mT, 20 kHz; W per kg of iron."""
+    drive = {"amplitude_t": device.amplitude_t, "frequency_hz": device.frequency_hz}
+    imaging = {"amplitude_t": 20e-3, "frequency_hz": 20e3}
+    return {"heating": float(slp_w_kg(tracer, **drive)), "bound": slp_bound_w_kg(tracer, **drive),
+            "imaging": float(slp_w_kg(tracer, **imaging))}
+
+
