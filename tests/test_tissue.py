@@ -13,8 +13,11 @@ from thermoplan.tissue import (
     PERFUSION_LAWS,
     canonical_tissue,
     region_tissues,
+    scaled_law,
     scaled_metabolism,
+    sigmoid_law,
     species_facts,
+    table_law,
     tissue_table,
 )
 
@@ -131,7 +134,28 @@ def test_tumour_perfusion_falls_without_a_jump():
     assert np.abs(np.diff(PERFUSION_LAWS["lang-tumour"](t) / 3617)).max() < 1e-3
 
 
+def test_a_law_scaled_to_the_mouse_starts_at_its_perfusion_and_keeps_its_course():
+    human = PERFUSION_LAWS["lang-muscle"]
+    mouse = scaled_law(human, 2.1e4)
+    t = np.linspace(30, 50, 41)
+    assert mouse(np.array(37.0)) == pytest.approx(2.1e4)
+    assert mouse(t) / human(t) == pytest.approx(np.full(41, mouse(t[0]) / human(t[0])))
+
+
+def test_sigmoid_opens_at_41_and_shuts_at_44():
+    # half way open at 41: (1 + 2) / 2 = 1.5; half shut at 44: 2 / 2 = 1; nothing at 50
+    law = sigmoid_law(1e4, rise=2.0)
+    assert law(np.array([30.0, 41.0, 44.0, 50.0])) == pytest.approx([1e4, 1.5e4, 1e4, 0.0], rel=4e-3, abs=1.0)
+
+
+def test_table_is_linear_between_its_points_and_constant_outside():
+    law = table_law([37, 41, 45], [1e4, 2e4, 0])
+    assert law(np.array([30.0, 39.0, 43.0, 60.0])) == pytest.approx([1e4, 1.5e4, 1e4, 0.0])
+
+
 @pytest.mark.parametrize(("call", "said"), [
+    (lambda: table_law([37, 36], [1, 1]), "temperatures that rise"),
+    (lambda: table_law([37, 38], [1, -1]), "not negative"),
     (lambda: canonical_tissue("marble"), 'tissue "marble" is not in the table; it has: muscle'),
     (lambda: tissue_table("cat"), 'anatomy.species = "cat": expected one of mouse, human'),
     (lambda: region_tissues(["liver"], overrides={"liver": {"conductivity_w_m_k": -0.5}}),

@@ -187,17 +187,57 @@ def scaled_metabolism(
     return np.where(given, heat, factor * heat)
 
 
-def _lang(low: float, rise: float) -> Callable[[Array], Array]:
+PerfusionLaw = Callable[[Array], Array]
+"""Temperature in degrees C to perfusion in W/m3/K, both ``(n,)``."""
+
+
+def _lang(low: float, rise: float) -> PerfusionLaw:
     return lambda t: (low + rise * np.exp(-np.maximum(45.0 - t, 0.0) ** 2 / 12.0)) * 3617.0
 
 
-PERFUSION_LAWS: Mapping[str, Callable[[Array], Array]] = MappingProxyType({
+def sigmoid_law(
+    rest_w_m3_k: float, *, rise: float = 2.0, rise_at_c: float = 41.0, stop_at_c: float = 44.0,
+    width_k: float = 0.5,
+) -> PerfusionLaw:
+    """Perfusion that warmth raises ``rise`` times and greater heat shuts down, both as logistic steps.
+
+    The shape is that of what is seen in tumours; its numbers are choices, so vary them [assumed].
+    """
+    def law(temperature_c: Array) -> Array:
+        opened, shut = (_step((temperature_c - at) / width_k) for at in (rise_at_c, stop_at_c))
+        return rest_w_m3_k * (1.0 + (rise - 1.0) * opened) * (1.0 - shut)
+
+    return law
+
+
+def _step(x: Array) -> Array:
+    return 0.5 * (1.0 + np.tanh(0.5 * x))
+
+
+def table_law(temperature_c: Sequence[float], perfusion_w_m3_k: Sequence[float]) -> PerfusionLaw:
+    """Linear between the points of a table, constant outside it."""
+    t, w = np.asarray(temperature_c, float), np.asarray(perfusion_w_m3_k, float)
+    if t.ndim != 1 or t.shape != w.shape or len(t) < 2 or not (np.diff(t) > 0.0).all():
+        raise InputError("perfusion table: expected two or more temperatures that rise, each with a perfusion")
+    if not (np.isfinite(w).all() and (w >= 0.0).all()):
+        raise InputError("perfusion table: expected finite perfusions that are not negative")
+    return lambda temperature: np.interp(temperature, t, w)
+
+
+def scaled_law(law: PerfusionLaw, rest_w_m3_k: float, rest_c: float = 37.0) -> PerfusionLaw:
+    """The course of a law, at the perfusion that a tissue of another animal has at rest."""
+    factor = rest_w_m3_k / float(law(np.array(rest_c)))
+    return lambda temperature_c: factor * law(temperature_c)
+
+
+PERFUSION_LAWS: Mapping[str, PerfusionLaw] = MappingProxyType({
     "lang-muscle": _lang(0.45, 3.55),
     "lang-fat": _lang(0.36, 0.36),
     "lang-tumour": lambda t: np.where(
         t > 42.0, 0.416, 0.833 - np.clip(t - 37.0, 0.0, 5.0) ** 4.8 / 5438.0) * 3617.0,
+    "sigmoid-tumour": sigmoid_law(1e4),
 })
-"""Perfusion in W/m3/K over temperature in degrees C, of man [Lang1999]."""
+"""Laws by name, of man [Lang1999] but for the last; `scaled_law` takes them to another animal."""
 
 
 def _rows(name: str) -> list[dict[str, str]]:
