@@ -17,7 +17,8 @@ class EnergyAudit:
     What goes out is the engine's exact time integral of rows that were summed from regions and facets;
     what is stored is the difference of two reported states; what comes in is summed from the sequence
     alone. A term that the solver drops, a dwell that it skips or a state that it gets wrong therefore shows.
-    The balance is drawn up twice, for the tissue (blood outside) and for tissue and blood together.
+    The balance is drawn up twice, for the tissue (blood outside) and for tissue and blood together. An engine
+    with feedback adds its integrals of the feedback's power on tissue and on all, which count as supplied.
     """
 
     def __init__(self, system: ThermalSystem, pieces: Sequence[Segment | Cycle]) -> None:
@@ -34,15 +35,17 @@ class EnergyAudit:
 
     def enter(self, time_s: float, rise_k: Array, integrals: Array) -> None:
         stored, supplied = self._stored @ rise_k, np.interp(time_s, self._edges_s, self._supplied_j)
-        now = np.concatenate([stored, integrals, [supplied]])
+        rows, gained = integrals[:3], integrals[3:] if len(integrals) > 3 else np.zeros(2)
+        now = np.concatenate([stored, rows, [supplied], gained])
         if self._last is not None:
             time, before = self._last
             self._close(time_s - time, now - before)
         self._last = time_s, now
 
     def _close(self, step_s: float, change_j: Array) -> None:
-        tissue, whole, boundary, perfused, outside, supplied = change_j
-        residual = max(abs(tissue + boundary + perfused - supplied), abs(whole + outside - supplied))
+        tissue, whole, boundary, perfused, outside, supplied, to_tissue, to_all = change_j
+        residual = max(abs(tissue + boundary + perfused - supplied - to_tissue),
+                       abs(whole + outside - supplied - to_all))
         self._residual_w = max(self._residual_w, residual / step_s)
         self._power_w = max(self._power_w, float(np.abs(change_j).max()) / step_s)
 

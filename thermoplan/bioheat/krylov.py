@@ -25,6 +25,13 @@ class Operator:
     root_capacity: Array
     products: int = 0
     _basis: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    _diagonal: Array = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def diagonal(self) -> Array:
+        if not len(self._diagonal):
+            self._diagonal = self.matrix.diagonal()
+        return self._diagonal
 
     @property
     def room(self) -> int:

@@ -51,6 +51,11 @@ class Cycle:
         return self.period_s * self.repeats
 
 
+def flat(pieces: Sequence[Segment | Cycle]) -> list[Segment]:
+    """Every dwell in turn."""
+    return [s for p in pieces for s in (p.segments * p.repeats if isinstance(p, Cycle) else (p,))]
+
+
 def cycles(segments: Sequence[Segment]) -> list[Segment | Cycle]:
     """The same sequence with its runs of repeats as ``Cycle``; durations are compared to 0.1 microseconds."""
     code = _coded(segments)

@@ -1,0 +1,211 @@
+"""The implicit engine: against the exact one where both apply, and against closed forms where only it does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from heat_cases import RHO, C, box, problem
+from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
+
+from thermoplan import fem
+from thermoplan.bioheat import (
+    AirCourse,
+    Boundary,
+    Cycle,
+    EnergyAudit,
+    Radiation,
+    Segment,
+    evolve,
+    evolve_implicit,
+    perfusion_laws,
+    settled,
+    thermal_system,
+)
+from thermoplan.bioheat.feedback import known_laws
+from thermoplan.bioheat.implicit import _marching, _step
+from thermoplan.errors import InputError, SolverError
+from thermoplan.tissue import PERFUSION_LAWS
+
+
+@pytest.fixture(scope="module")
+def body():
+    mesh = box((6, 6, 6), (0.012, 0.012, 0.012))
+    system = thermal_system(problem(mesh, perfusion=2e4, metabolic=1e3, core="pool", blood_j_k=4.0,
+                                    boundaries=(Boundary("robin", 10.0, 25.0),)))
+    one, two = np.zeros((2, system.n_nodes))
+    one[[171, 172]], two[129] = 0.03, 0.08
+    return mesh, system, one, two
+
+
+def test_both_engines_agree_over_dwells_cycles_and_rests(body):
+    _, system, one, two = body
+    pieces = [Segment(one, 40.0), Cycle((Segment(one, 1.5), Segment(two, 2.0)), 6), Segment(0.0 * one, 60.0)]
+    times = [5.0, 40.0, 47.3, 90.0]
+    exact = list(evolve(system, pieces, times, tolerance_k=1e-7))
+    found = list(evolve_implicit(system, pieces, times, tolerance_k=1e-4))
+    assert [t for t, _ in found] == pytest.approx([t for t, _ in exact], abs=1e-9)
+    worst = max(abs(a - b).max() for (_, a), (_, b) in zip(exact, found, strict=True))
+    print("largest difference", worst, "K of", max((T - system.base_c).max() for _, T in exact))
+    assert worst < 2e-3
+
+
+def test_a_step_is_of_second_order(body):
+    # 20 s in steps of 20/n s from rest: errors against the exact engine fall as n^-2
+    _, system, one, _ = body
+    *_, (_, exact) = evolve(system, [Segment(one, 20.0)], [], tolerance_k=1e-9)
+    errors, counts = [], np.array([20, 40, 80, 160])
+    for n in counts:
+        march = _marching(system, None, 1e-8, None, None)
+        load = system.loads(one) / march.op.root_capacity
+        rate = load
+        for _ in range(n):
+            march.y, rate, _, _ = _step(march, load, rate, 20.0 / n)
+            march.clock += 20.0 / n
+        errors.append(abs(system.base_c + march.y / march.op.root_capacity - exact).max())
+    order = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
+    print("errors", errors, "order", order)
+    assert 1.9 < order < 2.3
+
+
+def test_tighter_tolerance_is_kept(body):
+    _, system, one, _ = body
+    *_, (_, exact) = evolve(system, [Segment(one, 60.0)], [], tolerance_k=1e-9)
+    for tolerance in (1e-2, 1e-3, 1e-4):
+        *_, (_, found) = evolve_implicit(system, [Segment(one, 60.0)], [], tolerance_k=tolerance)
+        assert abs(found - exact).max() < 5.0 * tolerance
+
+
+@pytest.mark.parametrize("name", sorted(PERFUSION_LAWS))
+def test_uniform_tissue_under_a_perfusion_law_follows_its_ordinary_equation(name):
+    # rho c dT/dt = q - W(T) (T - 37), no gradients; the rate at 37 degC is what the linear system has
+    law, q = PERFUSION_LAWS[name], 6e4
+    mesh = box((2, 2, 2), (0.01, 0.01, 0.01))
+    case = problem(mesh, perfusion=float(law(np.array(37.0))))
+    system = thermal_system(case)
+    load = fem.lumped(mesh, np.full(len(mesh.tets), q))
+    times = np.array([60.0, 300.0, 900.0])
+    exact = solve_ivp(lambda _, T: (q - law(T) * (T - 37.0)) / (RHO * C), (0.0, 900.0), [37.0],
+                      t_eval=times, rtol=1e-10, atol=1e-10).y[0]
+    found = list(evolve_implicit(system, [Segment(load, 900.0)], times, tolerance_k=1e-4,
+                                 feedback=perfusion_laws(case, {"tissue": law})))[1:]
+    print(name, exact)
+    for (_, temperature), expected in zip(found, exact, strict=True):
+        assert temperature == pytest.approx(np.full(len(temperature), expected), abs=2e-3)
+
+
+def rising_law(t):
+    """Three times as much above 41.5 degC, smoothly."""
+    return 1e4 * (1.0 + 2.0 / (1.0 + np.exp(-(t - 41.5) / 0.5)))
+
+
+def test_blood_takes_up_what_a_perfusion_law_carries_off():
+    # two nodes: C_t T' = P - V W(T) (T - B), C_b B' = V W(T) (T - B)
+    mesh, q, blood = box((2, 2, 2), (0.01, 0.01, 0.01)), 1.2e5, 4.5
+    case = problem(mesh, perfusion=1e4, core="pool", blood_j_k=blood)
+    volume = 1e-6
+    load = fem.lumped(mesh, np.full(len(mesh.tets), q))
+
+    def rates(_, state):
+        drawn = volume * rising_law(state[0]) * (state[0] - state[1])
+        return [(q * volume - drawn) / (RHO * C * volume), drawn / blood]
+
+    exact = solve_ivp(rates, (0.0, 600.0), [37.0, 37.0], rtol=1e-10, atol=1e-10).y[:, -1]
+    *_, (_, found) = evolve_implicit(thermal_system(case), [Segment(load, 600.0)], [], tolerance_k=1e-4,
+                                     feedback=perfusion_laws(case, {"tissue": rising_law}))
+    print("tissue, blood", exact)
+    assert found[0] == pytest.approx(exact[0], abs=2e-3)
+    assert found[-1] == pytest.approx(exact[1], abs=2e-4)
+
+
+def test_a_law_that_is_the_constant_changes_nothing(body):
+    mesh, system, one, _ = body
+    case = problem(mesh, perfusion=2e4, metabolic=1e3, core="pool", blood_j_k=4.0,
+                   boundaries=(Boundary("robin", 10.0, 25.0),))
+    feedback = perfusion_laws(case, {"tissue": lambda t: np.full_like(t, 2e4)})
+    pair = [evolve_implicit(system, [Segment(one, 60.0)], [], feedback=f) for f in (None, feedback)]
+    (*_, (_, plain)), (*_, (_, same)) = pair
+    assert plain == pytest.approx(same, abs=1e-5)
+
+
+def test_energy_closes_with_feedback_too(body):
+    mesh, _, one, _ = body
+    case = problem(mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0,
+                   boundaries=(Boundary("robin", 5.0, 25.0),))
+    area = fem.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
+    feedback = perfusion_laws(case, {"tissue": rising_law})
+    feedback = type(feedback)((*feedback.parts, Radiation(np.append(area, 0.0), 0.98, 25.0)))
+    system = settled(thermal_system(case), feedback)
+    pieces = [Segment(one, 60.0), Segment(0.0 * one, 60.0)]
+    audit = EnergyAudit(system, pieces)
+    for _ in evolve_implicit(system, pieces, np.arange(0.0, 120.0, 10.0), feedback=feedback, ledger=audit):
+        pass
+    print("energy_balance_rel", audit.balance_rel)
+    assert audit.balance_rel < 1e-4
+
+
+def test_layered_skin_with_radiation_settles_at_the_published_benchmark():
+    # DB-3: core at 310.15 K; 3.6 mm k .16, 1.2 mm k .37, both perfused .038 x 3.9962e6; 0.1 mm k .21; 368.1 W/m3
+    # everywhere; h = 5 and eps = .98 to 297.15 K. Published: 309.4516 K on the skin, 137.832 W/m2.
+    n = 49
+    mesh = box((n, 1, 1), (4.9e-3, 1e-3, 1e-3), lambda c: np.searchsorted([3.6e-3, 4.8e-3], c[:, 0]), ("a", "b", "c"))
+    side = mesh.points_m[mesh.outer][:, :, 0]
+    top, bottom = (mesh.outer[(np.abs(side - x) < 1e-9).all(axis=1)] for x in (4.9e-3, 0.0))
+    w = 0.038 * 3.9962e6
+    case = problem(mesh, k=[0.16, 0.37, 0.21], perfusion=[w, w, 0.0], metabolic=368.1,
+                   boundaries=(Boundary("robin", 5.0, 24.0, top), Boundary("dirichlet", 0.0, 37.0, bottom)))
+    area = fem.lumped_surface(mesh, top, np.ones(len(top)))
+    system = settled(thermal_system(case), Radiation(area, 0.98, 24.0))
+    skin_k = system.base_c[mesh.points_m[:, 0] > 4.9e-3 - 1e-9].mean() + 273.15
+    lost = 5.0 * (skin_k - 297.15) + 0.98 * 5.670374419e-8 * (skin_k**4 - 297.15**4)
+    print("skin", skin_k, "K", lost, "W/m2")
+    assert skin_k == pytest.approx(309.4516, abs=1e-3)
+    assert lost == pytest.approx(137.832, abs=0.05)
+
+
+def test_radiation_balances_metabolic_heat_at_the_fourth_root():
+    # eps sigma A (T^4 - T_inf^4) + h A (T - T_inf) = V q, uniform where conduction is fast; a cube of 1 cm
+    mesh = box((3, 3, 3), (0.01, 0.01, 0.01))
+    case = problem(mesh, k=500.0, metabolic=1e5, boundaries=(Boundary("robin", 2.0, 25.0),))
+    area = fem.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
+    system = settled(thermal_system(case), Radiation(area, 0.9, 25.0))
+
+
+    def missing(t):
+        return 6e-4 * (0.9 * 5.670374419e-8 * ((t + 273.15) ** 4 - 298.15**4) + 2.0 * (t - 25.0)) - 0.1
+
+    exact = brentq(missing, 0.0, 100.0)
+    assert exact > 40.0
+    assert system.base_c == pytest.approx(np.full(system.n_dof, exact), abs=2e-3)
+
+
+def test_tissue_follows_air_that_warms():
+    # C T' = -h A (T - T_air), T_air = 25 + 0.01 t: T - 25 -> 0.01 (t - tau (1 - e^{-t/tau})), tau = C / (h A)
+    mesh = box((2, 2, 2), (0.01, 0.01, 0.01))
+    system = thermal_system(problem(mesh, k=500.0, boundaries=(Boundary("robin", 100.0, 25.0),)))
+    area = fem.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
+    air = AirCourse(100.0 * area, np.array([0.0, 600.0]), np.array([25.0, 31.0]))
+    tau = RHO * C * 1e-6 / (100.0 * 6e-4)
+    for time, temperature in evolve_implicit(system, [Segment(0.0 * area, 300.0)], [60.0, 300.0], feedback=air,
+                                             tolerance_k=1e-4):
+        exact = 25.0 + 0.01 * (time + tau * np.expm1(-time / tau))
+        assert temperature == pytest.approx(np.full(len(temperature), exact), abs=5e-3)
+
+
+def test_an_unknown_law_is_named_with_its_region():
+    with pytest.raises(InputError, match='tumour: perfusion law "lang-moon": expected one of'):
+        known_laws({"tumour": "lang-moon", "muscle": "lang-muscle"}, PERFUSION_LAWS)
+
+
+def test_a_feedback_that_runs_away_is_an_error_not_an_answer(body):
+    _, system, one, _ = body
+
+    class Fire:
+        def power_w(self, time_s, temperature_c):
+            return 1e3 * np.clip(temperature_c - 37.5, 0.0, 1e3) ** 3
+
+        def slope_w_k(self, time_s, temperature_c):
+            return np.zeros(len(temperature_c))
+
+    with pytest.raises(SolverError):
+        list(evolve_implicit(system, [Segment(one, 600.0)], [], feedback=Fire()))

@@ -1,0 +1,215 @@
+"""The implicit engine: TR-BDF2 with an embedded error estimate [HoseaShampine1996], for what the exact one cannot do.
+
+Perfusion that follows temperature, radiation, a course of the air. Every dwell is played and restarts the step.
+Each stage is solved for its own rate of change by conjugate gradients with Jacobi on ``I + d dt (A - slope)``;
+feedback enters by quasi-Newton rounds on that matrix, so nothing is ever assembled again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import InputError, SolverError
+from .evolve import SAME_TIME_S, Ledger
+from .feedback import Feedback
+from .krylov import Operator, operator
+from .sequence import Cycle, Segment, flat
+from .system import ThermalSystem
+
+D = 1.0 - np.sqrt(0.5)
+W = np.sqrt(2.0) / 4.0
+ERROR_WEIGHTS = ((4.0 * W - 1.0) / 3.0, -1.0 / 3.0, 2.0 * D / 3.0)
+FIRST_STEP_S = 0.05
+SHORTEST_STEP_S = 1e-6
+SOLVE_SHARE = 0.01
+ROUNDS = 12
+CG_ITERATIONS = 2000
+
+
+@dataclass(slots=True, eq=False)
+class _March:
+    """State of the march, scaled as in ``krylov``; ``kept`` are integrals since 0."""
+
+    op: Operator
+    system: ThermalSystem
+    feedback: Feedback | None
+    tolerance: float
+    rows: Array
+    y: Array
+    clock: float = 0.0
+    step: float = FIRST_STEP_S
+    kept: Array = field(default_factory=lambda: np.zeros(0))
+    at_base: Array | None = None
+
+    def gain(self, time_s: float, y: Array) -> Array:
+        """Scaled feedback power relative to that of the state before heating."""
+        if self.feedback is None:
+            return np.zeros(len(y))
+        return self.feedback.power_w(time_s, self._temperature(y)) / self.op.root_capacity - self.at_base
+
+    def slope(self, time_s: float, y: Array) -> Array:
+        if self.feedback is None:
+            return np.zeros(len(y))
+        return self.feedback.slope_w_k(time_s, self._temperature(y)) / self.op.root_capacity**2
+
+    def flows(self, time_s: float, y: Array) -> Array:
+        """Watched rows, and with feedback its power on tissue and on all."""
+        if self.feedback is None:
+            return self.rows @ y
+        power = self.gain(time_s, y) * self.op.root_capacity
+        return np.concatenate([self.rows @ y, [power[: self.system.n_nodes].sum(), power.sum()]])
+
+    def _temperature(self, y: Array) -> Array:
+        return self.system.base_c + y / self.op.root_capacity
+
+
+def evolve_implicit(
+    system: ThermalSystem,
+    pieces: Sequence[Segment | Cycle],
+    output_times_s: Array,
+    *,
+    feedback: Feedback | None = None,
+    tolerance_k: float = 1e-3,
+    ledger: Ledger | None = None,
+    engine: Operator | None = None,
+) -> Iterator[tuple[float, Array]]:
+    """As ``evolve``, with feedback; held nodes stay as they are.
+
+    Parameters
+    ----------
+    feedback
+        Relative to its value in ``system.base_c``, which ``settled`` makes the steady state.
+    tolerance_k
+        Largest estimated error of one step over the nodes.
+    """
+    end = sum(p.duration_s for p in pieces)
+    times = np.unique(np.asarray(output_times_s, float))
+    if len(times) and (times[0] < 0.0 or times[-1] > end + SAME_TIME_S):
+        raise InputError(f"output times from {times[0]} to {times[-1]} s: the run is from 0 to {end} s")
+    march = _marching(system, feedback, tolerance_k, ledger, engine)
+    times = np.append(times[(times > SAME_TIME_S) & (times < end - SAME_TIME_S)], end)
+    nodal = march.y / march.op.root_capacity
+    if ledger is not None:
+        ledger.enter(0.0, nodal, march.kept)
+    yield 0.0, system.base_c + nodal
+    for time in _marched(march, flat(pieces), times):
+        nodal = march.y / march.op.root_capacity
+        if ledger is not None:
+            ledger.enter(time, nodal, march.kept)
+        yield time, system.base_c + nodal
+
+
+def _marching(system, feedback, tolerance_k, ledger, engine) -> _March:
+    op = engine or operator(system.stiffness, system.capacity_j_k)
+    rows = np.zeros((0, system.n_dof)) if ledger is None else ledger.rows
+    march = _March(op, system, feedback, tolerance_k, rows / op.root_capacity, np.zeros(system.n_dof))
+    if feedback is not None:
+        march.at_base = feedback.power_w(0.0, system.base_c) / op.root_capacity
+        march.at_base[system.held] = 0.0
+    march.kept = np.zeros_like(march.flows(0.0, march.y))
+    return march
+
+
+def _marched(march: _March, segments: Sequence[Segment], times: Array) -> Iterator[float]:
+    """March through the dwells and stop at every output time."""
+    begun, due = 0.0, list(times[::-1])
+    for segment in segments:
+        load = march.system.loads(segment.load_w) / march.op.root_capacity
+        until, march.step = begun + segment.duration_s, min(march.step, FIRST_STEP_S)
+        while march.clock < until - 1e-9:
+            stop = min(until, due[-1]) if due else until
+            _to(march, load, stop)
+            if due and march.clock >= due[-1] - SAME_TIME_S:
+                yield due.pop()
+        begun = until
+    if due:
+        yield due.pop()
+
+
+def _to(march: _March, load: Array, stop: float) -> None:
+    rate = load + march.gain(march.clock, march.y) - march.op @ march.y
+    while march.clock < stop - 1e-9:
+        left = stop - march.clock
+        step = left if march.step > 0.999 * left else min(march.step, left / 2.0 if march.step > 0.5 * left else left)
+        y, new_rate, flows, error = _step(march, load, rate, step)
+        factor = 0.9 * (march.tolerance / max(error, 1e-300)) ** (1.0 / 3.0)
+        if error > march.tolerance:
+            march.step = step * max(0.2, min(0.9, factor))
+            if march.step < SHORTEST_STEP_S:
+                raise SolverError(f"implicit engine: a step of {step:.1e} s at {march.clock:.3f} s still has an "
+                                  f"error of {error:.1e} K, wanted {march.tolerance:.0e}")
+            continue
+        march.clock = stop if step == left else march.clock + step
+        march.y, rate, march.kept = y, new_rate, march.kept + step * flows
+        grown = step * min(4.0, max(0.2, factor))
+        march.step = max(grown, march.step) if step < march.step else grown
+
+
+def _step(march: _March, load: Array, rate: Array, dt: float) -> tuple[Array, Array, Array, float]:
+    """State, rate and watched flows after one step, and the estimate of its error in K."""
+    solve = _solver(march, dt)
+    t_mid, t_end = march.clock + 2.0 * D * dt, march.clock + dt
+    z1 = dt * rate
+    z2 = _stage(march, solve, load, march.y + D * z1, z1, dt, t_mid)
+    z3 = _stage(march, solve, load, march.y + W * (z1 + z2), z2, dt, t_end)
+    mid, end = march.y + D * (z1 + z2), march.y + W * (z1 + z2) + D * z3
+    raw = ERROR_WEIGHTS[0] * z1 + ERROR_WEIGHTS[1] * z2 + ERROR_WEIGHTS[2] * z3
+    error = solve(raw, 0.1 * _longest(march, raw), np.zeros_like(raw))
+    flows = sum(weight * march.flows(t, y) for weight, t, y in
+                ((W, march.clock, march.y), (W, t_mid, mid), (D, t_end, end)))
+    return end, z3 / dt, flows, _longest(march, error)
+
+
+def _longest(march: _March, y: Array) -> float:
+    return float(np.abs(y / march.op.root_capacity).max())
+
+
+Solve = Callable[[Array, float, Array], Array]
+
+
+def _solver(march: _March, dt: float) -> Solve:
+    """Conjugate gradients on ``I + d dt (A - slope)``, to a largest residual in K."""
+    slope = march.slope(march.clock, march.y)
+    shift, factor = 1.0 - D * dt * slope, D * dt
+    inverse = 1.0 / (shift + factor * march.op.diagonal)
+
+    def solve(right: Array, tolerance: float, start: Array) -> Array:
+        x = start.copy()
+        r = right - shift * x - factor * (march.op @ x) if start.any() else right.copy()
+        z = inverse * r
+        p, rz = z, r @ z
+        for _ in range(CG_ITERATIONS):
+            if _longest(march, r) <= tolerance:
+                return x
+            ap = shift * p + factor * (march.op @ p)
+            alpha = rz / (p @ ap)
+            x += alpha * p
+            r -= alpha * ap
+            z = inverse * r
+            rz, before = r @ z, rz
+            p = z + (rz / before) * p
+        raise SolverError(f"conjugate gradients: residual {_longest(march, r):.1e} K after {CG_ITERATIONS} "
+                          f"iterations, wanted {tolerance:.1e}")
+
+    return solve
+
+
+def _stage(march: _March, solve: Solve, load: Array, known: Array, guess: Array, dt: float, time_s: float) -> Array:
+    """``z = dt f(known + d z)``; without feedback the first round is the solution."""
+    tolerance = SOLVE_SHARE * march.tolerance
+    if march.feedback is None:
+        return solve(dt * (load - march.op @ known), tolerance, guess)
+    z = guess
+    for _ in range(ROUNDS):
+        y = known + D * z
+        missing = dt * (load + march.gain(time_s, y) - march.op @ y) - z
+        step = solve(missing, 0.1 * tolerance, np.zeros_like(z))
+        z = z + step
+        if _longest(march, step) <= tolerance:
+            return z
+    raise SolverError(f"feedback: a stage at {time_s:.2f} s still moves by {_longest(march, step):.1e} K "
+                      f"after {ROUNDS} rounds")
