@@ -11,6 +11,7 @@ import thermoplan
 from thermoplan.errors import InputError
 from thermoplan.tissue import (
     PERFUSION_LAWS,
+    anaesthetised,
     canonical_tissue,
     region_tissues,
     scaled_law,
@@ -134,6 +135,15 @@ def test_tumour_perfusion_falls_without_a_jump():
     assert np.abs(np.diff(PERFUSION_LAWS["lang-tumour"](t) / 3617)).max() < 1e-3
 
 
+def test_isoflurane_slows_what_the_table_says_and_leaves_what_the_protocol_says():
+    awake = region_tissues(["liver", "tumour"], overrides={"tumour": {"perfusion_w_m3_k": 2e4}})
+    liver, tumour = anaesthetised(awake, "mouse", "isoflurane")
+    assert liver.perfusion_w_m3_k == pytest.approx(0.8 * 1.46e5)
+    assert liver.intervals["perfusion_w_m3_k"] == pytest.approx((0.7 * 7.3e4, 0.9 * 2.19e5))
+    assert "isoflurane" in liver.notes["perfusion_w_m3_k"]
+    assert tumour is awake[1]
+
+
 def test_a_law_scaled_to_the_mouse_starts_at_its_perfusion_and_keeps_its_course():
     human = PERFUSION_LAWS["lang-muscle"]
     mouse = scaled_law(human, 2.1e4)
@@ -154,6 +164,7 @@ def test_table_is_linear_between_its_points_and_constant_outside():
 
 
 @pytest.mark.parametrize(("call", "said"), [
+    (lambda: anaesthetised((), "mouse", "ether"), 'anaesthesia = "ether": expected one of isoflurane'),
     (lambda: table_law([37, 36], [1, 1]), "temperatures that rise"),
     (lambda: table_law([37, 38], [1, -1]), "not negative"),
     (lambda: canonical_tissue("marble"), 'tissue "marble" is not in the table; it has: muscle'),

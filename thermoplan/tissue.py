@@ -25,6 +25,7 @@ _COLUMNS = {
     "metabolic_heat": "metabolic_w_m3", "electrical_conductivity": "electrical_conductivity_s_m",
     "relative_permittivity": "relative_permittivity",
 }
+_ANAESTHETICS = ("isoflurane",)
 _MAY_BE_ZERO = {"perfusion_w_m3_k", "metabolic_w_m3", "electrical_conductivity_s_m"}
 _ALIASES = {
     "tumor": "tumour", "body": "soft-tissue", "other": "soft-tissue", "connective": "soft-tissue",
@@ -165,6 +166,28 @@ def region_tissues(
 def species_facts(species: str) -> Species:
     """Laws and ranges of a species."""
     return Species(species, _species_facts(species))
+
+
+def anaesthetised(tissues: Iterable[Tissue], species: str, agent: str) -> tuple[Tissue, ...]:
+    """The same tissues under an anaesthetic that lowers cardiac output: every perfusion of the table falls by
+    one factor, those of the protocol stay."""
+    facts = _species_facts(species)
+    known = [name for name in facts if name in _ANAESTHETICS]
+    if agent not in known:
+        raise InputError(f'physiology.anaesthesia = "{agent}": expected one of {", ".join(known)}')
+    return tuple(_slowed(tissue, agent, facts[agent]) for tissue in tissues)
+
+
+def _slowed(tissue: Tissue, agent: str, factor: Fact) -> Tissue:
+    key = "perfusion_w_m3_k"
+    if tissue.sources[key] == "protocol":
+        return tissue
+    low, high = tissue.intervals[key]
+    note = "; ".join(filter(None, [tissue.notes[key], f"times {factor.value:g} under {agent} [{factor.source}]"]))
+    return replace(
+        tissue, perfusion_w_m3_k=factor.value * tissue.perfusion_w_m3_k,
+        intervals=MappingProxyType({**tissue.intervals, key: (factor.low * low, factor.high * high)}),
+        notes=MappingProxyType({**tissue.notes, key: note}))
 
 
 def scaled_metabolism(
