@@ -19,11 +19,14 @@ from thermoplan.bioheat import (
     evolve,
     evolve_implicit,
     perfusion_laws,
+    play,
+    preferred,
     settled,
     thermal_system,
 )
 from thermoplan.bioheat.feedback import known_laws
 from thermoplan.bioheat.implicit import _marching, _step
+from thermoplan.bioheat.krylov import operator
 from thermoplan.errors import InputError, SolverError
 from thermoplan.tissue import PERFUSION_LAWS
 
@@ -209,3 +212,22 @@ def test_a_feedback_that_runs_away_is_an_error_not_an_answer(body):
 
     with pytest.raises(SolverError):
         list(evolve_implicit(system, [Segment(one, 600.0)], [], feedback=Fire()))
+
+
+def test_the_exact_engine_is_preferred_until_a_few_elements_drive_the_spectrum(body):
+    _, system, one, two = body
+    pieces = [Segment(one, 180.0), Cycle((Segment(one, 1.0), Segment(two, 0.5)), 100)]
+    assert preferred(operator(system.stiffness, system.capacity_j_k), pieces) == "exact"
+    tiny = system.capacity_j_k.copy()
+    tiny[171] *= 1e-5
+    assert preferred(operator(system.stiffness, tiny), [Segment(one, 1800.0)]) == "implicit"
+
+
+def test_playing_is_the_exact_engine_unless_something_feeds_back(body):
+    _, system, one, _ = body
+    *_, (_, exact) = evolve(system, [Segment(one, 30.0)], [])
+    *_, (_, played) = play(system, [Segment(one, 30.0)], [])
+    assert (played == exact).all()
+    warm = AirCourse(np.full(system.n_dof, 1e-3), np.array([0.0, 30.0]), np.array([25.0, 35.0]))
+    *_, (_, warmed) = play(system, [Segment(one, 30.0)], [], feedback=warm)
+    assert (warmed > exact).all()

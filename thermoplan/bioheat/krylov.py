@@ -12,6 +12,7 @@ from ..arrays import Array
 from ..errors import SolverError
 
 BASIS_BYTES = 260e6
+FEWEST_VECTORS = 120
 FIRST_CHECK = 6
 CHECK_GROWTH = 0.07
 BREAKDOWN = 1e-13
@@ -36,7 +37,7 @@ class Operator:
     @property
     def room(self) -> int:
         """Most vectors that a basis may have; the pages of those that are not used are never touched."""
-        return max(20, int(BASIS_BYTES / (8 * len(self.root_capacity))))
+        return max(FEWEST_VECTORS, int(BASIS_BYTES / (8 * len(self.root_capacity))))
 
     @property
     def basis(self) -> Array:
