@@ -78,3 +78,10 @@ def test_the_imaging_drive_hardly_heats():
     # 17 times slower at 1.5 times the field: at omega tau 3 / 17.7 a small part is left.
     slp = slp_fields(tracer(), FFP)
     assert slp["imaging"] < 0.05 * slp["heating"] < slp["heating"] < slp["bound"]
+
+
+def test_the_energy_of_two_modes_is_a_mean_over_particles_not_over_iron():
+    # As much iron in 10 nm as in 20 nm cores means eight times as many of the small.
+    small, large = (slp_point(tracer(1.0, d), **DRIVE).energy_kt for d in (10e-9, 20e-9))
+    both = replace(tracer(1.0), populations=(Population(0.5, 10e-9), Population(0.5, 20e-9)))
+    assert slp_point(both, **DRIVE).energy_kt == pytest.approx((8 * small + large) / 9, rel=1e-9)

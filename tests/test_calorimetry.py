@@ -1,0 +1,127 @@
+"""From heating curves, SLPs and shots back to what made them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from thermoplan.calorimetry import (
+    Estimate,
+    SlpReading,
+    after_shot,
+    corrected_slope_slp_w_kg,
+    fitted,
+    shot_factor,
+)
+from thermoplan.errors import InputError
+from thermoplan.tracer import Population, Tracer, slp_w_kg
+
+SAMPLE = {"iron_kg": 2e-6, "heat_capacity_j_k": 4.2}  # 1 mL of 2 mg Fe/mL
+
+
+def curve(slp_w_kg: float = 150e3, loss_w_k: float = 0.02, seconds: float = 300.0) -> tuple[np.ndarray, np.ndarray]:
+    """Exact: T = T0 + P/L (1 - exp(-L t / C))."""
+    t = np.linspace(0, seconds, 301)
+    power = slp_w_kg * SAMPLE["iron_kg"]
+    return t, 25 + power / loss_w_k * (1 - np.exp(-loss_w_k * t / SAMPLE["heat_capacity_j_k"]))
+
+
+def tracer(**changes) -> Tracer:
+    return replace(Tracer("test", (Population(1.0, 15e-9),), 446e3, 5180.0, 0.7236, anisotropy_j_m3=12e3,
+                          viscosity_pa_s=1e-3, hydrodynamic_diameter_m=40e-9), **changes)
+
+
+@pytest.mark.parametrize("seconds", [100, 600])
+@pytest.mark.parametrize("loss", [0.001, 0.02, 0.05])
+def test_the_corrected_slope_gives_back_the_power_whatever_was_lost(loss, seconds):
+    found = corrected_slope_slp_w_kg(*curve(150e3, loss, seconds), **SAMPLE)
+    assert found.value == pytest.approx(150e3, rel=2e-3)
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(11)
+    t, clean = curve()
+    inside = 0
+    for _ in range(200):
+        found = corrected_slope_slp_w_kg(t, clean + rng.normal(0, 0.05, t.shape), **SAMPLE, start_c=25.0)
+        inside += found.low <= 150e3 <= found.high
+    assert 0.9 <= inside / 200 <= 0.99
+
+
+def test_the_plain_initial_slope_would_be_low():
+    # The mean slope over 300 s at L/C = 0.0048/s is 54 % of the first: what is corrected matters.
+    t, temperature = curve()
+    plain = (temperature[-1] - temperature[0]) / 300 * SAMPLE["heat_capacity_j_k"] / SAMPLE["iron_kg"]
+    assert plain < 0.6 * corrected_slope_slp_w_kg(t, temperature, **SAMPLE).value
+
+
+def test_records_that_give_no_slp_are_refused():
+    t, temperature = curve()
+    for bad in ((t[:10], temperature[:10]), (t[::-1], temperature), (t, temperature[::-1])):
+        with pytest.raises(InputError, match="calorimetry"):
+            corrected_slope_slp_w_kg(*bad, **SAMPLE)
+    with pytest.raises(InputError, match="positive"):
+        corrected_slope_slp_w_kg(t, temperature, iron_kg=0.0, heat_capacity_j_k=4.2)
+
+
+def readings(truth: Tracer, noise: float, seed: int = 3) -> list[SlpReading]:
+    rng = np.random.default_rng(seed)
+    points = [(b, f, c) for b in (5e-3, 10e-3, 20e-3) for f in (100e3, 350e3) for c in (0.0, 10e-3)]
+    return [SlpReading(float(slp_w_kg(truth, amplitude_t=b, frequency_hz=f, across_t=c)) * np.exp(noise * rng.normal()),
+                       b, f, across_t=c, relative_error=max(noise, 0.01)) for b, f, c in points]
+
+
+def test_a_fit_without_noise_gives_back_size_anisotropy_and_efficiency():
+    truth = tracer(heating_efficiency=0.4)
+    start = tracer(anisotropy_j_m3=11e3, populations=(Population(1.0, 15.6e-9),))
+    fit = fitted(start, readings(truth, 0.0), ("heating_efficiency", "core_diameter", "anisotropy"))
+    values = [fit.estimates[name].value for name in ("heating_efficiency", "core_diameter", "anisotropy")]
+    assert values == pytest.approx([0.4, 15e-9, 12e3], rel=5e-3)
+    assert fit.misfit_rel < 1e-3
+    assert "fit of heating_efficiency, core_diameter, anisotropy to 12" in fit.tracer.effective
+
+
+def test_the_intervals_of_a_fit_hold_the_truth():
+    truth = tracer(heating_efficiency=0.4)
+    held = [
+        estimate.low <= value <= estimate.high
+        for seed in range(6)
+        for fit in [fitted(tracer(), readings(truth, 0.05, seed), ("heating_efficiency", "core_diameter"))]
+        for estimate, value in zip(fit.estimates.values(), (0.4, 15e-9), strict=True)
+    ]
+    assert np.mean(held) >= 0.8
+
+
+def test_fits_that_cannot_be_are_refused():
+    few = readings(tracer(), 0.0)[:2]
+    with pytest.raises(InputError, match="expected 3 or more"):
+        fitted(tracer(), few, ("heating_efficiency", "core_diameter"))
+    with pytest.raises(InputError, match="viscosity: expected one of"):
+        fitted(tracer(), readings(tracer(), 0.0), ("viscosity",))
+    with pytest.raises(InputError, match="relaxation_time: the tracer has none"):
+        fitted(tracer(), readings(tracer(), 0.0), ("relaxation_time",))
+    with pytest.raises(InputError, match="reading 1"):
+        fitted(tracer(), [SlpReading(-1.0, 1e-2, 1e5), *few], ("heating_efficiency",))
+
+
+def test_a_shot_finds_the_factor_and_leaves_eddy_heat_out():
+    predicted = np.array([0.5, 1.2, 1.8, 2.2])
+    factor = shot_factor(0.7 * predicted + 0.3, predicted, other_rise_k=0.3)
+    assert factor.value == pytest.approx(0.7)
+    # 1.96 hypot(0.2 K / sqrt(9.77) K, 0.1 x 0.7) = 0.186
+    assert factor.high - factor.value == pytest.approx(0.186, abs=1e-3)
+    hot = after_shot(tracer(heating_efficiency=0.5), factor)
+    assert hot.heating_efficiency == pytest.approx(0.35)
+
+
+def test_a_shot_that_warmed_nothing_is_refused():
+    with pytest.raises(InputError, match="zero is within"):
+        after_shot(tracer(), shot_factor([0.05, 0.0], [0.2, 0.3]))
+    with pytest.raises(InputError, match="predicted rise"):
+        shot_factor([0.5], [0.0])
+
+
+def test_an_estimate_reads_as_value_and_interval():
+    assert str(Estimate(1.0, 0.5, 1.5)) == "1 (0.5 to 1.5)"
