@@ -21,7 +21,7 @@ from shapes import Grid, blend, capsule, chain, ellipsoid, largest, trunk, tube,
 
 from thermoplan.files.mdf import write_mdf
 from thermoplan.image import Image
-from thermoplan.meshing.levels import smoothed_area_m2
+from thermoplan.meshing.outline import smoothed_area_m2
 
 HERE = Path(__file__).parent
 BODY_G = 24.0
@@ -59,12 +59,12 @@ def trunk_and_head(at: Grid) -> np.ndarray:
 
 def hind_leg(at: Grid, side: int) -> np.ndarray:
     return chain(at, [(6.5 * side, 2, 9), (12.5 * side, 5, 14), (15.5 * side, 8, 4.5), (18 * side, 10.5, 12)],
-                 [4.8, 3.4, 2.2, 2.1])
+                 [4.8, 3.6, 2.8, 2.7])
 
 
 def fore_leg(at: Grid, side: int) -> np.ndarray:
     joints = [(6 * side, 2, 58), (11.5 * side, 5.5, 52), (14 * side, 8.5, 59.5), (15 * side, 10, 65.5)]
-    return chain(at, joints, [3.8, 2.7, 2.1, 2.1])
+    return chain(at, joints, [3.8, 3.0, 2.7, 2.6])
 
 
 TAIL = [(0, 0, 2), (0.5, 2, -10), (3, 5, -25), (4, 7, -40), (1, 8, -54)]
@@ -72,8 +72,8 @@ TAIL = [(0, 0, 2), (0.5, 2, -10), (3, 5, -25), (4, 7, -40), (1, 8, -54)]
 
 def skin_surface(at: Grid) -> np.ndarray:
     level = blend(trunk_and_head(at), hind_leg(at, 1), hind_leg(at, -1), fore_leg(at, 1), fore_leg(at, -1),
-                  tube(at, TAIL, 2.1, 14), ellipsoid(at, (6.9, -5.0, 73.5), (3.4, 3.8, 1.6)),
-                  ellipsoid(at, (-6.9, -5.0, 73.5), (3.4, 3.8, 1.6)), width=1.6)
+                  tube(at, TAIL, 2.3, 14), ellipsoid(at, (6.9, -5.0, 73.5), (3.2, 3.6, 2.3)),
+                  ellipsoid(at, (-6.9, -5.0, 73.5), (3.2, 3.6, 2.3)), width=1.6)
     return blend(level, ellipsoid(at, TUMOUR_MM, [TUMOUR_RADIUS_MM + 0.9] * 3), width=1.6)
 
 

@@ -13,8 +13,9 @@ from ..errors import InputError
 from ..image import Image
 from .clad import clad
 from .draft import Draft, body_of, drafted, peeled, tidied
-from .levels import FunctionLevels, LabelLevels, Levels, label_levels, smoothed_area_m2, winner
-from .relax import relaxed
+from .levels import FunctionLevels, LabelLevels, Levels, label_levels, winner
+from .outline import smoothed_area_m2
+from .relax import aimed, relaxed
 from .report import MeshReport, described, region_volumes_m3
 from .sizes import MeshSizes, graded
 from .volume import Regions, Table, read_regions
@@ -22,6 +23,7 @@ from .volume import Regions, Table, read_regions
 Shape = Callable[[Array], Array]
 
 _BLUR = 0.2
+_POOR_LAYER = 0.3
 _ROUNDS = (4, 3, 3)
 _VOLUME_ROUNDS = (4, 4, 4)
 
@@ -45,11 +47,11 @@ def mesh_labels(labels: Image, table: Table, sizes: MeshSizes) -> tuple[Anatomy,
     layer = regions.shell(sizes.skin_m or sizes.size_m)
     volumes = regions.volumes_m3
     if layer is None:
-        draft = _trimmed(_lattice(regions, levels, sizes), levels, volumes, sizes)
+        draft = _trimmed(_lattice(regions, levels, sizes, None), levels, volumes, sizes)
     else:
         rest = (regions.index >= 0) & (regions.index != layer[0])
         inner = levels.without(layer[0], rest, _sigmas(regions, sizes)[-1])
-        draft = _trimmed(_lattice(regions, inner, sizes), inner, None, sizes)
+        draft = _trimmed(_lattice(regions, inner, sizes, layer[0]), inner, None, sizes)
         draft = clad(draft, layer[0], lambda at: -levels.level_m(levels.count, levels.local(at)), layer[1])
         draft = _with_volumes(draft, levels, volumes)
     area = smoothed_area_m2(regions.index >= 0, labels.affine_m)
@@ -121,7 +123,7 @@ def _label_levels(regions: Regions, sizes: MeshSizes) -> LabelLevels:
     return label_levels(regions.index, regions.affine_m, _sigmas(regions, sizes))
 
 
-def _lattice(regions: Regions, levels: LabelLevels, sizes: MeshSizes) -> Draft:
+def _lattice(regions: Regions, levels: LabelLevels, sizes: MeshSizes, layer: int | None) -> Draft:
     """A graded lattice over the body, every element with the class of its middle."""
     targets = [regions.names.index(name) for name in sizes.target_regions]
     rim, skin = regions.border(targets), regions.border(range(levels.count))
@@ -136,7 +138,8 @@ def _lattice(regions: Regions, levels: LabelLevels, sizes: MeshSizes) -> Draft:
         outside = levels.level_m(levels.count, levels.local(at)) > 0.0
         return np.where(outside, 1.0, -1.0) * _distance(skin, at, reach)
 
-    points, tets, held = graded(*regions.bounds_m(), sizes, from_target, from_skin, exact=False)
+    points, tets, held = graded(*regions.bounds_m(), sizes, from_target, from_skin,
+                                slender=regions.slender(layer))
     draft = drafted(points, tets, winner(levels, points[tets].mean(axis=1)), held)
     return body_of(tidied(draft, levels.count), levels.count)
 
@@ -151,21 +154,23 @@ def _trimmed(draft: Draft, levels: Levels, volumes: Array | None, sizes: MeshSiz
     """Relaxed, and without what the skin has pressed flat."""
     offsets = np.zeros(levels.count + 1)
     for rounds in _ROUNDS:
-        draft = peeled(relaxed(draft, levels, offsets, rounds=rounds), sizes.finest_m)
+        draft = relaxed(draft, levels, offsets, rounds=rounds)
+        draft = peeled(draft, aimed(draft, levels, offsets), sizes.finest_m)
     if volumes is None:
         return draft
     for rounds in _VOLUME_ROUNDS:
         offsets += _corrections(draft, volumes)
-        draft = peeled(relaxed(draft, levels, offsets, rounds=rounds), sizes.finest_m)
+        draft = relaxed(draft, levels, offsets, rounds=rounds)
+        draft = peeled(draft, aimed(draft, levels, offsets), sizes.finest_m)
     return draft
 
 
 def _with_volumes(draft: Draft, levels: Levels, volumes: Array) -> Draft:
     offsets = np.zeros(levels.count + 1)
     for rounds in _VOLUME_ROUNDS:
-        draft = relaxed(draft, levels, offsets, rounds=rounds)
+        draft = relaxed(draft, levels, offsets, rounds=rounds, poor=_POOR_LAYER)
         offsets += _corrections(draft, volumes)
-    return relaxed(draft, levels, offsets, rounds=3)
+    return relaxed(draft, levels, offsets, rounds=3, poor=_POOR_LAYER)
 
 
 def _corrections(draft: Draft, volumes: Array) -> Array:

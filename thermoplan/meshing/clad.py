@@ -12,8 +12,8 @@ from ..arrays import Array, IntArray
 from .draft import Draft, drafted
 from .shape import cross, norm, quality
 
-_THINNEST, _THICKEST = 0.4, 2.0
-_WORST = 0.1
+_LEAST, _THINNEST, _THICKEST = 0.15, 0.4, 1.6
+_WORST = 0.03
 
 
 def clad(draft: Draft, region: int, inside_m: Callable[[Array], Array], thickness_m: float) -> Draft:
@@ -33,8 +33,6 @@ def clad(draft: Draft, region: int, inside_m: Callable[[Array], Array], thicknes
     base = draft.points[sheet]
     mean = _averaging(triangles, len(sheet))
     normal = _normals(base, triangles)
-    for _ in range(3):
-        normal = _unit(mean @ normal + normal)
     height = _heights(base, normal, inside_m, thickness_m)
     for _ in range(3):
         height = 0.5 * height + 0.5 * (mean @ height)
@@ -46,8 +44,8 @@ def clad(draft: Draft, region: int, inside_m: Callable[[Array], Array], thicknes
         if not poor.any() or trial == 12:
             break
         near = np.unique(triangles[poor])
-        normal[near] = _unit(mean @ normal + normal)[near]
-        height[near] = np.maximum(0.85 * (mean @ height)[near], 0.5 * _THINNEST * thickness_m)
+        normal[near] = _unit(0.3 * (mean @ normal) + normal)[near]
+        height[near] = np.maximum(0.85 * np.minimum(height, mean @ height)[near], _LEAST * thickness_m)
     layer = prisms[~poor].reshape(-1, 4)
     tets = np.concatenate([draft.tets, layer])
     used, tets = np.unique(tets, return_inverse=True)
@@ -109,10 +107,16 @@ def _unit(v: Array) -> Array:
 
 
 def _normals(points: Array, triangles: IntArray) -> Array:
+    """Per node a direction that all its triangles see from the front, where there is one."""
     p = points[triangles]
-    face = _unit(cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]))
-    return _unit(np.stack([np.bincount(triangles.ravel(), np.repeat(face[:, k], 3), len(points))
-                           for k in range(3)], axis=1))
+    face = np.repeat(_unit(cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])), 3, axis=0)
+    node, weight = triangles.ravel(), np.ones(triangles.size)
+    for _ in range(12):
+        total = [np.bincount(node, weight * face[:, k], len(points)) for k in range(3)]
+        normal = _unit(np.stack(total, axis=1))
+        weight = weight * np.exp(-1.0 * np.einsum("ij,ij->i", face, normal[node]))
+        weight /= np.bincount(node, weight, len(points))[node]
+    return normal
 
 
 def _heights(base: Array, normal: Array, inside_m: Callable[[Array], Array], thickness_m: float) -> Array:

@@ -13,7 +13,7 @@ from .shape import quality, squares_and_volumes
 
 FACES = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]])
 _CRUMB = 0.05
-_FLAT = 0.45
+_FLAT = 0.4
 _STIFF = 48.0
 
 
@@ -91,11 +91,12 @@ def body_of(draft: Draft, outside: int) -> Draft:
     return draft.keeping(np.flatnonzero(size[piece] > _CRUMB * len(draft.tets)))
 
 
-def peeled(draft: Draft, finest_m: float) -> Draft:
+def peeled(draft: Draft, aim: Array, finest_m: float) -> Draft:
     """Without the elements that the skin has pressed flat.
 
-    These are poor ones with two or more faces outside, and those at a skin node that conducts so much more
-    than it holds that it alone would set the time step.
+    These are ones with two or more faces outside that would be poor at ``aim (n, 3)``, where the nodes would
+    like to be, and those at a skin node that conducts so much more than it holds that it alone would set the
+    time step.
     """
     on_skin = np.zeros(len(draft.points), bool)
     on_skin[draft.skin()] = True
@@ -103,7 +104,7 @@ def peeled(draft: Draft, finest_m: float) -> Draft:
         on_skin[draft.tets[on_skin[draft.tets].any(axis=1)]] = True
     near = np.flatnonzero(on_skin[draft.tets].any(axis=1))
     squares, volumes = squares_and_volumes(draft.points, draft.tets[near])
-    poor = quality(draft.points, draft.tets[near]) < _FLAT
+    poor = np.minimum(quality(draft.points, draft.tets[near]), quality(aim, draft.tets[near])) < _FLAT
     alive = np.ones(len(draft.tets) + 1, bool)
     alive[-1] = False
     tets, across = draft.tets[near], draft.across[near]

@@ -10,7 +10,6 @@ import numpy as np
 from scipy import ndimage, special
 
 from ..arrays import Array, IntArray
-from ..image import Image
 
 _REACH = 4.0
 _TAIL = 1e-5
@@ -137,28 +136,3 @@ def with_gradient(levels: Levels, region: int, points_m: Array) -> tuple[Array, 
     shifts = np.concatenate([np.zeros((1, 3)), h * np.eye(3), -h * np.eye(3)])
     around = levels.level_m(region, (local[:, None] + shifts).reshape(-1, 3)).reshape(-1, 7)
     return around[:, 0], (around[:, 1:4] - around[:, 4:]) / (2.0 * h) @ levels.to_local
-
-
-def smoothed_area_m2(mask: np.ndarray, affine_m: Array, sigma_voxels: float = 1.0) -> float:
-    """Area of a mask's smoothed border, by the coarea formula.
-
-    The area of the surface where the smoothed indicator is 1/2 is the integral of |grad s| over a thin
-    shell of values about 1/2, divided by the shell's width in values.
-    """
-    pad = int(np.ceil(4 * sigma_voxels)) + 2
-    box = ndimage.find_objects(mask.astype(np.uint8))[0]
-    s = ndimage.gaussian_filter(np.pad(mask[box].astype(np.float32), pad), sigma_voxels)
-    gradient = np.stack(np.gradient(s), axis=-1) @ np.linalg.inv(affine_m[:3, :3]).astype(np.float32)
-    length = np.linalg.norm(gradient, axis=-1)
-    shell = (s > 0.3) & (s < 0.7)
-    return float(length[shell].sum(dtype=np.float64) * abs(np.linalg.det(affine_m[:3, :3])) / 0.4)
-
-
-def as_index(labels: Image, order: Sequence[int]) -> np.ndarray:
-    """Region number per voxel, -1 where no label of ``order`` stands."""
-    low, high = int(labels.data.min()), int(labels.data.max())
-    table = np.full(high - low + 1, -1, np.int16)
-    for region, label in enumerate(order):
-        if low <= label <= high:
-            table[label - low] = region
-    return table[labels.data.astype(np.int64) - low]

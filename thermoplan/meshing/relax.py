@@ -13,8 +13,7 @@ from .shape import cross, dot, norm, quality
 
 _EPSILON = 0.03
 _POWER = 4
-_POOR = 0.55
-_YIELD = (0.4, 0.2)
+_YIELD = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,8 @@ def borders(draft: Draft, outside: int) -> Borders:
     return Borders(keys // width, keys % width // (outside + 1), keys % (outside + 1))
 
 
-def relaxed(draft: Draft, levels: Levels, offsets_m: Array, *, rounds: int, floor: float = 0.15) -> Draft:
+def relaxed(draft: Draft, levels: Levels, offsets_m: Array, *, rounds: int, poor: float = 0.55,
+            floor: float = 0.15) -> Draft:
     """Nodes moved so that borders follow the levels and elements stay well shaped.
 
     Every round moves border nodes towards the levels and slides the nodes of poor elements down the gradient
@@ -59,8 +59,8 @@ def relaxed(draft: Draft, levels: Levels, offsets_m: Array, *, rounds: int, floo
     shape = quality(moving, local)
     for _ in range(rounds):
         toward, tangent = _toward(moving, rim, levels, offsets_m)
-        slide, worst = _descent(moving, local, shape)
-        yielding = np.clip((_YIELD[0] - worst) / (_YIELD[0] - _YIELD[1]), 0.0, 1.0)[:, None]
+        slide, worst = _descent(moving, local, shape, poor)
+        yielding = np.clip((_YIELD * poor - worst) / (_YIELD * poor - floor), 0.0, 1.0)[:, None]
         slide = yielding * slide + (1.0 - yielding) * np.einsum("nij,nj->ni", tangent, slide)
         step = (1.0 - yielding) * _capped(toward, 0.5 * size) + _capped(slide, 0.2 * size)
         step[norm(step) < 2e-3 * size] = 0.0
@@ -68,6 +68,12 @@ def relaxed(draft: Draft, levels: Levels, offsets_m: Array, *, rounds: int, floo
     points = draft.points.copy()
     points[nodes] = moving
     return replace(draft, points=points)
+
+
+def aimed(draft: Draft, levels: Levels, offsets_m: Array) -> Array:
+    """Where the border nodes would be if no element minded."""
+    toward, _ = _toward(draft.points, borders(draft, levels.count), levels, offsets_m)
+    return draft.points + toward
 
 
 def _size(points: Array, tets: IntArray) -> Array:
@@ -113,9 +119,9 @@ def _toward(points: Array, rim: Borders, levels: Levels, offsets_m: Array) -> tu
     return np.einsum("nij,nj->ni", inverse, right), _EPSILON * inverse
 
 
-def _descent(points: Array, tets: IntArray, shape: Array) -> tuple[Array, Array]:
+def _descent(points: Array, tets: IntArray, shape: Array, below: float) -> tuple[Array, Array]:
     """A step per node of a poor element that lowers the powers of the mean ratio; each node's worst shape."""
-    bad = shape < _POOR
+    bad = shape < below
     poor = np.zeros(len(points), bool)
     poor[tets[bad]] = True
     worst = np.ones(len(points))

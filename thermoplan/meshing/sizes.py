@@ -12,6 +12,7 @@ from ..errors import InputError
 from . import lattice
 
 _GROWTH = 0.4
+_SLENDER = 1.2
 _MOST_CELLS = 20_000_000
 
 Distance = Callable[[Array, float], Array]
@@ -67,7 +68,8 @@ class MeshSizes:
 
 
 def graded(low: Array, high: Array, sizes: MeshSizes, from_target: Distance, from_skin: Distance, *,
-           exact: bool) -> tuple[Array, IntArray, np.ndarray]:
+           slender: Callable[[Array, float], np.ndarray] | None = None,
+           exact: bool = False) -> tuple[Array, IntArray, np.ndarray]:
     """Nodes, tetrahedra, and which coordinates lie on the box, of a graded lattice over a box.
 
     Parameters
@@ -75,6 +77,9 @@ def graded(low: Array, high: Array, sizes: MeshSizes, from_target: Distance, fro
     from_target, from_skin
         ``(points (n, 3), reach) -> (n,)``: distance in m, inf beyond the reach; from the skin negative
         inside the body.
+    slender
+        ``(points, radius) -> bool (n,)``: where the body is thinner than that; there cells are at most
+        three quarters of its radius.
     exact
         Stretch the cells to fill the box; else they stay cubes and reach a cell beyond it.
     """
@@ -93,7 +98,10 @@ def graded(low: Array, high: Array, sizes: MeshSizes, from_target: Distance, fro
         at, length = origin + centres * edges, part * float(edges.max())
         to_skin = from_skin(at, max(length, 2.0 * sizes.size_m if sizes.skin_m else 0.0))
         edge_m = sizes.edge_m(from_target(at, sizes.reach_m) - 0.5 * length, np.abs(to_skin) - 0.5 * length)
-        return (to_skin < 0.9 * length) & (length > 1.001 * edge_m)
+        split = (to_skin < 0.9 * length) & (length > 1.001 * edge_m)
+        if slender is not None:
+            split |= (to_skin < 0.5 * length) & slender(at, length / _SLENDER)
+        return split
 
     roots_ = (int(roots[0]), int(roots[1]), int(roots[2]))
     nodes, tets = lattice.tetrahedra(roots_, lattice.octree(roots_, sizes.grades, wanted))

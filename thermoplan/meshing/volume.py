@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from ..arrays import Array
 from ..errors import InputError
 from ..image import Image
+from .outline import smoothed_area_m2
 
 _CRUMB = 0.05
 _COVER = 0.97
@@ -53,6 +54,26 @@ class Regions:
         rim = np.argwhere(inner & ~ndimage.binary_erosion(inner)) - 1 + [s.start for s in box]
         return cKDTree(self.positions_m(rim))
 
+    def slender(self, layer: int | None) -> Callable[[Array, float], np.ndarray]:
+        """``(points (n, 3), radius) -> (n,)``: where no ball of that radius fits into the body, less a layer."""
+        mask = (self.index >= 0) & (self.index != (-1 if layer is None else layer))
+        box = ndimage.find_objects(mask.view(np.uint8))[0]
+        spacing = np.linalg.norm(self.affine_m[:3, :3], axis=0)
+        depth = ndimage.distance_transform_edt(np.pad(mask[box], 1), sampling=spacing)
+        start = np.array([s.start for s in box]) - 1
+
+        def slender_at(points: Array, radius: float) -> np.ndarray:
+            core = depth >= radius
+            rim = np.argwhere(core & ~ndimage.binary_erosion(core)) + start
+            if not len(rim):
+                return np.ones(len(points), bool)
+            away = cKDTree(self.positions_m(rim)).query(points, distance_upper_bound=2.0 * radius)[0]
+            place = (points - self.affine_m[:3, 3]) @ np.linalg.inv(self.affine_m[:3, :3]).T - start
+            within = ndimage.map_coordinates(depth, place.T, order=0, mode="constant") >= radius
+            return (away > 1.15 * radius) & ~within
+
+        return slender_at
+
     def shell(self, edge_m: float) -> tuple[int, float] | None:
         """The region that wraps the body in a layer thinner than an element and a half, and its thickness."""
         inside = np.pad(self.index, 1, constant_values=-1)
@@ -63,7 +84,6 @@ class Regions:
         rest = self.volumes_m3.sum() - self.volumes_m3[region]
         if share[region] < _COVER or rest <= 0.0:
             return None
-        from .levels import smoothed_area_m2
         area = 0.5 * (smoothed_area_m2(self.index >= 0, self.affine_m)
                       + smoothed_area_m2((self.index >= 0) & (self.index != region), self.affine_m))
         thickness = float(self.volumes_m3[region]) / area
