@@ -42,7 +42,7 @@ def read_image(
     except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError,
             OSError, EOFError, ValueError, zlib.error) as problem:
         raise InputError(f"{path.name}: cannot be read as NIfTI, it may be cut short: {problem}") from problem
-    return _image(real(data, path.name), affine, path.name, allow_shear)
+    return placed(data, affine, path.name, allow_shear=allow_shear)
 
 
 def write_image(path: Path | str, image: Image, *, description: str = "") -> None:
@@ -165,9 +165,10 @@ def _largest_cosine(affine: Array) -> float:
     return float(np.abs(axes.T @ axes - np.eye(3)).max())
 
 
-def _image(data: NDArray, affine: Array, name: str, allow_shear: bool) -> Image:
+def placed(data: NDArray, affine: Array, name: str, *, allow_shear: bool = False) -> Image:
+    """``data`` at its place, checked; complaints name the file."""
     try:
-        image = Image(data, affine)
+        image = Image(real(data, name), affine)
     except InputError as problem:
         raise InputError(f"{name}: {problem}") from problem
     if not allow_shear and _largest_cosine(affine) > _SHEAR:

@@ -13,10 +13,11 @@ from scipy.spatial import cKDTree
 from ..anatomy import Anatomy
 from ..arrays import Array, IntArray
 from ..errors import InputError
-from ..files.images import as_labels, check_iron, read_image
+from ..files.images import as_labels, check_iron
 from ..files.labels import regions_of
-from ..files.mdf import read_mdf, read_mdf_info
+from ..files.mdf import read_mdf_info
 from ..files.meshes import read_mesh
+from ..files.volumes import read_volume
 from ..goals import CORE, EVERYWHERE_ELSE, SKIN, target_regions
 from ..image import Image
 from ..iron import IronMap
@@ -98,11 +99,7 @@ def _attempt(read: Callable[[], Any], complaints: list[str]) -> Any:
 
 def _read_iron(protocol: Protocol, notes: list[str]) -> IronMap:
     source = protocol.iron
-    if source.image.suffix.lower() == ".mdf":
-        image = read_mdf(source.image, frame=source.frame, channel=source.channel, notes=notes)
-        notes.append(f"{source.image.name}: MDF names no anatomical axes; x, y, z are taken as R, A, S")
-    else:
-        image = read_image(source.image, notes=notes)
+    image = read_volume(source.image, frame=source.frame, channel=source.channel, notes=notes)
     check_iron(image, source.image.name, source.unit)
     image = image.with_data(np.asarray(image.data, float) * source.kg_m3_per_unit)
     if source.registration is not None:
@@ -128,7 +125,7 @@ def _read_body(protocol: Protocol, iron: IronMap | None, notes: list[str]) -> tu
         for added in source.added:
             anatomy = _added_to_mesh(anatomy, added, iron)
         return None, {}, anatomy
-    labels = as_labels(read_image(source.labels, notes=notes), source.labels.name)
+    labels = as_labels(read_volume(source.labels, notes=notes), source.labels.name)
     table = {key: tuple(entry) for key, entry in source.label_table.items()}
     present = {int(v) for v in np.unique(labels.data)}
     unknown = sorted(present - set(table) - {0})
@@ -144,7 +141,7 @@ def _chosen(added: AddedRegion, points: Array, iron: IronMap | None) -> Array:
     if added.center_m is not None:
         return np.linalg.norm(points - np.array(added.center_m), axis=1) <= added.radius_m
     if added.mask is not None:
-        return read_image(added.mask).sampled(points, order=0) > 0
+        return read_volume(added.mask).sampled(points, order=0) > 0
     if iron is None:
         raise InputError(f"anatomy.add {added.region}: the iron image cannot be read, so no threshold can be taken")
     return iron.image.sampled(points) > added.iron_above_kg_m3

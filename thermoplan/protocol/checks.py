@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files.labels import read_label_table, regions_of
+from ..files.volumes import FOLDER, READERS
 from ..goals import CORE, EVERYWHERE_ELSE, SKIN
 from ..tissue import canonical_tissue, species_facts
 from ..units import shown
@@ -28,8 +29,10 @@ _FILES = (
     (("anatomy",), "label_table"), (("anatomy",), "mesh"), (("anatomy", "add"), "mask"),
     (("tracer",), "file"), (("device",), "file"), (("device",), "to_device"),
 )
-_NIFTI = (".nii", ".nii.gz")
-_IMAGES = {"iron.image": (".mdf", *_NIFTI), "anatomy.labels": _NIFTI}
+_PLACED = tuple(kind for kind in READERS if kind not in (".npy", FOLDER))
+_LABELS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".npz")
+_IMAGES = {"iron.image": _PLACED, "anatomy.labels": _LABELS}
+_FOLDERS = ("iron.image",)
 
 
 def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
@@ -75,14 +78,14 @@ def file_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterato
     for key, name in named_files(raw):
         path = folder / name
         if path.is_dir():
-            yield f'{where}: {key} = "{name}": a folder; reading DICOM folders is not available yet'
+            if key not in _FOLDERS:
+                yield f'{where}: {key} = "{name}": is a folder; expected a file'
         elif not path.is_file():
             near = difflib.get_close_matches(path.name, _listing(path.parent), 1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             yield f'{where}: {key} = "{name}": no such file in {path.parent}{hint}'
         elif key in _IMAGES and not name.lower().endswith(_IMAGES[key]):
-            yield (f'{where}: {key} = "{name}": expected {" or ".join(_IMAGES[key])}; '
-                   "NRRD and DICOM are not available yet")
+            yield f'{where}: {key} = "{name}": of no known kind; expected one of {", ".join(_IMAGES[key])}'
 
 
 def name_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterator[str]:

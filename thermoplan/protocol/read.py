@@ -39,8 +39,14 @@ def read_protocol(path: Path | str) -> Protocol:
         complaints += found
     if tables is None or complaints:
         raise InputError(dict.fromkeys(complaints))
-    files = (path, *(path.parent / name for _, name in named_files(raw)))
+    named = (path.parent / name for _, name in named_files(raw))
+    files = (path, *(part for entry in named for part in _parts(entry)))
     return _assembled(tables, path, text, files)
+
+
+def _parts(path: Path) -> list[Path]:
+    """The file itself; of a folder every file in it."""
+    return sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
 
 
 def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> Protocol:

@@ -1,0 +1,195 @@
+"""DICOM series and multi-frame images: LPS millimetres in the file, RAS+ metres inside."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Array
+from ..errors import InputError, MissingPart
+from ..image import Image
+from .images import LIMIT_BYTES, guard_size, placed
+
+_EVEN = 0.01  # share of a slice's distance that rounding of positions may explain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plane:
+    """One image plane: where its first pixel lies (LPS, mm), its axes, and how to get its pixels."""
+
+    source: Any
+    frame: int
+    position: Array
+    along_row: Array  # direction of a rising column number
+    along_column: Array
+    spacing: tuple[float, float]  # between columns, between rows
+    slope: float
+    intercept: float
+
+
+def read_dicom(path: Path | str, *, notes: list[str] | None = None, limit_bytes: int = LIMIT_BYTES) -> Image:
+    """The volume of a DICOM file, or of the one series in a folder; values are rescaled."""
+    path, notes = Path(path), notes if notes is not None else []
+    files = _one_series(path) if path.is_dir() else [_dataset(path)]
+    planes = [plane for file in files for plane in _planes(file, path.name, notes)]
+    shape = _same(planes, path.name)
+    guard_size(path.name, (*shape, len(planes)), np.dtype(np.float32), limit_bytes)
+    planes, step = _ordered(planes, files[0], path.name, notes)
+    return placed(_pixels(planes, shape, path.name), _affine_m(planes[0], step), path.name)
+
+
+def _dataset(path: Path, *, quiet: bool = False) -> Any:
+    try:
+        import pydicom
+    except ImportError:
+        raise MissingPart("reading DICOM needs pydicom: pip install 'thermoplan[dicom]'") from None
+    try:
+        found = pydicom.dcmread(path, defer_size="1 MB")
+    except (pydicom.errors.InvalidDicomError, OSError, EOFError, ValueError, AttributeError) as problem:
+        if quiet:
+            return None
+        raise InputError(f"{path.name}: cannot be read as DICOM, it may be cut short: {problem}") from problem
+    if "PixelData" in found or "FloatPixelData" in found:
+        return found
+    if quiet:
+        return None
+    raise InputError(f"{path.name}: holds no image: it has no pixel data, or is cut short")
+
+
+def _one_series(folder: Path) -> list[Any]:
+    series = defaultdict(list)
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
+        found = _dataset(path, quiet=True)
+        if found is not None:
+            series[str(found.get("SeriesInstanceUID", ""))].append(found)
+    if not series:
+        raise InputError(f"{folder}: no DICOM image in this folder")
+    if len(series) > 1:
+        held = "; ".join(f'"{files[0].get("SeriesDescription", "")}" ({len(files)} files)' for files in series.values())
+        raise InputError(f"{folder}: holds {len(series)} series: {held}; put one of them in a folder of its own")
+    return next(iter(series.values()))
+
+
+def _planes(file: Any, name: str, notes: list[str]) -> Iterator[_Plane]:
+    """Planes of one file, from its functional groups where it has them."""
+    if int(file.get("SamplesPerPixel", 1)) != 1:
+        raise InputError(f"{name}: holds colours; expected one number per pixel")
+    count = int(file.get("NumberOfFrames", 1) or 1)
+    groups = file.get("PerFrameFunctionalGroupsSequence")
+    shared = (file.get("SharedFunctionalGroupsSequence") or [None])[0]
+    try:
+        first = None if groups else _plane(file, 0, [file])
+        for number in range(count):
+            if groups:
+                yield _plane(file, number, [*_members(groups[number]), *_members(shared), file])
+            else:
+                yield first if number == 0 else _stacked(first, file, number, name, notes)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as problem:
+        raise InputError(f"{name}: does not say where its pixels lie: {problem}") from problem
+
+
+def _members(group: Any) -> list[Any]:
+    """The items of a functional group, flat."""
+    return [item.value[0] for item in group or () if item.VR == "SQ" and len(item.value)]
+
+
+def _said(places: list[Any], key: str, default: Any = None) -> Any:
+    found = next((place.get(key) for place in places if place.get(key) is not None), default)
+    if found is None:
+        raise KeyError(f"no {key}")
+    return found
+
+
+def _plane(file: Any, frame: int, places: list[Any]) -> _Plane:
+    axes = np.array([float(x) for x in _said(places, "ImageOrientationPatient")])
+    between_rows, between_columns = (float(x) for x in _said(places, "PixelSpacing"))
+    return _Plane(
+        file, frame, np.array([float(x) for x in _said(places, "ImagePositionPatient")]), axes[:3], axes[3:],
+        (between_columns, between_rows), float(_said(places, "RescaleSlope", 1.0)),
+        float(_said(places, "RescaleIntercept", 0.0)),
+    )
+
+
+def _stacked(first: _Plane, file: Any, number: int, name: str, notes: list[str]) -> _Plane:
+    """A further frame of a file that gives one position and a distance."""
+    offsets = file.get("GridFrameOffsetVector")
+    distance = float(offsets[number]) if offsets else number * float(
+        _said([file], "SpacingBetweenSlices", file.get("SliceThickness")))
+    if not offsets and number == 1:
+        notes.append(f"{name}: gives one position for its frames; they are stacked along the slice normal")
+    normal = np.cross(first.along_row, first.along_column)
+    return _Plane(file, number, first.position + distance * normal, first.along_row, first.along_column,
+                  first.spacing, first.slope, first.intercept)
+
+
+def _same(planes: list[_Plane], name: str) -> tuple[int, int]:
+    """Columns and rows, which all planes must share, like their axes and spacing."""
+    first = planes[0]
+    axes = np.concatenate([first.along_row, first.along_column, first.spacing])
+    for plane in planes:
+        if (plane.source.Rows, plane.source.Columns) != (first.source.Rows, first.source.Columns) or not np.allclose(
+                np.concatenate([plane.along_row, plane.along_column, plane.spacing]), axes, atol=1e-4):
+            raise InputError(f"{name}: its images differ in size, spacing or orientation; expected one volume")
+    if min(first.spacing) <= 0.0:
+        raise InputError(f"{name}: the voxel size is zero or negative: {first.spacing}")
+    return int(first.source.Columns), int(first.source.Rows)
+
+
+def _ordered(planes: list[_Plane], file: Any, name: str, notes: list[str]) -> tuple[list[_Plane], Array]:
+    """Planes in the order of the slice normal, and the step between them (LPS, mm)."""
+    normal = np.cross(planes[0].along_row, planes[0].along_column)
+    height = np.array([plane.position @ normal for plane in planes])
+    planes = [planes[i] for i in np.argsort(height, kind="stable")]
+    if len(planes) == 1:
+        thickness = file.get("SpacingBetweenSlices") or file.get("SliceThickness")
+        if not thickness:
+            raise InputError(f"{name}: one slice, and no SliceThickness: its height is unknown")
+        return planes, float(thickness) * normal
+    steps = np.diff(np.sort(height))
+    step = (planes[-1].position - planes[0].position) / (len(planes) - 1)
+    if steps.min() < 1e-3:
+        raise InputError(f"{name}: several images lie in one place (time points or channels?); expected one volume")
+    if np.ptp(steps) > 2 * _EVEN * steps.mean():
+        raise InputError(f"{name}: slices are {steps.min():.3g} to {steps.max():.3g} mm apart: one is missing, or the "
+                         "series is uneven; expected an even stack")
+    if np.linalg.norm(step - (step @ normal) * normal) > _EVEN * np.linalg.norm(step):
+        notes.append(f"{name}: slices are shifted against each other (gantry tilt)")
+    return planes, step
+
+
+def _pixels(planes: list[_Plane], shape: tuple[int, int], name: str) -> NDArray:
+    """Values ``(columns, rows, planes)``, rescaled; whole numbers stay whole where no scale is due."""
+    plain = all(plane.slope == 1.0 and plane.intercept == 0.0 for plane in planes)
+    data = None
+    for number, plane in enumerate(planes):
+        with _named(name):
+            stored = plane.source.pixel_array
+        stored = stored[plane.frame] if stored.ndim == 3 else stored
+        values = stored if plain else plane.slope * stored.astype(np.float32) + plane.intercept
+        data = np.empty((*shape, len(planes)), values.dtype) if data is None else data
+        data[:, :, number] = values.T
+    return data
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, RuntimeError, AttributeError, NotImplementedError, OSError, EOFError) as problem:
+        raise InputError(f"{name}: its pixels cannot be decoded, it may be cut short: {problem}") from problem
+
+
+def _affine_m(first: _Plane, step: Array) -> Array:
+    affine = np.eye(4)
+    affine[:3, 0] = first.along_row * first.spacing[0]
+    affine[:3, 1] = first.along_column * first.spacing[1]
+    affine[:3, 2], affine[:3, 3] = step, first.position
+    affine[:3] *= 1e-3
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
