@@ -83,6 +83,14 @@ def lumped(anatomy: Anatomy, coefficient_cells: Array) -> Array:
     return np.bincount(anatomy.tets.ravel(), share, len(anatomy.points_m))
 
 
+def mass(anatomy: Anatomy, coefficient_cells: Array) -> csr_array:
+    """Integral of ``c phi_i phi_j``, ``(n, n)``: exact on a tetrahedron, V/20 off and V/10 on the diagonal."""
+    n, local = len(anatomy.points_m), (np.ones((4, 4)) + np.eye(4)) / 20.0
+    values = (coefficient_cells * anatomy.volumes_m3)[:, None, None] * local
+    rows, columns = np.repeat(anatomy.tets, 4, axis=1), np.tile(anatomy.tets, (1, 4))
+    return csr_array((values.ravel(), (rows.ravel(), columns.ravel())), shape=(n, n))
+
+
 def lumped_surface(anatomy: Anatomy, triangles: IntArray, coefficient: Array) -> Array:
     """Surface integral of ``h phi_i`` ``(n,)`` over triangles ``(k, 3)`` with one value ``(k,)`` each."""
     share = np.repeat(coefficient * area_vectors_m2(anatomy, triangles)[1] / 3.0, 3)

@@ -79,18 +79,20 @@ def thermal_system(problem: BioheatProblem) -> ThermalSystem:
     per_cell = {name: getattr(problem, name)[anatomy.region] for name in
                 ("capacity_j_m3_k", "conductivity_w_m_k", "perfusion_w_m3_k", "metabolic_w_m3")}
     skin = skin_conditions(problem)
+    perfused = fem.mass(anatomy, per_cell["perfusion_w_m3_k"])
     perfusion = fem.lumped(anatomy, per_cell["perfusion_w_m3_k"])
     exchange = fem.lumped_surface(anatomy, anatomy.outer, skin.heat_transfer_w_m2_k)
     conduction = fem.stiffness(anatomy, per_cell["conductivity_w_m_k"])
     capacity = fem.lumped(anatomy, per_cell["capacity_j_m3_k"])
-    tissue = csr_array(conduction + diags_array(exchange + perfusion))
+    tissue = csr_array(conduction + perfused + diags_array(exchange))
     capacity = lent(capacity, tissue, fastest_rate_1_s(tissue.diagonal(), capacity))
 
     source = fem.lumped(anatomy, per_cell["metabolic_w_m3"])
     source += fem.lumped_surface(anatomy, anatomy.outer,
                                  skin.heat_transfer_w_m2_k * (skin.temperature_c - problem.arterial_c))
     rise = _steady_rise(tissue, source, skin, bool((exchange + perfusion).any()))
-    boundary = np.where(skin.is_held, 0.0, exchange + np.asarray(conduction[skin.held].sum(axis=0)) * -1.0)
+    into_held = (conduction + perfused)[skin.held].sum(axis=0)
+    boundary = np.where(skin.is_held, 0.0, exchange - into_held)
     stiffness = _held_out(tissue, skin.held, capacity)
     perfusion_free = np.where(skin.is_held, 0.0, perfusion)
     base, watched = problem.arterial_c + rise, perfusion_free
