@@ -126,7 +126,7 @@ def _label_levels(regions: Regions, sizes: MeshSizes) -> LabelLevels:
 def _lattice(regions: Regions, levels: LabelLevels, sizes: MeshSizes, layer: int | None) -> Draft:
     """A graded lattice over the body, every element with the class of its middle."""
     targets = [regions.names.index(name) for name in sizes.target_regions]
-    rim, skin = regions.border(targets), regions.border(range(levels.count))
+    rim, skin = regions.border(targets), regions.border([r for r in range(levels.count) if r != layer])
 
     def from_target(at: Array, reach: float) -> Array:
         away = _distance(rim, at, reach)

@@ -12,7 +12,7 @@ from ..errors import InputError
 from . import lattice
 
 _GROWTH = 0.4
-_SLENDER = 1.2
+_SLENDER = 1.0
 _MOST_CELLS = 20_000_000
 
 Distance = Callable[[Array, float], Array]
@@ -78,8 +78,8 @@ def graded(low: Array, high: Array, sizes: MeshSizes, from_target: Distance, fro
         ``(points (n, 3), reach) -> (n,)``: distance in m, inf beyond the reach; from the skin negative
         inside the body.
     slender
-        ``(points, radius) -> bool (n,)``: where the body is thinner than that; there cells are at most
-        three quarters of its radius.
+        ``(points, radius) -> bool (n,)``: where the body is thinner than that; there cells are no longer
+        than its radius.
     exact
         Stretch the cells to fill the box; else they stay cubes and reach a cell beyond it.
     """
@@ -100,7 +100,7 @@ def graded(low: Array, high: Array, sizes: MeshSizes, from_target: Distance, fro
         edge_m = sizes.edge_m(from_target(at, sizes.reach_m) - 0.5 * length, np.abs(to_skin) - 0.5 * length)
         split = (to_skin < 0.9 * length) & (length > 1.001 * edge_m)
         if slender is not None:
-            split |= (to_skin < 0.5 * length) & slender(at, length / _SLENDER)
+            split |= (to_skin < 0.0) & slender(at, length / _SLENDER)
         return split
 
     roots_ = (int(roots[0]), int(roots[1]), int(roots[2]))
