@@ -13,6 +13,7 @@ import numpy as np
 
 from .device import Device, device_from_dict
 from .errors import InputError
+from .files.fieldmaps import read_field_map
 from .files.transforms import read_transform, transform_m
 from .protocol.complaints import read_toml, suggestion, validated
 from .protocol.tables import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
@@ -20,6 +21,7 @@ from .tracer import TISSUE_FACTOR, MeasuredSlp, Tracer, calibrated, tracer_from_
 
 _RELAXES = {"hydrodynamic_diameter", "viscosity", "anisotropy", "tau0"}
 _SIZES = {"core_diameter", "core_sigma"}
+_FILES = ("to_device", "selection")
 
 
 @cache
@@ -79,7 +81,9 @@ def _base(table: Any, folder: Path, where: str, what: str, library: str,
     if table.file is not None:
         path = folder / table.file
         raw = read_toml(path)[1]
-        return _set(_checked(model, raw, path.name)), str(raw.get("name", path.stem))
+        given = _set(_checked(model, raw, path.name))
+        beside = {key: str(path.parent / given[key]) for key in _FILES if isinstance(given.get(key), str)}
+        return given | beside, str(raw.get("name", path.stem))
     entries = _entries(library)
     if table.name not in entries:
         raise InputError(f'{where}: {what}.name = "{table.name}": not in the library; '
@@ -127,6 +131,8 @@ def _device(values: Table | dict[str, Any], name: str, folder: Path, where: str)
         given["to_device"] = read_transform(folder / matrix)
     elif matrix is not None:
         given["to_device"] = transform_m(matrix, f"{where}: device.to_device")
+    if isinstance(given.get("selection"), str):
+        given["selection"] = read_field_map(folder / given["selection"])
     if "position_range" in given:
         given["position_range"] = np.array(given["position_range"])
     return _named(lambda: device_from_dict(given, where), where)

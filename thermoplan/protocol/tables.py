@@ -108,7 +108,8 @@ class DeviceKeys(Table):
     """A machine: the same keys in a device file and, as overrides, in a protocol."""
 
     name: values.Text | None = None
-    kind: Literal["ffp", "ffl", "uniform"] | None = None
+    kind: Literal["ffp", "ffl", "uniform", "measured"] | None = None
+    selection: values.Text | None = None
     gradient: values.GradientOrZero | None = None
     amplitude: values.Field_ | None = None
     frequency: values.Frequency | None = None
