@@ -23,7 +23,7 @@ LAYERS = (
     ("optimize", "search", "trajectory"),
     ("metrics", "goals", "dose", "bioheat"),
     ("sar", "focus", "eddy", "safety"),
-    ("fem", "device", "selection", "response", "calorimetry", "tracer", "magnetization", "iron", "calibration"),
+    ("fem", "device", "selection", "response", "calorimetry", "tracer", "slptable", "magnetization", "iron", "calibration"),
     ("meshing", "tissue", "anatomy"),
     ("image",),
     ("errors", "arrays", "progress"),

@@ -126,7 +126,7 @@ _PARAMETERS: dict[str, tuple[Callable[[Tracer, float], Tracer], Callable[[Tracer
 
 
 def fitted(
-    tracer: Tracer, readings: Sequence[SlpReading], free: Sequence[str], *, model: str = "mrsh"
+    tracer: Tracer, readings: Sequence[SlpReading], free: Sequence[str], *, model: str | None = None
 ) -> TracerFit:
     """Fit named parameters to readings over amplitude, frequency or bias, by weighted least squares in logs.
 
@@ -162,7 +162,7 @@ def _scaled(tracer: Tracer, free: Sequence[str], factors: Array) -> Tracer:
     return tracer
 
 
-def _predicted(tracer: Tracer, readings: Sequence[SlpReading], model: str) -> Array:
+def _predicted(tracer: Tracer, readings: Sequence[SlpReading], model: str | None) -> Array:
     values = np.empty(len(readings))
     for frequency in {r.frequency_hz for r in readings}:
         rows = [i for i, r in enumerate(readings) if r.frequency_hz == frequency]

@@ -33,23 +33,28 @@ class SlpPoint:
 
 def slp_point(
     tracer: Tracer, *, amplitude_t: float, frequency_hz: float, along_t: float = 0.0, across_t: float = 0.0,
-    model: str = "mrsh",
+    model: str | None = None,
 ) -> SlpPoint:
     """Solve one point directly, never from a table."""
+    model = model or tracer.model
     fields = {"amplitude_t": amplitude_t, "along_t": along_t, "across_t": across_t}
     slp = float(slp_w_kg(tracer, frequency_hz=frequency_hz, model=model, **fields))
-    diameter, share, lag, barrier = particles(tracer, frequency_hz, model)
-    xi, count = tracer.xi_per_tesla(diameter), share / volume_m3(diameter)
-    energy = energy_kt(xi * amplitude_t, lag, xi * along_t, xi * across_t, model=model, barrier=barrier)
-    return SlpPoint(slp, float(count @ energy / count.sum()), omega_tau(tracer, frequency_hz),
+    diameter, share, _, _ = particles(tracer, frequency_hz, model)
+    count = share / volume_m3(diameter)
+    per_particle = tracer.iron_fraction * tracer.density_kg_m3 / (tracer.heating_efficiency * count.sum())
+    energy = slp * per_particle / (tracer.thermal_j * frequency_hz)
+    return SlpPoint(slp, energy, omega_tau(tracer, frequency_hz),
                     tuple(model_warnings(tracer, frequency_hz=frequency_hz, model=model, **fields)))
 
 
 def model_warnings(
     tracer: Tracer, *, amplitude_t: float, frequency_hz: float, along_t: float = 0.0, across_t: float = 0.0,
-    model: str = "mrsh",
+    model: str | None = None,
 ) -> list[str]:
     """What speaks against the model, for the size that holds most of what the tracer heats."""
+    model = model or tracer.model
+    if model == "table":
+        return []
     diameter, share, lag, barrier = particles(tracer, frequency_hz, model)
     xi = tracer.xi_per_tesla(diameter)
     heat = share / volume_m3(diameter) * energy_kt(xi * amplitude_t, lag, model=model, barrier=barrier)
@@ -80,7 +85,7 @@ class FfrProfile:
 
 
 def ffr_profile(
-    tracer: Tracer, device: Device, *, reach_m: float = 0.04, count: int = 161, model: str = "mrsh"
+    tracer: Tracer, device: Device, *, reach_m: float = 0.04, count: int = 161, model: str | None = None
 ) -> FfrProfile:
     """Directly solved profiles through the field-free region, and their full widths at half maximum."""
     position = np.linspace(-reach_m, reach_m, count)
@@ -97,13 +102,13 @@ def directions(device: Device) -> tuple[Array, Array]:
     return drive, steep @ plane
 
 
-def _profile(tracer: Tracer, device: Device, position: Array, direction: Array, model: str) -> Array:
+def _profile(tracer: Tracer, device: Device, position: Array, direction: Array, model: str | None) -> Array:
     along, across = device.bias_t(position[:, None] * direction, np.zeros(3))
     return slp_w_kg(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz, along_t=along,
                     across_t=across, model=model)
 
 
-def gradient_for_t_m(tracer: Tracer, device: Device, diameter_m: float, *, model: str = "mrsh") -> float:
+def gradient_for_t_m(tracer: Tracer, device: Device, diameter_m: float, *, model: str | None = None) -> float:
     """Gradient at which the wider of the two full widths is ``diameter_m``: widths fall as 1/G."""
     widest = max(ffr_widths_m(tracer, device, gradient_t_m=1.0, model=model))
     if not np.isfinite(widest):

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from .arrays import Array, finite, frozen, put
 from .errors import InputError
 from .magnetization import energy_kt
-from .tracer import Tracer, particles, volume_m3
+from .tracer import Tracer, particles, slp_w_kg, volume_m3
 
 _VERSION = 1
 _FINE = 512
@@ -95,7 +95,7 @@ def _cell(bias: Array, b0: float, width: int) -> tuple[Array, Array]:
 
 
 def response_table(
-    tracer: Tracer, frequency_hz: float, amplitudes_t: ArrayLike, *, model: str = "mrsh"
+    tracer: Tracer, frequency_hz: float, amplitudes_t: ArrayLike, *, model: str | None = None
 ) -> ResponseTable:
     """Tabulate SLP for positive amplitudes, any bias. Kept in memory and in the user's cache folder.
 
@@ -106,6 +106,9 @@ def response_table(
     amplitudes = np.atleast_1d(np.asarray(amplitudes_t, float))
     if not (amplitudes > 0.0).all() or not frequency_hz > 0.0:
         raise InputError("response table: amplitudes and frequency must be positive; no field needs no table")
+    model = model or tracer.model
+    if model == "table":
+        return _from_measurements(tracer, float(frequency_hz), amplitudes)
     diameter, share, lag, barrier = particles(tracer, frequency_hz, model)
     xi = tracer.xi_per_tesla(diameter)
     weight = share / volume_m3(diameter) * tracer.thermal_j * frequency_hz / tracer.density_kg_m3
@@ -117,6 +120,14 @@ def response_table(
                          strict=True)
     return ResponseTable(tracer, float(frequency_hz), amplitudes, scale,
                          tracer.heating_efficiency * np.stack(values), max(errors))
+
+
+def _from_measurements(tracer: Tracer, frequency_hz: float, amplitudes: Array) -> ResponseTable:
+    s = np.arange(_FINE + 1) / _FINE
+    bias = amplitudes[:, None] * s / np.maximum(1.0 - s, 1e-9)
+    values = [slp_w_kg(tracer, amplitude_t=a, frequency_hz=frequency_hz, along_t=b[:, None], across_t=b,
+                       model="table") for a, b in zip(amplitudes, bias, strict=True)]
+    return ResponseTable(tracer, frequency_hz, amplitudes, amplitudes, np.stack(values), 0.0)
 
 
 def _level(sizes: Array, amplitude: float, scale: float, model: str) -> tuple[Array, float]:

@@ -115,7 +115,7 @@ def heating_basis(
 
 
 def half_width_t(
-    tracer: Tracer, *, amplitude_t: float, frequency_hz: float, cosine: float, model: str = "mrsh",
+    tracer: Tracer, *, amplitude_t: float, frequency_hz: float, cosine: float, model: str | None = None,
     limit_t: float = 2.0,
 ) -> float:
     """Bias (tesla) at which SLP has fallen to half of its value on the field-free region.
@@ -142,7 +142,7 @@ def half_width_t(
 
 def ffr_widths_m(
     tracer: Tracer, device: Device, *, amplitude_t: float | None = None, gradient_t_m: float | None = None,
-    model: str = "mrsh",
+    model: str | None = None,
 ) -> tuple[float, float]:
     """Full widths at half maximum of SLP, along the drive axis and across it, in metres.
 

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from .arrays import Array
 from .errors import InputError
-from .magnetization import FIXED_AXIS, energy_kt
+from .magnetization import FIXED_AXIS, MODELS, energy_kt
+from .slptable import SlpTable
 
 BOLTZMANN_J_K = 1.380649e-23  # exact, SI
 BULK_IRON_A_M = 1.71e6  # saturation magnetization of iron at room temperature [Cullity2009]
@@ -96,8 +97,9 @@ class Tracer:
 
     Relaxation is ``relaxation_time_s`` where given, else Brownian rotation (``hydrodynamic_diameter_m``
     and ``viscosity_pa_s``) and Neel reversal (``anisotropy_j_m3`` and ``tau0_s``), rates added.
-    ``heating_efficiency`` scales the model's loss to a measurement. ``effective`` says in words what was
-    fitted; empty where the sizes were measured.
+    ``model`` is the one that its loss is taken from unless a call says otherwise: of `MODELS`, or "table"
+    for the measured ``table``. ``heating_efficiency`` scales it to a measurement. ``effective`` says in words
+    what was fitted; empty where the sizes were measured.
     """
 
     name: str
@@ -113,6 +115,8 @@ class Tracer:
     tau0_s: float = 1e-9
     heating_efficiency: float = 1.0
     measured: MeasuredSlp | None = None
+    model: str = "mrsh"
+    table: SlpTable | None = None
     effective: str = ""
     source: str = ""
 
@@ -126,6 +130,8 @@ class Tracer:
     def slp_source(self) -> str:
         """How the loss is known, in a sentence for the report."""
         m = self.measured
+        if m is None and self.model == "table":
+            return "measured: a table over amplitude, frequency and bias"
         if m is None:
             return "a priori from the model: uncertain by a factor of several"
         return (f"measured: {m.value_w_kg / 1e3:g} W per g of {m.basis} in {m.medium} at "
@@ -211,9 +217,9 @@ def particles(tracer: Tracer, frequency_hz: float, model: str) -> tuple[Array, A
 
 def slp_w_kg(
     tracer: Tracer, *, amplitude_t: ArrayLike, frequency_hz: float, along_t: ArrayLike = 0.0,
-    across_t: ArrayLike = 0.0, model: str = "mrsh",
+    across_t: ArrayLike = 0.0, model: str | None = None,
 ) -> Array:
-    """Specific loss power, W per kg of iron, solved directly.
+    """Specific loss power, W per kg of iron, solved directly; by the tracer's own model unless one is named.
 
     Parameters
     ----------
@@ -224,6 +230,9 @@ def slp_w_kg(
     """
     amplitude, along, across = np.broadcast_arrays(
         *(np.asarray(v, float) for v in (amplitude_t, along_t, across_t)))
+    model = model or tracer.model
+    if model == "table":
+        return tracer.heating_efficiency * _table(tracer).at_w_kg(amplitude, frequency_hz, along, across)
     total = np.zeros(amplitude.shape)
     diameters, shares, lags, barriers = particles(tracer, frequency_hz, model)
     for i, diameter in enumerate(diameters):
@@ -235,13 +244,19 @@ def slp_w_kg(
     return tracer.heating_efficiency * per_core / tracer.iron_fraction
 
 
+def _table(tracer: Tracer) -> SlpTable:
+    if tracer.table is None:
+        raise InputError(f'tracer {tracer.name}: model = "table": the tracer has no measured table of SLP')
+    return tracer.table
+
+
 def slp_bound_w_kg(tracer: Tracer, *, amplitude_t: float, frequency_hz: float) -> float:
     """No loop is larger than ``4 B0 Ms``: ``4 B0 Ms f / rho`` per kg of iron, efficiency left out."""
     loop = 4.0 * amplitude_t * tracer.saturation_magnetization_a_m * frequency_hz
     return loop / tracer.density_kg_m3 / tracer.iron_fraction
 
 
-def calibrated(tracer: Tracer, measured: MeasuredSlp, *, model: str = "mrsh") -> Tracer:
+def calibrated(tracer: Tracer, measured: MeasuredSlp, *, model: str | None = None) -> Tracer:
     """A copy whose heating efficiency makes the model agree with a measured SLP, in tissue."""
     ideal = replace(tracer, heating_efficiency=1.0)
     predicted = float(slp_w_kg(
@@ -287,6 +302,8 @@ def _faults(tracer: Tracer) -> list[str]:
     rules += [rule for rule in optional if rule[1] is not None]
     faults = [f"{key} = {value:g}: expected {hint}" for key, value, low, high, hint in rules
               if not low < value <= high]
+    if tracer.model not in (*MODELS, "table"):
+        faults.append(f'model = "{tracer.model}": expected one of {", ".join(sorted(MODELS))}, table')
     return faults + _missing(tracer)
 
 
@@ -315,7 +332,7 @@ _SI_KEYS = {
     "iron_fraction": "iron_fraction", "temperature": "temperature_c", "relaxation_time": "relaxation_time_s",
     "hydrodynamic_diameter": "hydrodynamic_diameter_m", "viscosity": "viscosity_pa_s",
     "anisotropy": "anisotropy_j_m3", "tau0": "tau0_s", "heating_efficiency": "heating_efficiency",
-    "effective": "effective", "source": "source",
+    "model": "model", "table": "table", "effective": "effective", "source": "source",
 }
 _MODE_KEYS = {
     "fraction": "fraction", "core_diameter": "core_diameter_m", "core_sigma": "sigma",
