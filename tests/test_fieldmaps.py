@@ -8,8 +8,9 @@ import pytest
 
 from thermoplan.errors import InputError
 from thermoplan.files.fieldmaps import read_field_map
-from thermoplan.library import chosen_device
-from thermoplan.protocol.tables import DeviceTable
+from thermoplan.library import chosen_device, chosen_tracer
+from thermoplan.protocol.tables import DeviceTable, TracerTable
+from thermoplan.tracer import slp_w_kg
 
 
 def ball() -> np.ndarray:
@@ -49,8 +50,8 @@ def test_a_device_of_its_own_takes_a_field_map_beside_its_file(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "words"), [
-    ("x_mm,y_mm\n1,2\n", "expected numbers in the columns x_mm"),
-    ("x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT\n1,2,3,4,5,six\n", "could not convert"),
+    ("x_mm,y_mm\n1,2\n", "has no column z_mm, bx_mT, by_mT, bz_mT; expected x_mm"),
+    ("x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT\n1,2,3,4,5,six\n", 'row 1, bz_mT = "six": expected a number'),
     ("x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT\n1,2,3,4,5,6\n", "1 points cannot fix"),
 ])
 def test_a_broken_table_is_refused_by_name(tmp_path, content, words):
@@ -69,3 +70,15 @@ def test_swapped_axes_and_a_foreign_hdf5_are_refused_by_name(tmp_path):
     (tmp_path / "f.h5").write_bytes((tmp_path / "f.h5").read_bytes()[:300])
     with pytest.raises(InputError, match=r"f\.h5: cannot be read as a field map"):
         read_field_map(tmp_path / "f.h5")
+
+
+def test_a_measured_table_of_slp_is_used_by_the_tracer_that_names_it(tmp_path):
+    (tmp_path / "slp.csv").write_text(
+        "amplitude_mT,frequency_kHz,along_mT,slp_W_g\n13,354,0,250\n13,354,10,50\n6.5,354,0,80\n6.5,354,10,10\n")
+    tracer = chosen_tracer(TracerTable(name="synomag-d", table="slp.csv"), tmp_path, "p.toml")
+    at = {"amplitude_t": 0.013, "frequency_hz": 354e3}
+    assert float(slp_w_kg(tracer, **at)) == pytest.approx(250e3)
+    assert float(slp_w_kg(tracer, **at, along_t=0.005)) == pytest.approx(150e3)  # halfway from 250 to 50
+    (tmp_path / "slp.csv").write_text("amplitude_mT,frequency_kHz,slp_W_g\n13,354,oops\n")
+    with pytest.raises(InputError, match=r'slp\.csv: row 1, slp_W_g = "oops": expected a number'):
+        chosen_tracer(TracerTable(name="synomag-d", table="slp.csv"), tmp_path, "p.toml")

@@ -14,6 +14,7 @@ import numpy as np
 from .device import Device, device_from_dict
 from .errors import InputError
 from .files.fieldmaps import read_field_map
+from .files.slptables import read_slp_table
 from .files.transforms import read_transform, transform_m
 from .protocol.complaints import read_toml, suggestion, validated
 from .protocol.tables import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
@@ -21,7 +22,7 @@ from .tracer import TISSUE_FACTOR, MeasuredSlp, Tracer, calibrated, tracer_from_
 
 _RELAXES = {"hydrodynamic_diameter", "viscosity", "anisotropy", "tau0"}
 _SIZES = {"core_diameter", "core_sigma"}
-_FILES = ("to_device", "selection")
+_FILES = ("to_device", "selection", "table")
 
 
 @cache
@@ -49,7 +50,7 @@ def chosen_tracer(table: TracerKeys, folder: Path, where: str) -> Tracer:
         base.pop("population", None)
     if own.keys() & _RELAXES and "relaxation_time" not in own:
         base.pop("relaxation_time", None)
-    tracer = _tracer(base | own, name, where)
+    tracer = _tracer(base | own, name, where, folder)
     measured = table.measured_slp or base.get("measured_slp")
     return tracer if measured is None else calibrated(tracer, _measured(measured, where))
 
@@ -111,8 +112,11 @@ def _set(table: Table | dict[str, Any]) -> dict[str, Any]:
     return {key: getattr(table, key) for key in table.model_fields_set}
 
 
-def _tracer(values: Table | dict[str, Any], name: str, where: str) -> Tracer:
+def _tracer(values: Table | dict[str, Any], name: str, where: str, folder: Path = Path()) -> Tracer:
     given = {"name": name, **_set(values)}
+    if isinstance(given.get("table"), str):
+        given["table"] = read_slp_table(folder / given["table"])
+        given.setdefault("model", "table")
     if given.get("population"):
         given["population"] = [_set(mode) for mode in given["population"]]
     return _named(lambda: tracer_from_dict(given | {"name": name}, where), where)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InputError
 from ..selection import SelectionField, selection_field
+from .columns import read_columns
 from .images import existing
 
 _COLUMNS = ("x_mm", "y_mm", "z_mm", "bx_mT", "by_mT", "bz_mT")
@@ -51,10 +51,6 @@ def _hdf5(path: Path) -> tuple[Array, Array, Array | None]:
 
 
 def _table(path: Path) -> tuple[Array, Array, None]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader((line for line in stream if not line.startswith("#")), skipinitialspace=True))
-        values = np.array([[float(row[name]) for name in _COLUMNS] for row in rows]).reshape(-1, 6) * 1e-3
-    except (KeyError, TypeError, ValueError, csv.Error, UnicodeDecodeError) as problem:
-        raise InputError(f"{path.name}: expected numbers in the columns {','.join(_COLUMNS)}: {problem}") from problem
+    found = read_columns(path, _COLUMNS)
+    values = np.stack([found[name] for name in _COLUMNS], axis=1) * 1e-3
     return values[:, :3], values[:, 3:], None

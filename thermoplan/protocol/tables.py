@@ -89,6 +89,8 @@ class TracerKeys(Table):
     anisotropy: values.Anisotropy | None = None
     tau0: values.Time | None = None
     heating_efficiency: values.Weight | None = None
+    model: values.Text | None = None
+    table: values.Text | None = None
     measured_slp: MeasuredSlpTable | None = None
     effective: StrictStr | None = None
     source: StrictStr | None = None
