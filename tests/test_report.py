@@ -13,7 +13,7 @@ from report_sample import write_sample
 
 from thermoplan.errors import InputError
 from thermoplan.report import formats as f
-from thermoplan.report import rows, svg, write_report
+from thermoplan.report import rows, svg, tables, write_report
 from thermoplan.report.page import read_plan
 
 PIXEL = base64.b64decode(
@@ -107,9 +107,7 @@ def test_the_page_asks_no_address_for_anything(run: Path) -> None:
     for _, attrs in page.tags:
         for key in ("src", "href", "xlink:href", "data"):
             assert (attrs.get(key) or "#").startswith(("#", "data:"))
-    policy = next(
-        a["content"] for a in page.named("meta") if a.get("http-equiv") == "Content-Security-Policy"
-    )
+    policy = next(a["content"] for a in page.named("meta") if a.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'") and "http" not in policy
 
 
@@ -120,11 +118,7 @@ def test_every_chart_and_picture_has_words_for_those_who_do_not_see_it(run: Path
     assert len(page.named("img")) == 1
     assert all(len(a["alt"] or "") > 20 for a in page.named("img"))
     charts = page.named("svg")
-    assert (
-        len(charts) >= 16
-        and len(page.named("title")) == len(charts) + 1
-        and len(page.named("desc")) == len(charts)
-    )
+    assert len(charts) >= 16 and len(page.named("title")) == len(charts) + 1 and len(page.named("desc")) == len(charts)
     identifiers = [a["id"] for _, a in page.tags if a.get("id")]
     assert len(identifiers) == len(set(identifiers))
 
@@ -240,10 +234,10 @@ def test_the_interval_of_the_dose_is_that_of_the_two_slp_lines() -> None:
 
 def test_volume_over_a_threshold_is_read_between_the_edges() -> None:
     plan = {"histograms": {"liver": {"temperature_c": [42.0, 44.0], "volume_fraction": [0.8, 0.4]}}}
-    assert rows.above(plan, "liver", 43.0) == pytest.approx(0.6)
-    assert rows.above(plan, "liver", 41.0) == 1.0
-    assert rows.above(plan, "liver", 45.0) == 0.0
-    assert rows.above(plan, "spleen", 43.0) is None
+    assert tables.above(plan, "liver", 43.0) == pytest.approx(0.6)
+    assert tables.above(plan, "liver", 41.0) == 1.0
+    assert tables.above(plan, "liver", 45.0) == 0.0
+    assert tables.above(plan, "spleen", 43.0) is None
 
 
 @pytest.mark.parametrize(

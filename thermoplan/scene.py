@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import io
+import json
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +17,14 @@ from .arrays import Array
 from .errors import InputError, MissingPart
 from .report.formats import at
 from .report.page import read_plan
-from .report.palette import INK, MUTED, VERMILION, region_colours
+from .report.palette import INK, ISOTHERMS_C, MUTED, PROBE, VERMILION, region_colours
 
 if TYPE_CHECKING:
     import pyvista as pv
 
-ISOTHERMS_C = {41.0: ("#d99a14", 0.2), 43.0: ("#dd5b1f", 0.32), 45.0: ("#8c1d2f", 0.4)}
+OPACITY = {41.0: 0.2, 43.0: 0.32, 45.0: 0.4}
 FACES_PER_ORGAN = 6000
-IRON_POINTS = 4000
+IRON_POINTS = 1500
 SIZE = (1500, 1100)
 VIEW = (0.75, 1.0, 0.35)
 """From the body's front and right, and a little above."""
@@ -58,15 +61,38 @@ def write_png(run: Path, path: Path) -> Path:
 def write_html(run: Path, path: Path) -> Path:
     """The scene as one HTML file that turns in a browser without a network."""
     plotter = scene(run)
-    try:
-        export = plotter.trame.export_html if hasattr(plotter, "trame") else plotter.export_html
-        export(str(path))
-    except ImportError as error:
-        raise MissingPart(f"the scene's page needs trame ({error}): {_INSTALL}") from None
+    page = _page(plotter)
     plotter.close()
-    page = Path(path).read_text(encoding="utf-8").replace(_ICON, "data:,").replace(_START, _START_WHEN_SEEN)
     Path(path).write_text(page, encoding="utf-8")
     return Path(path)
+
+
+def _page(plotter: pv.Plotter) -> str:
+    """The offline viewer of vtk.js with the scene in it; no server is started, no address is asked."""
+    try:
+        from trame_vtk.modules.vtk import serializers
+        from trame_vtk.tools.vtksz2html import write_html as write_viewer
+    except ImportError as error:
+        raise MissingPart(f"the scene's page needs trame-vtk ({error}): {_INSTALL}") from None
+    serializers.initialize_serializers()
+    context = serializers.SynchronizationContext()
+    context.set_ignore_last_dependencies(True)
+    window, camera = plotter.render_window, plotter.camera
+    tree = serializers.serialize(None, window, serializers.reference_id(window), context, 1)
+    tree["extra"] = {
+        "vtkRefId": serializers.reference_id(window),
+        "camera": serializers.reference_id(camera),
+        "centerOfRotation": camera.focal_point,
+    }
+    hashes = {
+        entry["hash"]: entry | {"content": context.get_cached_data_array(entry["hash"], False)}
+        for entry in serializers.extract_array_hash(tree)
+    }
+    packed, page = io.BytesIO(), io.StringIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("index.json", json.dumps({"hashes": hashes, "scene": tree}))
+    write_viewer(packed.getvalue(), page)
+    return page.getvalue().replace(_ICON, "data:,").replace(_START, _START_WHEN_SEEN)
 
 
 def _staged(run: Path, *, off_screen: bool) -> pv.Plotter:
@@ -153,13 +179,13 @@ def _smooth(surface: pv.PolyData, *, rounds: int = 20) -> pv.PolyData:
 
 def _isotherms(plotter: pv.Plotter, body: pv.UnstructuredGrid) -> Iterator[tuple[str, str]]:
     peak = body.point_data["temperature_peak_c"]
-    for level, (colour, opacity) in ISOTHERMS_C.items():
+    for level, colour in ISOTHERMS_C.items():
         if peak.min() < level < peak.max():
             surface = body.contour([level], scalars="temperature_peak_c")
             plotter.add_mesh(
                 _smooth(surface, rounds=0),
                 color=colour,
-                opacity=opacity,
+                opacity=OPACITY[level],
                 name=f"isotherm {level:g}",
                 smooth_shading=True,
             )
@@ -179,14 +205,15 @@ def _iron(pv: Any, plotter: pv.Plotter, body: pv.UnstructuredGrid) -> Iterator[t
     plotter.add_mesh(
         cloud,
         scalars="iron_mg_ml",
-        cmap="cividis_r",
-        point_size=3.0,
+        cmap="Greys",
+        clim=(-0.4 * iron.max(), iron.max()),
+        point_size=2.5,
         opacity=0.8,
         name="iron",
         show_scalar_bar=False,
         lighting=False,
     )
-    yield f"iron, up to {iron.max():.2g} mg/mL", "#00224e"
+    yield f"iron, up to {iron.max():.2g} mg/mL", INK
 
 
 def _focus(pv: Any, plotter: pv.Plotter, plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -204,7 +231,7 @@ def _focus(pv: Any, plotter: pv.Plotter, plan: Mapping[str, Any]) -> Iterator[tu
     surface = _half_power(pv, plan)
     if surface is not None:
         surface.points += path[int(np.argmax(share))]
-        plotter.add_mesh(surface, color=MUTED, style="wireframe", opacity=0.25, name="FFR half power")
+        plotter.add_mesh(surface, color=MUTED, opacity=0.16, name="FFR half power")
         yield "FFR, half power", MUTED
 
 
@@ -234,21 +261,22 @@ def _probes(pv: Any, plotter: pv.Plotter, plan: Mapping[str, Any]) -> Iterator[t
     positions = [p["position_mm"] for p in at(plan, "probes", {}).values() if p.get("position_mm")]
     for k, position in enumerate(positions):
         plotter.add_mesh(
-            pv.Cube(center=position, x_length=1.1, y_length=1.1, z_length=1.1), color="#00a0a8", name=f"probe {k}"
+            pv.Cube(center=position, x_length=1.1, y_length=1.1, z_length=1.1), color=PROBE, name=f"probe {k}"
         )
     if positions:
-        yield "probe", "#00a0a8"
+        yield "probe", PROBE
 
 
 def _compass(pv: Any, plotter: pv.Plotter, body: pv.UnstructuredGrid) -> None:
     """Arrows to the right, anterior and superior, at the lower left of the body, with their letters."""
-    length = 0.1 * body.length
+    length = 0.1 * float(np.linalg.norm(np.ptp(_trunk(body), axis=1)))
     towards = np.array(VIEW) / np.linalg.norm(VIEW)
     right = np.cross((0.0, 0.0, 1.0), towards) / np.linalg.norm(np.cross((0.0, 0.0, 1.0), towards))
     facing = np.array([right, np.cross(towards, right), towards])
-    reach = np.abs(right) @ (np.array(body.bounds[1::2]) - np.array(body.bounds[::2])) / 2.0
-    low = np.array(body.center) - (reach + 1.2 * length) * right
-    low[2] = body.bounds[4] + 0.5 * length
+    bounds = _trunk(body)
+    reach = np.abs(right) @ (bounds[:, 1] - bounds[:, 0]) / 2.0
+    low = bounds.mean(axis=1) - (reach + 1.2 * length) * right
+    low[2] = bounds[2, 0] + 0.5 * length
     for k, letter in enumerate("RAS"):
         direction = np.eye(3)[k]
         arrow = pv.Arrow(start=low, direction=direction, scale=length, tip_radius=0.07, shaft_radius=0.022)
@@ -262,5 +290,17 @@ def _aim(plotter: pv.Plotter, body: pv.UnstructuredGrid) -> None:
     """Looking at the body from its front and right, head up."""
     plotter.enable_parallel_projection()
     plotter.view_vector(VIEW, viewup=(0.0, 0.0, 1.0))
-    plotter.reset_camera(bounds=body.bounds)
-    plotter.camera.zoom(1.15)
+    plotter.reset_camera(bounds=_trunk(body).ravel())
+    plotter.camera.zoom(1.1)
+
+
+def _trunk(body: pv.UnstructuredGrid) -> Array:
+    """Low and high end along R, A, S ``(3, 2)`` of what holds nearly all the volume: no tail, no whiskers."""
+    sizes = body.compute_cell_sizes(length=False, area=False)["Volume"]
+    ends = []
+    for along in body.cell_centers().points.T:
+        order = np.argsort(along)
+        share = np.cumsum(sizes[order]) / sizes.sum()
+        ends.append(along[order][np.searchsorted(share, (0.004, 0.996))])
+    middle, half = np.mean(ends, axis=1), 1.08 * np.ptp(ends, axis=1) / 2.0
+    return np.column_stack([middle - half, middle + half])

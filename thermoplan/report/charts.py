@@ -144,6 +144,12 @@ def bars(frame: Frame, rows: Sequence[Bar], *, label: str, mark: Level | None = 
             svg.line(at, frame.top, at, bottom, "hair"),
             svg.text(at, bottom + 15, svg.short(value), anchor="middle"),
         ]
+    if mark:
+        at = frame.x(axis, mark.value)
+        parts += [
+            svg.line(at, frame.top - 4, at, bottom, "level"),
+            svg.text(at - 4, frame.top - 6, mark.name, anchor="end", css="label"),
+        ]
     for k, bar in enumerate(rows):
         top, thick = frame.top + k * step, min(step * 0.62, 13)
         y = top + (step - thick) / 2
@@ -155,12 +161,6 @@ def bars(frame: Frame, rows: Sequence[Bar], *, label: str, mark: Level | None = 
             parts.append(svg.line(at, y - 3, at, y + thick + 3, "before"))
             reach = max(reach, at)
         parts.append(svg.text(reach + 6, y + thick / 2 + 4, bar.words, css="halo"))
-    if mark:
-        at = frame.x(axis, mark.value)
-        parts += [
-            svg.line(at, frame.top - 4, at, bottom, "level"),
-            svg.text(at - 4, frame.top - 6, mark.name, anchor="end", css="label"),
-        ]
     parts.append(svg.text((frame.left + right) / 2, frame.height - 4, label, anchor="middle", css="label"))
     return "".join(parts)
 
@@ -219,6 +219,9 @@ def raster(frame: Frame, x: Axis, windows: Sequence[Mapping[str, object]], most:
             svg.text(at, bottom + 17, svg.short(value), anchor="middle"),
         ]
     parts.append(svg.line(frame.left, bottom, frame.width - frame.right, bottom, "axis"))
+    every = max(1, -(-13 // max(int(step), 1)))
+    for k in range(0, count, every):
+        parts.append(svg.text(frame.left - 7, frame.top + (k + 0.5) * step + 4, str(k + 1), anchor="end"))
     turned = svg.text(0, 0, "position", anchor="middle", css="label")
     parts.append(f'<g transform="translate(11 {(frame.top + bottom) / 2:.1f}) rotate(-90)">{turned}</g>')
     parts.append(
@@ -258,6 +261,8 @@ def spots(
         radius = 2.0 + 7.0 * ((share or 0.0) / most) ** 0.5
         place = f'cx="{frame.x(x, a):.1f}" cy="{frame.y(y, b):.1f}" r="{radius:.1f}"'
         parts.append(f'<circle {place} fill="{INK}" class="spot"/>')
+    for k, (a, b) in enumerate(points) if len(points) <= 15 else ():
+        parts.append(svg.text(frame.x(x, a) + 11, frame.y(y, b) + 4, str(k + 1), css="halo"))
     return "".join(parts)
 
 

@@ -11,13 +11,14 @@ from . import charts, rows
 from . import formats as f
 from .charts import NARROW, Bar, Dot, Level, Line
 from .formats import at, usable
-from .palette import INK, MUTED, SKY, VERMILION, region_colours
+from .palette import INK, MUTED, PROBE, SKY, VERMILION, region_colours
 from .svg import Axis, Frame, spanning
 
 Plan = Mapping[str, Any]
 MINUTES = "time, min"
 CELSIUS = "temperature, °C"
 WIDTH = 1096
+PROBES = (PROBE, "#7a5200", "#5d3f9e", MUTED)
 
 
 def colours(plan: Plan) -> dict[str, str]:
@@ -102,12 +103,8 @@ def power(plan: Plan) -> Markup | None:
     parts = {n: w for n, w in at(plan, "safety.iron_w", {}).items() if usable(w)}
     most = max([*parts.values(), 1e-12])
     shown = [Bar(n, w, f.watts(w), colour.get(n, MUTED)) for n, w in parts.items() if w > 0.01 * most]
-    for key, name, fill in (
-        ("eddy_w", "eddy currents", SKY),
-        ("thermoregulation_w", "thermoregulation", MUTED),
-    ):
-        if usable(at(plan, f"safety.{key}")):
-            shown.append(Bar(name, at(plan, f"safety.{key}"), f.watts(at(plan, f"safety.{key}")), fill))
+    if usable(eddy := at(plan, "safety.eddy_w")):
+        shown.append(Bar("eddy currents", eddy, f.watts(eddy), SKY))
     rate = at(plan, "safety.metabolic_w")
     mark = Level(rate, f"metabolic rate {f.watts(rate)}") if usable(rate) else None
     return _bars("power", "Mean power while heating", shown, "power, W", mark)
@@ -178,14 +175,14 @@ def _single_courses(plan: Plan) -> list[Line]:
     curves = []
     if at(plan, "core.temperature_c"):
         curves.append(Line(_in_minutes(at(plan, "core.time_s", [])), plan["core"]["temperature_c"], "core", INK))
-    for name, probe in at(plan, "probes", {}).items():
+    for k, (name, probe) in enumerate(at(plan, "probes", {}).items()):
         if probe.get("temperature_c"):
             curves.append(
                 Line(
                     _in_minutes(probe.get("time_s") or []),
                     probe["temperature_c"],
                     f"{name}, probe",
-                    MUTED,
+                    PROBES[k % len(PROBES)],
                     "6 3",
                     1.3,
                 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from ..anatomy import Anatomy
 from ..arrays import Array
@@ -51,15 +52,16 @@ def write_figures(view: FieldView, folder: Path) -> dict[str, str]:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     cuts = planes(view.anatomy, view.hottest_m)
-    scales = {"slices": _temperature(view), "dose": _dose(view)}
+    scales = {"slices": _temperature(view, cuts), "dose": _dose(view)}
     for name, scale in scales.items():
-        _drawn(view, cuts, scale).savefig(folder / f"{name}.png", dpi=150, facecolor="white")
+        _drawn(view, cuts, scale).savefig(folder / f"{name}.png", dpi=140, facecolor="white")
     return {name: f"{folder.name}/{name}.png" for name in scales}
 
 
-def _temperature(view: FieldView) -> Scale:
-    peak = view.temperature_peak_c
-    low, high = np.floor(np.percentile(peak, 2)), np.ceil(max(peak.max(), 43.0))
+def _temperature(view: FieldView, cuts: tuple[Plane, ...]) -> Scale:
+    """From the coolest that is seen, but for a few voxels of ear or paw, to the hottest."""
+    seen = np.concatenate([cut.values(view.anatomy, view.temperature_peak_c).ravel() for cut in cuts])
+    low, high = np.floor(np.nanpercentile(seen, 1)), np.ceil(max(view.temperature_peak_c.max(), 43.0))
     return Scale("temperature_peak_c", "highest temperature, °C", "inferno", low, high, ISOTHERMS_C, "°C")
 
 
@@ -82,66 +84,81 @@ def _drawn(view: FieldView, cuts: tuple[Plane, ...], scale: Scale) -> Any:
     height = max(tall, axial + 2.3) + 2.4 * pad
     figure = Figure(figsize=(width, height))
     left, image = pad, None
+    bar_mm = max(n for n in (1, 2, 5, 10, 20, 50, 100) if n <= max(250 * min(e[0] for e in extents), 1))
     for cut, (across, up) in zip(cuts, extents, strict=True):
         w, h = across * inches, up * inches
         axes = figure.add_axes((left / width, (height - 1.4 * pad - h) / height, w / width, h / height))
-        image = _plane(axes, view, cut, scale)
+        image = _plane(axes, view, cut, scale, bar_mm)
         left += w + gap
     third = left - gap - extents[2][0] * inches
     top = height - 1.4 * pad - axial - 0.75
     bar = figure.add_axes((third / width, top / height, extents[2][0] * inches / width, 0.14 / height))
-    figure.colorbar(image, cax=bar, orientation="horizontal", label=scale.label)
+    _bar(figure, bar, image, scale)
     _legend(figure, view, cuts, (third / width, (top - 0.6) / height))
     return figure
 
 
-def _plane(axes: Any, view: FieldView, cut: Plane, scale: Scale) -> Any:
-    from matplotlib.colors import LogNorm, Normalize
+def _bar(figure: Any, axes: Any, image: Any, scale: Scale) -> None:
+    """The colour bar, with the isolines' values as its ticks on top."""
+    from matplotlib.patheffects import withStroke
 
+    figure.colorbar(image, cax=axes, orientation="horizontal", label=scale.label)
+    shown = [level for level in scale.isolines if scale.low < level < scale.high]
+    for level in shown:
+        axes.axvline(level, color="white", lw=1.0, path_effects=[withStroke(linewidth=2.0, foreground=INK)])
+    above = axes.secondary_xaxis("top")
+    above.set_xticks(shown, [f"{level:g}" for level in shown], fontsize=8)
+    above.tick_params(length=2, pad=1)
+    above.minorticks_off()
+
+
+def _plane(axes: Any, view: FieldView, cut: Plane, scale: Scale, bar_mm: int) -> Any:
     values = cut.values(view.anatomy, getattr(view, scale.field))
     if scale.log:
         values = np.maximum(values, scale.low)
-    norm = (LogNorm if scale.log else Normalize)(scale.low, scale.high)
     right, up = 1e3 * cut.right_m, 1e3 * cut.up_m
-    image = axes.pcolormesh(right, up, values, cmap=scale.colours, norm=norm, shading="nearest", rasterized=True)
+    image = axes.pcolormesh(
+        right, up, values, cmap=scale.colours, norm=_norm(scale), shading="nearest", rasterized=True
+    )
     _outlines(axes, view, cut)
     _isolines(axes, right, up, values, scale)
     _iron(axes, view, cut)
     _marks(axes, view, cut)
     axes.set_aspect("equal")
     axes.set_axis_off()
-    axes.set_title(
-        f"{cut.name}, {'RAS'[cut.axes[2]]} {1e3 * cut.level_m:.1f} mm".replace("-", "−"),
-        fontsize=9,
-        color=INK,
-        pad=15,
-    )
-    _ends(axes, cut)
+    title = f"{cut.name}, {'RAS'[cut.axes[2]]} {1e3 * cut.level_m:.1f} mm".replace("-", "−")
+    axes.set_title(title, fontsize=9, color=INK, pad=15)
+    _ends(axes, cut, bar_mm)
     return image
 
 
-def _outlines(axes: Any, view: FieldView, cut: Plane) -> None:
-    from scipy.ndimage import gaussian_filter
+def _norm(scale: Scale) -> Any:
+    from matplotlib.colors import LogNorm, Normalize
 
+    return (LogNorm if scale.log else Normalize)(scale.low, scale.high)
+
+
+def _outlines(axes: Any, view: FieldView, cut: Plane) -> None:
+    """The body's outline in grey, each organ's in its colour on white; the skin is where the body ends."""
     region = cut.region(view.anatomy)
     colours = region_colours(view.anatomy.region_names)
-    for number, name in enumerate(view.anatomy.region_names):
-        mask = gaussian_filter((region == number).astype(float), 1.2)
-        if mask.max() > 0.5:
-            style = {"colors": "white", "linewidths": 2.4}, {"colors": colours[name], "linewidths": 1.3}
-            for look in style:
-                axes.contour(1e3 * cut.right_m, 1e3 * cut.up_m, mask, [0.5], **look)
+    masks = {name: (region == k, colours[name]) for k, name in enumerate(view.anatomy.region_names)}
+    masks = {name: pair for name, pair in masks.items() if name not in ("body", "skin")}
+    for mask, colour in [*masks.values(), (region >= 0, INK)]:
+        smooth = gaussian_filter(mask.astype(float), 1.2)
+        if smooth.max() > 0.5:
+            for stroke, width in (("white", 2.2), (colour, 1.1)):
+                axes.contour(1e3 * cut.right_m, 1e3 * cut.up_m, smooth, [0.5], colors=stroke, linewidths=width)
 
 
 def _isolines(axes: Any, right: Array, up: Array, values: Array, scale: Scale) -> None:
+    """White lines edged in ink; which value each has is read off the colour bar, where they stand again."""
+    from matplotlib.patheffects import withStroke
+
     levels = [level for level in scale.isolines if np.nanmin(values) < level < np.nanmax(values)]
     if levels:
-        from matplotlib.patheffects import withStroke
-
         lines = axes.contour(right, up, values, levels, colors="white", linewidths=0.9)
-        lines.set_path_effects([withStroke(linewidth=1.9, foreground=INK)])
-        for label in axes.clabel(lines, fmt=lambda v: f"{v:g}", fontsize=7.5, inline_spacing=2):
-            label.set_path_effects([withStroke(linewidth=1.8, foreground=INK)])
+        lines.set_path_effects([withStroke(linewidth=1.7, foreground=INK)])
 
 
 def _iron(axes: Any, view: FieldView, cut: Plane) -> None:
@@ -175,7 +192,7 @@ def _marks(axes: Any, view: FieldView, cut: Plane) -> None:
     axes.plot(hottest[right], hottest[up], "+", ms=10, mec="white", mew=1.2)
 
 
-def _ends(axes: Any, cut: Plane) -> None:
+def _ends(axes: Any, cut: Plane, bar_mm: int) -> None:
     """Letters of the body's directions at the four sides, and a scale bar."""
     right, up, _ = cut.axes
     look: Mapping[str, Any] = {"transform": axes.transAxes, "fontsize": 9, "color": INK}
@@ -184,10 +201,9 @@ def _ends(axes: Any, cut: Plane) -> None:
     axes.text(0.5, -0.005, ENDS[up][0], ha="center", va="top", **look)
     axes.text(0.5, 1.002, ENDS[up][1], ha="center", va="bottom", **look)
     span = 1e3 * np.ptp(cut.right_m)
-    length = max(n for n in (1, 2, 5, 10, 20, 50, 100) if n <= max(span / 4, 1))
     x, y = 1e3 * cut.right_m[0] + 0.02 * span, 1e3 * cut.up_m[0]
-    axes.plot([x, x + length], [y, y], color=INK, lw=2, solid_capstyle="butt", clip_on=False)
-    axes.text(x, y + 0.012 * span, f"{length} mm", fontsize=7, color=INK, va="bottom")
+    axes.plot([x, x + bar_mm], [y, y], color=INK, lw=2, solid_capstyle="butt", clip_on=False)
+    axes.text(x, y + 0.012 * span, f"{bar_mm} mm", fontsize=7, color=INK, va="bottom")
 
 
 def _legend(figure: Any, view: FieldView, cuts: tuple[Plane, ...], corner: tuple[float, float]) -> None:
@@ -196,7 +212,11 @@ def _legend(figure: Any, view: FieldView, cuts: tuple[Plane, ...], corner: tuple
     seen = np.unique(np.concatenate([c.region(view.anatomy).ravel() for c in cuts]))
     names = view.anatomy.region_names
     colours = region_colours(names)
-    handles = [Line2D([], [], color=colours[names[k]], lw=2, label=names[k]) for k in seen if k >= 0]
+    handles = [
+        Line2D([], [], color=colours[names[k]], lw=2, label=names[k])
+        for k in seen
+        if k >= 0 and names[k] not in ("body", "skin")
+    ]
     handles.append(Line2D([], [], color="#2aa7cf", ls="--", label=f"iron {iron_level(view):.2g} mg/mL"))
     handles.append(Line2D([], [], color=INK, marker="+", ls="none", label="hottest point"))
     if len(np.reshape(view.path_m, (-1, 3))):

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from . import drawings, methods, rows
+from . import drawings, methods, rows, tables
 from . import formats as f
+from .palette import ISOTHERMS_C
 
 SCHEMA = 1
 PICTURES = (
@@ -86,14 +87,18 @@ def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
         "cards": rows.goal_cards(plan),
         "iron_share": rows.iron_share(plan),
         "focus": rows.facts(_focus(plan)),
-        "organs": rows.organs(plan),
-        "expected": rows.expected(plan),
-        "alternatives": rows.alternatives(plan),
+        "organs": tables.organs(plan),
+        "expected": tables.expected(plan),
+        "alternatives": tables.alternatives(plan),
         "checks": rows.checks(plan),
-        "mesh_facts": rows.mesh_facts(plan),
+        "goals": tables.goals(plan),
+        "predicted": tables.predicted(plan),
+        "optimizer": tables.optimizer(plan),
+        "mesh_facts": tables.mesh_facts(plan),
         "charts": _charts(plan),
         "colours": drawings.colours(plan),
         "key": drawings.key(plan),
+        "isotherms": ISOTHERMS_C,
         "pictures": [p for p in (_picture(plan, run, *row) for row in PICTURES) if p],
         "scene": _scene(plan, run),
         "scene_picture": picture(plan, run, "scene_png"),

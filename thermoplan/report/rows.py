@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from typing import Any
 
 from ..dose import cem43_min
@@ -37,7 +36,7 @@ def verdict(plan: Plan) -> Row:
 
 
 def goal_cards(plan: Plan) -> list[Row]:
-    """A card for each goal and limit, goals first, what is missed before what is met."""
+    """A card for each goal and limit: goals, then what is missed, then what is met; defaults that are met are minor."""
     goals = [g for g in plan.get("goals") or [] if isinstance(g, Mapping)]
     order = sorted(goals, key=lambda g: (g.get("kind") != "goal", bool(g.get("met")), bool(g.get("default"))))
     return [_card(plan, goal) for goal in order]
@@ -52,6 +51,7 @@ def _card(plan: Plan, goal: Plan) -> Row:
         "metric": goal.get("metric"),
         "kind": goal.get("kind"),
         "met": bool(goal.get("met")),
+        "minor": bool(goal.get("met")) and bool(goal.get("default")),
         "default": bool(goal.get("default")),
         "source": goal.get("source") or "",
         "value": f.metric(value, unit),
@@ -67,7 +67,8 @@ def _margin(value: Any, bound: Any, unit: str | None, least: bool) -> str:
         return f.NONE
     spare = value - bound if least else bound - value
     if unit not in ("degC", "°C") and bound > 0 and value > 0 and not 0.5 < value / bound < 2:
-        return f"{f.significant(value / bound, 2)} × the bound"
+        ratio = value / bound
+        return f"{f.significant(ratio, 2)} × the bound" if ratio > 1 else f"{f.dose(100.0 * ratio)} % of the bound"
     words = f.fixed(abs(spare), 1, "K") if unit in ("degC", "°C") else f.metric(abs(spare), unit)
     return f"{words} in hand" if spare >= 0 else f"{words} {'short' if least else 'over'}"
 
@@ -156,135 +157,6 @@ def limit_words(row: Row) -> tuple[str, str]:
     return f.temperature(row["peak"], "") + bound + " °C", more
 
 
-def organs(plan: Plan) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the organ table."""
-    header = [
-        "Region",
-        "Tissue",
-        "Volume mm³",
-        "Iron mg",
-        "T90",
-        "T50",
-        "T10",
-        "Tmax",
-        "Peak",
-        "T90 hold",
-        "CEM43 T90",
-        "T50",
-        "T10",
-        "max",
-        "D90",
-        "max, floor 39",
-        "> 43 °C",
-        "Power",
-    ]
-    body = []
-    for name, row in at(plan, "regions", {}).items():
-        body.append(
-            [
-                name,
-                row.get("tissue") or "",
-                f.significant(row.get("volume_mm3")),
-                f.significant(row.get("iron_mg"), 2),
-                *(
-                    f.temperature(row.get(k), "")
-                    for k in ("t90_c", "t50_c", "t10_c", "t_max_c", "t_peak_c", "t90_hold_c")
-                ),
-                *(
-                    f.dose(row.get(k))
-                    for k in (
-                        "cem43t90_min",
-                        "cem43t50_min",
-                        "cem43t10_min",
-                        "cem43_max_min",
-                        "cem43_d90_min",
-                        "cem43_floor39_max_min",
-                    )
-                ),
-                f.percent(above(plan, name, 43.0)),
-                f.watts(row.get("power_w")),
-            ]
-        )
-    return header, body
-
-
-def above(plan: Plan, region: str, threshold_c: float) -> float | None:
-    """Share of a region's volume above a temperature at the end of heating, from its histogram."""
-    histogram = at(plan, "histograms", {}).get(region) or {}
-    edges, share = histogram.get("temperature_c") or [], histogram.get("volume_fraction") or []
-    pairs = list(zip(edges, share, strict=False))
-    for (t0, v0), (t1, v1) in pairwise(pairs):
-        if t0 <= threshold_c <= t1:
-            return v0 + (v1 - v0) * (threshold_c - t0) / (t1 - t0 or 1.0)
-    return (1.0 if threshold_c < edges[0] else 0.0) if edges else None
-
-
-def expected(plan: Plan) -> tuple[list[str], list[list[str]]]:
-    """Readings to expect: a row a minute, two columns a thermometer: the reading, and when to stop."""
-    given = [r for r in plan.get("expected") or [] if isinstance(r, Mapping)]
-    keys = list(dict.fromkeys(k for r in given for k in r))
-    names = [
-        k.removesuffix("_c")
-        for k in keys
-        if k.endswith("_c") and not k.endswith(("_low_c", "_high_c", "_stop_above_c", "_stop_below_c"))
-    ]
-    used = {"minute", *(f"{n}{end}_c" for n in names for end in ("", "_low", "_stop_above"))}
-    others = [k for k in keys if k not in used]
-    header = ["Minute", *(h for n in names for h in (f"{n} °C", "stop above")), *(k.replace("_", " ") for k in others)]
-    return header, [
-        [
-            f.plain(r.get("minute")),
-            *(cell for n in names for cell in _reading(r, n)),
-            *(f.plain(r.get(k)) for k in others),
-        ]
-        for r in given
-    ]
-
-
-def _reading(row: Plan, name: str) -> tuple[str, str]:
-    low, high = row.get(f"{name}_low_c"), row.get(f"{name}_stop_above_c")
-    reading = f.temperature(row.get(f"{name}_c"), "")
-    return (
-        f"{reading} ({f.temperature(low, '')} to {f.temperature(high, '')})" if usable(low) else reading,
-        f.temperature(high, ""),
-    )
-
-
-def alternatives(plan: Plan) -> tuple[list[str], list[list[str]]]:
-    """Hand-made plans beside this one, with the limits that each breaks."""
-    given = [r for r in plan.get("alternatives") or [] if isinstance(r, Mapping)]
-    keys = [
-        k
-        for k in dict.fromkeys(k for r in given for k in r)
-        if k not in ("name", "limits_broken") and any(usable(r.get(k)) for r in given)
-    ]
-    header = ["Plan", *(_heading(k) for k in keys), "Limits broken"]
-    return header, [
-        [
-            str(r.get("name", "")),
-            *(_by_suffix(k, r.get(k)) for k in keys),
-            "; ".join(map(str, r.get("limits_broken") or [])) or "none",
-        ]
-        for r in given
-    ]
-
-
-def _heading(key: str) -> str:
-    for suffix, unit in (("_c", "°C"), ("_min", "min"), ("_w", "mW")):
-        if key.endswith(suffix):
-            words = key.removesuffix(suffix).replace("_", " ")
-            return f"{words.replace('cem43t', 'CEM43 T').replace('cem43', 'CEM43').replace('t90', 'T90')} {unit}"
-    return key.replace("_", " ")
-
-
-def _by_suffix(key: str, value: Any) -> str:
-    if key.endswith("_c"):
-        return f.temperature(value, "")
-    if key.endswith("_min"):
-        return f.dose(value)
-    return f.fixed(1e3 * value, 0) if key.endswith("_w") and usable(value) else f.plain(value)
-
-
 def checks(plan: Plan) -> list[Row]:
     """Each check against its bound; one that was not made is neither passed nor failed."""
     rows = []
@@ -326,26 +198,3 @@ def _ratio(a: Any, b: Any) -> float | None:
 def facts(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Only the pairs that have something to say."""
     return [(name, words) for name, words in pairs if words and f.NONE not in words.split()]
-
-
-def mesh_facts(plan: Plan) -> list[tuple[str, str]]:
-    """The mesh in numbers, and the region whose volume is farthest from its labels'."""
-    worst = ""
-    labelled = at(plan, "mesh.label_volume_mm3", {})
-    if isinstance(labelled, Mapping):
-        off = [
-            (abs(at(plan, "regions", {}).get(n, {}).get("volume_mm3", v) / v - 1.0), n)
-            for n, v in labelled.items()
-            if usable(v) and v > 0
-        ]
-        worst = f"{f.percent(max(off)[0], 1)} ({max(off)[1]})" if off else ""
-    nodes, tets = at(plan, "mesh.nodes"), at(plan, "mesh.tetrahedra")
-    return facts(
-        [
-            ("Nodes", f"{nodes:,}" if usable(nodes) else ""),
-            ("Tetrahedra", f"{tets:,}" if usable(tets) else ""),
-            ("Skin area", f.significant(at(plan, "mesh.skin_area_cm2"), 3, "cm²")),
-            ("Worst element's quality", f.significant(at(plan, "mesh.quality_min"), 2)),
-            ("Largest difference of a region's volume from its labels", worst),
-        ]
-    )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..anatomy import Anatomy
 from ..arrays import Array
 
-WINDOW_M = 0.06
+WINDOW_M = 0.045
 PLANES = (("coronal", 0, 2, 1), ("sagittal", 1, 2, 0), ("axial", 0, 1, 2))
 
 
@@ -43,31 +43,22 @@ class Plane:
         return np.where(self.cell >= 0, anatomy.region[self.cell], -1)
 
 
-def planes(anatomy: Anatomy, through_m: Array, *, size: int = 200) -> tuple[Plane, ...]:
+def planes(anatomy: Anatomy, through_m: Array, *, size: int = 220) -> tuple[Plane, ...]:
     """Coronal, sagittal and axial planes through a point; ``size`` grid points along the longest side."""
     low, high = _window(anatomy, np.asarray(through_m, float))
     step = float((high - low).max()) / (size - 1)
     ticks = [np.arange(a, b + step / 2, step) for a, b in zip(low, high, strict=True)]
-    grids = [_grid(ticks, through_m, axes) for _, *axes in PLANES]
-    cell, weights = anatomy.located(np.concatenate([g.reshape(-1, 3) for g in grids]))
-    cuts = np.cumsum([g.size // 3 for g in grids])[:-1]
+    corner = anatomy.points_m[anatomy.tets]
+    low_m, high_m = corner.min(axis=1), corner.max(axis=1)
     made = []
-    for (name, right, up, fixed), grid, c, w in zip(
-        PLANES, grids, np.split(cell, cuts), np.split(weights, cuts), strict=True
-    ):
+    for name, right, up, fixed in PLANES:
+        level = float(through_m[fixed])
+        grid = _grid(ticks, through_m, (right, up, fixed))
+        crossed = np.flatnonzero((low_m[:, fixed] <= level) & (high_m[:, fixed] >= level))
+        cell, weights = anatomy.located(grid.reshape(-1, 3), cells=crossed)
         shape = grid.shape[:2]
-        axes = (right, up, fixed)
-        made.append(
-            Plane(
-                name,
-                axes,
-                ticks[right],
-                ticks[up],
-                float(through_m[fixed]),
-                c.reshape(shape),
-                w.reshape(*shape, 4),
-            )
-        )
+        cell, weights = cell.reshape(shape), weights.reshape(*shape, 4)
+        made.append(Plane(name, (right, up, fixed), ticks[right], ticks[up], level, cell, weights))
     return tuple(made)
 
 
@@ -79,7 +70,7 @@ def _window(anatomy: Anatomy, through: Array) -> tuple[Array, Array]:
     return middle - 1.04 * half, middle + 1.04 * half
 
 
-def _grid(ticks: list[Array], through: Array, axes: list[int]) -> Array:
+def _grid(ticks: list[Array], through: Array, axes: tuple[int, int, int]) -> Array:
     right, up, fixed = axes
     grid = np.empty((len(ticks[up]), len(ticks[right]), 3))
     grid[..., right], grid[..., up], grid[..., fixed] = ticks[right], ticks[up][:, None], through[fixed]

@@ -1,0 +1,201 @@
+"""The page's tables, as a header and rows of words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from . import formats as f
+from .formats import at, usable
+from .rows import Plan, facts
+
+Table = tuple[list[str], list[list[str]]]
+
+
+def organs(plan: Plan) -> Table:
+    """Header and rows of the organ table."""
+    header = [
+        "Region",
+        "Tissue",
+        "Volume mm³",
+        "Iron mg",
+        "T90",
+        "T50",
+        "T10",
+        "Tmax",
+        "Peak",
+        "T90 hold",
+        "CEM43 T90",
+        "T50",
+        "T10",
+        "max",
+        "D90",
+        "max, floor 39",
+        "> 43 °C",
+        "Power",
+    ]
+    body = []
+    for name, row in at(plan, "regions", {}).items():
+        body.append(
+            [
+                name,
+                row.get("tissue") or "",
+                f.significant(row.get("volume_mm3")),
+                _milligrams(row.get("iron_mg")),
+                *(
+                    f.temperature(row.get(k), "")
+                    for k in ("t90_c", "t50_c", "t10_c", "t_max_c", "t_peak_c", "t90_hold_c")
+                ),
+                *(
+                    f.dose(row.get(k))
+                    for k in (
+                        "cem43t90_min",
+                        "cem43t50_min",
+                        "cem43t10_min",
+                        "cem43_max_min",
+                        "cem43_d90_min",
+                        "cem43_floor39_max_min",
+                    )
+                ),
+                f.percent(above(plan, name, 43.0)),
+                f.watts(row.get("power_w")),
+            ]
+        )
+    return header, body
+
+
+def _milligrams(value: Any) -> str:
+    return "<0.001" if usable(value) and 0.0 < value < 1e-3 else f.significant(value, 2)
+
+
+def above(plan: Plan, region: str, threshold_c: float) -> float | None:
+    """Share of a region's volume above a temperature at the end of heating, from its histogram."""
+    histogram = at(plan, "histograms", {}).get(region) or {}
+    edges, share = histogram.get("temperature_c") or [], histogram.get("volume_fraction") or []
+    pairs = list(zip(edges, share, strict=False))
+    for (t0, v0), (t1, v1) in pairwise(pairs):
+        if t0 <= threshold_c <= t1:
+            return v0 + (v1 - v0) * (threshold_c - t0) / (t1 - t0 or 1.0)
+    return (1.0 if threshold_c < edges[0] else 0.0) if edges else None
+
+
+def expected(plan: Plan) -> Table:
+    """Readings to expect: a row a minute, two columns a thermometer: the reading, and when to stop."""
+    given = [r for r in plan.get("expected") or [] if isinstance(r, Mapping)]
+    keys = list(dict.fromkeys(k for r in given for k in r))
+    names = [
+        k.removesuffix("_c")
+        for k in keys
+        if k.endswith("_c") and not k.endswith(("_low_c", "_high_c", "_stop_above_c", "_stop_below_c"))
+    ]
+    used = {"minute", *(f"{n}{end}_c" for n in names for end in ("", "_low", "_stop_above"))}
+    others = [k for k in keys if k not in used]
+    header = ["Minute", *(h for n in names for h in (f"{n} °C", "stop above")), *(k.replace("_", " ") for k in others)]
+    return header, [
+        [
+            f.plain(r.get("minute")),
+            *(cell for n in names for cell in _reading(r, n)),
+            *(f.plain(r.get(k)) for k in others),
+        ]
+        for r in given
+    ]
+
+
+def _reading(row: Plan, name: str) -> tuple[str, str]:
+    low, high = row.get(f"{name}_low_c"), row.get(f"{name}_stop_above_c")
+    reading = f.temperature(row.get(f"{name}_c"), "")
+    return (
+        f"{reading} ({f.temperature(low, '')} to {f.temperature(high, '')})" if usable(low) else reading,
+        f.temperature(high, ""),
+    )
+
+
+def alternatives(plan: Plan) -> Table:
+    """Hand-made plans beside this one, with the limits that each breaks."""
+    given = [r for r in plan.get("alternatives") or [] if isinstance(r, Mapping)]
+    keys = [
+        k
+        for k in dict.fromkeys(k for r in given for k in r)
+        if k not in ("name", "limits_broken") and any(usable(r.get(k)) for r in given)
+    ]
+    header = ["Plan", *(_heading(k) for k in keys), "Limits broken"]
+    return header, [
+        [
+            str(r.get("name", "")),
+            *(_by_suffix(k, r.get(k)) for k in keys),
+            "; ".join(map(str, r.get("limits_broken") or [])) or "none",
+        ]
+        for r in given
+    ]
+
+
+def _heading(key: str) -> str:
+    known = {"t90_c": "T90 °C", "t_max_c": "Tmax °C", "core_c": "core °C", "cem43t90_min": "CEM43 T90 min"}
+    return known.get(key, key.replace("_", " "))
+
+
+def _by_suffix(key: str, value: Any) -> str:
+    if key == "duty":
+        return f.percent(value)
+    if key.endswith("_c"):
+        return f.temperature(value, "")
+    if key.endswith("_min"):
+        return f.dose(value)
+    return f.fixed(1e3 * value, 0) if key.endswith("_w") and usable(value) else f.plain(value)
+
+
+def mesh_facts(plan: Plan) -> list[tuple[str, str]]:
+    """The mesh in numbers, and the region whose volume is farthest from its labels'."""
+    worst = ""
+    labelled = at(plan, "mesh.label_volume_mm3", {})
+    if isinstance(labelled, Mapping):
+        off = [
+            (abs(at(plan, "regions", {}).get(n, {}).get("volume_mm3", v) / v - 1.0), n)
+            for n, v in labelled.items()
+            if usable(v) and v > 0
+        ]
+        worst = f"{f.percent(max(off)[0], 1)} ({max(off)[1]})" if off else ""
+    nodes, tets = at(plan, "mesh.nodes"), at(plan, "mesh.tetrahedra")
+    return facts(
+        [
+            ("Nodes", f"{nodes:,}" if usable(nodes) else ""),
+            ("Tetrahedra", f"{tets:,}" if usable(tets) else ""),
+            ("Skin area", f.significant(at(plan, "mesh.skin_area_cm2"), 3, "cm²")),
+            ("Worst element's quality", f.significant(at(plan, "mesh.quality_min"), 2)),
+            ("Largest difference of a region's volume from its labels", worst),
+        ]
+    )
+
+
+def goals(plan: Plan) -> Table:
+    """Every goal and limit with where its bound comes from."""
+    body = []
+    for goal in plan.get("goals") or []:
+        unit, least = goal.get("unit"), goal.get("sense") == "at_least"
+        body.append(
+            [
+                f"{goal.get('kind', '')}: {goal.get('region', '')}",
+                str(goal.get("metric", "")),
+                ("≥ " if least else "≤ ") + f.metric(goal.get("bound"), unit),
+                f.metric(goal.get("value"), unit),
+                "met" if goal.get("met") else "missed",
+                str(goal.get("source") or f.NONE),
+            ]
+        )
+    return ["Goal or limit", "Metric", "Bound", "Value", "State", "Source"], body
+
+
+def predicted(plan: Plan) -> Table:
+    """What the search promised beside what the full model found for the sequence."""
+    given = [r for r in at(plan, "optimizer.predicted", []) if isinstance(r, Mapping)]
+    body = [[str(r.get("goal", "")), *(f.significant(r.get(k), 3) for k in ("searched", "played"))] for r in given]
+    return ["Goal or limit", "Searched", "Verified"], body
+
+
+def optimizer(plan: Plan) -> list[tuple[str, str]]:
+    """The search in a few words."""
+    found = at(plan, "optimizer", {})
+    return facts(
+        [(str(k).replace("_", " "), f.plain(v)) for k, v in found.items() if not isinstance(v, list | Mapping)]
+    )
