@@ -23,7 +23,7 @@ LAYERS = (
     ("optimize", "search", "trajectory"),
     ("metrics", "goals", "dose", "bioheat"),
     ("sar", "focus", "eddy", "safety"),
-    ("fem", "device", "selection", "response", "calorimetry", "tracer", "slptable", "magnetization", "iron", "calibration"),
+    ("fem", "device", "selection", "coils", "response", "calorimetry", "tracer", "slptable", "magnetization", "iron", "calibration"),
     ("meshing", "tissue", "anatomy"),
     ("image",),
     ("errors", "arrays", "progress"),
@@ -47,6 +47,7 @@ OWNERS = {
     "matplotlib": {"report"},
     "pydantic": {"protocol"},
     "pint": {"units"},
+    "magpylib": {"coils"},
 }
 
 
