@@ -11,11 +11,13 @@ from thermoplan.calorimetry import (
     Estimate,
     SlpReading,
     after_shot,
+    core_diameter_from_fwhm_m,
     corrected_slope_slp_w_kg,
     fitted,
     shot_factor,
 )
 from thermoplan.errors import InputError
+from thermoplan.magnetization import langevin_slope
 from thermoplan.tracer import Population, Tracer, slp_w_kg
 
 SAMPLE = {"iron_kg": 2e-6, "heat_capacity_j_k": 4.2}  # 1 mL of 2 mg Fe/mL
@@ -125,3 +127,12 @@ def test_a_shot_that_warmed_nothing_is_refused():
 
 def test_an_estimate_reads_as_value_and_interval():
     assert str(Estimate(1.0, 0.5, 1.5)) == "1 (0.5 to 1.5)"
+
+
+def test_the_size_from_a_width_has_that_width():
+    # 25 nm at 2.35 T/m and 25 degC: 2.00 mm, 20 nm: 3.90 mm, 15 nm: 9.25 mm.
+    for nanometres, millimetres in ((25, 2.00), (20, 3.90), (15, 9.25)):
+        assert core_diameter_from_fwhm_m(millimetres * 1e-3 * 2.35) * 1e9 == pytest.approx(nanometres, rel=1e-3)
+    assert langevin_slope(0.5 * 4.161049) == pytest.approx(1 / 6, rel=1e-6)
+    with pytest.raises(InputError, match="fwhm"):
+        core_diameter_from_fwhm_m(0.0)

@@ -11,9 +11,10 @@ from scipy import optimize, stats
 
 from .arrays import Array, finite
 from .errors import InputError, SolverError
-from .tracer import Tracer, slp_w_kg
+from .tracer import BOLTZMANN_J_K, Tracer, slp_w_kg
 
 CONFIDENCE = 0.95
+FWHM_XI = 4.161049  # full width of L'(xi) at half of its 1/3
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,3 +219,17 @@ def after_shot(tracer: Tracer, factor: Estimate) -> Tracer:
     if factor.low <= 0.0:
         raise InputError(f"shot: factor {factor}: zero is within the interval: heat longer, or place the probe better")
     return replace(tracer, heating_efficiency=tracer.heating_efficiency * factor.value)
+
+
+def core_diameter_from_fwhm_m(
+    fwhm_t: float, *, saturation_magnetization_a_m: float = 446e3, temperature_c: float = 25.0
+) -> float:
+    """Effective magnetic core size whose MPI point-spread function has this width, in tesla.
+
+    ``FWHM = 4.16105 kT / m`` along the field [GoodwillConolly2010]; relaxation widens a real one, so the
+    size is a low estimate.
+    """
+    if not fwhm_t > 0.0:
+        raise InputError(f"fwhm = {fwhm_t * 1e3:g} mT: expected a positive field, such as 9.6 mT")
+    moment = FWHM_XI * BOLTZMANN_J_K * (temperature_c + 273.15) / fwhm_t
+    return float(np.cbrt(6.0 / np.pi * moment / saturation_magnetization_a_m))

@@ -213,7 +213,8 @@ def _faults(device: Device) -> list[str]:
     if device.kind == "ffl" and device.line_axis is None:
         faults.append('line_axis: missing: an ffl needs the direction of its line, such as "A"')
     if (device.kind == "measured") != (device.selection is not None):
-        faults.append("field_map: a measured field, and only that, needs one")
+        faults.append('selection: a device of kind "measured", and only that, has one: expected a file of points and '
+                      "fields")
     turn = device.to_device[:3, :3] if device.to_device.shape == (4, 4) else np.zeros((3, 3))
     if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-6) or np.linalg.det(turn) < 0:
         faults.append("to_device: expected a 4 x 4 of a rotation and a shift, no scale, no mirror")
