@@ -33,8 +33,8 @@ def test_a_plain_matrix_is_in_ras_millimetres(tmp_path):
     (itk("VersorRigid3DTransform", "0 0 0.7071067811865476 0 0 0"), [0, 1, 0], [1, 0, 0]),
     # a quarter turn about x carries LPS y to z; undone, z goes to LPS y, which is -y in RAS
     (itk("Euler3DTransform", "1.5707963267948966 0 0 0 0 0"), [0, 0, 1], [0, -1, 0]),
-    # first about y, x to -z, then about x, -z to y; undone, LPS y goes to LPS x, so -y to -x in RAS
-    (itk("Euler3DTransform", "1.5707963267948966 1.5707963267948966 0 0 0 0"), [0, -1, 0], [-1, 0, 0]),
+    # about y, x to -z, then about x, -z to y, then about z, y to -x; undone, -x goes to x in LPS and in RAS x to -x
+    (itk("Euler3DTransform", "1.5707963267948966 " * 3 + "0 0 0"), [1, 0, 0], [-1, 0, 0]),
     # about a centre at LPS (10, 0, 0), RAS (-10, 0, 0), the centre stays
     (itk("Euler3DTransform", "0 0 1.5707963267948966 0 0 0", "10 0 0"), [-10, 0, 0], [-10, 0, 0]),
 ])
