@@ -15,7 +15,7 @@ from .clad import clad
 from .draft import Draft, body_of, drafted, peeled, tidied
 from .levels import FunctionLevels, LabelLevels, Levels, label_levels, winner
 from .outline import smoothed_area_m2
-from .relax import aimed, relaxed
+from .relax import aimed, mended, relaxed
 from .report import MeshReport, described, region_volumes_m3
 from .sizes import MeshSizes, graded
 from .volume import Regions, Table, read_regions
@@ -183,6 +183,7 @@ def _corrections(draft: Draft, volumes: Array) -> Array:
 
 def _finished(draft: Draft, names: tuple[str, ...], tissues: tuple[str, ...], volumes: Array | None,
               area: float | None, notes: tuple[str, ...]) -> tuple[Anatomy, MeshReport]:
+    draft = mended(draft)
     missing = [name for r, name in enumerate(names) if not (draft.region == r).any()]
     if missing:
         raise InputError([f'mesh: region "{name}" is smaller than an element: lower [mesh] size, or name it in '

@@ -70,6 +70,31 @@ def relaxed(draft: Draft, levels: Levels, offsets_m: Array, *, rounds: int, poor
     return replace(draft, points=points)
 
 
+def mended(draft: Draft, *, worst: float = 0.12, rounds: int = 30) -> Draft:
+    """Elements under ``worst`` made better at the cost of their borders; at the skin, left out if that fails."""
+    for _ in range(3):
+        bad = quality(draft.points, draft.tets) < worst
+        if not bad.any():
+            return draft
+        free = np.zeros(len(draft.points), bool)
+        free[draft.tets[bad]] = True
+        near = draft.tets[free[draft.tets].any(axis=1)]
+        nodes, local = np.unique(near, return_inverse=True)
+        local = local.reshape(-1, 4)
+        moving, shape = draft.points[nodes], quality(draft.points, near)
+        size = _size(moving, local)
+        for _ in range(rounds):
+            step = _capped(_descent(moving, local, shape, 0.3)[0], 0.1 * size)
+            step = np.where(free[nodes][:, None] & ~draft.held[nodes], step, 0.0)
+            moving, shape = _backed_off(moving, step, local, shape, worst)
+        points = draft.points.copy()
+        points[nodes] = moving
+        draft = replace(draft, points=points)
+        lost = (quality(draft.points, draft.tets) < worst) & (draft.across < 0).any(axis=1)
+        draft = draft.keeping(np.flatnonzero(~lost))
+    return draft
+
+
 def aimed(draft: Draft, levels: Levels, offsets_m: Array) -> Array:
     """Where the border nodes would be if no element minded."""
     toward, _ = _toward(draft.points, borders(draft, levels.count), levels, offsets_m)

@@ -70,9 +70,11 @@ def described(anatomy: Anatomy, draft: Draft, volumes: Array | None, area: float
     want = have if volumes is None else volumes
     thick = _thickness(draft, len(names))
     warnings = [*notes]
-    warnings += [f"mesh: {name} has {1e9 * h:.3g} mm3, {h / w - 1.0:+.1%} of its labels; it is {t:.1f} elements "
-                 "thick: lower [mesh] size, or name it in a goal"
-                 for name, h, w, t in zip(names, have, want, thick, strict=True) if abs(h / w - 1.0) > _CLOSE]
+    off = [f"{name} {h / w - 1.0:+.1%} ({t:.1f} elements thick)"
+           for name, h, w, t in zip(names, have, want, thick, strict=True) if abs(h / w - 1.0) > _CLOSE]
+    if off:
+        warnings.append(f"mesh: volumes differ from the labels': {', '.join(off)}: lower [mesh] size, or name the "
+                        "region in a goal")
     if area is not None and abs(skin / area - 1.0) > _AREA_CLOSE:
         warnings.append(f"mesh: the skin has {1e4 * skin:.3g} cm2, {skin / area - 1.0:+.1%} of the labels' smoothed "
                         "outline; heat loss is off by as much: lower [mesh] size")
@@ -87,7 +89,7 @@ def described(anatomy: Anatomy, draft: Draft, volumes: Array | None, area: float
 
 
 def _thickness(draft: Draft, count: int) -> list[float]:
-    """Twice the greatest depth of a node under its region's border, over the mean edge there."""
+    """Twice the greatest depth of a node under its region's border, over the mean edge there; at least 1."""
     other = np.where(draft.across >= 0, draft.region[draft.across], count)
     cell, face = np.nonzero(other != draft.region[:, None])
     thick = []
@@ -98,5 +100,5 @@ def _thickness(draft: Draft, count: int) -> list[float]:
         p = draft.points[tets]
         edge = np.linalg.norm(p[:, [1, 2, 3, 2, 3, 3]] - p[:, [0, 0, 0, 1, 1, 2]], axis=2).mean()
         depth = cKDTree(draft.points[rim]).query(draft.points[np.unique(tets)])[0].max() if len(rim) else np.inf
-        thick.append(float(2.0 * depth / edge))
+        thick.append(max(float(2.0 * depth / edge), 1.0))
     return thick
