@@ -15,6 +15,7 @@ from thermoplan.device import Device
 from thermoplan.errors import InputError
 from thermoplan.response import response_table
 from thermoplan.sar import Column, ffr_widths_m, heating_basis
+from thermoplan.selection import selection_field
 from thermoplan.tracer import Population, Tracer, slp_w_kg
 
 Z, Y = (0.0, 0.0, 1.0), (0.0, 1.0, 0.0)
@@ -148,3 +149,37 @@ def test_a_slow_tracer_is_not_confined_across_the_drive():
                   relaxation_time_s=70 / (2 * np.pi * 354e3))
     along, across = ffr_widths_m(slow, FFP)
     assert along < 10e-3 and across > 0.2
+
+
+def solenoid(decay_1_m2: float):
+    """A drive field along z that falls off from the middle as 1 - decay (z^2 - (x^2 + y^2) / 2)."""
+    points = np.random.default_rng(2).normal(size=(80, 3))
+    points *= 0.04 / np.linalg.norm(points, axis=1)[:, None]
+    x, y, z = points.T
+    return selection_field(points, 5e-3 * np.stack([
+        decay_1_m2 * x * z, decay_1_m2 * y * z, 1 - decay_1_m2 * (z * z - (x * x + y * y) / 2)], axis=1))
+
+
+def test_a_drive_profile_without_fall_is_a_uniform_drive():
+    level = Device("ffp", "ffp", 2.35, 13e-3, 354e3, Z, drive=solenoid(0.0))
+    plain = heating_basis(iron(), table(), FFP, columns(), anatomy=tetrahedron())
+    same = heating_basis(iron(), table(), level, columns(), anatomy=tetrahedron())
+    # 6.5 mT lies between two levels that are a tenth apart.
+    assert same.load_w == pytest.approx(plain.load_w, rel=5e-3)
+
+
+def test_iron_where_the_drive_is_weaker_heats_as_there():
+    falling = Device("ffp", "ffp", 2.35, 13e-3, 354e3, Z, drive=solenoid(300.0))
+    z = np.array([0.0, 0.01, 0.02, 0.03])
+    grains = Iron(np.outer(z, Z), np.ones(4), sparse.eye_array(4, format="csr"))
+    anatomy = SimpleNamespace(node_volumes_m3=np.ones(4))
+    some = [Column((0, 0, center), 13e-3, 1.0) for center in (0.0, 0.02)]
+    load = heating_basis(grains, table(), falling, some, anatomy=anatomy).load_w
+    for row, center in enumerate((0.0, 0.02)):
+        direct = slp_w_kg(TRACER, amplitude_t=13e-3 * (1 - 300 * z**2), frequency_hz=354e3, along_t=z - center)
+        assert load[row] == pytest.approx(direct, rel=5e-3)
+
+
+def test_a_drive_field_that_points_elsewhere_is_refused():
+    with pytest.raises(InputError, match=r"drive: .*not along drive_axis"):
+        Device("ffp", "ffp", 2.35, 13e-3, 354e3, Y, drive=solenoid(0.0))

@@ -34,6 +34,9 @@ class Device:
         of a line is the drive axis less its part along the line.
     to_device
         ``(4, 4)``, anatomy to machine, metres; ranges of position are in the machine's frame.
+    drive
+        Where the drive field is not uniform: its field in the machine's frame, at any current. ``amplitude_t``
+        is then that at the machine's origin.
     notes
         Where each number comes from, ``key -> source``.
     """
@@ -59,6 +62,7 @@ class Device:
     bore_radius_m: float | None = None
     moves_stage: bool = False
     selection: SelectionField | None = None
+    drive: SelectionField | None = None
     source: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
 
@@ -74,6 +78,8 @@ class Device:
             raise InputError(faults)
         if self.selection is not None:
             put(self, selection=self.selection.normalized())
+        if self.drive is not None:
+            put(self, drive=self.drive.scaled(1.0 / float(np.linalg.norm(self.drive.field_t(np.zeros(3))))))
 
     def __repr__(self) -> str:
         return (f"Device({self.name}: {self.kind}, {self.gradient_t_m:g} T/m, "
@@ -101,13 +107,16 @@ class Device:
         """Selection field along and across the drive axis, tesla, ``(n,)`` each; along has a sign."""
         gradient = self.gradient_t_m if gradient_t_m is None else gradient_t_m
         here = self.selection_t(center_m, direction)
-        return self.split(gradient * (self.selection_t(points_m, direction) - here))
+        return split(gradient * (self.selection_t(points_m, direction) - here), self.drive_at(points_m)[1])
 
-    def split(self, field_t: Array) -> tuple[Array, Array]:
-        """A field ``(n, 3)`` along the drive axis, with sign, and across it."""
-        along = field_t @ self.drive_axis
-        rest = field_t - along[:, None] * self.drive_axis
-        return along, np.sqrt(np.einsum("ni,ni->n", rest, rest))
+    def drive_at(self, points_m: ArrayLike) -> tuple[Array, Array]:
+        """Drive amplitude relative to ``amplitude_t``, ``(n,)``, and unit vectors along it, ``(n, 3)``."""
+        points = np.atleast_2d(points_m)
+        if self.drive is None:
+            return np.ones(len(points)), np.broadcast_to(self.drive_axis, points.shape)
+        field = self.drive.field_t(self.machine_m(points)) @ self.to_device[:3, :3]
+        size = np.linalg.norm(field, axis=1)
+        return size, field / np.maximum(size, 1e-12)[:, None]
 
     def machine_m(self, points_m: ArrayLike) -> Array:
         """Points of the anatomy's frame in the machine's."""
@@ -162,6 +171,13 @@ class Device:
                     found.append(f"device {self.name}: {key} = {value * scale:g} {name}: outside "
                                  f"{key}_range, {low * scale:g} to {high * scale:g} {name}")
         return found
+
+
+def split(field_t: Array, axis: Array) -> tuple[Array, Array]:
+    """A field ``(n, 3)`` along unit vectors, with sign, and across them."""
+    along = np.einsum("ni,ni->n", field_t, axis)
+    rest = field_t - along[:, None] * axis
+    return along, np.sqrt(np.einsum("ni,ni->n", rest, rest))
 
 
 def _position_text(device: Device, centers: Array, count: int) -> str:
@@ -228,9 +244,21 @@ def _faults(device: Device) -> list[str]:
     for key, value, zero, hint in rules:
         if not (value > 0.0 or (zero and value == 0.0)):
             faults.append(f"{key} = {value:g}: expected a positive quantity, such as {hint}")
+    if device.drive is not None:
+        faults += _drive_faults(device)
     if not 0.0 < device.max_duty <= 1.0:
         faults.append(f"max_duty = {device.max_duty:g}: expected a share of time, such as 0.9")
     return faults
+
+
+def _drive_faults(device: Device) -> list[str]:
+    middle = device.drive.field_t(np.zeros(3))[0]
+    axis = middle @ device.to_device[:3, :3]
+    size = float(np.linalg.norm(axis))
+    if size == 0.0 or abs(axis @ device.drive_axis) < 0.94 * size:
+        return ["drive: the measured drive field is not along drive_axis at the machine's origin (20 degrees apart "
+                f"or more): it points along {np.round(axis / max(size, 1e-300), 2).tolist()}"]
+    return []
 
 
 def traceless(tensor: ArrayLike, *, tolerance: float = 1e-6) -> Array:
@@ -255,7 +283,7 @@ _SI_KEYS = {
     "frequency_range": "frequency_range_hz", "settle": "settle_s", "min_dwell": "min_dwell_s",
     "slew": "slew_m_s", "max_duty": "max_duty", "eddy_currents": "eddy_currents",
     "bore_radius": "bore_radius_m", "moves_stage": "moves_stage",
-    "selection": "selection", "source": "source", "notes": "notes",
+    "selection": "selection", "drive": "drive", "source": "source", "notes": "notes",
 }
 
 

@@ -71,6 +71,28 @@ class ResponseTable:
             out[part] = self._block(level, flat_along[part], flat_across[part])
         return out.reshape(along.shape)
 
+    def at_amplitude_w_kg(self, amplitude_t: Array, along_t: Array, across_t: Array) -> Array:
+        """W per kg of iron at amplitudes ``(n,)`` between the levels, for biases ``(n,)``.
+
+        SLP over amplitude squared is linear between levels and constant below the lowest; above the highest
+        is refused.
+        """
+        levels = self.amplitudes_t
+        order = np.argsort(levels)
+        rising = levels[order]
+        if amplitude_t.max(initial=0.0) > rising[-1] * (1.0 + 1e-9):
+            raise InputError(f"amplitude {amplitude_t.max() * 1e3:g} mT is above the response table's")
+        above = np.clip(np.searchsorted(rising, amplitude_t), 0, len(rising) - 1)
+        below = np.maximum(above - 1, 0)
+        gap = np.where(above > below, rising[above] - rising[below], 1.0)
+        part = np.clip((amplitude_t - rising[below]) / gap, 0.0, 1.0)
+        found = np.zeros(amplitude_t.shape)
+        for at, level in enumerate(order):
+            weight = np.where(above == at, part, 0.0) + np.where(below == at, 1.0 - part, 0.0)
+            rows = np.flatnonzero(weight)
+            found[rows] += weight[rows] * self.slp_w_kg(level, along_t[rows], across_t[rows]) / rising[at] ** 2
+        return found * amplitude_t**2
+
     def _block(self, level: int, along: Array, across: Array) -> Array:
         table, b0 = self.values_w_kg[level].ravel(), self.scale_t[level]
         width = self.values_w_kg.shape[-1]

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from .anatomy import Anatomy
 from .arrays import Array, finite, frozen, put
-from .device import Device
+from .device import Device, split
 from .errors import InputError
-from .response import ResponseTable
+from .response import ResponseTable, response_table
 from .tracer import Tracer, slp_w_kg
 
 
@@ -88,11 +88,26 @@ def iron_power_w(
     """Power of every iron point for every column, ``(n_columns, s)`` watts."""
     power = np.empty((len(columns), len(iron.mass_kg)))
     fields = {d: device.selection_t(iron.points_m, d) for d in {c.direction for c in columns}}
+    drive, axis = device.drive_at(iron.points_m)
+    if device.drive is not None:
+        table = _covering(table, drive, columns)
     for row, column in enumerate(columns):
         here = device.selection_t(column.center_m, column.direction)
-        along, across = device.split(column.gradient_t_m * (fields[column.direction] - here))
+        along, across = split(column.gradient_t_m * (fields[column.direction] - here), axis)
+        if device.drive is not None:
+            power[row] = iron.mass_kg * table.at_amplitude_w_kg(column.amplitude_t * drive, along, across)
+            continue
         power[row] = iron.mass_kg * table.slp_w_kg(table.level(column.amplitude_t), along, across)
     return power
+
+
+def _covering(table: ResponseTable, drive: Array, columns: Sequence[Column]) -> ResponseTable:
+    """The same tracer tabulated over all amplitudes that the iron sees, a tenth apart."""
+    asked = [c.amplitude_t for c in columns]
+    low, high = drive.min() * min(asked), drive.max() * max(asked)
+    steps = max(2, int(np.ceil(np.log(high / max(low, 0.1 * high)) / 0.1)) + 1)
+    levels = high * np.exp(-0.1 * np.arange(steps))
+    return response_table(table.tracer, table.frequency_hz, levels)
 
 
 def heating_basis(
