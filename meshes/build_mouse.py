@@ -28,7 +28,7 @@ BODY_G = 24.0
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 VOXEL_MM = 0.3
 LOW, HIGH = (-24.0, -16.0, -58.0), (24.0, 18.0, 95.0)
-TUMOUR_MM, TUMOUR_RADIUS_MM = (8.4, -1.0, 28.0), 4.0
+TUMOUR_MM, TUMOUR_RADIUS_MM, COVER_MM = (7.2, -1.0, 28.0), 4.0, 2.0
 FWHM_MM, IRON_VOXEL_MM = 2.0, 1.0
 IRON_MG_ML = {"tumour": 6.0, "liver": 3.0, "spleen": 4.5}
 
@@ -74,7 +74,7 @@ def skin_surface(at: Grid) -> np.ndarray:
     level = blend(trunk_and_head(at), hind_leg(at, 1), hind_leg(at, -1), fore_leg(at, 1), fore_leg(at, -1),
                   tube(at, TAIL, 2.3, 14), ellipsoid(at, (6.9, -5.0, 73.5), (3.2, 3.6, 2.3)),
                   ellipsoid(at, (-6.9, -5.0, 73.5), (3.2, 3.6, 2.3)), width=1.6)
-    return blend(level, ellipsoid(at, TUMOUR_MM, [TUMOUR_RADIUS_MM + 0.9] * 3), width=1.6)
+    return blend(level, ellipsoid(at, TUMOUR_MM, [TUMOUR_RADIUS_MM + COVER_MM] * 3), width=1.6)
 
 
 def pair(shape: Callable[[Grid, int], np.ndarray]) -> Callable[[Grid], np.ndarray]:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from .arrays import Array, IntArray, finite, frozen, put
 from .errors import InputError
@@ -120,43 +118,69 @@ def _outer_triangles(tets: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _located(anatomy: Anatomy, points: Array, cells: IntArray | None) -> tuple[IntArray, Array]:
+    """Points are sorted into boxes; every element is held against the points of the boxes that it overlaps."""
     pool = np.arange(len(anatomy.tets)) if cells is None else np.asarray(cells)
-    found = np.full(len(points), -1, np.int64)
-    weights = np.zeros((len(points), 4))
-    if not len(pool):
-        return found, weights
+    found, weights = np.full(len(points), -1, np.int64), np.zeros((len(points), 4))
     corner = anatomy.points_m[anatomy.tets[pool]]
+    if not len(pool) or not len(points):
+        return found, weights
     inverse = np.linalg.inv(np.swapaxes(corner[:, 1:] - corner[:, :1], 1, 2))
-    centre = corner.mean(axis=1)
-    reach = float(np.linalg.norm(corner - centre[:, None], axis=2).max())
-    tree = cKDTree(centre)
-    todo = np.arange(len(points))
-    neighbours = 8
-    while len(todo) and neighbours <= 512:
-        left = []
-        for part in np.array_split(todo, max(1, len(todo) * neighbours // 400_000)):
-            hit, cell, bary, more = _nearest_hit(tree, points[part], corner, inverse, neighbours, reach)
-            found[part[hit]], weights[part[hit]] = pool[cell[hit]], np.clip(bary[hit], 0.0, None)
-            left.append(part[~hit & more])
-        todo, neighbours = np.concatenate(left), neighbours * 4
-    inside = found >= 0
-    weights[inside] /= weights[inside].sum(axis=1, keepdims=True)
+    low, high = corner.min(axis=1), corner.max(axis=1)
+    boxes = _Boxes.of(points, low.min(axis=0), high.max(axis=0), float(np.median(high - low)))
+    first, last = boxes.index(low - 1e-9), boxes.index(high + 1e-9)
+    many = (last - first + 1).prod(axis=1)
+    for part in np.array_split(np.arange(len(pool)), max(1, int(many.sum() // _PAIRS))):
+        tet, point = boxes.pairs(first[part], last[part], many[part])
+        tet = part[tet]
+        local = np.einsum("pij,pj->pi", inverse[tet], points[point] - corner[tet, 0])
+        bary = np.concatenate([1.0 - local.sum(axis=1, keepdims=True), local], axis=1)
+        inside = bary.min(axis=1) >= -1e-9
+        found[point[inside]] = pool[tet[inside]]
+        weights[point[inside]] = np.clip(bary[inside], 0.0, None)
+    held = found >= 0
+    weights[held] /= weights[held].sum(axis=1, keepdims=True)
     return found, weights
 
 
-def _nearest_hit(
-    tree: cKDTree, points: Array, corner: Array, inverse: Array, neighbours: int, reach: float
-) -> tuple[NDArray, IntArray, Array, NDArray]:
-    """Among the nearest elements, the one that holds each point; ``more`` if others could."""
-    k = min(neighbours, len(corner))
-    distance, near = tree.query(points, k=k, distance_upper_bound=reach)
-    distance, near = distance.reshape(len(points), -1), near.reshape(len(points), -1)
-    near = np.where(np.isfinite(distance), near, near[:, :1])
-    near = np.where(near < len(corner), near, 0)
-    local = np.einsum("pkij,pkj->pki", inverse[near], points[:, None] - corner[near, 0])
-    bary = np.concatenate([1.0 - local.sum(axis=2, keepdims=True), local], axis=2)
-    best = bary.min(axis=2).argmax(axis=1)
-    row = np.arange(len(points))
-    chosen = bary[row, best]
-    more = np.isfinite(distance[:, -1]) & (k < len(corner))
-    return chosen.min(axis=1) >= -1e-9, near[row, best], chosen, more
+_PAIRS = 400_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Boxes:
+    """Points in the boxes of a regular grid: ``order`` lists them box by box, ``code`` the boxes that hold any."""
+
+    low: Array
+    size: float
+    shape: IntArray
+    order: IntArray
+    code: IntArray
+    start: IntArray
+
+    @classmethod
+    def of(cls, points: Array, low: Array, high: Array, element: float) -> _Boxes:
+        near = np.flatnonzero(((points >= low - 1e-9) & (points <= high + 1e-9)).all(axis=1))
+        spread = float((high - low).prod() / max(1, len(near))) ** (1 / 3)
+        size = min(max(spread, 0.3 * element), 2.0 * element)
+        shape = np.floor((high - low) / size).astype(np.int64) + 2
+        code = np.ravel_multi_index(np.floor((points[near] - low + 1e-9) / size).astype(np.int64).T, shape)
+        by_box = np.argsort(code, kind="stable")
+        code, start = np.unique(code[by_box], return_index=True)
+        return cls(low, size, shape, near[by_box], code, np.append(start, len(near)))
+
+    def index(self, points: Array) -> IntArray:
+        inside = np.floor((points - self.low + 1e-9) / self.size).astype(np.int64)
+        return np.clip(inside, 0, self.shape - 1)
+
+    def pairs(self, first: IntArray, last: IntArray, many: IntArray) -> tuple[IntArray, IntArray]:
+        """Elements and points that may meet, given the range of boxes of each element."""
+        tet = np.repeat(np.arange(len(many)), many)
+        step = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+        span = (last - first + 1)[tet]
+        offset = np.stack([step // (span[:, 1] * span[:, 2]), step // span[:, 2] % span[:, 1], step % span[:, 2]], 1)
+        code = np.ravel_multi_index((first[tet] + offset).T, self.shape)
+        at = np.minimum(np.searchsorted(self.code, code), len(self.code) - 1)
+        full = self.code[at] == code if len(self.code) else np.zeros(len(code), bool)
+        tet, at = tet[full], at[full]
+        count = self.start[at + 1] - self.start[at]
+        place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return np.repeat(tet, count), self.order[np.repeat(self.start[at], count) + place]

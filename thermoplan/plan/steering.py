@@ -83,24 +83,25 @@ def steer(engine: Engine, resolved: Resolved, stages: Stages) -> Steering:
             sequenced = sequence(shares.shares, columns, window_edges_s=edges, device=protocol.device,
                                  heating_k_s=heating, rhythm=rhythm)
             played = judged(candidates, sequenced.achieved, edges, resolved, settings.cool_down_s)
-        if shares.status == "interrupted" or not _lost(resolved, shares.values, played):
+        duty = _playable_duty(sequenced)
+        if shares.status == "interrupted" or not _lost(resolved, shares.values, played, lossy=duty is not None):
             break
-        settings = replace(settings, max_duty=_playable_duty(sequenced, settings.max_duty))
-        start = shares.shares
+        settings, start = replace(settings, max_duty=duty or 0.97 * settings.max_duty), shares.shares
     return Steering(basis, len(columns), model, resolved, shares, sequenced, played)
 
 
-def _lost(resolved: Resolved, searched: Sequence[float], played: Sequence[float]) -> bool:
-    """Whether a goal or limit that the search had met is not met by what a machine can play."""
-    return any(row.goal.met(a) and not row.goal.met(b)
-               for row, a, b in zip(resolved.rows, searched, played, strict=True))
+def _lost(resolved: Resolved, searched: Sequence[float], played: Sequence[float], *, lossy: bool) -> bool:
+    """Whether what a machine can play misses something that the search had met, or that less loss could mend."""
+    pairs = list(zip(resolved.rows, searched, played, strict=True))
+    fell = any(row.goal.met(a) and not row.goal.met(b) for row, a, b in pairs)
+    return fell or (lossy and any(not row.goal.met(b) for row, _, b in pairs))
 
 
-def _playable_duty(sequenced: Sequenced, now: float) -> float:
-    """The duty that moving and settling left, or a little less than now where they are not the reason."""
+def _playable_duty(sequenced: Sequenced) -> float | None:
+    """The duty that moving and settling left, where they took some; else None."""
     wanted, achieved = sequenced.wanted.sum(axis=1), sequenced.achieved.sum(axis=1)
     lossy = achieved < (1.0 - LOSS) * wanted
-    return float(achieved[lossy].min()) if lossy.any() else 0.97 * now
+    return float(achieved[lossy].min()) if lossy.any() else None
 
 
 def judged(
