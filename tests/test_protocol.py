@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
 import subprocess
 import sys
@@ -303,3 +305,32 @@ def test_pydantic_and_pint_load_only_when_a_protocol_is_read():
     heavy = "{'pydantic', 'pint', 'h5py', 'nibabel', 'numba'}"
     code = f"import sys, thermoplan.protocol; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def places(part: object, path: tuple = ()) -> list[tuple]:
+    """Every key and index of a TOML document, as paths."""
+    inside = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    return [found for key, value in inside for found in [(*path, key), *places(value, (*path, key))]]
+
+
+ODD = [0, float("nan"), True, "", "\0", "../..", "a" * 5000, [1], {}, {"a": 1}, "-1 T"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_no_value_in_any_place_makes_anything_but_a_complaint(folder, monkeypatch, odd):
+    example = tomllib.loads(PROTOCOL)
+    for path in places(example):
+        changed_copy = copy.deepcopy(example)
+        owner = changed_copy
+        for key in path[:-1]:
+            owner = owner[key]
+        owner[path[-1]] = odd
+        with monkeypatch.context() as patch, contextlib.suppress(InputError):
+            patch.setattr("thermoplan.protocol.complaints.tomllib.loads", _first_then_toml(changed_copy))
+            read_protocol(folder / "mouse.toml")
+
+
+def _first_then_toml(document: dict):
+    """The document for the protocol, which is read first; real TOML for the files that it names."""
+    waiting, loads = [document], tomllib.loads
+    return lambda text: waiting.pop() if waiting else loads(text)

@@ -65,7 +65,7 @@ def _dataset(path: Path, *, quiet: bool = False) -> Any:
 
 def _one_series(folder: Path) -> list[Any]:
     series = defaultdict(list)
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
+    for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
         found = _dataset(path, quiet=True)
         if found is not None:
             series[str(found.get("SeriesInstanceUID", ""))].append(found)

@@ -34,6 +34,7 @@ _PLACED = tuple(kind for kind in READERS if kind not in (".npy", FOLDER))
 _LABELS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".npz")
 _IMAGES = {"iron.image": _PLACED, "anatomy.labels": _LABELS}
 _FOLDERS = ("iron.image",)
+_LONGEST_NAME = 255
 
 
 def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
@@ -77,16 +78,18 @@ def named_files(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def file_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterator[str]:
     """Files that are not there, or of a kind that cannot be read yet."""
     for key, name in named_files(raw):
-        path = folder / name
-        if path.is_dir():
+        path, said = folder / name, f"{where}: {key} = {shown(name)}"
+        if len(path.name) > _LONGEST_NAME:
+            yield f"{said}: no such file: the name is too long for one"
+        elif path.is_dir():
             if key not in _FOLDERS:
-                yield f'{where}: {key} = "{name}": is a folder; expected a file'
+                yield f"{said}: is a folder; expected a file"
         elif not path.is_file():
             near = difflib.get_close_matches(path.name, _listing(path.parent), 1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
-            yield f'{where}: {key} = "{name}": no such file in {path.parent}{hint}'
+            yield f"{said}: no such file in {path.parent}{hint}"
         elif key in _IMAGES and not name.lower().endswith(_IMAGES[key]):
-            yield f'{where}: {key} = "{name}": of no known kind; expected one of {", ".join(_IMAGES[key])}'
+            yield f"{said}: of no known kind; expected one of {', '.join(_IMAGES[key])}"
 
 
 def name_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterator[str]:
@@ -94,7 +97,7 @@ def name_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterato
     for _, anatomy in _tables_at(raw, ("anatomy",)):
         if isinstance(anatomy.get("species"), str):
             yield from (f"{where}: {words}" for words in _refused(species_facts, anatomy["species"]))
-        table = folder / str(anatomy.get("label_table"))
+        table = folder / str(anatomy.get("label_table"))[:_LONGEST_NAME]
         if "labels" in anatomy and table.is_file():
             yield from _refused(read_label_table, table)
             yield from _region_complaints(raw, table, where)
@@ -162,5 +165,5 @@ def _region_complaints(raw: Mapping[str, Any], table: Path, where: str) -> Itera
             given = part.get(key, ())
             for region in [given] if isinstance(given, str) else given if isinstance(given, list) else ():
                 if isinstance(region, str) and region not in (*known, *special):
-                    yield (f'{where}: {name}.{key} = "{region}": not a region of {table.name}; '
+                    yield (f"{where}: {name}.{key} = {shown(region)}: not a region of {table.name}; "
                            f"{suggestion(region, (*known, *special))}")

@@ -80,7 +80,7 @@ def _remedy(model: type[BaseModel], loc: tuple[str | int, ...]) -> str:
     owner = _model_at(model, loc[:-1])
     entry = owner.model_json_schema()["properties"].get(str(loc[-1]), {})
     if "examples" in entry:
-        return f': expected {entry["description"]}, such as "{entry["examples"][0]}"'
+        return f': expected {entry.get("description", "a name")}, such as "{entry["examples"][0]}"'
     if "enum" in entry:
         return ": expected one of " + ", ".join(f'"{v}"' for v in entry["enum"])
     return f": expected a table [{loc[-1]}]" if "$ref" in entry else ": expected a text"

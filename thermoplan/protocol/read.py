@@ -46,7 +46,7 @@ def read_protocol(path: Path | str) -> Protocol:
 
 def _parts(path: Path) -> list[Path]:
     """The file itself; of a folder every file in it."""
-    return sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
+    return sorted(part for part in path.iterdir() if part.is_file()) if path.is_dir() else [path]
 
 
 def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> Protocol:
