@@ -76,7 +76,7 @@ def init(
 @app.command()
 def check(protocol: Protocol, as_json: Json = False) -> None:
     """Read everything, say what was understood and every mistake; compute nothing heavy."""
-    from .case import understood
+    from .plan.check import understood
     from .console import show_understood
 
     _say(understood(protocol), as_json, show_understood)
@@ -85,7 +85,7 @@ def check(protocol: Protocol, as_json: Json = False) -> None:
 @app.command()
 def mesh(
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help="A labelled volume, NIfTI.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The mesh to write: .vtu, .msh or .xdmf.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The mesh to write, .vtu or .msh.")],
     table: Annotated[Path, typer.Option("--table", metavar="CSV", help="label,region,tissue")],
     size: Annotated[str, typer.Option(help="Edge length far from the target.")] = "2.5 mm",
     target_size: Annotated[str, typer.Option(help="Edge length in and near the target.")] = "0.8 mm",
@@ -93,7 +93,7 @@ def mesh(
     as_json: Json = False,
 ) -> None:
     """Turn a labelled volume into tetrahedra with named regions."""
-    from .case import mesh_file
+    from .plan.check import mesh_file
     from .console import listening, show_mesh
 
     with listening() as listener:
@@ -190,6 +190,56 @@ def validate(as_json: Json = False) -> None:
     record = validation_record()
     _say(record, as_json, show_validation)
     raise typer.Exit(0 if record["ok"] else 4)
+
+
+@app.command()
+def slp(
+    tracer: Annotated[str, typer.Option(metavar="NAME|FILE", help="A tracer of the library, or a TOML file.")],
+    amplitude: Annotated[str, typer.Option(help='Peak drive field, such as "13 mT".')],
+    frequency: Annotated[str, typer.Option(help='Such as "354 kHz".')],
+    along: Annotated[str, typer.Option(help="Static field along the drive.")] = "0 mT",
+    across: Annotated[str, typer.Option(help="Static field across the drive.")] = "0 mT",
+    model: Annotated[str | None, typer.Option(help="mrsh, linear, fokker-planck, neel, blocked, table.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Solve one point of a tracer's heating, never from a table."""
+    from .answers import slp_answer
+    from .console import show_slp
+
+    fields = {"amplitude": amplitude, "frequency": frequency, "along": along, "across": across}
+    _say(slp_answer(tracer, **fields, model=model), as_json, show_slp)
+
+
+@app.command()
+def ffr(
+    protocol: Protocol,
+    lesion: Annotated[str | None, typer.Option(help='Size of a lesion to cover, such as "8 mm".')] = None,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw SLP against position.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Size of the field-free region for a protocol's tracer and machine."""
+    from .answers import ffr_answer
+    from .console import show_ffr
+
+    answer = ffr_answer(protocol, lesion=lesion)
+    if png is not None:
+        from .report.ffr import write_ffr_figure
+
+        write_ffr_figure(png, answer)
+        print(f"wrote {png}", file=sys.stderr)
+    _say(answer, as_json, show_ffr)
+
+
+@app.command()
+def library(
+    what: Annotated[str, typer.Argument(metavar="tracers|devices", help="Which library.")],
+    as_json: Json = False,
+) -> None:
+    """What the package ships, with sources."""
+    from .answers import library_answer
+    from .console import show_library
+
+    _say(library_answer(what), as_json, show_library)
 
 
 def main() -> None:

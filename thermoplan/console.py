@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -178,3 +178,59 @@ def show_validation(record: Mapping[str, Any]) -> None:
         table.add_row(escape(row["name"]), f"{row['published']:.6g}", f"{row['value']:.6g}",
                       f"{row['tolerance']:.2g}", verdict, escape(row["source"]))
     _out().print(table)
+
+
+def show_slp(record: Mapping[str, Any]) -> None:
+    """One point of SLP."""
+    out = _out()
+    out.print(f"{record['slp_w_per_g_fe']:.4g} W per g of iron   {record['energy_kt']:.4g} kT per cycle and particle   "
+              f"omega tau {record['omega_tau']:.3g}   ({escape(record['tracer'])}, {record['model']})")
+    out.print(f"SLP {escape(record['slp_source'])}")
+    _notes(record["warnings"])
+
+
+def show_ffr(record: Mapping[str, Any]) -> None:
+    """The size of a field-free region."""
+    out = _out()
+    table = _table("", "along the drive", "across", title=f"{record['tracer']} on {record['device']}, "
+                                                          f"{record['gradient_t_m']:g} T/m")
+    table.add_row("full width at half maximum, mm", _number(record["fwhm_along_mm"], 2),
+                  _number(record["fwhm_across_mm"], 2))
+    for lag, (along, across) in record["widths_if_mm"].items():
+        table.add_row(f"the same if omega tau were {lag}, mm", _number(along, 2), _number(across, 2))
+    table.add_row(f"share outside {record['lesion_mm']:g} mm, %", _number(100 * record["off_target_along"]),
+                  _number(100 * record["off_target_across"]))
+    out.print(table)
+    out.print(f"SLP {record['slp_w_per_g_fe']:.4g} W per g of iron; "
+              f"{record['slp_imaging_w_per_g_fe']:.3g} at the imaging drive of 20 kHz, 20 mT")
+    wanted = record["gradient_for_lesion_t_m"]
+    out.print("no gradient of this machine confines every direction" if wanted is None else
+              f"at {wanted:.3g} T/m the region is no wider than a lesion of {record['lesion_mm']:g} mm in any direction")
+    _notes(record["warnings"])
+
+
+def show_library(record: Mapping[str, Any]) -> None:
+    """The rows of a library, with their sources."""
+    rows = record["rows"]
+    words = ("notes", "fit", "source")
+    shown = [key for key in rows[0] if key not in words]
+    table = _table(*(key.replace("_", " ") for key in shown))
+    for row in rows:
+        table.add_row(*(escape(_cell(row[key])) for key in shown))
+    out = _out()
+    out.print(table)
+    for row in rows:
+        out.print(f"[bold]{escape(row['name'])}[/bold]: " + escape("; ".join(filter(None, map(row.get, words[1:])))))
+        for key, note in row.get("notes", {}).items():
+            out.print(f"    {escape(key)}: {escape(note)}")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(f"{v:.3g}" for v in value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _notes(texts: Sequence[str]) -> None:
+    for text in texts:
+        _out().print(f"[yellow]warning[/yellow] {escape(text)}")

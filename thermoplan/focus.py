@@ -85,7 +85,7 @@ class FfrProfile:
 
 
 def ffr_profile(
-    tracer: Tracer, device: Device, *, reach_m: float = 0.04, count: int = 161, model: str | None = None
+    tracer: Tracer, device: Device, *, reach_m: float = 0.04, count: int = 321, model: str | None = None
 ) -> FfrProfile:
     """Directly solved profiles through the field-free region, and their full widths at half maximum."""
     position = np.linspace(-reach_m, reach_m, count)
