@@ -25,7 +25,8 @@ from .search.program import Optimum, Program
 from .search.terms import Look, Term, Tissue
 
 _INNER = 10
-_BANDS_K = (0.1, 0.02, 0.0)
+_BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
+_STALLED = 2
 _SUFFICIENT = 0.5
 _FIRST_SCALES = np.concatenate([[0.0], np.geomspace(0.02, 1.0, 14)])
 
@@ -190,11 +191,11 @@ class Search:
                 return "iteration limit", bound
             stalled = stalled + 1 if gain <= scale else 0
             radius *= 0.25 if gain <= 0.1 * scale else 1.0
-            if stalled < 3 and radius >= 1e-3 * settings.max_duty:
+            if stalled < _STALLED and radius >= 1e-3 * settings.max_duty:
                 continue
-            if not bands or not self._loosen(bands.pop(0)):
+            if not bands or self.merit < _ALL_MET or not self._loosen(bands.pop(0)):
                 return "converged", bound
-            stalled, radius = 1, 0.3 * settings.max_duty
+            stalled, radius = 0, 0.3 * settings.max_duty
         return "iteration limit", bound
 
     def _loosen(self, band_k: float) -> bool:

@@ -11,6 +11,8 @@ import numpy as np
 from ..arrays import Array, frozen, put
 from ..errors import InputError
 
+_NOTHING = 1e-30
+
 
 class Model(Protocol):
     """theta(t) = modes z(t), dz/dt = -rates z + inputs^T a(t), temperature = base + theta.
@@ -79,7 +81,7 @@ class Heat:
 
     def states(self, shares: Array) -> Array:
         """Mode amplitudes ``(t, r)`` of shares ``(n_windows, n_columns)``."""
-        return np.einsum("twr,wr->tr", self.windows_to_modes, self.loads(shares))
+        return flushed(np.einsum("twr,wr->tr", self.windows_to_modes, self.loads(shares)))
 
     def adjoint(self, slopes: Array) -> Array:
         """Gradient in mode space ``(w, r)`` of ``sum_t slopes[t] . z(t)``, slopes ``(t, r)``."""
@@ -118,4 +120,9 @@ def _integrals(times: Array, edges: Array, rates: Array) -> Array:
     x = rates * length
     small = np.abs(x) < 1e-8
     average = np.where(small, 1.0 - 0.5 * x, -np.expm1(-x) / np.where(small, 1.0, x))
-    return np.exp(-rates * age) * average * length
+    return flushed(np.exp(-rates * age) * average * length)
+
+
+def flushed(values: Array) -> Array:
+    """Zero instead of what has decayed to nothing: arithmetic with denormal numbers is a hundred times slower."""
+    return np.where(np.abs(values) < _NOTHING, 0.0, values)

@@ -25,8 +25,9 @@ class Coldest:
     At knots in time a variable lies below every node of the volume that exceeds Tx now; the coldest are
     written first, others when a trial needs them. So the true percentile is never less than its variable. With
     a ``band_k`` only the mean of the nodes within that of Tx has to lie above: no longer safe, but free to
-    trade one node for another. For a dose the logarithm of the rate is a further variable, below both of its branches, which is exact because
-    it is concave; the logarithm of the dose is replaced by its tangent in those, which lies below it.
+    trade one node for another. For a dose the logarithm of the rate is a further variable, below both of its
+    branches, which is exact because it is concave; the logarithm of the dose is replaced by its tangent in
+    those, which lies below it.
     """
 
     term: Term

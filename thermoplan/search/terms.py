@@ -10,10 +10,10 @@ import numpy as np
 from .. import metrics
 from ..arrays import Array, IntArray
 from ..goals import Row
-from .heat import Heat, Model
+from .heat import Heat, Model, flushed
 from .program import Program
 
-_SCREEN_FROM, _KEPT, _MOST = 600, 200, 3000
+_SCREEN_FROM, _KEPT, _MOST = 400, 80, 800
 _SCREEN_K = 1.0
 
 
@@ -38,7 +38,7 @@ class Tissue:
         screen = None
         if all(_asks_for_hottest(row) for row in rows) and len(nodes) > _SCREEN_FROM:
             screen, precision = min(_matters_from_c(row, treatment_min) for row in rows), np.float32
-        modes = np.ascontiguousarray(np.asarray(model.modes)[nodes], dtype=precision)
+        modes = flushed(np.asarray(model.modes)[nodes]).astype(precision)
         return cls(nodes, rows[0].weights_m3, modes, np.asarray(model.base_c)[nodes], screen)
 
     def temperatures(self, heat: Heat, states: Array) -> tuple[IntArray, Array]:
@@ -78,6 +78,7 @@ class Look:
     shares: Array
     states: Array = field(init=False)
     _seen: dict[int, tuple[IntArray, Array]] = field(default_factory=dict)
+    _values: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.states = self.heat.states(self.shares)
@@ -86,6 +87,12 @@ class Look:
         if id(tissue) not in self._seen:
             self._seen[id(tissue)] = tissue.temperatures(self.heat, self.states)
         return self._seen[id(tissue)]
+
+    def value(self, term: Term) -> float:
+        """Of a goal or limit, as it is stated: degrees C or minutes."""
+        if id(term) not in self._values:
+            self._values[id(term)] = term.value(self)
+        return self._values[id(term)]
 
 
 @dataclass(slots=True, eq=False)
@@ -103,7 +110,6 @@ class Term:
     margin_k: float
     soft_k: float
     slack: tuple[int, int] = (0, 0)
-    _values: dict[int, float] = field(default_factory=dict)
 
     @property
     def at_least(self) -> bool:
@@ -114,13 +120,13 @@ class Term:
         return self.row.goal.bound_k + (self.margin_k if self.at_least else -self.margin_k)
 
     def value(self, look: Look) -> float:
-        """As the goal is stated: degrees C or minutes."""
+        """As the goal is stated: degrees C or minutes; `Look.value` remembers it."""
         kept, temperature = look.at(self.tissue)
         row = Row(self.row.goal, self.row.region, self.row.nodes[kept], self.row.weights_m3[kept])
         return metrics.value(row, look.heat.times_s, temperature, look.heat.heating_s)
 
     def value_k(self, look: Look) -> float:
-        value = self.value(look)
+        value = look.value(self)
         return float(np.log2(max(value, 1e-300))) if self.row.goal.parts.is_dose else value
 
     def excess_k(self, value_k: float) -> float:

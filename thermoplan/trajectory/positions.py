@@ -59,8 +59,9 @@ def _grid_axes(device: Device) -> Array:
 
 
 def _grid(offsets: Array, spacing: Array, margin_m: float) -> Array:
+    """Lines from end to end of the offsets and their margin, the middle among them, no wider than asked."""
     reach = np.abs(offsets).max(axis=0) + margin_m
-    lines = [np.arange(-int(r / s), int(r / s) + 1) * s if np.isfinite(s) else np.zeros(1)
+    lines = [np.linspace(-r, r, 2 * int(np.ceil(r / s)) + 1) if np.isfinite(s) else np.zeros(1)
              for r, s in zip(reach, spacing, strict=True)]
     return np.stack(np.meshgrid(*lines, indexing="ij"), -1).reshape(-1, 3)
 
