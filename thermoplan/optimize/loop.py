@@ -1,4 +1,4 @@
-"""Best time shares of every column and window: goals met, limits kept, the rest left cold.
+"""The search for the best time shares.
 
 Sequential linear programs. Temperature is affine in the shares, so temperature limits are cutting planes and
 a temperature plan is a convex program whose lower bound is reported; doses and percentiles are replaced by
@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .arrays import Array, frozen, put
-from .errors import SolverError
-from .goals import Goal, Resolved, Row
-from .search.forms import Form, forms_of, is_convex
-from .search.heat import Heat, Model
-from .search.knots import Coldest
-from .search.program import Optimum, Program
-from .search.terms import Look, Term, Tissue
+from ..arrays import Array, frozen, put
+from ..errors import SolverError
+from ..goals import Goal, Resolved, Row
+from ..search.forms import Form, forms_of, is_convex
+from ..search.heat import Heat, Model
+from ..search.knots import Coldest
+from ..search.program import Optimum, Program
+from ..search.terms import Look, Term, Tissue
 
 _INNER = 10
 _BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
