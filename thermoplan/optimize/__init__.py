@@ -1,5 +1,8 @@
 """Best time shares of every column and window: goals met, limits kept, the rest left cold; and why no better."""
 
+from .explain import Explanation, LimitCost, Relaxation, explain
 from .loop import Progress, Search, Settings, Shares, optimize_shares
+from .pareto import Front, pareto_front
 
-__all__ = ["Progress", "Search", "Settings", "Shares", "optimize_shares"]
+__all__ = ["Explanation", "Front", "LimitCost", "Progress", "Relaxation", "Search", "Settings", "Shares", "explain",
+           "optimize_shares", "pareto_front"]

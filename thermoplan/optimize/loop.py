@@ -207,12 +207,7 @@ class Search:
 
     def _advance(self, radius: float) -> tuple[float, float | None]:
         """One linearisation; the gain in merit, and a bound from the program if it was solved in full."""
-        now = self.look.shares
-        program = Program(self.heat, self.share_cost, lower=np.maximum(0.0, now - radius),
-                          upper=np.minimum(self.settings.max_duty, now + radius), max_duty=self.settings.max_duty,
-                          active=self._active | (now > 0.0))
-        for form in self.forms:
-            form.begin(program, self.look)
+        program = self._program(self._active, radius)
         trial, merit, promised = self._step(program)
         self._active, gain = program.active, self.merit - merit
         if gain > 0.0:
@@ -220,6 +215,26 @@ class Search:
         if self.merit < self.best[1]:
             self.best = self.look, self.merit
         return gain, promised
+
+    def _program(self, active: Array, radius: float) -> Program:
+        now, duty = self.look.shares, self.settings.max_duty
+        upper = np.where(now + radius < duty, now + radius, np.inf)
+        program = Program(self.heat, self.share_cost, lower=np.maximum(0.0, now - radius), upper=upper,
+                          max_duty=duty, active=active | (now > 0.0))
+        for form in self.forms:
+            form.begin(program, self.look)
+        return program
+
+    def priced(self, shares: Array) -> tuple[Program, Optimum]:
+        """The linear program at a plan, with every row that it needs: its multipliers are the plan's prices."""
+        self._accept(Look(self.heat, self.heat.checked(shares)))
+        program = self._program(self.look.shares > 0.0, self.settings.max_duty)
+        for _ in range(3 * _INNER):
+            optimum = program.solve()
+            trial = Look(self.heat, optimum.shares)
+            if not sum(form.cut(program, trial, optimum.variables) for form in self.forms):
+                break
+        return program, optimum
 
     def _step(self, program: Program) -> tuple[Look, float, float | None]:
         """Best trial of one linearisation, its merit, and the program's bound where columns were complete."""

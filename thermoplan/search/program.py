@@ -20,12 +20,14 @@ _DROP = 1e-9
 @dataclass(frozen=True, slots=True, eq=False)
 class Optimum:
     """Shares ``(w, c)``, values of the other variables, the objective, and a multiplier ``(rows,)`` per row,
-    not negative. ``complete``: no column that was left out would lower the objective."""
+    not negative; ``duty (w,)`` are those of the time in each window. ``complete``: no column that was left out
+    would lower the objective."""
 
     shares: Array
     variables: Array
     objective: float
     multipliers: Array
+    duty: Array
     complete: bool
 
 
@@ -42,6 +44,7 @@ class Program:
         self.heat, self.share_cost, self._lower, self._upper = heat, share_cost, lower, upper
         self.active = np.zeros_like(active, bool)
         self._adjoints: list[Array | None] = []
+        self._named: list[frozenset[int]] = []
         self._variables: list[int] = []
         self._shares: list[tuple[int, int, int]] = []
         self._solver = _quiet_solver()
@@ -66,6 +69,7 @@ class Program:
             columns, values = [*columns, *at[keep]], [*values, *heat[keep]]
         self._add_row(columns, values, upper)
         self._adjoints.append(adjoint)
+        self._named.append(frozenset(variables))
         return len(self._adjoints) - 1
 
     def solve(self) -> Optimum:
@@ -83,7 +87,12 @@ class Program:
         shares = np.zeros_like(self.share_cost)
         w, c, at = np.array(self._shares, int).reshape(-1, 3).T
         shares[w, c] = np.clip(x[at], self._lower[w, c], self._upper[w, c])
-        return Optimum(shares, x[self._variables], objective, duals[self.heat.n_windows:], complete)
+        n = self.heat.n_windows
+        return Optimum(shares, x[self._variables], objective, duals[n:], duals[:n], complete)
+
+    def price(self, optimum: Optimum, variable: int) -> float:
+        """Multipliers of all rows that hold a variable: what one unit more of room in them is worth."""
+        return float(sum(m for m, names in zip(optimum.multipliers, self._named, strict=True) if variable in names))
 
     def _run(self) -> tuple[Array, Array, float]:
         self._solver.run()

@@ -1,0 +1,71 @@
+"""A plan says what its limits cost, and the price is the one that widening them fetches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_optimize import EDGES, LOOSE, at_least, at_most, case, plan
+
+from thermoplan.goals import resolve
+from thermoplan.optimize import explain, optimize_shares, pareto_front
+
+FINE = replace(LOOSE, tolerance=1e-5, heat_cost=0.0, peak_cost=0.0)
+
+
+def explained(goals, settings=LOOSE, **more):
+    anatomy, reduced = case()
+    resolved = resolve(goals, anatomy, defaults=False)
+    shares = optimize_shares(reduced, resolved, window_edges_s=EDGES, settings=settings)
+    return shares, explain(reduced, resolved, shares, settings=settings, **more)
+
+
+def test_the_price_of_a_temperature_limit_is_what_widening_it_fetches():
+    def reached(bound: float) -> float:
+        return plan([at_least("Tmean", 60.0), at_most("Tmax", bound, "core")], settings=FINE).values[0]
+    _, why = explained([at_least("Tmean", 60.0), at_most("Tmax", 38.5, "core")], FINE, relax=False)
+    widened = (reached(38.52) - reached(38.48)) / 0.04
+    assert why.limits[0].gain == pytest.approx(widened, rel=0.02)
+    assert "K of tumour Tmean per K of core Tmax" in why.limits[0].sentence
+
+
+def test_the_price_of_duty_is_what_more_of_it_fetches():
+    goals = [at_least("Tmean", 80.0), at_most("Tmax", 90.0, "core")]
+    def reached(duty: float) -> float:
+        return plan(goals, settings=replace(FINE, max_duty=duty)).values[0]
+    _, why = explained(goals, replace(FINE, max_duty=0.3), relax=False)
+    assert why.duty_gain == pytest.approx((reached(0.31) - reached(0.29)) / 0.02 * 0.1, rel=0.02)
+    assert why.limits[0].gain == 0.0 and not why.limits[0].active
+
+
+def test_the_price_of_a_limit_on_a_dose_goal_is_what_widening_it_fetches():
+    def reached(bound: float) -> float:
+        return np.log2(plan([at_least("CEM43T90", 1e4), at_most("Tmax", bound, "core")], settings=FINE).values[0])
+    _, why = explained([at_least("CEM43T90", 1e4), at_most("Tmax", 38.5, "core")], FINE, relax=False)
+    assert why.limits[0].gain == pytest.approx((reached(38.6) - reached(38.4)) / 0.2, rel=0.25)
+
+
+def test_the_limit_that_stands_against_a_goal_is_named_and_its_relaxation_tried():
+    goals = [at_least("T90", 42.0), at_most("Tmax", 38.0, "core"), at_most("Tmax", 45.0)]
+    shares, why = explained(goals)
+    assert shares.broken == why.missed == ("tumour T90 >= 42 degC",)
+    assert "core Tmax" in why.conflicts[0] and "liver" not in why.conflicts[0]
+    assert [r.label for r in why.relaxations] == ["core Tmax <= 38 degC"]
+    assert why.relaxations[0].goals_met and 38.0 < why.relaxations[0].to_value < 40.0
+
+
+def test_a_plan_that_meets_its_goals_needs_no_excuse():
+    goals = [at_least("T90", 38.0), at_most("Tmax", 39.5, "core")]
+    shares, why = explained(goals, replace(LOOSE, limit_margin_k=0.05))
+    assert shares.broken == why.missed == why.conflicts == why.relaxations == ()
+
+
+def test_the_front_rises_with_the_limit_and_keeps_it():
+    anatomy, reduced = case()
+    resolved = resolve([at_least("CEM43T90", 10.0), at_most("Tmax", 39.0, "core")], anatomy, defaults=False)
+    bounds = [37.6, 38.0, 38.4, 38.8]
+    front = pareto_front(reduced, resolved, window_edges_s=EDGES, limit=1, bounds=bounds, settings=LOOSE)
+    assert (np.diff(front.goal_values) > 0.0).all()
+    assert (front.limit_values <= np.array(bounds) + 0.005).all()
+    assert (front.limit_values >= np.array(bounds) - 0.05).all()

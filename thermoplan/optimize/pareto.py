@@ -1,0 +1,67 @@
+"""Trade-off: how much of a goal can be had for how much of a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..arrays import Array, frozen, put
+from ..errors import InputError
+from ..goals import Resolved
+from ..search.heat import Model
+from .loop import Settings, Shares, optimize_shares
+
+_BEYOND_K, _BEYOND_DOUBLINGS = 20.0, 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Front:
+    """Points from the narrowest limit to the widest.
+
+    ``bounds (p,)`` of the limit, its ``limit_values (p,)`` and the ``goal_values (p,)`` had for them, in the
+    units of their metrics; ``plans`` are the shares behind each.
+    """
+
+    goal: str
+    limit: str
+    bounds: Array
+    limit_values: Array
+    goal_values: Array
+    plans: tuple[Shares, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("bounds", "limit_values", "goal_values"):
+            put(self, **{name: frozen(getattr(self, name))})
+
+
+def pareto_front(model: Model, resolved: Resolved, *, window_edges_s: Array, limit: int, bounds: Sequence[float],
+                 settings: Settings | None = None, progress: Callable[[int, int], None] | None = None) -> Front:
+    """Best of the first goal for each bound of row number ``limit``, all other limits kept.
+
+    Each point starts from the one before it, whose limit was narrower, so the front never falls.
+    """
+    rows, goal = resolved.rows, next((i for i, row in enumerate(resolved.rows) if row.goal.kind == "goal"), None)
+    if goal is None or rows[limit].goal.kind != "limit" or len(bounds) == 0:
+        raise InputError("pareto: expected a goal, a limit to trade it for, and bounds of that limit")
+    plans: list[Shares] = []
+    for i, bound in enumerate(sorted(bounds)):
+        asked = _asking(resolved, goal, limit, bound)
+        start = plans[-1].shares if plans else None
+        plans.append(optimize_shares(model, asked, window_edges_s=window_edges_s, settings=settings, start=start))
+        if progress is not None:
+            progress(i + 1, len(bounds))
+    values = np.array([plan.values for plan in plans])
+    return Front(rows[goal].label, rows[limit].label, np.sort(bounds), values[:, limit], values[:, goal], tuple(plans))
+
+
+def _asking(resolved: Resolved, goal: int, limit: int, bound: float) -> Resolved:
+    """The same with another bound, and with a goal that asks for more than can be had."""
+    rows = list(resolved.rows)
+    wanted = rows[goal].goal
+    more = wanted.bound * 2.0**_BEYOND_DOUBLINGS if wanted.parts.is_dose else wanted.bound + _BEYOND_K
+    less = 0.0 if wanted.sense == "at_most" else more
+    rows[goal] = replace(rows[goal], goal=replace(wanted, bound=less or 1e-6))
+    rows[limit] = replace(rows[limit], goal=replace(rows[limit].goal, bound=float(bound)))
+    return replace(resolved, rows=tuple(rows))
