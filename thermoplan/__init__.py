@@ -1,3 +1,44 @@
-"""thermoplan: plans MPI-guided magnetic hyperthermia."""
+"""thermoplan: plans MPI-guided magnetic hyperthermia.
+
+The map, in flow order; nothing is loaded before it is asked for.
+
+    read_protocol        a protocol file -> Protocol
+    IronMap, iron_on_mesh        where the iron is -> the same iron in a mesh
+    Anatomy, mesh_labels         labelled volume -> tetrahedra with named regions
+    Tracer, Device               what heats, and what drives it
+    heating_basis                power of every position of the field-free region
+    thermal_system, evolve       the bioheat equation, exact in time
+    reduced_model, optimize_shares, sequence    the search, and what a machine can play
+    make_plan, simulate          all of it, from a protocol to a Plan
+    write_report                 a run folder -> one page
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "read_protocol": "protocol", "Protocol": "protocol",
+    "Image": "image", "IronMap": "iron", "iron_on_mesh": "iron",
+    "Anatomy": "anatomy", "MeshSizes": "meshing", "mesh_labels": "meshing",
+    "Tracer": "tracer", "slp_w_kg": "tracer", "Device": "device",
+    "Column": "sar", "HeatingBasis": "sar", "heating_basis": "sar", "ffr_widths_m": "sar",
+    "response_table": "response", "eddy_power": "eddy", "tissue_table": "tissue",
+    "BioheatProblem": "bioheat", "thermal_system": "bioheat", "evolve": "bioheat",
+    "reduced_model": "bioheat.reduced", "cem43_min": "dose", "Goal": "goals",
+    "optimize_shares": "optimize", "sequence": "trajectory", "Trajectory": "trajectory",
+    "Plan": "plan", "make_plan": "plan", "simulate": "plan", "write_report": "report",
+    "InputError": "errors", "SolverError": "errors", "ThermoplanError": "errors",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"thermoplan has no {name}; it has {', '.join(__all__)}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

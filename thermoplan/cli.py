@@ -76,8 +76,8 @@ def init(
 @app.command()
 def check(protocol: Protocol, as_json: Json = False) -> None:
     """Read everything, say what was understood and every mistake; compute nothing heavy."""
-    from .plan.check import understood
     from .console import show_understood
+    from .plan.check import understood
 
     _say(understood(protocol), as_json, show_understood)
 
@@ -93,8 +93,8 @@ def mesh(
     as_json: Json = False,
 ) -> None:
     """Turn a labelled volume into tetrahedra with named regions."""
-    from .plan.check import mesh_file
     from .console import listening, show_mesh
+    from .plan.check import mesh_file
 
     with listening() as listener:
         sizes = (size, target_size, tuple(target or ()))

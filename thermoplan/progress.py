@@ -17,24 +17,33 @@ def silent(stage: str, fraction: float | None, text: str) -> None:
 
 @dataclass(slots=True)
 class Stages:
-    """Names, times and reports the stages of a long job."""
+    """Names, times, logs and reports the stages of a long job."""
 
     listener: Listener = silent
     seconds: dict[str, float] = field(default_factory=dict)
     current: str = ""
+    log: list[str] = field(default_factory=list)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage and tell the listener when it starts and ends."""
         self.current = name
+        self.note(f"{name} begins")
         self.listener(name, 0.0, "")
         start = time.perf_counter()
         try:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+            self.note(f"{name} ends after {time.perf_counter() - start:.2f} s")
         self.listener(name, 1.0, f"{self.seconds[name]:.1f} s")
 
+    def note(self, text: str) -> None:
+        """Add a line to the log, with the time of day."""
+        self.log.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}")
+
     def update(self, fraction: float | None, text: str = "") -> None:
-        """Tell the listener how far the current stage is."""
+        """Tell the listener how far the current stage is; a text without a fraction is logged."""
+        if fraction is None and text:
+            self.note(f"{self.current}: {text}")
         self.listener(self.current, fraction, text)

@@ -115,7 +115,8 @@ def recorded_scan(path: Path) -> str:
     if path.suffix.lower() != ".mdf":
         return ""
     info = read_mdf_info(path)
-    return ", ".join(word for word in (info.tracer, info.scanner) if word and word != "n.a.")
+    words = (text.replace("n.a.", "").strip() for text in (info.tracer, info.scanner))
+    return ", ".join(word for word in words if word)
 
 
 def _read_body(protocol: Protocol, iron: IronMap | None, notes: list[str]) -> tuple:

@@ -22,6 +22,7 @@ from .engine import Engine
 
 SAFE_C = 39.0
 LONGEST_COOL_DOWN_S = 1200.0
+BURSTS, BURST = 40, 6
 _NEVER = np.zeros(0)
 SLP_FACTORS = (0.7, 1.3)
 """The span of SLP that every plan shows beside its own: a measured SLP is rarely known better."""
@@ -106,6 +107,15 @@ def output_times_s(heating_s: float, cool_down_s: float) -> Array:
     return np.concatenate([heating, heating_s + np.concatenate([fast, slow, [cool_down_s]])])
 
 
+def dwell_ends_s(trajectory: Trajectory) -> Array:
+    """Ends of dwells, where temperature peaks: all of a short sequence, bursts of neighbours of a long one."""
+    ends = trajectory.start_s + trajectory.dwell_s
+    if len(ends) <= BURSTS * BURST:
+        return ends
+    first = np.linspace(0, len(ends) - BURST, BURSTS).astype(int)
+    return ends[np.unique(first[:, None] + np.arange(BURST))]
+
+
 def verified(
     engine: Engine, trajectory: Trajectory, resolved: Resolved | None, stages: Stages, *, also_s: Array = _NEVER
 ) -> Outcome:
@@ -123,7 +133,7 @@ def verified(
     audit = EnergyAudit(system, pieces)
     watch = _Watch(engine, resolved, heating)
     end = heating + longest
-    times = np.union1d(output_times_s(heating, longest), also_s)
+    times = np.unique(np.concatenate([output_times_s(heating, longest), dwell_ends_s(trajectory), also_s]))
     for time_s, temperature in evolve(system, pieces, times, ledger=audit):
         watch.add(time_s, temperature)
         stages.update(time_s / end, f"{time_s / 60:.1f} min, hottest {temperature.max():.2f} C")

@@ -63,6 +63,8 @@ def write_run(folder: Path, products: Products, stages: Stages) -> dict[str, Any
         from ..report import write_report
 
         write_report(folder)
+    lines = [*stages.log, *(f"warning: {text}" for text in record["warnings"]), f"status: {record['status']}"]
+    (folder / "run.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return record
 
 
