@@ -10,7 +10,7 @@ from heat_cases import BLOOD, RHO, C, box, octant, outer_sphere, problem
 from scipy.linalg import expm
 
 from thermoplan import fem
-from thermoplan.bioheat import Boundary, Cycle, EnergyAudit, Segment, cycles, evolve, thermal_system
+from thermoplan.bioheat import Boundary, Cycle, EnergyAudit, Segment, after, cycles, evolve, thermal_system
 from thermoplan.bioheat.krylov import operator, spectral_radius_1_s
 from thermoplan.errors import InputError
 
@@ -260,3 +260,23 @@ def test_an_output_after_the_end_is_refused(body):
     system, one, _, _ = body
     with pytest.raises(InputError, match="the run is from 0 to 4"):
         list(evolve(system, [Segment(one, 4.0)], [5.0]))
+
+
+@pytest.mark.parametrize("stopped_s", [12.0, 31.4, 40.2, 138.0, 200.0])
+def test_a_run_that_was_stopped_goes_on_from_its_state(body, stopped_s):
+    system, one, two, rest = body
+    pieces = [Segment(one, 30.0), Cycle((Segment(one, 0.7), Segment(two, 1.1)), 60), Segment(rest, 100.0)]
+    times = np.arange(0.0, 238.0, 9.0)
+    whole = {round(t, 6): T for t, T in evolve(system, pieces, times, tolerance_k=1e-7)}
+    state = next(T for t, T in evolve(system, pieces, [stopped_s], tolerance_k=1e-7) if abs(t - stopped_s) < 1e-9)
+    rest_of_it = after(pieces, stopped_s)
+    assert sum(p.duration_s for p in rest_of_it) == pytest.approx(238.0 - stopped_s, abs=1e-9)
+    later = times[times > stopped_s] - stopped_s
+    for time, temperature in evolve(system, rest_of_it, later, start_c=state, tolerance_k=1e-7):
+        if round(time + stopped_s, 6) in whole:
+            assert temperature == pytest.approx(whole[round(time + stopped_s, 6)], abs=1e-6)
+
+
+def test_nothing_is_left_after_the_end(body):
+    _, one, _, _ = body
+    assert after([Segment(one, 3.0), Cycle((Segment(one, 1.0),), 4)], 7.0) == []

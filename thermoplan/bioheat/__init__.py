@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from .audit import EnergyAudit
+from .coupled import evolve_coupled
 from .evolve import evolve
-from .feedback import AirCourse, PerfusionLaw, Radiation, Together, perfusion_laws, settled
+from .feedback import Course, PerfusionLaw, Radiation, Together, perfusion_laws, settled
 from .implicit import evolve_implicit
 from .play import play, preferred
 from .problem import BioheatProblem, Boundary
 from .reduced import ReducedModel, reduced_model
-from .sequence import Cycle, Segment, cycles
+from .sequence import Cycle, Segment, after, cycles
 from .system import ThermalSystem, steady_rise, thermal_system
 
 __all__ = [
-    "AirCourse", "BioheatProblem", "Boundary", "Cycle", "EnergyAudit", "PerfusionLaw", "Radiation", "ReducedModel",
-    "Segment", "ThermalSystem", "Together", "cycles", "evolve", "evolve_implicit", "perfusion_laws",
-    "play", "preferred", "reduced_model", "settled", "steady_rise", "thermal_system",
+    "BioheatProblem", "Boundary", "Course", "Cycle", "EnergyAudit", "PerfusionLaw", "Radiation", "ReducedModel",
+    "Segment", "ThermalSystem", "Together", "after", "cycles", "evolve", "evolve_coupled", "evolve_implicit",
+    "perfusion_laws", "play", "preferred", "reduced_model", "settled", "steady_rise", "thermal_system",
 ]

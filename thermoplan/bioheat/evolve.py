@@ -17,7 +17,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InputError
 from .krylov import Operator, Space, decay, grown, operator, phi1, phi2
-from .sequence import Cycle, Segment
+from .sequence import Cycle, Segment, flat
 from .system import ThermalSystem
 
 TOLERANCE_K = 1e-5
@@ -36,8 +36,11 @@ class Ledger(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class _Run:
-    """Where the engine stands: scaled state, clock, what has been asked for and what is watched."""
+class Run:
+    """Where the engine stands: scaled state, clock, what has been asked for and what is watched.
+
+    ``offset`` is a scaled power on every dof that comes on top of any load.
+    """
 
     op: Operator
     system: ThermalSystem
@@ -47,9 +50,10 @@ class _Run:
     y: Array
     clock: float = 0.0
     integrals: Array = field(default_factory=lambda: np.zeros(0))
+    offset: Array | float = 0.0
 
     def scaled(self, load_w: Array) -> Array:
-        return self.system.loads(load_w) / self.op.root_capacity
+        return self.system.loads(load_w) / self.op.root_capacity + self.offset
 
     def due(self, end: float) -> Array:
         """Requested times in (clock, end], as times since the clock."""
@@ -80,58 +84,71 @@ def evolve(
     engine
         ``operator(system.stiffness, system.capacity_j_k)``, where many runs share one or its counts are read.
     """
+    run = started(system, pieces, output_times_s, tolerance_k=tolerance_k, ledger=ledger, engine=engine)
+    if start_c is not None:
+        run.y = (start_c - system.base_c) * run.op.root_capacity
+    last = None
+    for time, y, integrals in _played(run, pieces):
+        if last is not None and time <= last + SAME_TIME_S:
+            continue
+        last, rise = time, y / run.op.root_capacity
+        if ledger is not None:
+            ledger.enter(time, rise, integrals)
+        yield time, system.base_c + rise
+
+
+def started(
+    system: ThermalSystem, pieces: Sequence[Segment | Cycle], output_times_s: Array, *, tolerance_k: float,
+    ledger: Ledger | None, engine: Operator | None,
+) -> Run:
+    """A run at time 0 in the state before heating; refuses output times outside the run."""
     end = sum(p.duration_s for p in pieces)
     times = np.unique(np.asarray(output_times_s, float))
     if len(times) and (times[0] < 0.0 or times[-1] > end + SAME_TIME_S):
         raise InputError(f"output times from {times[0]} to {times[-1]} s: the run is from 0 to {end} s")
     op = engine or operator(system.stiffness, system.capacity_j_k)
     rows = np.zeros((0, system.n_dof)) if ledger is None else ledger.rows
-    rise = np.zeros(system.n_dof) if start_c is None else start_c - system.base_c
-    run = _Run(op, system, times, tolerance_k, rows / op.root_capacity, rise * op.root_capacity,
+    return Run(op, system, times, tolerance_k, rows / op.root_capacity, np.zeros(system.n_dof),
                integrals=np.zeros(len(rows)))
-    last = None
-    for time, y, integrals in _played(run, pieces, end):
-        if last is not None and time <= last + SAME_TIME_S:
-            continue
-        last, rise = time, y / op.root_capacity
-        if ledger is not None:
-            ledger.enter(time, rise, integrals)
-        yield time, system.base_c + rise
 
 
-def _played(run: _Run, pieces: Sequence[Segment | Cycle], end: float) -> Iterator[tuple[float, Array, Array]]:
+def _played(run: Run, pieces: Sequence[Segment | Cycle]) -> Iterator[tuple[float, Array, Array]]:
     yield 0.0, run.y, run.integrals
     for piece in pieces:
-        if isinstance(piece, Cycle) and piece.repeats > 2:
-            yield from _cycle(run, piece)
-        else:
-            parts = piece.segments * piece.repeats if isinstance(piece, Cycle) else (piece,)
-            for part in parts:
-                yield from _segment(run, part)
-    yield end, run.y, run.integrals
+        yield from play_piece(run, piece)
+    yield sum(p.duration_s for p in pieces), run.y, run.integrals
 
 
-def _segment(run: _Run, segment: Segment) -> Iterator[tuple[float, Array, Array]]:
+def play_piece(run: Run, piece: Segment | Cycle) -> Iterator[tuple[float, Array, Array]]:
+    """Outputs that are due in a piece; the run stands at its end when they are exhausted."""
+    if isinstance(piece, Cycle) and piece.repeats > 2:
+        yield from _cycle(run, piece)
+    else:
+        for segment in flat([piece]):
+            yield from _segment(run, segment)
+
+
+def _segment(run: Run, segment: Segment) -> Iterator[tuple[float, Array, Array]]:
     left, load = segment.duration_s, run.scaled(segment.load_w)
     while left > 0.0:
         space = grown(run.op, load - run.op @ run.y, left, tolerance=run.tolerance)
         step = left if space.reach >= left else space.reach
         due = run.due(run.clock + step)
         for since in _blocks(due, len(run.y)):
-            states = run.y + _combined(space, phi1(space.rates_1_s, since))
-            sums = run.integrals + np.outer(since, run.rows @ run.y) + _watched(space, run.rows, phi2, since)
+            states = run.y + combined(space, phi1(space.rates_1_s, since))
+            sums = run.integrals + np.outer(since, run.rows @ run.y) + watched(space, run.rows, phi2, since)
             yield from zip(run.clock + since, states, sums, strict=True)
-        run.integrals = run.integrals + step * (run.rows @ run.y) + _watched(space, run.rows, phi2, [step])[0]
-        run.y = run.y + _combined(space, phi1(space.rates_1_s, np.array([step])))[0]
+        run.integrals = run.integrals + step * (run.rows @ run.y) + watched(space, run.rows, phi2, [step])[0]
+        run.y = run.y + combined(space, phi1(space.rates_1_s, np.array([step])))[0]
         run.clock += step
         left = left - step if step < left else 0.0
 
 
-def _combined(space: Space, scalar: Array) -> Array:
+def combined(space: Space, scalar: Array) -> Array:
     return space.weights(scalar) @ space.basis
 
 
-def _watched(space: Space, rows: Array, function, times) -> Array:
+def watched(space: Space, rows: Array, function, times) -> Array:
     """``rows @ f(A) v`` as ``(k, n_rows)``."""
     if not len(rows):
         return np.zeros((len(times), 0))
@@ -145,7 +162,7 @@ def _blocks(times: Array, n: int) -> Iterator[Array]:
         yield times[i : i + size]
 
 
-def _cycle(run: _Run, cycle: Cycle) -> Iterator[tuple[float, Array, Array]]:
+def _cycle(run: Run, cycle: Cycle) -> Iterator[tuple[float, Array, Array]]:
     left, period = cycle.repeats, cycle.period_s
     while left:
         due, repeats = _portion(run, period, left)
@@ -163,7 +180,7 @@ def _cycle(run: _Run, cycle: Cycle) -> Iterator[tuple[float, Array, Array]]:
         left -= done
 
 
-def _portion(run: _Run, period: float, left: int) -> tuple[Array, int]:
+def _portion(run: Run, period: float, left: int) -> tuple[Array, int]:
     """Outputs that are due, and as many repeats as there is memory for them."""
     repeats = min(left, CYCLES_AT_ONCE)
     due = run.due(run.clock + period * repeats)
@@ -185,11 +202,11 @@ class _FirstPass:
     end_sums: Array
 
 
-def _first_pass(run: _Run, cycle: Cycle, wanted: Array, repeats: int) -> _FirstPass:
+def _first_pass(run: Run, cycle: Cycle, wanted: Array, repeats: int) -> _FirstPass:
     """Play the cycle once; its errors come back in every repeat, so it is played that much finer."""
     tolerance = run.tolerance / (repeats * len(cycle.segments))
     nothing = np.zeros(len(run.rows))
-    trial = _Run(run.op, run.system, np.unique(wanted), tolerance, run.rows, run.y, integrals=nothing)
+    trial = Run(run.op, run.system, np.unique(wanted), tolerance, run.rows, run.y, integrals=nothing, offset=run.offset)
     states, sums = np.empty((len(wanted), len(run.y))), np.empty((len(wanted), len(run.rows)))
     _keep(wanted, states, sums, 0.0, run.y, trial.integrals)
     for segment in cycle.segments:
@@ -204,7 +221,7 @@ def _keep(wanted: Array, states: Array, sums: Array, time: float, y: Array, inte
 
 
 def _repeated(
-    run: _Run, first: _FirstPass, space: Space, due: Array, passes: Array, period: float, done: int
+    run: Run, first: _FirstPass, space: Space, due: Array, passes: Array, period: float, done: int
 ) -> Iterator[tuple[float, Array, Array]]:
     """Outputs of ``done`` passes, then the state after them; see the top of this file."""
     rates = space.rates_1_s
@@ -219,11 +236,11 @@ def _repeated(
     clock = run.clock
     for block in _blocks(np.flatnonzero(now), len(run.y)):
         n, since = passes[block], first.wanted[block]
-        states = first.states[block] + _combined(space, period * decay(rates, since) * each[n])
+        states = first.states[block] + combined(space, period * decay(rates, since) * each[n])
         yield from zip(clock + due[block], states, sums(n, since) + first.sums[block], strict=True)
     n, start = np.array([done]), np.zeros(1)
     run.integrals = sums(n, start)[0]
-    run.y = run.y + _combined(space, period * each[n])[0]
+    run.y = run.y + combined(space, period * each[n])[0]
     run.clock = clock + done * period
 
 

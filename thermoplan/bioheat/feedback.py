@@ -104,13 +104,13 @@ class Radiation:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AirCourse:
-    """Air that changes its temperature, ``exchange_w_k * (T_air(t) - T_air(0))``, as coils warm it.
+class Course:
+    """Surroundings of a given course, ``exchange_w_k * (T(t) - T(0))``: air that coils warm, or measured blood.
 
     Parameters
     ----------
     exchange_w_k
-        ``(n_dof,)`` heat transfer times area of each node.
+        ``(n_dof,)`` heat transfer times area of each node; for blood, ``system.perfused_w_k`` with a fixed core.
     times_s, temperature_c
         ``(k,)`` course, linear between its points and constant outside them.
     """

@@ -1,6 +1,6 @@
 """The implicit engine: TR-BDF2 with an embedded error estimate [HoseaShampine1996], for what the exact one cannot do.
 
-Perfusion that follows temperature, radiation, a course of the air. Every dwell is played and restarts the step.
+Meshes whose spectrum is too wide; an independent check of feedback. Every dwell is played and restarts the step.
 Each stage is solved for its own rate of change by conjugate gradients with Jacobi on ``I + d dt (A - slope)``;
 feedback enters by quasi-Newton rounds on that matrix, so nothing is ever assembled again.
 """

@@ -175,6 +175,16 @@ def phi2(rates_1_s: Array, times_s: Array) -> Array:
     return np.asarray(times_s)[:, None] ** 2 * np.where(small, series, (safe + np.expm1(-safe)) / safe**2)
 
 
+def phi3(rates_1_s: Array, times_s: Array) -> Array:
+    """``t^3 phi3(-t r) = (t^2 / 2 - t^2 phi2(-t r)) / r`` as ``(k, m)``."""
+    x = np.outer(times_s, rates_1_s)
+    small = x < 1e-2
+    series = 1.0 / 6.0 - x / 24.0 + x**2 / 120.0 - x**3 / 720.0
+    safe = np.where(small, 1.0, x)
+    return np.asarray(times_s)[:, None] ** 3 * np.where(
+        small, series, (0.5 * safe**2 - safe - np.expm1(-safe)) / safe**3)
+
+
 def spectral_radius_1_s(op: Operator, steps: int = 30) -> float:
     """Largest rate of the mesh, from a short Lanczos run; within a few percent, from below."""
     start = np.random.default_rng(0).standard_normal(op.matrix.shape[0])

@@ -1,4 +1,4 @@
-"""One door to both engines, and the estimate by which it chooses."""
+"""One door to the engines, and the estimate by which it chooses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..arrays import Array
+from .coupled import evolve_coupled
 from .evolve import TOLERANCE_K, Ledger, evolve
 from .feedback import Feedback
 from .implicit import evolve_implicit
@@ -30,11 +31,13 @@ def play(
     ledger: Ledger | None = None,
     engine: Operator | None = None,
 ) -> Iterator[tuple[float, Array]]:
-    """As ``evolve``; by the implicit engine where there is feedback or where it is cheaper."""
+    """As ``evolve``; the implicit engine steps in where it is cheaper, and feedback is coupled to either."""
     op = engine or operator(system.stiffness, system.capacity_j_k)
-    if feedback is not None or preferred(op, pieces) == "implicit":
+    if preferred(op, pieces) == "implicit":
         return evolve_implicit(system, pieces, output_times_s, feedback=feedback, ledger=ledger, engine=op,
                                tolerance_k=IMPLICIT_TOLERANCE_K)
+    if feedback is not None:
+        return evolve_coupled(system, pieces, output_times_s, feedback=feedback, ledger=ledger, engine=op)
     return evolve(system, pieces, output_times_s, ledger=ledger, engine=op, tolerance_k=TOLERANCE_K)
 
 

@@ -56,6 +56,25 @@ def flat(pieces: Sequence[Segment | Cycle]) -> list[Segment]:
     return [s for p in pieces for s in (p.segments * p.repeats if isinstance(p, Cycle) else (p,))]
 
 
+def after(pieces: Sequence[Segment | Cycle], time_s: float) -> list[Segment | Cycle]:
+    """What is left to play at a time, as for a run that goes on from a saved state."""
+    left: list[Segment | Cycle] = []
+    for i, piece in enumerate(pieces):
+        if time_s >= piece.duration_s - CLOCK_S:
+            time_s -= piece.duration_s
+            continue
+        if isinstance(piece, Segment):
+            left.append(Segment(piece.load_w, piece.duration_s - time_s) if time_s > CLOCK_S else piece)
+        else:
+            done = int((time_s + CLOCK_S) / piece.period_s)
+            begun = max(0.0, time_s - done * piece.period_s)
+            whole = piece.repeats - done - (begun > CLOCK_S)
+            left += after(piece.segments, begun) if begun > CLOCK_S else []
+            left += [Cycle(piece.segments, whole)] if whole else []
+        return [*left, *pieces[i + 1 :]]
+    return left
+
+
 def cycles(segments: Sequence[Segment]) -> list[Segment | Cycle]:
     """The same sequence with its runs of repeats as ``Cycle``; durations are compared to 0.1 microseconds."""
     code = _coded(segments)
