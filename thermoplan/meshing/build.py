@@ -23,9 +23,13 @@ from .volume import Regions, Table, read_regions
 Shape = Callable[[Array], Array]
 
 _BLUR = 0.2
-_POOR_LAYER = 0.3
+_POOR, _POOR_LAYER = 0.55, 0.3
+_TINY_M3 = 1e-7
+_SAMPLES = 8
+_BOTH_SIDES = 1.6
 _ROUNDS = (4, 3, 3)
-_VOLUME_ROUNDS = (4, 4, 4)
+_ROUNDS_EACH = 3
+_CLOSE, _CLOSER = (0.012, 6), (2e-4, 20)
 
 
 def mesh_labels(labels: Image, table: Table, sizes: MeshSizes) -> tuple[Anatomy, MeshReport]:
@@ -53,7 +57,7 @@ def mesh_labels(labels: Image, table: Table, sizes: MeshSizes) -> tuple[Anatomy,
         inner = levels.without(layer[0], rest, _sigmas(regions, sizes)[-1])
         draft = _trimmed(_lattice(regions, inner, sizes, layer[0]), inner, None, sizes)
         draft = clad(draft, layer[0], lambda at: -levels.level_m(levels.count, levels.local(at)), layer[1])
-        draft = _with_volumes(draft, levels, volumes)
+        draft = _with_volumes(draft, levels, volumes, poor=_POOR_LAYER)
     area = smoothed_area_m2(regions.index >= 0, labels.affine_m)
     return _finished(draft, regions.names, regions.tissues, volumes, area, regions.notes)
 
@@ -88,8 +92,9 @@ def mesh_function(bounds_m: Array, shapes: Mapping[str, tuple[str, Shape]], size
 
     points, tets, held = graded(low, high, sizes, from_target, from_skin, exact=True)
     draft = drafted(points, tets, winner(levels, points[tets].mean(axis=1)), held)
-    draft = relaxed(tidied(draft, levels.count), levels, np.zeros(levels.count + 1), rounds=14)
-    return _finished(draft, names, tissues, None, None, ())
+    volumes = _sampled_volumes_m3(draft, levels)
+    draft = _with_volumes(tidied(draft, levels.count), levels, volumes, close=_CLOSER)
+    return _finished(draft, names, tissues, volumes, None, ())
 
 
 def default_sizes(labels: Image, table: Table, target_regions: tuple[str, ...], *,
@@ -103,6 +108,25 @@ def default_sizes(labels: Image, table: Table, target_regions: tuple[str, ...], 
 
 def _everywhere(points: Array) -> Array:
     return np.full(len(points), 1.0)
+
+
+def _sampled_volumes_m3(draft: Draft, levels: Levels) -> Array:
+    """Volumes of the classes, counted at points inside the elements that a border may cut."""
+    mixed = (draft.across >= 0) & (draft.region[draft.across] != draft.region[:, None])
+    cut = np.zeros(len(draft.points), bool)
+    cut[draft.tets[mixed.any(axis=1)]] = True
+    cut = cut[draft.tets].any(axis=1)
+    p = draft.points[draft.tets]
+    size = np.linalg.det(p[:, 1:] - p[:, :1]) / 6.0
+    volumes = np.bincount(draft.region[~cut], size[~cut], levels.count)
+    n = _SAMPLES
+    split = np.array([(i, j, k, n - 1 - i - j - k) for i in range(n) for j in range(n - i)
+                      for k in range(n - i - j)])
+    weight = (split + 0.25) / n
+    for part in np.array_split(np.flatnonzero(cut), max(1, int(cut.sum()) // 20_000)):
+        kind = winner(levels, np.einsum("sc,mcx->msx", weight, p[part]).reshape(-1, 3))
+        volumes += np.bincount(kind, np.repeat(size[part] / len(split), len(split)), levels.count)
+    return volumes
 
 
 def _known(sizes: MeshSizes, names: tuple[str, ...]) -> None:
@@ -156,29 +180,28 @@ def _trimmed(draft: Draft, levels: Levels, volumes: Array | None, sizes: MeshSiz
     for rounds in _ROUNDS:
         draft = relaxed(draft, levels, offsets, rounds=rounds)
         draft = peeled(draft, aimed(draft, levels, offsets), sizes.finest_m)
-    if volumes is None:
-        return draft
-    for rounds in _VOLUME_ROUNDS:
-        offsets += _corrections(draft, volumes)
-        draft = relaxed(draft, levels, offsets, rounds=rounds)
-        draft = peeled(draft, aimed(draft, levels, offsets), sizes.finest_m)
-    return draft
+    return draft if volumes is None else _with_volumes(draft, levels, volumes)
 
 
-def _with_volumes(draft: Draft, levels: Levels, volumes: Array) -> Draft:
+def _with_volumes(draft: Draft, levels: Levels, volumes: Array, *, poor: float = _POOR,
+                  close: tuple[float, int] = _CLOSE) -> Draft:
+    """Relaxed until regions that are not tiny have their volumes."""
     offsets = np.zeros(levels.count + 1)
-    for rounds in _VOLUME_ROUNDS:
-        draft = relaxed(draft, levels, offsets, rounds=rounds, poor=_POOR_LAYER)
+    for _ in range(close[1]):
+        draft = relaxed(draft, levels, offsets, rounds=_ROUNDS_EACH, poor=poor)
+        have = region_volumes_m3(draft, len(volumes))[0]
+        if (np.abs(have / volumes - 1.0) < close[0])[volumes > _TINY_M3].all():
+            break
         offsets += _corrections(draft, volumes)
-    return relaxed(draft, levels, offsets, rounds=3, poor=_POOR_LAYER)
+    return draft
 
 
 def _corrections(draft: Draft, volumes: Array) -> Array:
     """How far each region's level has to rise for its volume, and the outside's for the body's."""
     have, area, skin = region_volumes_m3(draft, len(volumes))
-    shift = np.append((volumes - have) / np.maximum(area, 1e-30), (have.sum() - volumes.sum()) / skin)
+    shift = np.append(_BOTH_SIDES * (volumes - have) / np.maximum(area, 1e-30), (have.sum() - volumes.sum()) / skin)
     edge = np.cbrt(have.sum() / len(draft.tets))
-    return np.clip(shift, -0.3 * edge, 0.3 * edge)
+    return np.clip(shift, -0.5 * edge, 0.5 * edge)
 
 
 def _finished(draft: Draft, names: tuple[str, ...], tissues: tuple[str, ...], volumes: Array | None,

@@ -14,6 +14,7 @@ from .shape import cross, dot, norm, quality
 _EPSILON = 0.03
 _POWER = 4
 _YIELD = 0.7
+_PULL, _SLIDE = 0.6, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,7 @@ def relaxed(draft: Draft, levels: Levels, offsets_m: Array, *, rounds: int, poor
     rim = borders(draft, levels.count)
     touched = np.zeros(len(draft.points), bool)
     touched[rim.node] = True
-    for _ in range(2):
-        touched[draft.tets[touched[draft.tets].any(axis=1)]] = True
+    touched[draft.tets[touched[draft.tets].any(axis=1)]] = True
     near = draft.tets[touched[draft.tets].any(axis=1)]
     used = np.zeros(len(draft.points), bool)
     used[near] = True
@@ -62,7 +62,7 @@ def relaxed(draft: Draft, levels: Levels, offsets_m: Array, *, rounds: int, poor
         slide, worst = _descent(moving, local, shape, poor)
         yielding = np.clip((_YIELD * poor - worst) / (_YIELD * poor - floor), 0.0, 1.0)[:, None]
         slide = yielding * slide + (1.0 - yielding) * np.einsum("nij,nj->ni", tangent, slide)
-        step = (1.0 - yielding) * _capped(toward, 0.5 * size) + _capped(slide, 0.2 * size)
+        step = _PULL * (1.0 - yielding) * _capped(toward, 0.5 * size) + _capped(slide, _SLIDE * size)
         step[norm(step) < 2e-3 * size] = 0.0
         moving, shape = _backed_off(moving, np.where(free, step, 0.0), local, shape, floor)
     points = draft.points.copy()
