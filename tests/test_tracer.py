@@ -162,6 +162,12 @@ def test_a_measurement_beyond_the_square_loop_is_refused():
         calibrated(magnetite(), MeasuredSlp(2500e3, "iron", "tissue", 13e-3, 354e3))
 
 
+def test_a_model_without_loss_cannot_be_calibrated():
+    blocked = magnetite(anisotropy_j_m3=40e3, model="blocked")
+    with pytest.raises(InputError, match="no loss at 13 mT"):
+        calibrated(blocked, MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3))
+
+
 def test_a_measurement_names_all_its_faults():
     with pytest.raises(InputError) as caught:
         MeasuredSlp(-1.0, "magnetite", "gel", 13e-3, 354e3)

@@ -205,7 +205,7 @@ def show_ffr(record: Mapping[str, Any]) -> None:
               f"{record['slp_imaging_w_per_g_fe']:.3g} at the imaging drive of 20 kHz, 20 mT")
     wanted = record["gradient_for_lesion_t_m"]
     out.print("no gradient of this machine confines every direction" if wanted is None else
-              f"at {wanted:.3g} T/m the region is no wider than a lesion of {record['lesion_mm']:g} mm in any direction")
+              f"at {wanted:.3g} T/m the region is no wider than a lesion of {record['lesion_mm']:g} mm")
     _notes(record["warnings"])
 
 

@@ -236,7 +236,7 @@ def _faults(device: Device) -> list[str]:
         faults.append("to_device: expected a 4 x 4 of a rotation and a shift, no scale, no mirror")
     if device.position_range_m.shape != (3, 2) or (np.diff(device.position_range_m, axis=1) < 0).any():
         faults.append("position_range: expected a low and a high for x, y, z of the machine")
-    rules = (("gradient", device.gradient_t_m, device.kind == "uniform", '"2.35 T/m"'),
+    rules = (("gradient", device.gradient_t_m, True, '"2.35 T/m"'),
              ("amplitude", device.amplitude_t, False, '"13 mT"'),
              ("frequency", device.frequency_hz, False, '"354 kHz"'),
              ("slew", device.slew_m_s, False, '"0.1 m/s"'),

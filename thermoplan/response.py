@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import ndimage
 
 from .arrays import Array, finite, frozen, put
 from .errors import InputError
-from .magnetization import energy_kt
+from .magnetization import FIXED_AXIS, energy_kt
 from .tracer import Tracer, particles, slp_w_kg, volume_m3
 
 _VERSION = 1
@@ -28,6 +29,7 @@ _NODES = (7, 13, 25, 49, 97, 193)
 _TOLERANCE = 2e-3
 _NEGLIGIBLE = 1e-5
 _BLOCK = 32_768
+_STRIDES = {"neel": 2, "blocked": 8}
 _MEMORY: dict[str, tuple[Array, float]] = {}
 
 
@@ -171,11 +173,11 @@ def _tabulated(sizes: Array, amplitude: float, scale: float, model: str) -> tupl
     values, error = np.zeros((_FINE + 1, _FINE + 1)), 0.0
     peaks = weight * energy_kt(xi * amplitude, lag, model=model, barrier=barrier)
     allowed = _TOLERANCE * np.maximum(peaks, peaks.mean()) / weight
-    for i in np.flatnonzero(peaks > _NEGLIGIBLE * peaks.sum()):
+    for i in np.flatnonzero(peaks >= _NEGLIGIBLE * peaks.sum()):
         surface, miss = _surface((xi[i] * amplitude, lag[i], model, barrier[i]), xi[i] * bias, allowed[i])
         values[:-1, :-1] += weight[i] * surface
         error += weight[i] * miss
-    return np.maximum(values, 0.0), error / values.max()
+    return np.maximum(values, 0.0), error / max(values.max(), 1e-300)
 
 
 def _surface(point: tuple[float, float, str, float], xi_bias: Array, allowed: float) -> tuple[Array, float]:
@@ -183,6 +185,8 @@ def _surface(point: tuple[float, float, str, float], xi_bias: Array, allowed: fl
 
     The loss changes on the scales of the amplitude and, across the drive, of omega tau.
     """
+    if point[2] in FIXED_AXIS:
+        return _plain_surface(point, xi_bias)
     c0 = np.sqrt((point[0] + 2.0) * max(point[0] + 2.0, point[1]))
     coarse, error = _solved(point, c0, _NODES[0], None), np.inf
     for count in _NODES[1:]:
@@ -194,6 +198,18 @@ def _surface(point: tuple[float, float, str, float], xi_bias: Array, allowed: fl
             break
     lift = _barycentric(xi_bias / (xi_bias + c0), _chebyshev(len(coarse)))
     return lift @ coarse @ lift.T, error
+
+
+def _plain_surface(point: tuple[float, float, str, float], xi_bias: Array) -> tuple[Array, float]:
+    """Bound particles switch at edges, which no polynomial follows: solved on the grid or an eighth of it."""
+    xi_a, omega_tau, model, barrier = point
+    rows = np.arange(0, len(xi_bias), _STRIDES[model])
+    knots = xi_bias[rows]
+    coarse = energy_kt(xi_a, omega_tau, knots[:, None], knots[None, :], model=model, barrier=barrier)
+    place = np.interp(np.arange(len(xi_bias)), rows, np.arange(len(rows)))
+    fine = ndimage.map_coordinates(coarse, np.meshgrid(place, place, indexing="ij"), order=1)
+    inner = 0.5 * (coarse[:-2, 1:-1] + coarse[2:, 1:-1])
+    return fine, float(np.abs(inner - coarse[1:-1, 1:-1]).max()) / 4.0
 
 
 def _solved(point: tuple[float, float, str, float], c0: float, count: int, known: Array | None) -> Array:

@@ -264,6 +264,10 @@ def calibrated(tracer: Tracer, measured: MeasuredSlp, *, model: str | None = Non
     target = measured.in_tissue_w_kg(tracer.iron_fraction)
     bound = slp_bound_w_kg(
         tracer, amplitude_t=measured.amplitude_t, frequency_hz=measured.frequency_hz)
+    if predicted == 0.0:
+        raise InputError(f"tracer {tracer.name}: the model has no loss at {measured.amplitude_t * 1e3:g} mT, "
+                         f"{measured.frequency_hz / 1e3:g} kHz, so a measured SLP cannot scale it: check model, size "
+                         "and relaxation")
     if target > bound:
         raise InputError(
             f"tracer.measured_slp.value = {measured.value_w_kg / 1e3:g} W/g: {target / 1e3:.0f} W/g of iron "

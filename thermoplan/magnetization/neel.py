@@ -11,15 +11,18 @@ import numpy as np
 from ..arrays import Array
 
 _STEPS = 360
-_POLAR, _AZIMUTH = 10, 6
-_BLOCK = 4_000
+_POLAR, _AZIMUTH = 10, 12
+_BLOCK, _KNOTS = 4_000, 600
 
 
 def _axes() -> tuple[Array, Array, Array]:
-    """Directions ``n_z, n_x, n_y`` over half the sphere (an axis has no sign) and their weights, sum 1."""
+    """Directions ``n_z, n_x`` over a quarter of the sphere and their weights, sum 1.
+
+    An axis has no sign, and its part across the plane of drive and bias none either.
+    """
     node, weight = np.polynomial.legendre.leggauss(_POLAR)
     cosine, share = 0.5 * (node + 1.0), 0.5 * weight
-    turn = 2.0 * np.pi * (np.arange(_AZIMUTH) + 0.5) / _AZIMUTH
+    turn = np.pi * (np.arange(_AZIMUTH) + 0.5) / _AZIMUTH
     sine = np.sqrt(1.0 - cosine**2)
     n_z, n_x = np.repeat(cosine, _AZIMUTH), np.outer(sine, np.cos(turn)).ravel()
     return n_z, n_x, np.repeat(share / _AZIMUTH, _AZIMUTH)
@@ -44,19 +47,35 @@ def neel_energy_kt(xi_a: Array, omega_tau: Array, xi_par: Array, xi_perp: Array,
     ``omega_tau`` is at the relaxation time without field, ``barrier`` K V / kT. The field's part across an
     axis lowers its barrier; that is left out, so the loss of slow grains is a low estimate.
     """
-    return _blocks(_neel_block, xi_a, omega_tau, xi_par, xi_perp, barrier)
+    shape = np.shape(xi_a)
+    flat = [np.broadcast_to(np.asarray(v, float), shape).ravel() for v in (xi_a, omega_tau, barrier)]
+    biases = [np.broadcast_to(np.asarray(v, float), shape).ravel() for v in (xi_par, xi_perp)]
+    kinds, group = np.unique(np.stack(flat), axis=1, return_inverse=True)
+    energy = np.zeros(flat[0].size)
+    for at, kind in enumerate(kinds.T):
+        rows = np.flatnonzero(group == at)
+        energy[rows] = _neel_group(*kind, biases[0][rows], biases[1][rows])
+    return energy.reshape(shape)
 
 
-def _neel_block(xi_a: Array, omega_tau: Array, xi_par: Array, xi_perp: Array, barrier: Array) -> Array:
-    angle = 2.0 * np.pi * (np.arange(_STEPS) + 0.5)[:, None] / _STEPS
-    energy = np.zeros(xi_a.shape)
+def _neel_group(xi_a: float, omega_tau: float, barrier: float, xi_par: Array, xi_perp: Array) -> Array:
+    """One amplitude, many biases: along an axis only their projection counts, so each axis has one curve."""
+    energy = np.zeros(xi_par.shape)
     for n_z, n_x, share in zip(*_axes(), strict=True):
-        h = (n_z * (xi_par + xi_a * np.cos(angle)) + n_x * xi_perp) / (2.0 * barrier)
-        rate, rest = neel_rate(h, barrier)
-        keep = np.exp(-rate * (2.0 * np.pi / _STEPS) / omega_tau)
-        moment = _periodic(keep, (1.0 - keep) * rest)
-        energy += share * n_z * xi_a * (np.sin(angle) * moment).sum(axis=0) * (2.0 * np.pi / _STEPS)
+        bias = np.abs(n_z * xi_par + n_x * xi_perp)
+        reach = 2.0 * barrier + n_z * xi_a
+        knots = bias if bias.size <= _KNOTS else np.linspace(0.0, reach, _KNOTS)
+        loss = _neel_axis(n_z * xi_a, omega_tau, barrier, knots)
+        energy += share * (loss if knots is bias else np.interp(bias, knots, loss, right=0.0))
     return np.maximum(energy, 0.0)
+
+
+def _neel_axis(xi_a: float, omega_tau: float, barrier: float, bias: Array) -> Array:
+    angle = 2.0 * np.pi * (np.arange(_STEPS) + 0.5)[:, None] / _STEPS
+    rate, rest = neel_rate((bias + xi_a * np.cos(angle)) / (2.0 * barrier), barrier)
+    keep = np.exp(-rate * (2.0 * np.pi / _STEPS) / omega_tau)
+    moment = _periodic(keep, (1.0 - keep) * rest)
+    return xi_a * (np.sin(angle) * moment).sum(axis=0) * (2.0 * np.pi / _STEPS)
 
 
 def _periodic(keep: Array, push: Array) -> Array:
@@ -100,7 +119,7 @@ def _jump(along: Array, across: Array) -> Array:
     """Energy (in K V) that a moment in the upper well loses when ``along`` falls; 0 where it does not switch.
 
     The well is gone outside the astroid ``|along|^(2/3) + across^(2/3) = 1``. There its energy is that of the
-    inflection; it lands in the other well.
+    inflection; it lands in the other well. A field that stays outside turns the moment without a jump.
     """
     astroid = np.cbrt(along**2) + np.cbrt(across**2) - 1.0
     past = (astroid >= 0.0) & (along < 0.0)
@@ -118,7 +137,7 @@ def _jump(along: Array, across: Array) -> Array:
         curve = 2.0 * np.cos(2.0 * landed) + 2.0 * (h * np.cos(landed) + t * np.sin(landed))
         landed = np.clip(landed - slope / np.maximum(curve, 0.1), 0.5 * np.pi, np.pi)
     lost = _well(edge, h, t) - _well(landed, h, t)
-    return np.where(past.any(axis=0) & ~past[0], np.maximum(lost, 0.0), 0.0)
+    return np.where(past.any(axis=0) & crossed, np.maximum(lost, 0.0), 0.0)
 
 
 def _well(angle: Array, h: Array, t: Array) -> Array:
