@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Container, Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -20,10 +21,11 @@ LAYERS = (
     ("__main__",),
     ("cli", "console"),
     ("plan", "case", "answers", "study", "adapt", "validate", "report", "scene", "doctor"),
-    ("optimize", "search", "trajectory"),
+    ("optimize", "trajectory"),
     ("metrics", "goals", "dose", "bioheat"),
     ("sar", "focus", "eddy", "safety"),
-    ("fem", "device", "selection", "coils", "response", "calorimetry", "tracer", "slptable", "magnetization", "iron", "calibration"),
+    ("fem", "iron", "calibration", "device", "selection", "coils"),
+    ("response", "calorimetry", "slptable", "tracer", "magnetization"),
     ("meshing", "tissue", "anatomy"),
     ("image",),
     ("errors", "arrays", "progress"),
@@ -51,6 +53,7 @@ OWNERS = {
 }
 
 
+@cache
 def _modules() -> dict[str, tuple[Path, ast.Module]]:
     """Dotted name below thermoplan -> its file and its syntax; a package goes by its folder's name."""
     files = sorted(PACKAGE.rglob("*.py"))
@@ -60,7 +63,7 @@ def _modules() -> dict[str, tuple[Path, ast.Module]]:
 
 
 def _room(name: str) -> str:
-    return name.split(".")[0].split("protocol_")[0] or "protocol"
+    return name.split(".")[0]
 
 
 def _imports(file: Path, tree: ast.Module) -> Iterator[str]:
@@ -81,6 +84,7 @@ def _module(path: list[str], modules: Container[str]) -> str | None:
     return next((head for head in heads if head in modules), None)
 
 
+@cache
 def _graph() -> dict[str, set[str]]:
     """Module -> the modules of thermoplan that it imports; the package's own __init__ only points, lazily."""
     modules = _modules()
