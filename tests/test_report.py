@@ -260,6 +260,23 @@ def test_a_dose_has_two_digits(value: object, words: str) -> None:
     assert f.dose(value) == words
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (146000.0, "146\u202f000"),
+        (20000, "20\u202f000"),
+        (-0.3722, "−0.3722"),
+        (1090.4, "1090"),
+        (None, "–"),
+        ([1, 2.5], "1, 2.5"),
+        ({"a": True}, "a yes"),
+        (2.5e8, "2.5e+08"),
+    ],
+)
+def test_a_parameter_is_written_plainly(value: object, words: str) -> None:
+    assert f.plain(value) == words
+
+
 def test_ticks_are_round_and_inside() -> None:
     assert svg.Axis(36.2, 46.7, "").ticks(5) == [37.5, 40.0, 42.5, 45.0]
     assert svg.Axis(0.01, 100.0, "", log=True).ticks() == [0.01, 0.1, 1.0, 10.0, 100.0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +45,7 @@ CONTRAST = """
 """
 HIDDEN = """
 [...document.querySelectorAll('svg, img, iframe')].filter(e => {
-  if (e.closest('.print-only') || getComputedStyle(e.closest('.chart') || e).display === 'none') return false;
+  if (e.closest('.print-only, .live .still') || getComputedStyle(e.closest('.chart') || e).display === 'none') return false;
   const box = e.getBoundingClientRect();
   return box.width < 150 || box.height < 60;
 }).length
@@ -63,7 +65,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     view = FieldView(
         anatomy, fields["temperature_peak_c"], fields["cem43_min"], fields["iron_mg_ml"], hottest, np.array([hottest])
     )
-    write_figures(view, run / "figures")
+    names = write_figures(view, run / "figures")
+    plan = json.loads((run / "plan.json").read_text(encoding="utf-8"))
+    plan["figures"] |= names
+    (run / "plan.json").write_text(json.dumps(plan).replace('"bowel"', '"<script>bowel"'), encoding="utf-8")
     scene.write_png(run, run / "figures" / "scene.png")
     scene.write_html(run, run / "figures" / "scene.html")
     return write_report(run)
@@ -100,6 +105,37 @@ def test_the_scene_turns_under_a_drag(page: Path) -> None:
     before, after = (_pixels(p) for p in seen.pictures)
     assert _coloured(seen.pictures[0]) and _coloured(seen.pictures[1])
     assert (np.abs(before - after).max(axis=2) > 30).mean() > 0.005  # of a window with much white in it
+
+
+READING = "document.querySelector('#slices output').textContent"
+TO_SLICES = "document.getElementById('slices').scrollIntoView()"
+CENTRE = """(() => { const box = document.querySelector('[data-plane="0,2,1"]').getBoundingClientRect();
+  return [box.left, box.top, box.width, box.height] })()"""
+
+
+def test_the_slices_are_linked(page: Path) -> None:
+    """They open at the hottest point; a drag in the coronal slice moves R and S and leaves A."""
+    first = visit(page, [("eval", TO_SLICES), ("wait", 1.0), ("eval", READING), ("eval", CENTRE)])
+    left, top, width, height = first.answers[2]
+    goal = (left + 0.5 * width, top + 0.5 * height)
+    drag = ("drag", (goal[0] - 20, goal[1], *goal))
+    seen = visit(page, [("eval", TO_SLICES), ("wait", 1.0), ("eval", READING), drag, ("wait", 1.0), ("eval", READING)])
+    silent(seen, page)
+    before, after = (_numbers(words) for words in seen.answers[1:])
+    anatomy = sample_anatomy()
+    peak = sample_fields(anatomy)["temperature_peak_c"]
+    hottest_mm = 1e3 * anatomy.points_m[int(np.argmax(peak))]
+    assert before[:3] == pytest.approx(hottest_mm, abs=0.5)
+    assert before[3] == pytest.approx(peak.max(), abs=0.3)
+    assert after[1] == before[1]
+    # The middle of the window: of the whole width, and of the lower 45 mm of a body from -26 to 26 mm.
+    assert after[[0, 2]] == pytest.approx([0.0, -26.0 + 22.5], abs=0.6)
+
+
+def _numbers(words: str) -> np.ndarray:
+    """R, A, S in mm and degrees C out of the line under the slices."""
+    found = re.findall(r"-?\d+\.\d+", words.replace("−", "-"))
+    return np.array(found[:4], float)
 
 
 def _coloured(png: bytes) -> bool:

@@ -25,8 +25,12 @@ def write_ffr_figure(path: Path, answer: Mapping[str, Any]) -> None:
         words = "not confined" if width is None else f"{width:.1f} mm wide"
         axes.plot(position, answer["profile"][f"{key}_w_per_g_fe"], color=colour, label=f"{key} the drive: {words}")
     axes.axhline(0.5 * top, color="0.5", lw=0.8, ls=":")
-    axes.set(xlabel="distance from the field-free region, mm", ylabel="SLP, W per g of iron", ylim=(0, None),
-             xlim=(position[0], position[-1]),
-             title=f"{answer['tracer']} on {answer['device']}, {answer['gradient_t_m']:g} T/m")
+    axes.set(
+        xlabel="distance from the field-free region, mm",
+        ylabel="SLP, W per g of iron",
+        ylim=(0, None),
+        xlim=(position[0], position[-1]),
+        title=f"{answer['tracer']} on {answer['device']}, {answer['gradient_t_m']:g} T/m",
+    )
     figure.legend(loc="outside lower center", ncols=1, frameon=False)
     figure.savefig(path, dpi=150)

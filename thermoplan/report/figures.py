@@ -15,6 +15,7 @@ from ..arrays import Array
 from ..errors import MissingPart
 from .palette import INK, region_colours
 from .slicing import Plane, planes
+from .volume import write_volume
 
 ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
 ISOTHERMS_C = (41.0, 42.0, 43.0, 45.0)
@@ -48,14 +49,27 @@ class Scale:
 
 
 def write_figures(view: FieldView, folder: Path) -> dict[str, str]:
-    """Write ``slices.png`` and ``dose.png``; returns what ``plan.json`` calls them, from the run folder."""
+    """Write ``slices.png``, ``dose.png`` and ``volume.json``; returns their names from the run folder."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     cuts = planes(view.anatomy, view.hottest_m)
     scales = {"slices": _temperature(view, cuts), "dose": _dose(view)}
     for name, scale in scales.items():
         _drawn(view, cuts, scale).savefig(folder / f"{name}.png", dpi=140, facecolor="white")
-    return {name: f"{folder.name}/{name}.png" for name in scales}
+    write_volume(view.anatomy, _channels(view, scales), view.hottest_m, folder / "volume.json")
+    return {name: f"{folder.name}/{name}.png" for name in scales} | {"volume": f"{folder.name}/volume.json"}
+
+
+def _channels(view: FieldView, scales: Mapping[str, Scale]) -> dict[str, tuple[Array, float, float, str]]:
+    """What the page's linked slices show; the dose as its logarithm."""
+    heat, dose = scales["slices"], scales["dose"]
+    logarithm = np.log10(np.maximum(view.cem43_min, dose.low))
+    iron = max(5.0 * iron_level(view), 1e-9) if np.isfinite(iron_level(view)) else 1.0
+    return {
+        "temperature": (view.temperature_peak_c, float(heat.low), float(heat.high), heat.colours),
+        "dose": (logarithm, float(np.log10(dose.low)), float(np.log10(dose.high)), dose.colours),
+        "iron": (view.iron_kg_m3, 0.0, iron, "cividis"),
+    }
 
 
 def _temperature(view: FieldView, cuts: tuple[Plane, ...]) -> Scale:

@@ -101,12 +101,17 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if usable(value):
-        return f"{value:.4g}".replace("-", "−")
+        return grouped(value) if 1e4 <= abs(value) < 1e7 else f"{value:.4g}".replace("-", "−")
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {plain(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(plain(v) for v in value)
     return str(value)
+
+
+def grouped(value: float) -> str:
+    """A large number to four digits, in thousands set apart by thin spaces."""
+    return f"{float(f'{value:.4g}'):,.0f}".replace(",", "\u202f").replace("-", "−")
 
 
 def duration(seconds: Any) -> str:

@@ -100,6 +100,7 @@ def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
         "key": drawings.key(plan),
         "isotherms": ISOTHERMS_C,
         "pictures": [p for p in (_picture(plan, run, *row) for row in PICTURES) if p],
+        "volume": _volume(plan, run),
         "scene": _scene(plan, run),
         "scene_picture": picture(plan, run, "scene_png"),
         "methods": methods.paragraph(plan),
@@ -193,6 +194,11 @@ def picture(plan: Mapping[str, Any], run: Path, key: str) -> str | None:
 def _picture(plan: Mapping[str, Any], run: Path, key: str, title: str, words: str) -> dict[str, str] | None:
     data = picture(plan, run, key)
     return {"data": data, "title": title, "words": words} if data else None
+
+
+def _volume(plan: Mapping[str, Any], run: Path) -> dict[str, Any] | None:
+    path = _inside(plan, run, "volume")
+    return json.loads(path.read_text(encoding="utf-8")) if path else None
 
 
 def _scene(plan: Mapping[str, Any], run: Path) -> str | None:

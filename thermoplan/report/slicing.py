@@ -45,7 +45,7 @@ class Plane:
 
 def planes(anatomy: Anatomy, through_m: Array, *, size: int = 220) -> tuple[Plane, ...]:
     """Coronal, sagittal and axial planes through a point; ``size`` grid points along the longest side."""
-    low, high = _window(anatomy, np.asarray(through_m, float))
+    low, high = window(anatomy, np.asarray(through_m, float))
     step = float((high - low).max()) / (size - 1)
     ticks = [np.arange(a, b + step / 2, step) for a, b in zip(low, high, strict=True)]
     corner = anatomy.points_m[anatomy.tets]
@@ -62,7 +62,7 @@ def planes(anatomy: Anatomy, through_m: Array, *, size: int = 220) -> tuple[Plan
     return tuple(made)
 
 
-def _window(anatomy: Anatomy, through: Array) -> tuple[Array, Array]:
+def window(anatomy: Anatomy, through: Array) -> tuple[Array, Array]:
     """Corners of the part to show: the whole body where it is small, else a window about the point."""
     low, high = anatomy.points_m.min(axis=0), anatomy.points_m.max(axis=0)
     half = np.minimum(high - low, np.maximum(WINDOW_M, 0.4 * (high - low))) / 2.0
