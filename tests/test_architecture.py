@@ -21,7 +21,7 @@ LAYERS = (
     ("__main__",),
     ("cli", "console"),
     ("plan", "case", "answers", "study", "adapt", "validate", "report", "scene", "doctor"),
-    ("optimize", "trajectory"),
+    ("optimize", "search", "trajectory"),
     ("metrics", "goals", "dose", "bioheat"),
     ("sar", "focus", "eddy", "safety"),
     ("fem", "iron", "calibration", "device", "selection", "coils"),
