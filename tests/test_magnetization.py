@@ -117,8 +117,12 @@ def test_the_sign_of_a_bias_does_not_matter(model):
     assert np.ptp(signs) <= 1e-12 * signs[0]
 
 
+magnitude = st.floats(-3, 4).map(lambda power: 10.0**power)
+
+
 @settings(max_examples=60, deadline=None)
-@given(xi_a=st.floats(0.01, 60), omega_tau=st.floats(1e-3, 1e3), par=st.floats(0, 100), perp=st.floats(0, 100))
+@given(xi_a=st.floats(-3, 3).map(lambda p: 10.0**p), omega_tau=magnitude, par=magnitude, perp=magnitude)
+@pytest.mark.filterwarnings("error")
 def test_mrsh_is_positive_and_below_the_square_loop(xi_a, omega_tau, par, perp):
     energy = float(energy_kt(xi_a, omega_tau, par, perp))
     assert 0.0 <= energy < 4.0 * xi_a

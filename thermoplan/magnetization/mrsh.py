@@ -23,7 +23,7 @@ from .langevin import langevin_ratio
 _FIRST_STEPS, _MAX_STEPS = 16, 4096
 _SLOWEST = 1e4
 _CHUNK = 96_000
-_TINY = 1e-6
+_TINY, _FAR = 1e-6, 1e6  # squared fields: below, series cancel; above, 1/y**2 is all that is left of L'
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,9 @@ def _rate(y: Array, field: tuple[Array, Array], omega_tau: Array) -> tuple[Array
     r = np.maximum(y[0] ** 2 + y[1] ** 2, _TINY)
     q = langevin_ratio(r)
     dq = (1.0 - 3.0 * q - r * q * q) / (2.0 * r)
-    slope = 1.0 - 2.0 * q - r * q * q
-    dslope = -2.0 * dq - q * q - 2.0 * r * q * dq
+    far = r > _FAR
+    slope = np.where(far, 1.0 / r, 1.0 - 2.0 * q - r * q * q)
+    dslope = np.where(far, -1.0 / (r * r), -2.0 * dq - q * q - 2.0 * r * q * dq)
     across, dacross = 0.5 / q - 0.5, -0.5 * dq / (q * q)
     along, dalong = q / slope, (dq * slope - q * dslope) / (slope * slope)
     extra = (along - across) / r
