@@ -48,7 +48,7 @@ class Settings:
         Price of 1 K of mean temperature outside the targets, and of the targets' highest temperature, against
             100 for 1 K of a goal of priority 1.
     starts
-        Starting points tried; more than one can only help where percentiles or doses make local optima.
+        Starting points tried while a goal is missed: percentiles and doses make local optima.
     """
 
     max_duty: float = 1.0
@@ -58,7 +58,7 @@ class Settings:
     dose_margin: float = 0.14
     heat_cost: float = 0.05
     peak_cost: float = 0.05
-    starts: int = 1
+    starts: int = 3
     max_iterations: int = 30
     time_limit_s: float = 60.0
     tolerance: float = 1e-3
@@ -66,7 +66,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where the search stands; ``worst_limit_k`` is positive where a limit is broken (K or doublings)."""
+    """The best plan so far; ``worst_limit_k`` is positive where a limit is broken (K or doublings)."""
 
     iteration: int
     objective: float
@@ -141,6 +141,8 @@ class Search:
                 for first in self._starts(given):
                     self._accept(first)
                     status, bound = self._iterate(bound)
+                    if self.best[1] < _ALL_MET or status == "optimal" or self._late():
+                        break
             else:
                 status = "optimal"
         except KeyboardInterrupt:
@@ -187,7 +189,7 @@ class Search:
             scale = settings.tolerance * (1.0 + abs(self.merit))
             if bound is not None and self.merit - bound <= scale:
                 return "optimal", bound
-            if time.perf_counter() - self._began > settings.time_limit_s:
+            if self._late():
                 return "iteration limit", bound
             stalled = stalled + 1 if gain <= scale else 0
             radius *= 0.25 if gain <= 0.1 * scale else 1.0
@@ -197,6 +199,9 @@ class Search:
                 return "converged", bound
             stalled, radius = 0, 0.3 * settings.max_duty
         return "iteration limit", bound
+
+    def _late(self) -> bool:
+        return time.perf_counter() - self._began > self.settings.time_limit_s
 
     def _loosen(self, band_k: float) -> bool:
         """Give percentiles a band; false where there is none to give."""
@@ -256,10 +261,11 @@ class Search:
     def _tell(self) -> None:
         if self._watch is None:
             return
-        limits = [(term.excess_k(term.value_k(self.look)) - term.margin_k, term.row.label)
+        look, merit = self.best
+        limits = [(term.excess_k(term.value_k(look)) - term.margin_k, term.row.label)
                   for term in self.terms[: self.rows] if term.row.goal.kind == "limit"]
         worst = max(limits, default=(-np.inf, ""))
-        self._watch(Progress(self.iterations, self.merit, *worst, time.perf_counter() - self._began))
+        self._watch(Progress(self.iterations, merit, *worst, time.perf_counter() - self._began))
 
     def _result(self, status: str, bound: float | None) -> Shares:
         look, merit = min(self.best, (self.look, self.merit), key=lambda found: found[1])

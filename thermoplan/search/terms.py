@@ -13,7 +13,8 @@ from ..goals import Row
 from .heat import Heat, Model, flushed
 from .program import Program
 
-_SCREEN_FROM, _KEPT, _MOST = 400, 80, 800
+_SCREEN_FROM, _KEPT, _MOST = 100, 40, 800
+_SINGLE_FROM = 3000
 _SCREEN_K = 1.0
 
 
@@ -37,7 +38,8 @@ class Tissue:
         nodes, precision = rows[0].nodes, np.float64
         screen = None
         if all(_asks_for_hottest(row) for row in rows) and len(nodes) > _SCREEN_FROM:
-            screen, precision = min(_matters_from_c(row, treatment_min) for row in rows), np.float32
+            screen = min(_matters_from_c(row, treatment_min) for row in rows)
+            precision = np.float32 if len(nodes) > _SINGLE_FROM else np.float64
         modes = flushed(np.asarray(model.modes)[nodes]).astype(precision)
         return cls(nodes, rows[0].weights_m3, modes, np.asarray(model.base_c)[nodes], screen)
 
