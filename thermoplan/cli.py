@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -13,11 +12,6 @@ import typer
 
 from . import __version__
 from .errors import ThermoplanError
-
-# The products are many and small: threads of BLAS cost more in waiting than they save, and on a shared machine
-# far more. Set before NumPy is loaded; whoever wants more threads sets the variable.
-for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
 
 app = typer.Typer(
     name="thermoplan",

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.linalg  # noqa: F401  its BLAS must be loaded before threads are limited
+from threadpoolctl import threadpool_limits
 
 from ..errors import InputError
 from ..progress import Listener, Stages, silent
@@ -50,6 +52,12 @@ class Run:
     record: Mapping[str, Any]
 
 
+one_thread = threadpool_limits.wrap(limits=1)
+"""The products are many and small: threads of BLAS cost more in waiting than they save, and on a shared machine
+twenty times more."""
+
+
+@one_thread
 def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener: Listener = silent) -> Plan:
     """Optimize, sequence and verify; nothing is written.
 
@@ -81,6 +89,7 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
     return Plan(record, Products(record, engine, outcome, trajectory), stages)
 
 
+@one_thread
 def simulate(
     protocol: Protocol | Path | str, trajectory: Path | str | None = None, *, quick: bool = False,
     listener: Listener = silent,
@@ -160,6 +169,8 @@ def _checks(engine: Any, outcome: Any) -> dict[str, float | None]:
 
 
 def _warnings(engine: Any, *more: Any, quick: bool) -> list[str]:
+    from ..focus import focus_warnings
+
     case = engine.case
     tracer, physiology = case.protocol.tracer, case.protocol.physiology
     found = ["quick: a coarse mesh; temperatures are a first look"] if quick else []
@@ -168,6 +179,7 @@ def _warnings(engine: Any, *more: Any, quick: bool) -> list[str]:
                      "of several; give [tracer] measured_slp")
     if tracer.effective:
         found.append(f"{tracer.name} is an effective tracer: {tracer.effective}")
+    found += focus_warnings(tracer, case.protocol.device)
     if physiology.core == "fixed":
         found.append("core = \"fixed\": blood stays at its temperature whatever is absorbed, an infinite heat sink; "
                      "core temperature and organ limits look better than they are")

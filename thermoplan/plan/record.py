@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..dose import region_table, volume_histograms
+from ..focus import width_spread_m
 from ..goals import Resolved
 from ..progress import Stages
 from ..safety import Exposure, loop_radius_m, safety_report
@@ -89,7 +90,7 @@ def machine_section(case: Case) -> dict[str, Any]:
     sizes, shares, _ = tracer.sizes()
     return {
         "tracer": {
-            "name": tracer.name, "model": "mrsh", "effective": tracer.effective, "source": tracer.source,
+            "name": tracer.name, "model": tracer.model, "effective": tracer.effective, "source": tracer.source,
             "core_diameter_nm": float(shares @ sizes) * 1e9,
             "saturation_magnetization_ka_m": tracer.saturation_magnetization_a_m * 1e-3,
             "omega_tau": omega_tau(tracer, device.frequency_hz), "heating_efficiency": tracer.heating_efficiency,
@@ -102,7 +103,9 @@ def machine_section(case: Case) -> dict[str, Any]:
             "to_device": device.to_device, "settle_s": device.settle_s, "min_dwell_s": device.min_dwell_s,
             "max_duty": device.max_duty, "source": device.source,
         },
-        "ffr": {"fwhm_along_mm": along * 1e3, "fwhm_across_mm": across * 1e3},
+        "ffr": {"fwhm_along_mm": along * 1e3, "fwhm_across_mm": across * 1e3,
+                "if_omega_tau": {f"{lag:g}": {"fwhm_along_mm": a * 1e3, "fwhm_across_mm": b * 1e3}
+                                 for lag, (a, b) in width_spread_m(tracer, device).items()}},
     }
 
 

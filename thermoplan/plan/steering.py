@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, IntArray
 from ..bioheat.reduced import ReducedModel, reduced_model
 from ..errors import InputError
-from ..goals import Resolved, resolve
+from ..goals import Goal, Resolved, resolve
 from ..metrics import dose_min, statistic, value
 from ..optimize import Progress, Settings, Shares, optimize_shares
 from ..progress import Stages
@@ -27,9 +27,10 @@ LEVELS = (0.5, 0.75, 1.0)
 MARGIN_M = 3e-3
 COOL_DOWN_SEARCHED_S = 240.0
 CYCLE_SAMPLES = 8
-ATTEMPTS, LOSS = 4, 2e-3
+ATTEMPTS, LOSS, DRIFT_K = 4, 2e-3, 0.15
+MOST_COLUMNS, SMALL_SHARE = 5, 0.08
 """Moving, settling and shortest dwells change the shares in a way that a search cannot foresee: it is repeated
-with the duty that was left, until what the machine can play meets what the search had met."""
+with the duty that was left and the few columns that mattered, until what the machine plays is what was searched."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,36 +73,86 @@ def steer(engine: Engine, resolved: Resolved, stages: Stages) -> Steering:
         model = reduced_model(engine.system, basis.load_w, protocol.session.duration_s)
     edges = window_edges_s(protocol.session.duration_s, protocol.steering.windows or WINDOWS)
     heating = basis.load_w[: len(columns)] / engine.system.capacity_j_k[: engine.system.n_nodes]
-    rhythm = Rhythm(min_dwell_s=protocol.steering.min_dwell_s or 0.0)
-    settings, start = _settings(engine.case), None
-    candidates = _restricted(model, range(len(columns)))
-    for _ in range(ATTEMPTS):
-        with stages.stage("optimize"):
-            shares = optimize_shares(candidates, resolved, window_edges_s=edges, settings=settings, start=start,
-                                     progress=lambda p: stages.update(None, _progress_text(p)))
-        with stages.stage("sequence"):
-            sequenced = sequence(shares.shares, columns, window_edges_s=edges, device=protocol.device,
-                                 heating_k_s=heating, rhythm=rhythm)
-            played = judged(candidates, sequenced.achieved, edges, resolved, settings.cool_down_s)
-        duty = _playable_duty(sequenced)
-        if shares.status == "interrupted" or not _lost(resolved, shares.values, played, lossy=duty is not None):
+    find = _Finder(engine, model, resolved, columns, edges, heating, stages)
+    best = find(np.arange(len(columns)), _settings(engine.case), None)
+    attempt = best
+    for _ in range(ATTEMPTS - 1):
+        if attempt.shares.status == "interrupted" or attempt.worth == 0.0:
             break
-        settings, start = replace(settings, max_duty=duty or 0.97 * settings.max_duty), shares.shares
-    return Steering(basis, len(columns), model, resolved, shares, sequenced, played)
+        settings = replace(attempt.settings, max_duty=attempt.playable_duty or attempt.settings.max_duty)
+        attempt = find(attempt.support(), settings, attempt.sequenced.achieved)
+        best = min(best, attempt, key=lambda a: a.worth)
+    return Steering(basis, len(columns), model, resolved, best.shares, best.sequenced, best.played)
 
 
-def _lost(resolved: Resolved, searched: Sequence[float], played: Sequence[float], *, lossy: bool) -> bool:
-    """Whether what a machine can play misses something that the search had met, or that less loss could mend."""
-    pairs = list(zip(resolved.rows, searched, played, strict=True))
-    fell = any(row.goal.met(a) and not row.goal.met(b) for row, a, b in pairs)
-    return fell or (lossy and any(not row.goal.met(b) for row, _, b in pairs))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Attempt:
+    """A search and its sequence; ``played`` are the rows' values for what the machine plays."""
+
+    resolved: Resolved
+    settings: Settings
+    shares: Shares
+    sequenced: Sequenced
+    played: tuple[float, ...]
+
+    @property
+    def worth(self) -> float:
+        """0 where playing loses nothing; else what it loses, goals and limits first, in rows and kelvins."""
+        lost = sum(row.goal.met(a) and not row.goal.met(b) for row, a, b in self._rows())
+        drift = max((abs(_kelvins(row.goal, a) - _kelvins(row.goal, b)) for row, a, b in self._rows()
+                     if row.goal.kind == "goal"), default=0.0)
+        return 10.0 * lost + (drift if drift > DRIFT_K else 0.0)
+
+    @property
+    def playable_duty(self) -> float | None:
+        """The duty that moving and settling left, where they took some."""
+        wanted, achieved = self.sequenced.wanted.sum(axis=1), self.sequenced.achieved.sum(axis=1)
+        lossy = achieved < (1.0 - LOSS) * wanted
+        return float(achieved[lossy].min()) if lossy.any() else None
+
+    def support(self) -> IntArray:
+        """The few columns that matter most: small shares are what a machine cannot play."""
+        used = self.sequenced.achieved.max(axis=0)
+        order = np.argsort(used)[::-1][:MOST_COLUMNS]
+        return np.sort(order[used[order] > SMALL_SHARE])
+
+    def _rows(self) -> list:
+        return list(zip(self.resolved.rows, self.shares.values, self.played, strict=True))
 
 
-def _playable_duty(sequenced: Sequenced) -> float | None:
-    """The duty that moving and settling left, where they took some; else None."""
-    wanted, achieved = sequenced.wanted.sum(axis=1), sequenced.achieved.sum(axis=1)
-    lossy = achieved < (1.0 - LOSS) * wanted
-    return float(achieved[lossy].min()) if lossy.any() else None
+def _kelvins(goal: Goal, found: float) -> float:
+    """A temperature, or a dose as the temperature above 43 degrees C that doubles it per kelvin."""
+    return float(np.log2(max(found, 1e-3))) if goal.parts.is_dose else found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Finder:
+    """One attempt: search over some of the columns, sequence, judge what would be played."""
+
+    engine: Engine
+    model: ReducedModel
+    resolved: Resolved
+    columns: tuple[Column, ...]
+    edges_s: Array
+    heating_k_s: Array
+    stages: Stages
+
+    def __call__(self, support: IntArray, settings: Settings, start: Array | None) -> _Attempt:
+        protocol, stages, edges = self.engine.case.protocol, self.stages, self.edges_s
+        with stages.stage("optimize"):
+            found = optimize_shares(
+                _restricted(self.model, support), self.resolved, window_edges_s=edges, settings=settings,
+                start=None if start is None else start[:, support],
+                progress=lambda p: stages.update(None, _progress_text(p)))
+        shares = np.zeros((len(edges) - 1, len(self.columns)))
+        shares[:, support] = found.shares
+        with stages.stage("sequence"):
+            rhythm = Rhythm(min_dwell_s=protocol.steering.min_dwell_s or 0.0)
+            sequenced = sequence(shares, self.columns, window_edges_s=edges, device=protocol.device,
+                                 heating_k_s=self.heating_k_s, rhythm=rhythm)
+            every = _restricted(self.model, range(len(self.columns)))
+            played = judged(every, sequenced.achieved, edges, self.resolved, settings.cool_down_s)
+        return _Attempt(self.resolved, settings, found, sequenced, played)
 
 
 def judged(
