@@ -25,7 +25,7 @@ Shape = Callable[[Array], Array]
 _BLUR = 0.2
 _POOR, _POOR_LAYER = 0.55, 0.3
 _TINY_M3 = 1e-7
-_SAMPLES = 8
+_SAMPLES = 12
 _BOTH_SIDES = 1.6
 _ROUNDS = (4, 3, 3)
 _ROUNDS_EACH = 3
@@ -187,12 +187,12 @@ def _with_volumes(draft: Draft, levels: Levels, volumes: Array, *, poor: float =
                   close: tuple[float, int] = _CLOSE) -> Draft:
     """Relaxed until regions that are not tiny have their volumes."""
     offsets = np.zeros(levels.count + 1)
-    for _ in range(close[1]):
+    for trial in range(close[1]):
         draft = relaxed(draft, levels, offsets, rounds=_ROUNDS_EACH, poor=poor)
         have = region_volumes_m3(draft, len(volumes))[0]
         if (np.abs(have / volumes - 1.0) < close[0])[volumes > _TINY_M3].all():
             break
-        offsets += _corrections(draft, volumes)
+        offsets += max(0.8**trial, 0.3) * _corrections(draft, volumes)
     return draft
 
 
