@@ -313,7 +313,7 @@ def places(part: object, path: tuple = ()) -> list[tuple]:
     return [found for key, value in inside for found in [(*path, key), *places(value, (*path, key))]]
 
 
-ODD = [0, float("nan"), True, "", "\0", "../..", "a" * 5000, [1], {}, {"a": 1}, "-1 T"]
+ODD = [0, True, "", "../..", "a" * 5000, [1], {"a": 1}]
 
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 from pathlib import Path
 
@@ -250,3 +251,16 @@ def test_a_protocol_takes_an_iron_image_of_any_kind_and_lists_every_file_of_a_se
     write_series(tmp_path / "series")
     (tmp_path / "p.toml").write_text(PROTOCOL.replace("iron.mdf", "series"))
     assert len(read_protocol(tmp_path / "p.toml").files) == 1 + 4 + 2
+
+
+@pytest.mark.parametrize("maker", [name for name in MAKERS if name != "dicom series"])
+def test_bytes_that_are_not_what_they_should_be_make_a_complaint_and_nothing_else(tmp_path, maker):
+    path, random = MAKERS[maker](tmp_path), np.random.default_rng(5)
+    whole = path.read_bytes()
+    for _ in range(30):
+        broken = bytearray(whole)
+        for place_of in random.integers(0, min(len(whole), 700), 2):
+            broken[place_of] = random.integers(0, 256)
+        path.write_bytes(bytes(broken))
+        with contextlib.suppress(InputError):
+            read_volume(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from ..errors import InputError, MissingPart
 from ..image import Image
 from .images import LIMIT_BYTES, guard_size, placed
 
+_BROKEN = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RuntimeError, OSError, EOFError,
+           struct.error)
+"""What pydicom raises where bytes are not what they should be, besides its own errors."""
 _EVEN = 0.01  # share of a slice's distance that rounding of positions may explain
 
 
@@ -38,21 +42,24 @@ def read_dicom(path: Path | str, *, notes: list[str] | None = None, limit_bytes:
     """The volume of a DICOM file, or of the one series in a folder; values are rescaled."""
     path, notes = Path(path), notes if notes is not None else []
     files = _one_series(path) if path.is_dir() else [_dataset(path)]
-    planes = [plane for file in files for plane in _planes(file, path.name, notes)]
-    shape = _same(planes, path.name)
-    guard_size(path.name, (*shape, len(planes)), np.dtype(np.float32), limit_bytes)
-    planes, step = _ordered(planes, files[0], path.name, notes)
-    return placed(_pixels(planes, shape, path.name), _affine_m(planes[0], step), path.name)
+    with _named(path.name):
+        planes = [plane for file in files for plane in _planes(file, path.name, notes)]
+        shape = _same(planes, path.name)
+        guard_size(path.name, (*shape, len(planes)), np.dtype(np.float32), limit_bytes)
+        planes, step = _ordered(planes, files[0], path.name, notes)
+        return placed(_pixels(planes, shape), _affine_m(planes[0], step), path.name)
 
 
 def _dataset(path: Path, *, quiet: bool = False) -> Any:
     try:
         import pydicom
+        from pydicom.errors import BytesLengthException, InvalidDicomError
     except ImportError:
         raise MissingPart("reading DICOM needs pydicom: pip install 'thermoplan[dicom]'") from None
     try:
         found = pydicom.dcmread(path, defer_size="1 MB")
-    except (pydicom.errors.InvalidDicomError, OSError, EOFError, ValueError, AttributeError) as problem:
+        found.file_meta.get("TransferSyntaxUID")
+    except (*_BROKEN, InvalidDicomError, BytesLengthException) as problem:
         if quiet:
             return None
         raise InputError(f"{path.name}: cannot be read as DICOM, it may be cut short: {problem}") from problem
@@ -84,15 +91,12 @@ def _planes(file: Any, name: str, notes: list[str]) -> Iterator[_Plane]:
     count = int(file.get("NumberOfFrames", 1) or 1)
     groups = file.get("PerFrameFunctionalGroupsSequence")
     shared = (file.get("SharedFunctionalGroupsSequence") or [None])[0]
-    try:
-        first = None if groups else _plane(file, 0, [file])
-        for number in range(count):
-            if groups:
-                yield _plane(file, number, [*_members(groups[number]), *_members(shared), file])
-            else:
-                yield first if number == 0 else _stacked(first, file, number, name, notes)
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as problem:
-        raise InputError(f"{name}: does not say where its pixels lie: {problem}") from problem
+    first = None if groups else _plane(file, 0, [file])
+    for number in range(count):
+        if groups:
+            yield _plane(file, number, [*_members(groups[number]), *_members(shared), file])
+        else:
+            yield first if number == 0 else _stacked(first, file, number, name, notes)
 
 
 def _members(group: Any) -> list[Any]:
@@ -103,7 +107,7 @@ def _members(group: Any) -> list[Any]:
 def _said(places: list[Any], key: str, default: Any = None) -> Any:
     found = next((place.get(key) for place in places if place.get(key) is not None), default)
     if found is None:
-        raise KeyError(f"no {key}")
+        raise ValueError(f"it does not say its {key}")
     return found
 
 
@@ -164,13 +168,12 @@ def _ordered(planes: list[_Plane], file: Any, name: str, notes: list[str]) -> tu
     return planes, step
 
 
-def _pixels(planes: list[_Plane], shape: tuple[int, int], name: str) -> NDArray:
+def _pixels(planes: list[_Plane], shape: tuple[int, int]) -> NDArray:
     """Values ``(columns, rows, planes)``, rescaled; whole numbers stay whole where no scale is due."""
     plain = all(plane.slope == 1.0 and plane.intercept == 0.0 for plane in planes)
     data = None
     for number, plane in enumerate(planes):
-        with _named(name):
-            stored = plane.source.pixel_array
+        stored = plane.source.pixel_array
         stored = stored[plane.frame] if stored.ndim == 3 else stored
         values = stored if plain else plane.slope * stored.astype(np.float32) + plane.intercept
         data = np.empty((*shape, len(planes)), values.dtype) if data is None else data
@@ -180,10 +183,13 @@ def _pixels(planes: list[_Plane], shape: tuple[int, int], name: str) -> NDArray:
 
 @contextlib.contextmanager
 def _named(name: str) -> Iterator[None]:
+    """pydicom decodes an element when it is looked at, so any look may find it broken."""
+    from pydicom.errors import BytesLengthException
+
     try:
         yield
-    except (ValueError, RuntimeError, AttributeError, NotImplementedError, OSError, EOFError) as problem:
-        raise InputError(f"{name}: its pixels cannot be decoded, it may be cut short: {problem}") from problem
+    except (*_BROKEN, BytesLengthException) as problem:
+        raise InputError(f"{name}: cannot be read as DICOM, it may be cut short: {problem}") from problem
 
 
 def _affine_m(first: _Plane, step: Array) -> Array:

@@ -40,7 +40,7 @@ def read_image(
         affine = _affine_m(file, path.name, notes)
         data = _in_slabs(file.dataobj.reshape(shape))
     except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError,
-            OSError, EOFError, ValueError, zlib.error) as problem:
+            OSError, EOFError, ValueError, KeyError, OverflowError, zlib.error) as problem:
         raise InputError(f"{path.name}: cannot be read as NIfTI, it may be cut short: {problem}") from problem
     return placed(data, affine, path.name, allow_shear=allow_shear)
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -117,7 +119,8 @@ def _read(path: Path) -> tuple[Any, dict[str, tuple[str, ...]]]:
                 (plain := Path(folder) / path.name).write_bytes(raw)
                 return meshio.read(plain), words
     except (meshio.ReadError, ParseError, OSError, ValueError, KeyError, IndexError, AssertionError,
-            AttributeError, TypeError, UnicodeDecodeError, SystemExit) as problem:
+            AttributeError, TypeError, UnicodeDecodeError, EOFError, OverflowError, zlib.error, struct.error,
+            SystemExit) as problem:
         words = str(problem) or type(problem).__name__
         raise InputError(f"{path.name}: cannot be read as a mesh, it may be cut short: {words}; expected "
                          "gmsh .msh, .vtu or .xdmf") from problem

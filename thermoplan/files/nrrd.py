@@ -148,10 +148,10 @@ def _detached(path: Path, name: str) -> bytes:
 def _values(raw: bytes, header: dict[str, str], dtype: np.dtype, sizes: list[int], name: str) -> NDArray:
     count, encoding = math.prod(sizes), header.get("encoding", "raw").lower()
     wanted = count * dtype.itemsize
-    for _ in range(int(header.get("line skip", "0"))):
-        raw = raw.partition(b"\n")[2]
-    skip = int(header.get("byte skip", "0"))
     try:
+        for _ in range(min(int(header.get("line skip", "0")), raw.count(b"\n"))):
+            raw = raw.partition(b"\n")[2]
+        skip = int(header.get("byte skip", "0"))
         if encoding in ("gzip", "gz"):
             unpacked = zlib.decompressobj(31).decompress(raw, wanted + max(skip, 0))[max(skip, 0):]
         elif encoding in ("bzip2", "bz2"):
@@ -162,7 +162,7 @@ def _values(raw: bytes, header: dict[str, str], dtype: np.dtype, sizes: list[int
             unpacked = raw[-wanted:] if skip == -1 else raw[skip : skip + wanted]
         else:
             raise InputError(f'{name}: encoding = "{encoding}": expected raw, gzip, bzip2 or text')
-    except (zlib.error, OSError, EOFError, ValueError) as problem:
+    except (zlib.error, OSError, EOFError, ValueError, OverflowError) as problem:
         raise InputError(f"{name}: cannot be unpacked, it may be cut short: {problem}") from problem
     return np.frombuffer(unpacked, dtype) if len(unpacked) == wanted else _exactly(np.zeros(0, dtype), count, name)
 
@@ -194,8 +194,8 @@ def _affine_m(file: _Nrrd, notes: list[str]) -> Array:
     if flips is None:
         notes.append(f'{file.name}: space "{space}" has no anatomical axes; its axes are taken as R, A, S')
         flips = (1, 1, 1)
-    directions = _vectors(header.get("space directions", ""))
     try:
+        directions = _vectors(header.get("space directions", ""))
         if len(directions) == 3:
             affine[:3, :3] = np.array(directions).T
         else:

@@ -98,7 +98,7 @@ def _numpy(path: Path, choice: _Choice) -> Image:
         if affine_m is None and path.suffix.lower() == ".npz" and "affine" in found:
             affine_m = np.array(found["affine"], float)
             affine_m[:3] *= 1e-3
-    except (ValueError, OSError, EOFError, KeyError, BadZipFile, zlib.error) as problem:
+    except (ValueError, OSError, EOFError, KeyError, RuntimeError, BadZipFile, zlib.error) as problem:
         raise InputError(f"{path.name}: cannot be read as NumPy: {problem}; expected an array, or data and affine "
                          "(RAS, mm) in .npz") from problem
     if affine_m is None:
