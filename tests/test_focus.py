@@ -9,7 +9,15 @@ import pytest
 
 from thermoplan.device import Device
 from thermoplan.errors import InputError
-from thermoplan.focus import ffr_profile, gradient_for_t_m, model_warnings, slp_fields, slp_point, width_spread_m
+from thermoplan.focus import (
+    ffr_profile,
+    focus_warnings,
+    gradient_for_t_m,
+    model_warnings,
+    slp_fields,
+    slp_point,
+    width_spread_m,
+)
 from thermoplan.sar import ffr_widths_m
 from thermoplan.tracer import Population, Tracer
 
@@ -72,6 +80,13 @@ def test_widths_are_given_for_omega_tau_1_and_3():
     assert np.ravel(list(spread.values())) == pytest.approx(
         np.array([9.29, 2 * 10.09, 8.27, 2 * 18.58]) * 2e-3 / 2.35, rel=3e-3)
     assert list(spread) == [1.0, 3.0]
+
+
+def test_a_plan_is_told_how_sharp_its_focus_may_be():
+    told = focus_warnings(tracer(), FFP)
+    assert told == ["SLP under bias was not measured: along and across the drive the focus would be "
+                    "7.9 by 17.2 mm if omega tau is 1, 7.0 by 31.6 mm if omega tau is 3"]
+    assert focus_warnings(tracer(), Device("coil", "uniform", 0.0, 13e-3, 354e3, Z)) == []
 
 
 def test_the_imaging_drive_hardly_heats():

@@ -129,6 +129,17 @@ def width_spread_m(tracer: Tracer, device: Device) -> dict[float, tuple[float, f
     return {lag: at(lag) for lag in EFFECTIVE_LAGS}
 
 
+def focus_warnings(tracer: Tracer, device: Device) -> list[str]:
+    """What a plan should say of its tracer on its machine: the model's range, and how sharp the focus may be."""
+    found = model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)
+    if tracer.table is None and device.kind != "uniform":
+        spread = (f"{1e3 * a:.1f} by {1e3 * b:.1f} mm if omega tau is {lag:g}"
+                  for lag, (a, b) in width_spread_m(tracer, device).items())
+        found.append("SLP under bias was not measured: along and across the drive the focus would be "
+                     f"{', '.join(spread)}")
+    return found
+
+
 def slp_fields(tracer: Tracer, device: Device) -> dict[str, float]:
     """SLP at the device's drive, its bound, and at the imaging drive of 20 mT, 20 kHz; W per kg of iron."""
     drive = {"amplitude_t": device.amplitude_t, "frequency_hz": device.frequency_hz}
