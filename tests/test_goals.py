@@ -7,7 +7,7 @@ import pytest
 
 from thermoplan.anatomy import Anatomy
 from thermoplan.errors import InputError
-from thermoplan.goals import CORE, EVERYWHERE_ELSE, Goal, Metric, resolve
+from thermoplan.goals import CORE, EVERYWHERE_ELSE, TEMPLATES, Goal, Metric, contradictions, resolve, template
 
 _CUBE = ((0, 1, 3, 7), (0, 1, 7, 5), (0, 5, 7, 4), (0, 3, 2, 7), (0, 6, 4, 7), (0, 2, 6, 7))
 
@@ -124,3 +124,35 @@ def test_a_region_without_elements_is_refused():
     anatomy = box(regions={"tumour": lambda c: c[:, 0] < 2e-3, "ghost": lambda c: c[:, 0] < 0})
     with pytest.raises(InputError, match="ghost"):
         resolve([TUMOUR, Goal("goal", ("ghost",), "T90", 43.0, "at_least")], anatomy)
+
+
+def limit(metric: str, bound: float, region="tumour") -> Goal:
+    return Goal("limit", (region,), metric, bound, "at_most")
+
+
+def wish(metric: str, bound: float) -> Goal:
+    return Goal("goal", ("tumour",), metric, bound, "at_least")
+
+
+@pytest.mark.parametrize(("goal", "bound", "clash"), [
+    (wish("T90", 44.0), limit("Tmax", 43.0), True), (wish("T90", 43.0), limit("Tmax", 44.0), False),
+    (wish("T10", 44.0), limit("T90", 43.0), False), (wish("CEM43T90", 60.0), limit("CEM43max", 21.0), True),
+    # 42 degC for 30 min is 30/4 = 7.5 CEM43, with the cool-down not 9
+    (wish("CEM43T90", 9.0), limit("Tmax", 42.0), True), (wish("CEM43T90", 7.0), limit("Tmax", 42.0), False),
+    # a third of 30 min at 44 degC is 20 CEM43
+    (wish("T90", 44.0), limit("CEM43max", 19.0), True), (wish("T90", 44.0), limit("CEM43max", 21.0), False),
+    (wish("T90", 44.0), limit("Tmax", 43.0, "liver"), False), (wish("T90", 44.0), limit("Tmax", 36.0, "liver"), True)])
+def test_goals_that_no_plan_can_meet_together_are_told_before_any_solve(goal, bound, clash):
+    assert bool(contradictions([goal, bound], 1800.0, 36.5)) is clash
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_template_is_a_goal_with_a_source(name):
+    goals = template(name, "tumour", spared=("liver",))
+    assert goals[0].kind == "goal" and all(goal.source for goal in goals)
+    assert contradictions(goals, 3600.0, 36.5) == ()
+
+
+def test_an_unknown_template_is_refused_with_the_known_ones():
+    with pytest.raises(InputError, match="mild"):
+        template("wild", "tumour")

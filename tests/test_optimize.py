@@ -87,7 +87,7 @@ def test_two_columns_and_a_dose_goal_agree_with_brute_force():
     found = optimize_shares(two, resolved, window_edges_s=edges, settings=replace(LOOSE, starts=6))
     heat = Heat(two, edges, 0.0, 60.0)
     search = Search(heat, resolved, LOOSE, None)
-    line = np.linspace(0.0, 1.0, 21)
+    line = np.linspace(0.0, 1.0, 17)
     best = min(search.merit_of(Look(heat, np.array([[a, b]]))) for a in line for b in line if 0.5 < a + b <= 1.0)
     assert found.objective <= best * (1.0 + 1e-3)
 
@@ -215,6 +215,22 @@ def test_without_steering_one_column_is_enough():
     uniform = reduced.with_columns(reduced.load_w.max(axis=0, keepdims=True))
     found = plan([at_least("T90", 42.0), at_most("Tmax", 50.0, "core")], anatomy_model=(anatomy, uniform))
     assert found.values[0] == pytest.approx(42.0, abs=0.02)
+
+
+def test_at_equal_limits_steering_beats_parking_and_raster_where_iron_is_uneven():
+    """Iron falls fivefold from one end of the tumour to the other, whose peak is what limits all three."""
+    anatomy, reduced = case()
+    slope = np.exp(-np.log(5.0) * (anatomy.points_m[:, 0] - TUMOUR_M[0] + 4.5e-3) / 9e-3)
+    uneven = reduced.with_columns(2.0 * reduced.load_w * slope)
+    distance = np.linalg.norm(reduced.centers_m - TUMOUR_M, axis=1)
+    ways = {"steered": uneven.load_w, "parked": uneven.load_w[[distance.argmin()]],
+            "raster": uneven.load_w.mean(axis=0, keepdims=True)}
+    goals = [at_least("T90", 60.0), at_most("Tmax", 41.0, "core"), at_most("Tmax", 46.0, "tumour")]
+    reached = {name: plan(goals, anatomy_model=(anatomy, uneven.with_columns(load)))
+               for name, load in ways.items()}
+    t90 = {name: found.values[0] for name, found in reached.items()}
+    assert t90["steered"] > t90["parked"] + 0.3 and t90["steered"] > t90["raster"] + 0.3
+    assert all(found.values[1] <= 41.005 and found.values[2] <= 46.005 for found in reached.values())
 
 
 def test_a_higher_priority_is_served_first():

@@ -16,6 +16,8 @@ from .errors import InputError
 EVERYWHERE_ELSE, CORE, SKIN = "everywhere-else", "core", "skin"
 METRICS = ("Tmin", "Tmean", "Tmax", "T90", "T50", "T10", "CEM43max", "CEM43mean", "CEM43min",
            "CEM43T90", "CEM43T50", "CEM43T10", "CEM43D90", "CEM43D50", "CEM43D10")
+_COOL_DOWN = 0.1
+"""Dose that may come in after heating, as part of what the same temperature gives while heating."""
 _METRIC = re.compile(r"(T|CEM43T|CEM43D|CEM43)(min|mean|max|[1-9]\d?)")
 
 
@@ -186,6 +188,30 @@ def default_limits(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True
                  for region, metric, bound, source in wanted if region not in named)
 
 
+TEMPLATES = {
+    "mild": (("goal", "T90", 42.0, "at_least", "mild hyperthermia: 90 % of the tumour at 42 degC or more"),
+             ("limit", "Tmax", 45.0, "at_most", "mild hyperthermia: nothing ablated")),
+    "dose-10": (("goal", "CEM43T90", 10.0, "at_least", "[Jones2005]"),),
+    "dose-60": (("goal", "CEM43T90", 60.0, "at_least", "stretch of the trial that asked for 10 [Jones2005]"),),
+    "ablation": (("goal", "T90", 46.0, "at_least", "ablation: a core above 46 degC"),
+                 ("limit", "Tmax", 60.0, "at_most", "ablation: no boiling")),
+    "salloum": (("goal", "T90", 43.0, "at_least", "90 % of the tumour above 43 degC [Salloum2009]"),),
+}
+"""Named sets of goals for a tumour; `template` binds them to regions."""
+
+
+def template(name: str, region: str, *, spared: Sequence[str] = ()) -> tuple[Goal, ...]:
+    """Goals of a named template; "salloum" also keeps 90 % of each ``spared`` region below 43 degrees C."""
+    if name not in TEMPLATES:
+        raise InputError(f'template "{name}": expected one of {", ".join(TEMPLATES)}')
+    goals = [Goal(kind, (region,), metric, bound, sense, source=source)
+             for kind, metric, bound, sense, source in TEMPLATES[name]]
+    if name == "salloum" and spared:
+        goals.append(Goal("limit", tuple(spared), "T10", 43.0, "at_most",
+                          source="less than 10 % of normal tissue at 43 degC or more [Salloum2009]"))
+    return tuple(goals)
+
+
 def target_regions(goals: Iterable[Goal]) -> tuple[str, ...]:
     """Regions that goals name, each once, in order."""
     return tuple(dict.fromkeys(name for goal in goals if goal.kind == "goal" for name in goal.region))
@@ -230,6 +256,42 @@ def tightened(resolved: Resolved, *, limit_k: float = 0.0, dose_factor: float = 
         bound = goal.bound / dose_factor if goal.parts.is_dose else goal.bound - limit_k
         return replace(row, goal=replace(goal, bound=bound))
     return replace(resolved, rows=tuple(tighter(row) for row in resolved.rows))
+
+
+def contradictions(goals: Sequence[Goal], heating_s: float, arterial_c: float) -> tuple[str, ...]:
+    """Goals and limits that no plan can meet together, found without solving anything."""
+    found = [f"{goal.region[0]}: {goal.metric} at most {goal.bound:g} degC is below the body's own "
+             f"{arterial_c:g} degC" for goal in goals
+             if goal.sense == "at_most" and not goal.parts.is_dose and goal.bound < arterial_c
+             and goal.region[0] not in (SKIN, EVERYWHERE_ELSE)]
+    for low in (goal for goal in goals if goal.sense == "at_least"):
+        for high in (goal for goal in goals if goal.sense == "at_most"):
+            shared = [name for name in low.region if name in high.region]
+            if shared and _cannot_both(low, high, heating_s):
+                found.append(f"{shared[0]}: {low.metric} at least {low.bound:g} {low.unit} cannot be had with "
+                             f"{high.metric} at most {high.bound:g} {high.unit}")
+    return tuple(found)
+
+
+def _cannot_both(low: Goal, high: Goal, heating_s: float) -> bool:
+    """Whether the least that a goal needs somewhere is more than a limit allows everywhere."""
+    if _volume_above(high.parts) > _volume_above(low.parts):
+        return False
+    if low.parts.is_dose == high.parts.is_dose:
+        return low.bound > high.bound
+    if low.parts.is_dose:
+        return low.bound > heating_s / 60.0 * float(_rate(high.bound)) * (1.0 + _COOL_DOWN)
+    return low.window is None and heating_s / 180.0 * float(_rate(low.bound)) > high.bound
+
+
+def _volume_above(metric: Metric) -> float:
+    """Per cent of the volume that is at least as hot as a metric says; a mean lies above somewhere."""
+    return {"min": 100.0, "max": 0.0, "mean": 0.0}.get(str(metric.statistic), metric.statistic)  # type: ignore
+
+
+def _rate(temperature_c: float) -> float:
+    above = temperature_c - 43.0
+    return 2.0 ** (above + min(above, 0.0))
 
 
 def _region_complaints(goals: Sequence[Goal], anatomy: Anatomy, core: bool) -> Iterator[str]:
