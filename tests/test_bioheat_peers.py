@@ -9,7 +9,7 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import cg
 
 from thermoplan import fem
-from thermoplan.bioheat import Boundary, Segment, evolve, steady_rise, thermal_system
+from thermoplan.bioheat import Boundary, Segment, evolve, spatial_error_k, steady_rise, thermal_system
 from thermoplan.metrics import exceeded_by
 
 L, K, W = 0.02, (0.5, 0.15), (3e4, 4e3)
@@ -165,3 +165,34 @@ def test_quadratic_elements_of_another_library_agree_within_a_percent():
     expected = basis.probes(np.ascontiguousarray(mesh.points_m[shared].T)) @ other
     print("peak", rise[shared].max(), expected.max(), "largest difference", abs(rise[shared] - expected).max())
     assert abs(rise[shared] - expected).max() < 0.01 * expected.max()
+
+
+def test_the_estimated_error_of_the_mesh_is_its_error():
+    # quadratic elements of the same mesh against a mesh of three times the fineness, in the L2 norm
+    coarse, fine = (box((n, n, 3 * n // 2), SIZE, layers, ("muscle", "fat", "organ")) for n in (8, 24))
+    boundaries = (Boundary("robin", 50.0, 37.0), Boundary("dirichlet", 0.0, 37.0, normal=(0, 0, -1)))
+    cases = [problem(mesh, **PROPERTIES, boundaries=boundaries) for mesh in (coarse, fine)]
+    systems = [thermal_system(case) for case in cases]
+    load = coarse.node_volumes_m3 * heat(coarse.points_m)
+    estimate = spatial_error_k(cases[0], systems[0], load)
+    number = np.ravel_multi_index(np.round(coarse.points_m / SIZE * [24, 24, 36]).astype(int).T, (25, 25, 37))
+    cell, weights = coarse.located(fine.points_m)
+    density = (heat(coarse.points_m)[coarse.tets[cell]] * weights).sum(axis=1)
+    best = steady_rise(systems[1], fem.mass(fine, np.ones(len(fine.tets))) @ density)
+    same = fem.mass(coarse, np.ones(len(coarse.tets))) @ heat(coarse.points_m)
+    error = steady_rise(systems[0], same) - best[number]
+    norm = [np.sqrt(coarse.node_volumes_m3 @ e**2) for e in (estimate, error)]
+    print("estimated", abs(estimate).max(), "error", abs(error).max(), "K of", best.max(), "norms", norm)
+    assert norm[0] == pytest.approx(norm[1], rel=0.4)
+    assert np.corrcoef(estimate, error)[0, 1] > 0.9
+
+
+def test_a_finer_mesh_has_a_quarter_of_the_estimated_error_at_half_the_size():
+    norms = []
+    for n in (8, 16):
+        mesh = box((n, n, 3 * n // 2), SIZE, layers, ("muscle", "fat", "organ"))
+        case = problem(mesh, **PROPERTIES)
+        estimate = spatial_error_k(case, thermal_system(case), mesh.node_volumes_m3 * heat(mesh.points_m))
+        norms.append(np.sqrt(mesh.node_volumes_m3 @ estimate**2))
+    print(norms, norms[0] / norms[1])
+    assert 3.0 < norms[0] / norms[1] < 5.5

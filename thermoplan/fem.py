@@ -25,6 +25,9 @@ except ModuleNotFoundError as absent:
     raise MissingPart(f'{absent.name} is missing: pip install "thermoplan[fem]"') from absent
 
 
+HELD_W_M2_K = 1e6
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Space:
     """Linear elements on one mesh; the compiled form is kept, so a new coefficient only re-assembles."""
@@ -44,8 +47,7 @@ def _space(anatomy: Anatomy) -> _Space:
     u, v = ufl.TrialFunction(nodal), ufl.TestFunction(nodal)
     form = fem.form(coefficient * ufl.inner(ufl.grad(u), ufl.grad(v)) * ufl.dx)
     node_of_dof = np.empty(len(anatomy.points_m), np.int64)
-    geometry = grid.geometry
-    node_of_dof[nodal.dofmap.list.ravel()] = geometry.input_global_indices[geometry.dofmaps[0].ravel()]
+    node_of_dof[nodal.dofmap.list.ravel()] = _nodes(grid).ravel()
     cell_of_dof = np.asarray(grid.topology.original_cell_index, np.int64)
     return _Space(node_of_dof, cell_of_dof, coefficient, form)
 
@@ -62,11 +64,72 @@ def stiffness(anatomy: Anatomy, coefficient_cells: Array) -> csr_array:
         raise InputError(f"stiffness: expected one coefficient an element, got {np.shape(coefficient_cells)}")
     space = _space(anatomy)
     space.coefficient.x.array[:] = np.asarray(coefficient_cells)[space.cell_of_dof]
-    assembled = fem.assemble_matrix(space.form)
-    assembled.scatter_reverse()
-    found = assembled.to_scipy().tocoo()
+    found = _assembled(space.form).tocoo()
     n = len(anatomy.points_m)
     return csr_array((found.data, (space.node_of_dof[found.row], space.node_of_dof[found.col])), shape=(n, n))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quadratic:
+    """The steady heat problem on quadratic elements of the same mesh.
+
+    Parameters
+    ----------
+    matrix
+        ``(N, N)`` conduction, sink and exchange, W/K.
+    load
+        ``(N, n)``: times a density at the nodes of the mesh, linear between them, the load in W.
+    corner
+        ``(n,)`` unknown that sits on each node.
+    """
+
+    matrix: csr_array
+    load: csr_array
+    corner: IntArray
+
+
+def quadratic(anatomy: Anatomy, conductivity: Array, sink: Array, exchange: Array, held: Array) -> Quadratic:
+    """Assemble ``k grad u . grad v + W u v`` and ``h u v`` on the surface, with one value ``(m,)`` an element each.
+
+    ``exchange`` is read in the elements that touch the surface; facets whose nodes are all ``held (n,)`` are
+    kept at 0 by a heat transfer far above ``k`` over an edge.
+    """
+    space = _space(anatomy)
+    grid = space.coefficient.function_space.mesh
+    fine, coarse = (fem.functionspace(grid, ("Lagrange", degree)) for degree in (2, 1))
+    k, w, h = (fem.Function(space.coefficient.function_space) for _ in range(3))
+    for function, values in ((k, conductivity), (w, sink), (h, exchange)):
+        function.x.array[:] = values[space.cell_of_dof]
+    u, v, q = ufl.TrialFunction(fine), ufl.TestFunction(fine), ufl.TrialFunction(coarse)
+    ds = ufl.Measure("ds", domain=grid, subdomain_data=_facets_by_kind(grid, held))
+    energy = (k * ufl.inner(ufl.grad(u), ufl.grad(v)) + w * u * v) * ufl.dx + h * u * v * ds(0)
+    if held.any():
+        energy += fem.Constant(grid, HELD_W_M2_K) * u * v * ds(1)
+    matrix, load = (_assembled(fem.form(form)) for form in (energy, q * v * ufl.dx))
+    corner = np.empty(len(anatomy.points_m), np.int64)
+    corner[_nodes(grid).ravel()] = fine.dofmap.list[:, :4].ravel()
+    of_dof = np.empty(len(anatomy.points_m), np.int64)
+    of_dof[coarse.dofmap.list.ravel()] = _nodes(grid).ravel()
+    return Quadratic(matrix, csr_array(load[:, np.argsort(of_dof)]), corner)
+
+
+def _facets_by_kind(grid: Any, held: Array) -> Any:
+    """Tags of the outer facets: 1 where all nodes are held, else 0."""
+    grid.topology.create_connectivity(2, 3)
+    facets = mesh.exterior_facet_indices(grid.topology)
+    corners = np.asarray(grid.geometry.input_global_indices)[mesh.entities_to_geometry(grid, 2, facets)]
+    return mesh.meshtags(grid, 2, facets, held[corners].all(axis=1).astype(np.int32))
+
+
+def _assembled(form: Any) -> csr_array:
+    matrix = fem.assemble_matrix(form)
+    matrix.scatter_reverse()
+    return csr_array(matrix.to_scipy())
+
+
+def _nodes(grid: Any) -> IntArray:
+    """``(m, 4)`` the anatomy's number of each corner of DOLFINx's elements, in its own order of both."""
+    return np.asarray(grid.geometry.input_global_indices)[grid.geometry.dofmaps[0]]
 
 
 def gradients(anatomy: Anatomy) -> Array:

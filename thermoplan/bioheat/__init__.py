@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .accuracy import spatial_error_k
 from .audit import EnergyAudit
 from .coupled import evolve_coupled
 from .evolve import evolve
@@ -16,5 +17,6 @@ from .system import ThermalSystem, steady_rise, thermal_system
 __all__ = [
     "BioheatProblem", "Boundary", "Course", "Cycle", "EnergyAudit", "PerfusionLaw", "Radiation", "ReducedModel",
     "Segment", "ThermalSystem", "Together", "after", "cycles", "evolve", "evolve_coupled", "evolve_implicit",
-    "perfusion_laws", "play", "preferred", "reduced_model", "settled", "steady_rise", "thermal_system",
+    "perfusion_laws", "play", "preferred", "reduced_model", "settled", "spatial_error_k",
+    "steady_rise", "thermal_system",
 ]
