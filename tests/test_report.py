@@ -250,7 +250,7 @@ def test_volume_over_a_threshold_is_read_between_the_edges() -> None:
         (9.96, "10"),
         (17.3, "17"),
         (446.8, "450"),
-        (1.23e7, "1.2 × 10⁷"),
+        (1.23e7, "1.2\u00a0×\u00a010⁷"),
         (None, "–"),
         (float("nan"), "–"),
         (True, "–"),

@@ -51,7 +51,7 @@ def significant(value: Any, digits: int = 3, unit: str = "") -> str:
         if -4 < power < 6:
             words = f"{round(value, digits - 1 - power):.{max(digits - 1 - power, 0)}f}"
         else:
-            words = f"{value / 10.0**power:.{digits - 1}f} × 10{str(power).translate(_RAISED)}"
+            words = f"{value / 10.0**power:.{digits - 1}f}\u00a0×\u00a010{str(power).translate(_RAISED)}"
     words = words.replace("-", "−")
     return f"{words}\u202f{unit}" if unit else words
 

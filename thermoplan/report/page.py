@@ -198,7 +198,10 @@ def _picture(plan: Mapping[str, Any], run: Path, key: str, title: str, words: st
 
 def _volume(plan: Mapping[str, Any], run: Path) -> dict[str, Any] | None:
     path = _inside(plan, run, "volume")
-    return json.loads(path.read_text(encoding="utf-8")) if path else None
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path else None
+    except ValueError as error:
+        raise InputError(f"{path}: cannot be read ({error}): delete it, or plan again") from None
 
 
 def _scene(plan: Mapping[str, Any], run: Path) -> str | None:

@@ -55,7 +55,7 @@ def _card(plan: Plan, goal: Plan) -> Row:
         "default": bool(goal.get("default")),
         "source": goal.get("source") or "",
         "value": f.metric(value, unit),
-        "bound": ("≥ " if least else "≤ ") + f.metric(bound, unit),
+        "bound": ("≥\u00a0" if least else "≤\u00a0") + f.metric(bound, unit),
         "margin": _margin(value, bound, unit, least),
         "interval": _interval_words(low, high, unit),
         **_gauge(value, bound, unit),

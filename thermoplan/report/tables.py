@@ -124,10 +124,14 @@ def alternatives(plan: Plan) -> Table:
         [
             str(r.get("name", "")),
             *(_by_suffix(k, r.get(k)) for k in keys),
-            "; ".join(map(str, r.get("limits_broken") or [])) or "none",
+            _celsius("; ".join(map(str, r.get("limits_broken") or [])) or "none"),
         ]
         for r in given
     ]
+
+
+def _celsius(words: Any) -> str:
+    return str(words).replace("degC", "°C")
 
 
 def _heading(key: str) -> str:
@@ -177,10 +181,10 @@ def goals(plan: Plan) -> Table:
             [
                 f"{goal.get('kind', '')}: {goal.get('region', '')}",
                 str(goal.get("metric", "")),
-                ("≥ " if least else "≤ ") + f.metric(goal.get("bound"), unit),
+                ("≥\u00a0" if least else "≤\u00a0") + f.metric(goal.get("bound"), unit),
                 f.metric(goal.get("value"), unit),
                 "met" if goal.get("met") else "missed",
-                str(goal.get("source") or f.NONE),
+                _celsius(goal.get("source") or f.NONE),
             ]
         )
     return ["Goal or limit", "Metric", "Bound", "Value", "State", "Source"], body
@@ -189,7 +193,7 @@ def goals(plan: Plan) -> Table:
 def predicted(plan: Plan) -> Table:
     """What the search promised beside what the full model found for the sequence."""
     given = [r for r in at(plan, "optimizer.predicted", []) if isinstance(r, Mapping)]
-    body = [[str(r.get("goal", "")), *(f.significant(r.get(k), 3) for k in ("searched", "played"))] for r in given]
+    body = [[_celsius(r.get("goal", "")), *(f.significant(r.get(k), 3) for k in ("searched", "played"))] for r in given]
     return ["Goal or limit", "Searched", "Verified"], body
 
 
