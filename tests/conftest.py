@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Before NumPy is loaded: on a shared machine threads of BLAS wait for each other far longer than they work.
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 

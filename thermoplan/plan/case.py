@@ -21,7 +21,7 @@ from .inputs import OUTSIDE_WARNING, Inputs
 
 COARSEST_TARGET_M, TARGET_PER_RADIUS = 0.8e-3, 1.0 / 8.0
 SIZE_M = 2.5e-3
-QUICK_TARGET, QUICK_SIZE = 2.2, 1.3
+QUICK_TARGET, QUICK_SIZE = 2.8, 1.4
 """Factors on the edge lengths of a quick mesh: the shipped mouse then has about 10,000 nodes."""
 
 _BLOOD_KG_M3, _BLOOD_J_KG_K = 1049.75, 3617.0  # [ITIS5]
