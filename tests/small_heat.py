@@ -66,14 +66,14 @@ def phantom(shape=(16, 6, 6), spacing_m=2e-3, *, symmetric=False) -> Anatomy:
 
 
 def model(anatomy: Anatomy, centers_m, *, width_m=4e-3, blood_j_k=30.0, scales=(1.0,), spacing_m=2e-3,
-          iron=None) -> SmallModel:
+          iron=None, perfusion=None) -> SmallModel:
     """Conduction on the grid, perfusion to a pool of blood, convection on the skin; Gaussian FFR columns."""
     n, volume = len(anatomy.points_m), anatomy.node_volumes_m3
     per_cell = {name: i for i, name in enumerate(anatomy.region_names)}
     def nodal(values):
         cell = np.array([values[name] for name in per_cell])[anatomy.region] * anatomy.volumes_m3 / 4.0
         return np.bincount(anatomy.tets.ravel(), np.repeat(cell, 4), n)
-    perfusion = nodal({name: PERFUSION_W_M3_K[name] for name in per_cell})
+    perfusion = nodal(perfusion or PERFUSION_W_M3_K)
     mass = nodal({name: (iron or IRON_KG_M3)[name] for name in per_cell})
     index = np.round(anatomy.points_m / spacing_m).astype(int)
     stiffness = sparse.lil_array((n + 1, n + 1))

@@ -13,7 +13,7 @@ from small_heat import grid_of, model, phantom
 from thermoplan import metrics
 from thermoplan.errors import InputError
 from thermoplan.goals import METRICS, Goal, resolve
-from thermoplan.optimize import Search, Settings, optimize_shares
+from thermoplan.optimize import CorrectedModel, Search, Settings, optimize_shares
 from thermoplan.search.heat import Heat
 from thermoplan.search.linearize import gradient
 from thermoplan.search.program import Program
@@ -261,3 +261,26 @@ def test_progress_tells_a_falling_objective_and_the_worst_limit():
 def test_a_start_of_the_wrong_shape_is_refused():
     with pytest.raises(InputError, match="windows of"):
         plan([at_least("T90", 42.0)], start=np.zeros((1, 2)))
+
+
+def test_planning_with_a_correction_meets_the_goal_of_the_fuller_model():
+    """The fuller model here is linear too: a tumour four times as perfused. Plan, verify, correct."""
+    anatomy, reduced = case()
+    fuller = model(anatomy, grid_of(TUMOUR_M, 2.5e-3, 2.5e-3), spacing_m=STEP_M, blood_j_k=60.0,
+                   perfusion={"body": 2e4, "tumour": 4e4, "liver": 1.1e5})
+    resolved = resolve([at_least("T90", 40.5), at_most("Tmax", 44.5, "tumour")], anatomy, defaults=False)
+    used, gaps = reduced, []
+    for _ in range(4):
+        found = optimize_shares(used, resolved, window_edges_s=EDGES, settings=LOOSE)
+        times, verified = histories(fuller, found.shares)
+        _, predicted = histories(reduced, found.shares)
+        values = metrics.Meter(resolved, 1800.0).consume(zip(times, verified, strict=True))
+        gaps.append(abs(values[0] - found.values[0]))
+        used = CorrectedModel(reduced, times, verified - predicted)
+    assert gaps[0] > 0.3 and gaps[-1] < 0.1
+    assert values[0] == pytest.approx(40.5, abs=0.1)
+
+
+def test_a_correction_of_the_wrong_shape_is_refused():
+    with pytest.raises(InputError, match="correction"):
+        CorrectedModel(case()[1], np.arange(3.0), np.zeros((3, 4)))

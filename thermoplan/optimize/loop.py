@@ -284,7 +284,7 @@ def _terms(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
     by_region: dict[tuple[str, int], list[Row]] = {}
     for row in rows:
         by_region.setdefault((row.region, len(row.nodes)), []).append(row)
-    tissues = {key: Tissue.of(members, heat.model, minutes) for key, members in by_region.items()}
+    tissues = {key: Tissue.of(members, heat, minutes) for key, members in by_region.items()}
     terms = []
     for i, row in enumerate(rows):
         tissue = tissues[row.region, len(row.nodes)]

@@ -31,6 +31,48 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CorrectedModel:
+    """A model plus a known course: what a fuller model of the same plan had more, ``rise_k (t, n_dof)`` at
+    ``times_s (t,)``, linear in between. Plan, verify, correct and plan again where perfusion depends on
+    temperature: the search then knows the fuller model at the last plan exactly.
+    """
+
+    model: Model
+    times_s: Array
+    rise_k: Array
+
+    def __post_init__(self) -> None:
+        put(self, times_s=frozen(self.times_s), rise_k=frozen(self.rise_k, np.float32))
+        if self.rise_k.shape != (len(self.times_s), len(np.asarray(self.model.base_c))):
+            raise InputError(f"correction: expected {len(self.times_s)} times of {len(np.asarray(self.model.base_c))} "
+                             f"temperatures, got {self.rise_k.shape}")
+
+    @property
+    def rates_1_s(self) -> Array:
+        return self.model.rates_1_s
+
+    @property
+    def modes(self) -> Array:
+        return self.model.modes
+
+    @property
+    def inputs(self) -> Array:
+        return self.model.inputs
+
+    @property
+    def base_c(self) -> Array:
+        return self.model.base_c
+
+    def rise_at(self, times_s: Array, nodes: Array) -> Array:
+        """``(t, k)``; the ends are held."""
+        position = np.interp(times_s, self.times_s, np.arange(len(self.times_s)))
+        lower = np.minimum(position.astype(int), max(0, len(self.times_s) - 2))
+        late = (position - lower)[:, None]
+        upper = np.minimum(lower + 1, len(self.times_s) - 1)
+        return (1.0 - late) * self.rise_k[lower][:, nodes] + late * self.rise_k[upper][:, nodes]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Heat:
     """A model, constant shares within windows, and the times at which the search looks.
 

@@ -101,7 +101,7 @@ class Coldest:
         share = tissue.weights_m3[near] / tissue.weights_m3[near].sum()
         adjoint = look.heat.windows_to_modes[t] * (share @ tissue.modes[near])
         shift = level_c - float(share @ here[near])
-        program.row(-adjoint, {self._variables[m]: 1.0}, float(share @ tissue.base_c[near]) + shift)
+        program.row(-adjoint, {self._variables[m]: 1.0}, float(share @ tissue.unheated_c(t, near)) + shift)
 
     def _write(self, program: Program, look: Look, m: int, node: int) -> None:
         adjoint, base = at_node(look, self.term, node, int(self._knots[m]))

@@ -66,7 +66,7 @@ class Hottest:
 def at_node(look: Look, term: Term, node: int, time: int) -> tuple[Array, float]:
     """Mode-space gradient and constant of one node's temperature at one time."""
     tissue = term.tissue
-    return look.heat.windows_to_modes[time] * tissue.modes[node].astype(float), float(tissue.base_c[node])
+    return look.heat.windows_to_modes[time] * tissue.modes[node].astype(float), float(tissue.unheated_c(time, node))
 
 
 @dataclass(slots=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from .. import metrics
 from ..arrays import Array, IntArray
 from ..goals import Row
-from .heat import Heat, Model, flushed
+from .heat import CorrectedModel, Heat, flushed
 from .program import Program
 
 _SCREEN_FROM, _KEPT, _MOST = 100, 40, 800
@@ -31,30 +31,42 @@ class Tissue:
     modes: Array
     base_c: Array
     screen_above_c: float | None = None
+    rise_k: Array | None = None
 
     @classmethod
-    def of(cls, rows: Sequence[Row], model: Model, treatment_min: float) -> Tissue:
+    def of(cls, rows: Sequence[Row], heat: Heat, treatment_min: float) -> Tissue:
         """The tissue that these rows, all of one region, look at."""
         nodes, precision = rows[0].nodes, np.float64
         screen = None
         if all(_asks_for_hottest(row) for row in rows) and len(nodes) > _SCREEN_FROM:
             screen = min(_matters_from_c(row, treatment_min) for row in rows)
             precision = np.float32 if len(nodes) > _SINGLE_FROM else np.float64
+        model = heat.model
         modes = flushed(np.asarray(model.modes)[nodes]).astype(precision)
-        return cls(nodes, rows[0].weights_m3, modes, np.asarray(model.base_c)[nodes], screen)
+        rise = model.rise_at(heat.times_s, nodes) if isinstance(model, CorrectedModel) else None
+        return cls(nodes, rows[0].weights_m3, modes, np.asarray(model.base_c)[nodes], screen, rise)
+
+    def unheated_c(self, time: int, nodes: IntArray | int) -> Array:
+        """Temperature without shares, of positions in `nodes` at a number in the times looked at."""
+        return self.base_c[nodes] if self.rise_k is None else self.base_c[nodes] + self.rise_k[time, nodes]
 
     def temperatures(self, heat: Heat, states: Array) -> tuple[IntArray, Array]:
         """Positions in `nodes` that were looked at, and their temperatures ``(t, k)``."""
         if self.screen_above_c is None:
-            return np.arange(len(self.nodes)), states @ self.modes.T + self.base_c
+            every = slice(None)
+            return np.arange(len(self.nodes)), states @ self.modes.T + self._unheated(every)
         kept = self._hot(heat, states)
         theta = states.astype(self.modes.dtype) @ self.modes[kept].T
-        return kept, theta.astype(float) + self.base_c[kept]
+        return kept, theta.astype(float) + self._unheated(kept)
+
+    def _unheated(self, nodes: IntArray | slice) -> Array:
+        return self.base_c[nodes] if self.rise_k is None else self.base_c[nodes] + self.rise_k[:, nodes]
 
     def _hot(self, heat: Heat, states: Array) -> IntArray:
         edges = heat.window_edges_s
         when = np.searchsorted(heat.times_s, np.concatenate([edges[1:], 0.5 * (edges[1:] + edges[:-1])]))
-        peak = (states[when].astype(self.modes.dtype) @ self.modes.T).max(axis=0) + self.base_c
+        rise = 0.0 if self.rise_k is None else self.rise_k[when]
+        peak = (states[when].astype(self.modes.dtype) @ self.modes.T + rise).max(axis=0) + self.base_c
         above = int(np.clip((peak > self.screen_above_c).sum(), _KEPT, _MOST))
         return np.sort(np.argpartition(peak, -above)[-above:])
 
