@@ -135,3 +135,44 @@ def test_a_file_that_is_no_mesh_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text("hello")
     with pytest.raises(InputError, match=r"a\.txt: cannot be read as a mesh"):
         read_mesh(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(("version", "binary"), [(4.1, 0), (4.1, 1), (2.2, 0), (2.2, 1)])
+def test_what_gmsh_itself_writes_is_read_with_its_physical_names(tmp_path, version, binary):
+    import gmsh
+
+    gmsh.initialize()
+    try:
+        gmsh.option.setNumber("General.Terminal", 0)
+        gmsh.model.occ.addBox(0, 0, 0, 1, 1, 1)
+        gmsh.model.occ.addBox(1, 0, 0, 2, 1, 1)
+        gmsh.model.occ.fragment([(3, 1)], [(3, 2)])
+        gmsh.model.occ.synchronize()
+        gmsh.model.addPhysicalGroup(3, [1], name="tumour")
+        gmsh.model.addPhysicalGroup(3, [2], name="flank muscle")
+        gmsh.option.setNumber("Mesh.MshFileVersion", version)
+        gmsh.option.setNumber("Mesh.Binary", binary)
+        gmsh.model.mesh.generate(3)
+        gmsh.write(str(tmp_path / "a.msh"))
+    finally:
+        gmsh.finalize()
+    body = read_mesh(tmp_path / "a.msh")
+    # boxes of 1 and 2 mm3
+    assert body.volume_m3("tumour") == pytest.approx(1e-9) and body.volume_m3("flank muscle") == pytest.approx(2e-9)
+
+
+def test_a_mesh_in_a_protocol_takes_tissues_from_a_table(tmp_path):
+    from test_bad_input import PROTOCOL, iron
+
+    from thermoplan.files.mdf import write_mdf
+    from thermoplan.image import Image
+    from thermoplan.plan.inputs import read_inputs
+    from thermoplan.protocol import read_protocol
+
+    write_mdf(tmp_path / "iron.mdf", Image(iron(), np.diag([2e-3, 2e-3, 2e-3, 1.0])))
+    msh(tmp_path / "a.msh", points=POINTS * 60, names=())
+    (tmp_path / "labels.csv").write_text("label,region,tissue\n7,flank,muscle\n8,tumour,tumour\n")
+    (tmp_path / "p.toml").write_text(
+        PROTOCOL.replace('labels = "labels.nii.gz"', 'mesh = "a.msh"').replace('uptake = ["liver"]\n', "")
+        .replace("15 11 11 mm", "10 10 10 mm"))
+    assert read_inputs(read_protocol(tmp_path / "p.toml")).tissues == {"flank": "muscle", "tumour": "tumour"}

@@ -122,7 +122,7 @@ def recorded_scan(path: Path) -> str:
 def _read_body(protocol: Protocol, iron: IronMap | None, notes: list[str]) -> tuple:
     source = protocol.anatomy
     if source.mesh is not None:
-        anatomy = read_mesh(source.mesh, unit_m=source.mesh_unit_m)
+        anatomy = read_mesh(source.mesh, unit_m=source.mesh_unit_m, table=source.label_table, notes=notes)
         for added in source.added:
             anatomy = _added_to_mesh(anatomy, added, iron)
         return None, {}, anatomy
