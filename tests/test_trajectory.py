@@ -177,3 +177,11 @@ def test_a_target_out_of_reach_is_explained():
     far = machine(position_range_m=np.array([[0.5, 0.6]] * 3))
     with pytest.raises(InputError, match="reach"):
         candidate_positions(phantom(), ["tumour"], device=far, spacing_m=2e-3)
+
+
+def test_times_rounded_to_microseconds_are_still_a_trajectory_that_the_machine_can_play():
+    made = sequence(uneven(3, 5, 0.97), row_of(5), window_edges_s=HOUR_EDGES, device=machine(settle_s=1e-3))
+    t = made.trajectory
+    rounded = Trajectory(t.start_s.round(6), t.dwell_s.round(6), t.center_m, t.amplitude_t, t.gradient_t_m,
+                         t.frequency_hz, t.duration_s)
+    assert limit_violations(rounded, machine(settle_s=1e-3)) == []

@@ -12,8 +12,9 @@ from ..arrays import Array, IntArray, finite, frozen, put
 from ..device import Device
 from ..errors import InputError
 
-CLOCK_S = 1e-7
-"""Times closer than this are the same; what is written to files keeps a microsecond."""
+CLOCK_S = 2e-6
+"""Times closer than this are the same: a file that rounds to microseconds must read back."""
+_GAP_S = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,11 @@ class CycleBlock:
         """One cycle as ``(column, duration_s)`` without gaps; column -1 is a rest."""
         found, clock = [], 0.0
         for stop in self.stops:
-            if stop.start_s - clock > CLOCK_S:
+            if stop.start_s - clock > _GAP_S:
                 found.append((-1, stop.start_s - clock))
             found.append((stop.column, stop.dwell_s))
             clock = stop.end_s
-        if self.period_s - clock > CLOCK_S:
+        if self.period_s - clock > _GAP_S:
             found.append((-1, self.period_s - clock))
         return found
 
@@ -204,7 +205,7 @@ def limit_violations(trajectory: Trajectory, device: Device) -> list[str]:
     stops = t.stops
     lack = [(move_s(device, a, b) - (b.start_s - a.end_s), a, b) for a, b in itertools.pairwise(stops)]
     worst = max(lack, key=lambda item: item[0], default=(0.0, None, None))
-    if worst[0] > 10.0 * CLOCK_S:
+    if worst[0] > CLOCK_S:
         found.append(f"{where} slew and settle: the move after {worst[1].end_s:.3f} s needs {worst[0]:.3g} s more")
     duty = max([t.duty, *(block.duty for block in t.windows if block.repeats)])
     if duty > device.max_duty * (1.0 + 1e-9):
