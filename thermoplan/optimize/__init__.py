@@ -4,8 +4,9 @@ from ..search.heat import CorrectedModel
 from .explain import Explanation, LimitCost, Relaxation, explain
 from .loop import Progress, Search, Settings, Shares, optimize_shares
 from .pareto import Front, pareto_front
+from .second import second_opinion
 
 __all__ = [
     "CorrectedModel", "Explanation", "Front", "LimitCost", "Progress", "Relaxation", "Search", "Settings", "Shares",
-    "explain", "optimize_shares", "pareto_front",
+    "explain", "optimize_shares", "pareto_front", "second_opinion",
 ]

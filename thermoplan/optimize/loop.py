@@ -24,6 +24,7 @@ from ..search.knots import Coldest
 from ..search.program import Optimum, Program
 from ..search.terms import Look, Term, Tissue
 
+METHOD = "sequential linear programs with cutting planes (HiGHS)"
 _INNER = 10
 _BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
 _STALLED = 2
@@ -93,7 +94,7 @@ class Shares:
     bound: float | None
     iterations: int
     seconds: float
-    method: str = "sequential linear programs with cutting planes (HiGHS)"
+    method: str
 
     def __post_init__(self) -> None:
         put(self, shares=frozen(self.shares), window_edges_s=frozen(self.window_edges_s))
@@ -130,15 +131,17 @@ class Search:
         self.rows = len(resolved.rows)
         self.forms: list[Form] = forms_of(self.terms)
         self.share_cost = settings.heat_cost * _outside_heat(resolved, heat)
+        self.look = Look(heat, np.zeros((heat.n_windows, heat.n_columns)))
+        self.merit = self.merit_of(self.look)
+        self.best = self.look, self.merit
         self.iterations = 0
 
     def run(self, start: Array | None = None) -> Shares:
-        self._accept(Look(self.heat, np.zeros((self.heat.n_windows, self.heat.n_columns))))
-        self.best, status, bound = (self.look, self.merit), "interrupted", None
+        status, bound = "interrupted", None
         try:
             if self.settings.max_duty > 0.0 and self.rows:
-                given = None if start is None else self._look(self.heat.checked(start))
-                for first in self._starts(given):
+                given = None if start is None else self.fitted(self.heat.checked(start))
+                for first in self.starts(given):
                     self._accept(first)
                     status, bound = self._iterate(bound)
                     if self.best[1] < _ALL_MET or status == "optimal" or self._late():
@@ -147,9 +150,9 @@ class Search:
                 status = "optimal"
         except KeyboardInterrupt:
             status = "interrupted"
-        return self._result(status, bound)
+        return self.result(status, bound)
 
-    def _starts(self, given: Look | None) -> Iterator[Look]:
+    def starts(self, given: Look | None) -> Iterator[Look]:
         """The given plan or equal shares of what heats the targets best; then the best place alone, then
         random places."""
         worth = _worth(self.terms, self.heat)
@@ -162,18 +165,21 @@ class Search:
     def _scaled(self, pattern: Array) -> Look:
         """The same shares in every window, at the best common scale."""
         full = np.tile(pattern / max(float(pattern.sum()), 1e-30) * self.settings.max_duty, (self.heat.n_windows, 1))
-        return min((self._look(full * scale) for scale in _FIRST_SCALES), key=self.merit_of)
+        return min((self.fitted(full * scale) for scale in _FIRST_SCALES), key=self.merit_of)
 
     def merit_of(self, look: Look) -> float:
         penalties = sum(term.penalty(term.value_k(look)) for term in self.terms)
         return float(penalties + (self.share_cost * look.shares).sum())
 
-    def _look(self, shares: Array) -> Look:
+    def fitted(self, shares: Array) -> Look:
+        """A look at shares, scaled down in windows where they exceed the duty."""
         sums = shares.sum(axis=1, keepdims=True)
         return Look(self.heat, shares * np.minimum(1.0, self.settings.max_duty / np.maximum(sums, 1e-30)))
 
     def _accept(self, look: Look, merit: float | None = None) -> None:
         self.look, self.merit = look, self.merit_of(look) if merit is None else merit
+        if self.merit < self.best[1]:
+            self.best = self.look, self.merit
 
     def _iterate(self, bound: float | None) -> tuple[str, float | None]:
         """Linearise and solve until nothing improves; then with freer percentiles, until those do not either."""
@@ -217,8 +223,6 @@ class Search:
         self._active, gain = program.active, self.merit - merit
         if gain > 0.0:
             self._accept(trial, merit)
-        if self.merit < self.best[1]:
-            self.best = self.look, self.merit
         return gain, promised
 
     def _program(self, active: Array, radius: float) -> Program:
@@ -267,14 +271,14 @@ class Search:
         worst = max(limits, default=(-np.inf, ""))
         self._watch(Progress(self.iterations, merit, *worst, time.perf_counter() - self._began))
 
-    def _result(self, status: str, bound: float | None) -> Shares:
-        look, merit = min(self.best, (self.look, self.merit), key=lambda found: found[1])
+    def result(self, status: str, bound: float | None, method: str = METHOD) -> Shares:
+        look, merit = self.best
         terms = self.terms[: self.rows]
         values = tuple(term.value(look) for term in terms)
         broken = tuple(term.row.label for term, value in zip(terms, values, strict=True)
                        if not term.row.goal.met(value))
         return Shares(look.shares, self.heat.window_edges_s, values, broken, status, merit, bound,
-                      self.iterations, time.perf_counter() - self._began)
+                      self.iterations, time.perf_counter() - self._began, method)
 
 
 def _terms(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
