@@ -288,3 +288,13 @@ def test_planning_with_a_correction_meets_the_goal_of_the_fuller_model():
 def test_a_correction_of_the_wrong_shape_is_refused():
     with pytest.raises(InputError, match="correction"):
         CorrectedModel(case()[1], np.arange(3.0), np.zeros((3, 4)))
+
+
+def test_the_public_gradient_of_any_weighted_sum_of_temperatures_is_exact():
+    reduced = case()[1]
+    heat = Heat(reduced, EDGES, 300.0, 60.0)
+    rng = np.random.default_rng(5)
+    shares, weights = rng.random((3, heat.n_columns)), rng.random((len(heat.times_s), len(reduced.base_c)))
+    slope = heat.gradient(heat.adjoint(weights @ reduced.modes))
+    rise = heat.states(shares) @ reduced.modes.T
+    assert (slope * shares).sum() == pytest.approx((weights * rise).sum(), rel=1e-10)

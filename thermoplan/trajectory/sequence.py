@@ -103,9 +103,13 @@ def _hottest(heating_k_s: Array | None, share: Array) -> Array | None:
     if heating_k_s is None or len(used) == 0:
         return None
     heating = np.asarray(heating_k_s)
-    nodes = [np.argsort(share[used] @ heating[used])[-_HOTTEST:]]
-    nodes += [np.argsort(heating[j])[-_HOTTEST // 10:] for j in used]
+    nodes = [_largest(share[used] @ heating[used], _HOTTEST)]
+    nodes += [_largest(heating[j], _HOTTEST // 10) for j in used]
     return heating[:, np.unique(np.concatenate(nodes))]
+
+
+def _largest(values: Array, count: int) -> Array:
+    return np.argpartition(values, -count)[-count:] if len(values) > count else np.arange(len(values))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
