@@ -261,6 +261,23 @@ def test_a_dose_has_two_digits(value: object, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("unit", "words"),
+    [("W/m^3/K", "W/m³/K"), ("degC", "°C"), ("s^-1", "s⁻¹"), ("cm2", "cm²"), (None, ""), ("min", "min")],
+)
+def test_units_are_printed_with_raised_powers(unit: str | None, words: str) -> None:
+    assert f.unit_text(unit) == words
+
+
+def test_a_predicted_dose_has_two_digits_and_a_temperature_three() -> None:
+    rows_ = [
+        {"goal": "liver CEM43max <= 2 min", "searched": 0.0714, "played": 1.234},
+        {"goal": "liver Tmax <= 42 degC", "searched": 39.12, "played": 39.16},
+    ]
+    _, body = tables.predicted({"optimizer": {"predicted": rows_}})
+    assert body == [["liver CEM43max <= 2 min", "0.071", "1.2"], ["liver Tmax <= 42 °C", "39.1", "39.2"]]
+
+
+@pytest.mark.parametrize(
     ("value", "words"),
     [
         (146000.0, "146\u202f000"),

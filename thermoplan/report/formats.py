@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 NONE = "–"
-UNITS = {
-    "degC": "°C",
-    "W/m^3": "W/m³",
-    "W/m^2/K": "W/m²/K",
-    "W/m^3/K": "W/m³/K",
-    "kg/m^3": "kg/m³",
-    "m^2": "m²",
-    "kg/m^3/s": "kg/m³/s",
-    "cm2": "cm²",
-    "mm3": "mm³",
-}
+UNITS = {"degC": "°C", "cm2": "cm²", "mm3": "mm³"}
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -91,7 +82,8 @@ def watts(value: Any) -> str:
 
 
 def unit_text(unit: str | None) -> str:
-    return UNITS.get(unit or "", unit or "")
+    """A unit as it is printed: raised powers, and the degree sign."""
+    return UNITS.get(unit or "") or re.sub(r"\^(-?\d+)", lambda power: power[1].translate(_RAISED), unit or "")
 
 
 def plain(value: Any) -> str:

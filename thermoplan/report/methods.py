@@ -41,7 +41,7 @@ def _mesh(plan: Plan) -> str:
     nodes, tets = at(plan, "mesh.nodes"), at(plan, "mesh.tetrahedra")
     if not nodes:
         return ""
-    regions = ", ".join(at(plan, "regions", {}))
+    regions = ", ".join(name for name in at(plan, "regions", {}) if name != "everywhere-else")
     return f"The anatomy ({regions}) was meshed with {nodes:,} nodes and {tets or 0:,} linear tetrahedra."
 
 

@@ -132,7 +132,8 @@ def short(value: float) -> str:
 def document(frame: Frame, body: str, *, key: str, title: str, description: str) -> str:
     """The whole drawing, with the words that a screen reader reads; ``key`` is unique in the page."""
     return (
-        f'<svg viewBox="0 0 {frame.width:.0f} {frame.height:.0f}" width="{frame.width:.0f}" role="img"'
+        f'<svg viewBox="0 0 {frame.width:.0f} {frame.height:.0f}" width="{frame.width:.0f}"'
+        f' style="max-width:{1.2 * frame.width:.0f}px" role="img"'
         f' aria-labelledby="{key}t {key}d" xmlns="http://www.w3.org/2000/svg">'
         f'<title id="{key}t">{escape(title)}</title><desc id="{key}d">{escape(description)}</desc>'
         f"{body}</svg>"

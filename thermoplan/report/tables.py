@@ -193,7 +193,11 @@ def goals(plan: Plan) -> Table:
 def predicted(plan: Plan) -> Table:
     """What the search promised beside what the full model found for the sequence."""
     given = [r for r in at(plan, "optimizer.predicted", []) if isinstance(r, Mapping)]
-    body = [[_celsius(r.get("goal", "")), *(f.significant(r.get(k), 3) for k in ("searched", "played"))] for r in given]
+    body = []
+    for row in given:
+        goal = _celsius(row.get("goal", ""))
+        words = f.dose if "CEM43" in goal else f.significant
+        body.append([goal, words(row.get("searched")), words(row.get("played"))])
     return ["Goal or limit", "Searched", "Verified"], body
 
 
