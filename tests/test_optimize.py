@@ -84,7 +84,7 @@ def test_two_columns_and_a_dose_goal_agree_with_brute_force():
     goals = [at_least("CEM43T90", 100.0), at_most("CEM43max", 0.05), at_most("Tmax", 39.0, "core")]
     resolved = resolve(goals, anatomy, defaults=False)
     edges = np.array([0.0, 1200.0])
-    found = optimize_shares(two, resolved, window_edges_s=edges, settings=replace(LOOSE, starts=6))
+    found = optimize_shares(two, resolved, window_edges_s=edges, settings=LOOSE)
     heat = Heat(two, edges, 0.0, 60.0)
     search = Search(heat, resolved, LOOSE, None)
     line = np.linspace(0.0, 1.0, 17)

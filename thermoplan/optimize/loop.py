@@ -29,6 +29,7 @@ _INNER = 10
 _BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
 _STALLED = 2
 _SUFFICIENT = 0.5
+_FEW_COLUMNS = 4
 _FIRST_SCALES = np.concatenate([[0.0], np.geomspace(0.02, 1.0, 14)])
 
 
@@ -158,7 +159,7 @@ class Search:
         worth = _worth(self.terms, self.heat)
         yield given if given is not None else self._scaled(worth >= 0.5 * worth.max(initial=0.0))
         rng = np.random.default_rng(0)
-        for i in range(1, self.settings.starts):
+        for i in range(1, self.settings.starts if self.heat.n_columns > _FEW_COLUMNS else 1):
             alone = worth >= worth.max(initial=0.0)
             yield self._scaled(alone if i == 1 else rng.random(len(worth)) ** 3 * worth)
 
