@@ -59,7 +59,7 @@ def mesh_labels(labels: Image, table: Table, sizes: MeshSizes) -> tuple[Anatomy,
         draft = clad(draft, layer[0], lambda at: -levels.level_m(levels.count, levels.local(at)), layer[1])
         draft = _with_volumes(draft, levels, volumes, poor=_POOR_LAYER)
     area = smoothed_area_m2(regions.index >= 0, labels.affine_m)
-    return _finished(draft, regions.names, regions.tissues, volumes, area, regions.notes)
+    return _finished(draft, sizes.finest_m, regions.names, regions.tissues, volumes, area, regions.notes)
 
 
 def mesh_function(bounds_m: Array, shapes: Mapping[str, tuple[str, Shape]], sizes: MeshSizes, *,
@@ -94,7 +94,7 @@ def mesh_function(bounds_m: Array, shapes: Mapping[str, tuple[str, Shape]], size
     draft = drafted(points, tets, winner(levels, points[tets].mean(axis=1)), held)
     volumes = _sampled_volumes_m3(draft, levels)
     draft = _with_volumes(tidied(draft, levels.count), levels, volumes, close=_CLOSER)
-    return _finished(draft, names, tissues, volumes, None, ())
+    return _finished(draft, sizes.finest_m, names, tissues, volumes, None, ())
 
 
 def default_sizes(labels: Image, table: Table, target_regions: tuple[str, ...], *,
@@ -204,9 +204,9 @@ def _corrections(draft: Draft, volumes: Array) -> Array:
     return np.clip(shift, -0.5 * edge, 0.5 * edge)
 
 
-def _finished(draft: Draft, names: tuple[str, ...], tissues: tuple[str, ...], volumes: Array | None,
+def _finished(draft: Draft, finest_m: float, names: tuple[str, ...], tissues: tuple[str, ...], volumes: Array | None,
               area: float | None, notes: tuple[str, ...]) -> tuple[Anatomy, MeshReport]:
-    draft = mended(draft)
+    draft = mended(draft, finest_m)
     missing = [name for r, name in enumerate(names) if not (draft.region == r).any()]
     if missing:
         raise InputError([f'mesh: region "{name}" is smaller than an element: lower [mesh] size, or name it in '

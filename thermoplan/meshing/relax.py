@@ -9,12 +9,13 @@ import numpy as np
 from ..arrays import Array, IntArray
 from .draft import FACES, Draft
 from .levels import Levels, with_gradient
-from .shape import cross, dot, norm, quality
+from .shape import cross, dot, norm, quality, stiffness
 
 _EPSILON = 0.03
 _POWER = 4
 _YIELD = 0.7
 _PULL, _SLIDE = 0.6, 0.1
+_STIFF = 36.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +71,37 @@ def relaxed(draft: Draft, levels: Levels, offsets_m: Array, *, rounds: int, poor
     return replace(draft, points=points)
 
 
-def mended(draft: Draft, *, worst: float = 0.12, rounds: int = 30) -> Draft:
-    """Elements under ``worst`` made better at the cost of their borders; at the skin, left out if that fails."""
+def mended(draft: Draft, finest_m: float, *, worst: float = 0.12, rounds: int = 20) -> Draft:
+    """Poor elements and stiff nodes made better at the cost of their borders; left out if at the skin that fails.
+
+    A node is stiff when it conducts so much more than it holds that it alone would set the time step.
+    """
     for _ in range(3):
-        bad = quality(draft.points, draft.tets) < worst
-        if not bad.any():
+        bad, stiff = _ailing(draft, worst, _STIFF / finest_m**2)
+        if not (bad | stiff).any():
             return draft
         free = np.zeros(len(draft.points), bool)
-        free[draft.tets[bad]] = True
+        free[draft.tets[bad | stiff]] = True
         near = draft.tets[free[draft.tets].any(axis=1)]
         nodes, local = np.unique(near, return_inverse=True)
         local = local.reshape(-1, 4)
         moving, shape = draft.points[nodes], quality(draft.points, near)
         size = _size(moving, local)
         for _ in range(rounds):
-            step = _capped(_descent(moving, local, shape, 0.3)[0], 0.1 * size)
+            step = _capped(_descent(moving, local, shape, 0.5)[0], _SLIDE * size)
             step = np.where(free[nodes][:, None] & ~draft.held[nodes], step, 0.0)
             moving, shape = _backed_off(moving, step, local, shape, worst)
         points = draft.points.copy()
         points[nodes] = moving
         draft = replace(draft, points=points)
-        lost = (quality(draft.points, draft.tets) < worst) & (draft.across < 0).any(axis=1)
-        draft = draft.keeping(np.flatnonzero(~lost))
-    return draft
+    bad, stiff = _ailing(draft, worst, 2.0 * _STIFF / finest_m**2)
+    return draft.keeping(np.flatnonzero(~((bad | stiff) & (draft.across < 0).any(axis=1))))
+
+
+def _ailing(draft: Draft, worst: float, most_1_m2: float) -> tuple[np.ndarray, np.ndarray]:
+    """Elements that are poor, and elements at a stiff node."""
+    stiff = stiffness(draft.points, draft.tets) > most_1_m2
+    return quality(draft.points, draft.tets) < worst, stiff[draft.tets].any(axis=1)
 
 
 def aimed(draft: Draft, levels: Levels, offsets_m: Array) -> Array:
