@@ -14,6 +14,7 @@ from ..errors import InputError
 LONGEST_PERIOD = 128
 FEWEST_REPEATS = 3
 CLOCK_S = 1e-7
+ROUNDED_S = 5e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +77,11 @@ def after(pieces: Sequence[Segment | Cycle], time_s: float) -> list[Segment | Cy
 
 
 def cycles(segments: Sequence[Segment]) -> list[Segment | Cycle]:
-    """The same sequence with its runs of repeats as ``Cycle``; durations are compared to 0.1 microseconds."""
+    """The same sequence with its runs of repeats as ``Cycle``.
+
+    Durations within 5 microseconds are one, as files round them; a cycle takes their means, so that the sequence
+    lasts as long as before.
+    """
     code = _coded(segments)
     lengths = _repeat_lengths(code)
     found: list[Segment | Cycle] = []
@@ -87,7 +92,7 @@ def cycles(segments: Sequence[Segment]) -> list[Segment | Cycle]:
         covered = np.where(repeats >= FEWEST_REPEATS, repeats * np.arange(1, len(lengths) + 1), 0)
         period = int(covered.argmax()) + 1 if len(covered) else 0
         if period and covered[period - 1]:
-            found.append(Cycle(tuple(segments[i : i + period]), int(repeats[period - 1])))
+            found.append(_cycle(segments[i : i + int(covered[period - 1])], period))
             i += int(covered[period - 1])
         else:
             found.append(segments[i])
@@ -95,20 +100,29 @@ def cycles(segments: Sequence[Segment]) -> list[Segment | Cycle]:
     return found
 
 
+def _cycle(segments: Sequence[Segment], period: int) -> Cycle:
+    durations = np.array([s.duration_s for s in segments]).reshape(-1, period)
+    parts = zip(segments, durations.mean(axis=0), strict=False)
+    return Cycle(tuple(Segment(s.load_w, float(t)) for s, t in parts), len(durations))
+
+
 def _coded(segments: Sequence[Segment]) -> IntArray:
     """One number for each kind of dwell: same load, same duration."""
     digests: dict[int, bytes] = {}
-    numbers: dict[tuple[bytes, int], int] = {}
-    code = []
-    for segment in segments:
+    kinds: dict[bytes, list[int]] = {}
+    for i, segment in enumerate(segments):
         where = segment.load_w.__array_interface__["data"][0]
         if where not in digests:
             digests[where] = blake2b(segment.load_w.tobytes(), digest_size=16).digest()
-        ticks = round(segment.duration_s / CLOCK_S)
-        near = ((digests[where], ticks + step) for step in (0, -1, 1))
-        key = next((k for k in near if k in numbers), (digests[where], ticks))
-        code.append(numbers.setdefault(key, len(numbers)))
-    return np.array(code, np.int64)
+        kinds.setdefault(digests[where], []).append(i)
+    code, used = np.zeros(len(segments), np.int64), 0
+    for members in kinds.values():
+        durations = np.array([segments[i].duration_s for i in members])
+        order = np.argsort(durations, kind="stable")
+        rank = np.cumsum(np.append(0, np.diff(durations[order]) > ROUNDED_S))
+        code[np.array(members)[order]] = used + rank
+        used += int(rank[-1]) + 1
+    return code
 
 
 def _repeat_lengths(code: IntArray) -> IntArray:
