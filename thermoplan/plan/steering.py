@@ -27,8 +27,9 @@ LEVELS = (0.5, 0.75, 1.0)
 MARGIN_M = 3e-3
 COOL_DOWN_SEARCHED_S = 240.0
 CYCLE_SAMPLES = 8
-ATTEMPTS, LOSS, DRIFT_K = 4, 2e-3, 0.15
+ATTEMPTS, LOSS, DRIFT_K = 4, 2e-3, 0.08
 MOST_COLUMNS, SMALL_SHARE = 5, 0.08
+TRIMS, TYPICAL_RISE_K = 2, 7.0
 """Moving, settling and shortest dwells change the shares in a way that a search cannot foresee: it is repeated
 with the duty that was left and the few columns that mattered, until what the machine plays is what was searched."""
 
@@ -74,13 +75,13 @@ def steer(engine: Engine, resolved: Resolved, stages: Stages) -> Steering:
     edges = window_edges_s(protocol.session.duration_s, protocol.steering.windows or WINDOWS)
     heating = basis.load_w[: len(columns)] / engine.system.capacity_j_k[: engine.system.n_nodes]
     find = _Finder(engine, model, resolved, columns, edges, heating, stages)
-    best = find(np.arange(len(columns)), _settings(engine.case), None)
+    best = find.trimmed(find(np.arange(len(columns)), _settings(engine.case), None))
     attempt = best
     for _ in range(ATTEMPTS - 1):
         if attempt.shares.status == "interrupted" or attempt.worth == 0.0:
             break
         settings = replace(attempt.settings, max_duty=attempt.playable_duty or attempt.settings.max_duty)
-        attempt = find(attempt.support(), settings, attempt.sequenced.achieved)
+        attempt = find.trimmed(find(attempt.support(), settings, attempt.sequenced.achieved))
         best = min(best, attempt, key=lambda a: a.worth)
     return Steering(basis, len(columns), model, resolved, best.shares, best.sequenced, best.played)
 
@@ -92,6 +93,7 @@ class _Attempt:
     resolved: Resolved
     settings: Settings
     shares: Shares
+    searched: Array
     sequenced: Sequenced
     played: tuple[float, ...]
 
@@ -99,9 +101,14 @@ class _Attempt:
     def worth(self) -> float:
         """0 where playing loses nothing; else what it loses, goals and limits first, in rows and kelvins."""
         lost = sum(row.goal.met(a) and not row.goal.met(b) for row, a, b in self._rows())
-        drift = max((abs(_kelvins(row.goal, a) - _kelvins(row.goal, b)) for row, a, b in self._rows()
-                     if row.goal.kind == "goal"), default=0.0)
-        return 10.0 * lost + (drift if drift > DRIFT_K else 0.0)
+        return 10.0 * lost + (abs(self.drift_k) if abs(self.drift_k) > DRIFT_K else 0.0)
+
+    @property
+    def drift_k(self) -> float:
+        """How much hotter than searched the goals are played; the largest of them."""
+        drifts = [_kelvins(row.goal, b) - _kelvins(row.goal, a) for row, a, b in self._rows()
+                  if row.goal.kind == "goal"]
+        return max(drifts, key=abs, default=0.0)
 
     @property
     def playable_duty(self) -> float | None:
@@ -138,7 +145,7 @@ class _Finder:
     stages: Stages
 
     def __call__(self, support: IntArray, settings: Settings, start: Array | None) -> _Attempt:
-        protocol, stages, edges = self.engine.case.protocol, self.stages, self.edges_s
+        stages, edges = self.stages, self.edges_s
         with stages.stage("optimize"):
             found = optimize_shares(
                 _restricted(self.model, support), self.resolved, window_edges_s=edges, settings=settings,
@@ -146,13 +153,28 @@ class _Finder:
                 progress=lambda p: stages.update(None, _progress_text(p)))
         shares = np.zeros((len(edges) - 1, len(self.columns)))
         shares[:, support] = found.shares
-        with stages.stage("sequence"):
+        return self._played(found, settings, shares, 1.0)
+
+    def trimmed(self, attempt: _Attempt) -> _Attempt:
+        """The same search with its shares scaled so that what is played is as hot as what was searched."""
+        scale = 1.0
+        for _ in range(TRIMS):
+            if abs(attempt.drift_k) <= DRIFT_K or attempt.shares.status == "interrupted":
+                break
+            scale *= np.clip(1.0 - attempt.drift_k / TYPICAL_RISE_K, 0.8, 1.2)
+            again = self._played(attempt.shares, attempt.settings, attempt.searched, scale)
+            attempt = min(attempt, again, key=lambda a: a.worth)
+        return attempt
+
+    def _played(self, found: Shares, settings: Settings, searched: Array, scale: float) -> _Attempt:
+        protocol, edges = self.engine.case.protocol, self.edges_s
+        with self.stages.stage("sequence"):
             rhythm = Rhythm(min_dwell_s=protocol.steering.min_dwell_s or 0.0)
-            sequenced = sequence(shares, self.columns, window_edges_s=edges, device=protocol.device,
+            sequenced = sequence(scale * searched, self.columns, window_edges_s=edges, device=protocol.device,
                                  heating_k_s=self.heating_k_s, rhythm=rhythm)
             every = _restricted(self.model, range(len(self.columns)))
             played = judged(every, sequenced.achieved, edges, self.resolved, settings.cool_down_s)
-        return _Attempt(self.resolved, settings, found, sequenced, played)
+        return _Attempt(self.resolved, settings, found, searched, sequenced, played)
 
 
 def judged(

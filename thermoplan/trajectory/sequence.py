@@ -206,9 +206,9 @@ class _Window:
         return low
 
     def _dwells(self, share: Array, order: Sequence[int], period: float) -> Array:
-        """Dwell of each stop, none too short; where moves leave too little time the longer ones shrink."""
+        """Dwell of each stop, none too short; what short ones gain, and moves need, the longer ones give."""
         wanted = share[list(order)] * period
-        room = min(self.device.max_duty * period, period - float(self._moves(order).sum()))
+        room = min(self.device.max_duty * period, period - float(self._moves(order).sum()), float(wanted.sum()))
         low, high = 0.0, 1.0
         if np.maximum(wanted, self.min_dwell_s).sum() <= room:
             return np.maximum(wanted, self.min_dwell_s)
