@@ -111,8 +111,9 @@ class Anatomy:
 def _outer_triangles(tets: IntArray) -> tuple[IntArray, IntArray]:
     """Faces that belong to one element only, and that element."""
     faces = tets[:, _FACES].reshape(-1, 3)
-    key = np.sort(faces, axis=1)
-    _, first, count = np.unique(key, axis=0, return_index=True, return_counts=True)
+    low, middle, high = np.sort(faces, axis=1).T
+    width = int(high.max(initial=0)) + 1
+    _, first, count = np.unique((low * width + middle) * width + high, return_index=True, return_counts=True)
     alone = np.sort(first[count == 1])
     return faces[alone], alone // 4
 

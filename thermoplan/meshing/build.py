@@ -17,6 +17,7 @@ from .levels import FunctionLevels, LabelLevels, Levels, label_levels, winner
 from .outline import smoothed_area_m2
 from .relax import aimed, mended, relaxed
 from .report import MeshReport, described, region_volumes_m3
+from .shape import volumes_m3
 from .sizes import MeshSizes, graded
 from .volume import Regions, Table, read_regions
 
@@ -48,7 +49,8 @@ def mesh_labels(labels: Image, table: Table, sizes: MeshSizes) -> tuple[Anatomy,
     regions = read_regions(labels, table)
     _known(sizes, regions.names)
     levels = _label_levels(regions, sizes)
-    layer = regions.shell(sizes.skin_m or sizes.size_m)
+    area = smoothed_area_m2(regions.index >= 0, labels.affine_m)
+    layer = regions.shell(sizes.skin_m or sizes.size_m, area)
     volumes = regions.volumes_m3
     if layer is None:
         draft = _trimmed(_lattice(regions, levels, sizes, None), levels, volumes, sizes)
@@ -58,7 +60,6 @@ def mesh_labels(labels: Image, table: Table, sizes: MeshSizes) -> tuple[Anatomy,
         draft = _trimmed(_lattice(regions, inner, sizes, layer[0]), inner, None, sizes)
         draft = clad(draft, layer[0], lambda at: -levels.level_m(levels.count, levels.local(at)), layer[1])
         draft = _with_volumes(draft, levels, volumes, poor=_POOR_LAYER)
-    area = smoothed_area_m2(regions.index >= 0, labels.affine_m)
     return _finished(draft, sizes.finest_m, regions.names, regions.tissues, volumes, area, regions.notes)
 
 
@@ -116,8 +117,7 @@ def _sampled_volumes_m3(draft: Draft, levels: Levels) -> Array:
     cut = np.zeros(len(draft.points), bool)
     cut[draft.tets[mixed.any(axis=1)]] = True
     cut = cut[draft.tets].any(axis=1)
-    p = draft.points[draft.tets]
-    size = np.linalg.det(p[:, 1:] - p[:, :1]) / 6.0
+    p, size = draft.points[draft.tets], volumes_m3(draft.points, draft.tets)
     volumes = np.bincount(draft.region[~cut], size[~cut], levels.count)
     n = _SAMPLES
     split = np.array([(i, j, k, n - 1 - i - j - k) for i in range(n) for j in range(n - i)

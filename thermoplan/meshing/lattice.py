@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..arrays import Array, IntArray
+from .shape import volumes_m3
 
 _BITS = 20
 _CORNERS = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), axis=-1).reshape(-1, 3)
@@ -74,10 +75,12 @@ def _children(cells: IntArray) -> IntArray:
     return np.sort(key((2 * unkey(cells)[:, None] + _CORNERS).reshape(-1, 3)))
 
 
-def tetrahedra(roots: tuple[int, int, int], leaves: list[IntArray]) -> tuple[IntArray, IntArray]:
+def tetrahedra(roots: tuple[int, int, int], leaves: list[IntArray],
+               near: list[np.ndarray] | None = None) -> tuple[IntArray, IntArray]:
     """Nodes ``(n, 3)``, integers in half edges of the finest cell, and tetrahedra ``(m, 4)``.
 
-    The outside of the box of roots is flat: half pyramids close it.
+    The outside of the box of roots is flat: half pyramids close it. ``near`` has a mask of the leaves of each
+    level: elements whose cell is not in it are left out.
     """
     finest = len(leaves) - 1
     corners = np.unique(np.concatenate([
@@ -87,7 +90,7 @@ def tetrahedra(roots: tuple[int, int, int], leaves: list[IntArray]) -> tuple[Int
     for level, cells in enumerate(leaves):
         if not len(cells):
             continue
-        index, half = unkey(cells), 1 << (finest - level)
+        index, half = unkey(cells if near is None else cells[near[level]]), 1 << (finest - level)
         bound = np.array(roots) << level
         for axis in range(3):
             for sign in (1, -1):
@@ -161,6 +164,4 @@ def _closing(a: IntArray, square: IntArray, corners: IntArray) -> list[IntArray]
 
 def oriented(points: Array, tets: IntArray) -> IntArray:
     """The same tetrahedra with positive volume."""
-    p = points[tets]
-    negative = np.linalg.det(p[:, 1:] - p[:, :1]) < 0.0
-    return np.where(negative[:, None], tets[:, [0, 1, 3, 2]], tets)
+    return np.where((volumes_m3(points, tets) < 0.0)[:, None], tets[:, [0, 1, 3, 2]], tets)

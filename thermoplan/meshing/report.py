@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from ..anatomy import Anatomy
 from ..arrays import Array
 from .draft import FACES, Draft
-from .shape import quality, stiffness
+from .shape import cross, norm, quality, stiffness, volumes_m3
 
 _CLOSE, _AREA_CLOSE = 0.02, 0.06
 
@@ -48,8 +48,7 @@ class MeshReport:
 
 def region_volumes_m3(draft: Draft, count: int) -> tuple[Array, Array, float]:
     """Per region its volume and the area of its border, and the area of the skin."""
-    p = draft.points[draft.tets]
-    volume = np.linalg.det(p[:, 1:] - p[:, :1]) / 6.0
+    volume = volumes_m3(draft.points, draft.tets)
     other = np.where(draft.across >= 0, draft.region[draft.across], count)
     cell, face = np.nonzero(other != draft.region[:, None])
     area = triangle_areas_m2(draft.points[draft.tets[cell[:, None], FACES[face]]])
@@ -58,8 +57,7 @@ def region_volumes_m3(draft: Draft, count: int) -> tuple[Array, Array, float]:
 
 
 def triangle_areas_m2(corners: Array) -> Array:
-    sides = corners[:, 1:] - corners[:, :1]
-    return 0.5 * np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    return 0.5 * norm(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
 
 
 def described(anatomy: Anatomy, draft: Draft, volumes: Array | None, area: float | None,

@@ -40,6 +40,12 @@ def quality(points: Array, tets: IntArray) -> Array:
     return np.where(volume6 > 0.0, value, -1.0)
 
 
+def volumes_m3(points: Array, tets: IntArray) -> Array:
+    """Volume ``(m,)``, negative if inverted."""
+    a, b, c = _sides(points, tets)
+    return dot(a, cross(b, c)) / 6.0
+
+
 def squares_and_volumes(points: Array, tets: IntArray) -> tuple[Array, Array]:
     """Per element, the diagonal of its Laplacian ``(m, 4)`` in m, and its volume ``(m,)``."""
     a, b, c = _sides(points, tets)

@@ -104,7 +104,13 @@ def graded(low: Array, high: Array, sizes: MeshSizes, from_target: Distance, fro
         return split
 
     roots_ = (int(roots[0]), int(roots[1]), int(roots[2]))
-    nodes, tets = lattice.tetrahedra(roots_, lattice.octree(roots_, sizes.grades, wanted))
+    leaves = lattice.octree(roots_, sizes.grades, wanted)
+    near = None
+    if not exact:
+        parts = [edge * 0.5**level for level in range(len(leaves))]
+        near = [from_skin(origin + (lattice.unkey(cells) + 0.5) * part, 2.0 * part) < 1.5 * part
+                for cells, part in zip(leaves, parts, strict=True)]
+    nodes, tets = lattice.tetrahedra(roots_, leaves, near)
     points = origin + nodes * (edges * 0.5 ** (sizes.grades + 1))
     held = ((nodes == 0) | (nodes == roots << (sizes.grades + 1))) & exact
     return points, lattice.oriented(points, tets), held

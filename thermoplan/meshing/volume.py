@@ -12,7 +12,6 @@ from scipy.spatial import cKDTree
 from ..arrays import Array
 from ..errors import InputError
 from ..image import Image
-from .outline import smoothed_area_m2
 
 _CRUMB = 0.05
 _COVER = 0.97
@@ -74,20 +73,18 @@ class Regions:
 
         return slender_at
 
-    def shell(self, edge_m: float) -> tuple[int, float] | None:
+    def shell(self, edge_m: float, area_m2: float) -> tuple[int, float] | None:
         """The region that wraps the body in a layer thinner than an element and a half, and its thickness."""
-        inside = np.pad(self.index, 1, constant_values=-1)
+        box = ndimage.find_objects((self.index >= 0).view(np.uint8))[0]
+        inside = np.pad(self.index[box], 1, constant_values=-1)
         body = inside >= 0
         rim = inside[body & ~ndimage.binary_erosion(body)]
         share = np.bincount(rim, minlength=len(self.names)) / len(rim)
         region = int(share.argmax())
-        rest = self.volumes_m3.sum() - self.volumes_m3[region]
-        if share[region] < _COVER or rest <= 0.0:
+        thickness = float(self.volumes_m3[region]) / area_m2
+        if share[region] < _COVER or len(self.names) == 1 or thickness > 1.5 * edge_m:
             return None
-        area = 0.5 * (smoothed_area_m2(self.index >= 0, self.affine_m)
-                      + smoothed_area_m2((self.index >= 0) & (self.index != region), self.affine_m))
-        thickness = float(self.volumes_m3[region]) / area
-        return (region, thickness) if thickness < 1.5 * edge_m else None
+        return region, thickness
 
 
 def read_regions(labels: Image, table: Table) -> Regions:
