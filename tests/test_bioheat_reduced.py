@@ -143,3 +143,15 @@ def test_a_mesh_that_is_fine_everywhere_lends_nothing():
     whole = 1060.0 * 3600.0 * mesh.node_volumes_m3
     assert fastest_rate_1_s(system.stiffness.diagonal(), whole) > 100.0
     assert system.capacity_j_k == pytest.approx(whole, rel=1e-12)
+
+
+def test_nodes_that_are_held_neither_lend_nor_borrow():
+    mesh = needle()
+    stiffness = thermal_system(problem(mesh)).stiffness
+    whole = 1060.0 * 3600.0 * mesh.node_volumes_m3
+    touched = lent(whole, stiffness, 3.0) != whole
+    free = np.ones(len(whole), bool)
+    free[np.flatnonzero(touched)[::2]] = False
+    found = lent(whole, stiffness, 3.0, free)
+    assert (found[~free] == whole[~free]).all()
+    assert (found != whole).any()

@@ -24,19 +24,21 @@ def fastest_rate_1_s(stiffness_diagonal: Array, capacity_j_k: Array) -> float:
     return max(FASTEST_1_S, 2.0 * float(np.percentile(stiffness_diagonal / capacity_j_k, BULK_PERCENTILE)))
 
 
-def lent(capacity_j_k: Array, stiffness: csr_array, rate_1_s: float) -> Array:
+def lent(capacity_j_k: Array, stiffness: csr_array, rate_1_s: float, free: Array | None = None) -> Array:
     """Capacity ``(n,)`` after nodes that settle faster than ``rate_1_s`` have borrowed from their neighbours.
 
-    A node lends at most half of what it can spare in a round; what cannot be had is left wanting.
+    A node lends at most half of what it can spare in a round; what cannot be had is left wanting. Only
+    ``free (n,)`` nodes take part, all if None.
     """
     capacity = capacity_j_k.copy()
     needed = stiffness.diagonal() / rate_1_s
-    needy = np.flatnonzero(needed > capacity)
+    taking_part = np.ones(len(capacity), bool) if free is None else free
+    needy = np.flatnonzero((needed > capacity) & taking_part)
     links = csr_array(stiffness[needy])
     links.data[:] = 1.0
     for _ in range(ROUNDS):
         wanting = np.maximum(needed[needy] - capacity[needy], 0.0)
-        spare = np.maximum(capacity - needed, 0.0)
+        spare = np.where(taking_part, np.maximum(capacity - needed, 0.0), 0.0)
         if not wanting.any():
             break
         offered = links @ spare

@@ -85,7 +85,7 @@ def thermal_system(problem: BioheatProblem) -> ThermalSystem:
     conduction = fem.stiffness(anatomy, per_cell["conductivity_w_m_k"])
     capacity = fem.lumped(anatomy, per_cell["capacity_j_m3_k"])
     tissue = csr_array(conduction + perfused + diags_array(exchange))
-    capacity = lent(capacity, tissue, fastest_rate_1_s(tissue.diagonal(), capacity))
+    capacity = lent(capacity, tissue, fastest_rate_1_s(tissue.diagonal(), capacity), ~skin.is_held)
 
     source = fem.lumped(anatomy, per_cell["metabolic_w_m3"])
     source += fem.lumped_surface(anatomy, anatomy.outer,
