@@ -29,3 +29,17 @@ def shared() -> Path:
         message = f"{SHARED} is not there: this test reads published data from it"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def flank() -> Path:
+    """The shipped protocol."""
+    return Path(__file__).parents[1] / "protocols" / "mouse-flank.toml"
+
+
+@pytest.fixture(scope="session")
+def quick_mouse(flank):
+    """The shipped mouse on its quick mesh, planned once for all tests."""
+    from thermoplan.plan import make_plan
+
+    return make_plan(flank, quick=True)
