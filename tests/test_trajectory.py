@@ -127,6 +127,20 @@ def test_a_sequence_never_breaks_a_machine_limit(device, seed, n, windows, lengt
     assert (made.achieved.sum(axis=1) <= device.max_duty * (1 + 1e-9)).all()
 
 
+@settings(max_examples=60, deadline=None)
+@given(device=machines, seed=st.integers(0, 10_000), n=st.integers(1, 9), length=st.floats(5.0, 600.0),
+       total=st.floats(0.01, 1.0))
+def test_a_sequence_never_heats_more_than_it_was_asked_to(device, seed, n, length, total):
+    """Dwells that must grow to the machine's shortest are paid for by the others."""
+    rng = np.random.default_rng(seed)
+    shares = rng.random((3, n)) ** 4
+    shares *= total * device.max_duty / shares.sum(axis=1, keepdims=True)
+    rates = np.outer(rng.random(n) + 0.1, np.ones(20)) * 0.3
+    made = sequence(shares, row_of(n), window_edges_s=np.arange(4) * length, device=device, heating_k_s=rates)
+    asked, played = shares @ rates[:, 0], made.achieved @ rates[:, 0]
+    assert (played <= asked * (1 + 1e-6)).all()
+
+
 def test_each_broken_limit_is_named():
     stops = [Stop(0.0, 0.05, (0.0, 0.0, 0.0), 13e-3, 2.35), Stop(0.06, 5.0, (0.03, 0.0, 0.0), 40e-3, 2.35)]
     device = machine(amplitude_range_t=(0.0, 20e-3), position_range_m=np.array([[-0.02, 0.02]] * 3), max_duty=0.5)

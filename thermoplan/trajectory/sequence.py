@@ -32,13 +32,13 @@ class Rhythm:
     min_dwell_s
         What the protocol asks for; the machine's own holds as well.
     merged_share
-        A share below this part of the mean one may move to a neighbouring position for the ripple's sake.
+        Part of a window's time with the field on that may move to neighbouring positions for the ripple's sake.
     """
 
     ripple_k: float = 0.25
     aim_k: float = 0.1
     min_dwell_s: float = 0.0
-    merged_share: float = 0.3
+    merged_share: float = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,23 +128,24 @@ class _Window:
     def block(self, share: Array, start: float, end: float, last: Stop | None) -> CycleBlock:
         """The window's cycles; a rest before them lets the machine arrive from ``last``."""
         length = end - start
-        share = np.where(share > _NEGLIGIBLE * share.max(initial=0.0), share, 0.0)
+        share = np.where(share > max(_NEGLIGIBLE * share.max(initial=0.0), _ROUNDING), share, 0.0)
+        budget = self.rhythm.merged_share * share.sum()
         while share.any():
             order = self._order(share, last)
             lead = self._lead(order, start, last)
-            if self._tolerable(share, order, length - lead):
+            smallest = float(share.min(where=share > 0.0, initial=np.inf))
+            if self._tolerable(share, order, length - lead, mend=smallest <= budget):
                 return self._cycles(share * length / (length - lead), order, start, lead, length - lead)
+            budget -= smallest
             self._drop_smallest(share)
         return CycleBlock(start, length, (), 0.0, 0)
 
-    def _tolerable(self, share: Array, order: list[int], length: float) -> bool:
-        """Whether the machine can play these shares in the time, with ripple that no small merger would mend."""
-        if self._least_period(order) > length:
+    def _tolerable(self, share: Array, order: list[int], length: float, *, mend: bool) -> bool:
+        """Whether the machine can play these shares in the time; with ``mend``, also with little ripple."""
+        if max(self._least_period(order), self._sparing_period(share, order)) > length:
             return False
-        if share.min(where=share > 0.0, initial=np.inf) > self.rhythm.merged_share * share.sum() / len(order):
-            return True
         faithful = self._faithful_period(share, order)
-        return faithful <= self._longest_period(share, order, self.rhythm.ripple_k, length)
+        return not mend or faithful <= self._longest_period(share, order, self.rhythm.ripple_k, length)
 
     def _order(self, share: Array, last: Stop | None) -> list[int]:
         used = np.flatnonzero(share)
@@ -184,6 +185,18 @@ class _Window:
         on = len(order) * self.min_dwell_s
         return max(on + float(self._moves(order).sum()), on / self.device.max_duty, _SHORTEST_PERIOD_S)
 
+    def _sparing_period(self, share: Array, order: Sequence[int]) -> float:
+        """Shortest cycle in which the shortest dwells together heat no more than the shares would."""
+        power = self._power(order)
+        return self.min_dwell_s * float(power.sum()) / float(share[list(order)] @ power)
+
+    def _power(self, order: Sequence[int]) -> Array:
+        """Heating of each column, relative to the others, at the nodes that are watched."""
+        if self.rates_k_s is None:
+            return np.ones(len(order))
+        power = self.rates_k_s[list(order)].sum(axis=1)
+        return np.maximum(power / power.max(), 1e-6) if power.max(initial=0.0) > 1e-30 else np.ones(len(order))
+
     def _faithful_period(self, share: Array, order: Sequence[int]) -> float:
         """Shortest cycle that plays the shares as they are, or nearly where they leave no time to move."""
         on, moves = min(float(share.sum()), self.device.max_duty), float(self._moves(order).sum())
@@ -206,26 +219,29 @@ class _Window:
         return low
 
     def _dwells(self, share: Array, order: Sequence[int], period: float) -> Array:
-        """Dwell of each stop, none too short; what short ones gain, and moves need, the longer ones give."""
-        wanted = share[list(order)] * period
-        room = min(self.device.max_duty * period, period - float(self._moves(order).sum()), float(wanted.sum()))
-        low, high = 0.0, 1.0
-        if np.maximum(wanted, self.min_dwell_s).sum() <= room:
-            return np.maximum(wanted, self.min_dwell_s)
-        for _ in range(60):
+        """Dwell of each stop, none too short; what short ones heat more, and moves need, the longer ones give."""
+        wanted, power = share[list(order)] * period, self._power(order)
+        room = min(self.device.max_duty * period, period - float(self._moves(order).sum()))
+
+        def fits(factor: float) -> bool:
+            dwells = np.maximum(factor * wanted, self.min_dwell_s)
+            return dwells.sum() <= room and dwells @ power <= (1.0 + _ROUNDING) * (wanted @ power)
+
+        low, high = (1.0, 1.0) if fits(1.0) else (0.0, 1.0)
+        while high - low > _ROUNDING:
             middle = 0.5 * (low + high)
-            fits = np.maximum(middle * wanted, self.min_dwell_s).sum() <= room
-            low, high = (middle, high) if fits else (low, middle)
+            low, high = (middle, high) if fits(middle) else (low, middle)
         return np.maximum(low * wanted, self.min_dwell_s)
 
     def _cycles(self, share: Array, order: list[int], start: float, lead: float, length: float) -> CycleBlock:
         faithful = min(self._faithful_period(share, order), length)
         smooth = self._longest_period(share, order, self.rhythm.aim_k, length)
         still = self._longest_period(share, order, self.rhythm.ripple_k, length)
-        wanted = max(smooth, min(faithful, still), self._least_period(order))
+        least = max(self._least_period(order), self._sparing_period(share, order))
+        wanted = max(smooth, min(faithful, still), least)
         repeats = max(1, int(np.ceil(length / wanted - _ROUNDING)))
-        if length / repeats < self._least_period(order):
-            repeats = int(np.floor(length / self._least_period(order) + _ROUNDING))
+        if length / repeats < least:
+            repeats = max(1, int(np.floor(length / least + _ROUNDING)))
         period = length / repeats
         dwells, moves = self._dwells(share, order, period), self._moves(order)
         idle = max(0.0, period - moves.sum() - dwells.sum()) * dwells / dwells.sum()
