@@ -17,6 +17,7 @@ from .stops import CycleBlock, Stop, Trajectory, move_s
 _HOTTEST = 300
 _SHORTEST_PERIOD_S, _SHORTEST_DWELL_S = 0.05, 1e-5
 _SACRIFICED = 0.02
+_GROWN = 0.5
 _NEGLIGIBLE = 1e-3
 _ROUNDING = 1e-9
 
@@ -141,11 +142,14 @@ class _Window:
         return CycleBlock(start, length, (), 0.0, 0)
 
     def _tolerable(self, share: Array, order: list[int], length: float, *, mend: bool) -> bool:
-        """Whether the machine can play these shares in the time; with ``mend``, also with little ripple."""
+        """Whether the machine can play these shares in the time; with ``mend``, also with little ripple and
+        no dwell that has to grow much."""
         if max(self._least_period(order), self._sparing_period(share, order)) > length:
             return False
-        faithful = self._faithful_period(share, order)
-        return not mend or faithful <= self._longest_period(share, order, self.rhythm.ripple_k, length)
+        if not mend:
+            return True
+        longest = self._longest_period(share, order, self.rhythm.ripple_k, length)
+        return float(share[order].min()) * longest >= _GROWN * self.min_dwell_s
 
     def _order(self, share: Array, last: Stop | None) -> list[int]:
         used = np.flatnonzero(share)
@@ -177,7 +181,7 @@ class _Window:
             centers = np.array([c.center_m for c in self.columns])
             near = others[np.linalg.norm(centers[others] - centers[smallest], axis=1).argmin()]
             power = np.ones(len(self.columns)) if self.rates_k_s is None else self.rates_k_s.sum(axis=1)
-            share[near] += share[smallest] * min(1.0, power[smallest] / max(power[near], 1e-30))
+            share[near] += share[smallest] * min(3.0, power[smallest] / max(power[near], 1e-30))
         share[smallest] = 0.0
 
     def _least_period(self, order: Sequence[int]) -> float:
