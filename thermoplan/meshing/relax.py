@@ -94,8 +94,16 @@ def mended(draft: Draft, finest_m: float, *, worst: float = 0.12, rounds: int = 
         points = draft.points.copy()
         points[nodes] = moving
         draft = replace(draft, points=points)
-    bad, stiff = _ailing(draft, worst, 2.0 * _STIFF / finest_m**2)
-    return draft.keeping(np.flatnonzero(~((bad | stiff) & (draft.across < 0).any(axis=1))))
+    for _ in range(5):
+        bad, stiff = _ailing(draft, worst, 2.0 * _STIFF / finest_m**2)
+        bare = (draft.across < 0).any(axis=1)
+        behind = np.zeros(len(bare), bool)  # what covers a poor element goes first
+        behind[draft.across[bad & ~bare]] = True
+        lost = (bad | stiff | behind) & bare
+        if not lost.any():
+            break
+        draft = draft.keeping(np.flatnonzero(~lost))
+    return draft
 
 
 def _ailing(draft: Draft, worst: float, most_1_m2: float) -> tuple[np.ndarray, np.ndarray]:

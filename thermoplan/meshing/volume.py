@@ -15,6 +15,7 @@ from ..image import Image
 
 _CRUMB = 0.05
 _COVER = 0.97
+_EVEN, _UNEVEN = 0.9, 0.03
 
 Table = Mapping[int, tuple[str, str]]
 
@@ -74,7 +75,7 @@ class Regions:
         return slender_at
 
     def shell(self, edge_m: float, area_m2: float) -> tuple[int, float] | None:
-        """The region that wraps the body in a layer thinner than an element and a half, and its thickness."""
+        """The region that wraps the body in an even layer thinner than an element and a half, and its thickness."""
         box = ndimage.find_objects((self.index >= 0).view(np.uint8))[0]
         inside = np.pad(self.index[box], 1, constant_values=-1)
         body = inside >= 0
@@ -84,7 +85,10 @@ class Regions:
         thickness = float(self.volumes_m3[region]) / area_m2
         if share[region] < _COVER or len(self.names) == 1 or thickness > 1.5 * edge_m:
             return None
-        return region, thickness
+        spacing = np.linalg.norm(self.affine_m[:3, :3], axis=0)
+        depth = ndimage.distance_transform_edt(inside == region, sampling=spacing)[inside == region]
+        even = np.mean(depth > _EVEN * thickness) < _UNEVEN
+        return (region, thickness) if even else None
 
 
 def read_regions(labels: Image, table: Table) -> Regions:
