@@ -294,3 +294,20 @@ def test_a_sequence_that_a_file_rounded_to_microseconds_is_cycles_of_the_same_le
     assert len(found) <= 8
     assert max(p.repeats for p in found if isinstance(p, Cycle)) >= n - 2
     assert sum(p.duration_s for p in found) == pytest.approx(sum(s.duration_s for s in stops), abs=1e-9)
+
+
+def test_a_few_rows_are_those_of_the_whole(body):
+    system, one, two, rest = body
+    pieces = [Segment(one, 30.0), Cycle((Segment(one, 0.7), Segment(two, 1.1)), 60), Segment(rest, 100.0)]
+    rows, times = np.array([343, 171, 5]), np.arange(0.0, 238.0, 3.1)
+    whole = list(evolve(system, pieces, times))
+    few = list(evolve(system, pieces, times, rows=rows))
+    assert [t for t, _ in few] == [t for t, _ in whole]
+    assert np.array([T for _, T in few]) == pytest.approx(np.array([T[rows] for _, T in whole]), abs=1e-9)
+
+
+def test_an_audit_of_a_few_rows_is_refused(body):
+    system, one, _, _ = body
+    pieces = [Segment(one, 3.0)]
+    with pytest.raises(InputError, match="needs every row"):
+        list(evolve(system, pieces, [], rows=np.array([0]), ledger=EnergyAudit(system, pieces)))

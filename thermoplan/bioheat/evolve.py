@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, IntArray
 from ..errors import InputError
 from .krylov import Operator, Space, decay, grown, operator, phi1, phi2
 from .sequence import Cycle, Segment, flat
@@ -39,7 +39,7 @@ class Ledger(Protocol):
 class Run:
     """Where the engine stands: scaled state, clock, what has been asked for and what is watched.
 
-    ``offset`` is a scaled power on every dof that comes on top of any load.
+    ``offset`` is a scaled power on every dof that comes on top of any load; outputs are of the ``shown`` dofs.
     """
 
     op: Operator
@@ -51,6 +51,7 @@ class Run:
     clock: float = 0.0
     integrals: Array = field(default_factory=lambda: np.zeros(0))
     offset: Array | float = 0.0
+    shown: IntArray | slice = slice(None)
 
     def scaled(self, load_w: Array) -> Array:
         return self.system.loads(load_w) / self.op.root_capacity + self.offset
@@ -67,6 +68,7 @@ def evolve(
     output_times_s: Array,
     *,
     start_c: Array | None = None,
+    rows: IntArray | None = None,
     tolerance_k: float = TOLERANCE_K,
     ledger: Ledger | None = None,
     engine: Operator | None = None,
@@ -79,6 +81,8 @@ def evolve(
         Since the start of the first piece; each is met exactly. Times past the end are refused.
     start_c
         ``(n_dof,)`` state at 0; the steady state before heating if None.
+    rows
+        Dofs to yield the temperatures of, all if None; a few cost next to nothing. A ledger needs all.
     tolerance_k
         Largest error of a piece over the nodes, estimated by its residual.
     engine
@@ -87,14 +91,19 @@ def evolve(
     run = started(system, pieces, output_times_s, tolerance_k=tolerance_k, ledger=ledger, engine=engine)
     if start_c is not None:
         run.y = (start_c - system.base_c) * run.op.root_capacity
+    if rows is not None:
+        if ledger is not None:
+            raise InputError("evolve: a ledger needs every row")
+        run.shown = np.asarray(rows, np.int64)
+    root_capacity, base = run.op.root_capacity[run.shown], system.base_c[run.shown]
     last = None
     for time, y, integrals in _played(run, pieces):
         if last is not None and time <= last + SAME_TIME_S:
             continue
-        last, rise = time, y / run.op.root_capacity
+        last, rise = time, y / root_capacity
         if ledger is not None:
             ledger.enter(time, rise, integrals)
-        yield time, system.base_c + rise
+        yield time, base + rise
 
 
 def started(
@@ -113,10 +122,10 @@ def started(
 
 
 def _played(run: Run, pieces: Sequence[Segment | Cycle]) -> Iterator[tuple[float, Array, Array]]:
-    yield 0.0, run.y, run.integrals
+    yield 0.0, run.y[run.shown], run.integrals
     for piece in pieces:
         yield from play_piece(run, piece)
-    yield sum(p.duration_s for p in pieces), run.y, run.integrals
+    yield sum(p.duration_s for p in pieces), run.y[run.shown], run.integrals
 
 
 def play_piece(run: Run, piece: Segment | Cycle) -> Iterator[tuple[float, Array, Array]]:
@@ -135,7 +144,7 @@ def _segment(run: Run, segment: Segment) -> Iterator[tuple[float, Array, Array]]
         step = left if space.reach >= left else space.reach
         due = run.due(run.clock + step)
         for since in _blocks(due, len(run.y)):
-            states = run.y + combined(space, phi1(space.rates_1_s, since))
+            states = run.y[run.shown] + combined(space, phi1(space.rates_1_s, since), run.shown)
             sums = run.integrals + np.outer(since, run.rows @ run.y) + watched(space, run.rows, phi2, since)
             yield from zip(run.clock + since, states, sums, strict=True)
         run.integrals = run.integrals + step * (run.rows @ run.y) + watched(space, run.rows, phi2, [step])[0]
@@ -144,8 +153,9 @@ def _segment(run: Run, segment: Segment) -> Iterator[tuple[float, Array, Array]]
         left = left - step if step < left else 0.0
 
 
-def combined(space: Space, scalar: Array) -> Array:
-    return space.weights(scalar) @ space.basis
+def combined(space: Space, scalar: Array, shown: IntArray | slice = slice(None)) -> Array:
+    """``f(A) v`` at the shown dofs, ``(k, n)``, where ``scalar (k, m)`` is f at the Ritz values."""
+    return space.weights(scalar) @ space.basis[:, shown]
 
 
 def watched(space: Space, rows: Array, function, times) -> Array:
@@ -206,9 +216,11 @@ def _first_pass(run: Run, cycle: Cycle, wanted: Array, repeats: int) -> _FirstPa
     """Play the cycle once; its errors come back in every repeat, so it is played that much finer."""
     tolerance = run.tolerance / (repeats * len(cycle.segments))
     nothing = np.zeros(len(run.rows))
-    trial = Run(run.op, run.system, np.unique(wanted), tolerance, run.rows, run.y, integrals=nothing, offset=run.offset)
-    states, sums = np.empty((len(wanted), len(run.y))), np.empty((len(wanted), len(run.rows)))
-    _keep(wanted, states, sums, 0.0, run.y, trial.integrals)
+    trial = Run(run.op, run.system, np.unique(wanted), tolerance, run.rows, run.y, integrals=nothing,
+                offset=run.offset, shown=run.shown)
+    now = run.y[run.shown]
+    states, sums = np.empty((len(wanted), len(now))), np.empty((len(wanted), len(run.rows)))
+    _keep(wanted, states, sums, 0.0, now, trial.integrals)
     for segment in cycle.segments:
         for time, y, integrals in _segment(trial, segment):
             _keep(wanted, states, sums, time, y, integrals)
@@ -236,7 +248,7 @@ def _repeated(
     clock = run.clock
     for block in _blocks(np.flatnonzero(now), len(run.y)):
         n, since = passes[block], first.wanted[block]
-        states = first.states[block] + combined(space, period * decay(rates, since) * each[n])
+        states = first.states[block] + combined(space, period * decay(rates, since) * each[n], run.shown)
         yield from zip(clock + due[block], states, sums(n, since) + first.sums[block], strict=True)
     n, start = np.array([done]), np.zeros(1)
     run.integrals = sums(n, start)[0]
