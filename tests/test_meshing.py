@@ -205,6 +205,19 @@ def test_regions_too_thin_for_the_mesh_are_reported():
     assert (off > 0.02) == any("ball" in line for line in report.warnings)
 
 
+def test_a_region_smaller_than_an_element_is_left_out_with_a_warning_unless_it_is_the_target():
+    image = ball_in_a_ball(grid(10e-3, 0.5e-3))
+    data = image.data.copy()
+    data[20, 20, 20] = 3
+    table, coarse = {**TABLE, 3: ("seed", "tumour")}, MeshSizes(2.5e-3, 2.5e-3)
+    anatomy, report = mesh_labels(image.with_data(data), table, coarse)
+    sound(anatomy)
+    assert anatomy.region_names == ("medium", "ball")
+    assert any("seed" in line and "[mesh] size" in line for line in report.warnings)
+    with pytest.raises(InputError, match=r"seed.*smaller than an element"):
+        mesh_labels(image.with_data(data), table, MeshSizes(2.5e-3, 2.5e-3, ("seed",), margin_m=0.0))
+
+
 def test_default_target_edge_is_an_eighth_of_the_radius_and_at_most_800_um():
     image = ball_in_a_ball(grid(10e-3, 0.5e-3))
     assert default_sizes(image, TABLE, ("ball",)).target_m == pytest.approx(BALL_M / 8.0, rel=0.01)

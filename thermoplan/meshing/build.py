@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -60,7 +61,7 @@ def mesh_labels(labels: Image, table: Table, sizes: MeshSizes) -> tuple[Anatomy,
         draft = _trimmed(_lattice(regions, inner, sizes, layer[0]), inner, None, sizes)
         draft = clad(draft, layer[0], lambda at: -levels.level_m(levels.count, levels.local(at)), layer[1])
         draft = _with_volumes(draft, levels, volumes, poor=_POOR_LAYER)
-    return _finished(draft, sizes.finest_m, regions.names, regions.tissues, volumes, area, regions.notes)
+    return _finished(draft, sizes, regions.names, regions.tissues, volumes, area, regions.notes)
 
 
 def mesh_function(bounds_m: Array, shapes: Mapping[str, tuple[str, Shape]], sizes: MeshSizes, *,
@@ -95,7 +96,7 @@ def mesh_function(bounds_m: Array, shapes: Mapping[str, tuple[str, Shape]], size
     draft = drafted(points, tets, winner(levels, points[tets].mean(axis=1)), held)
     volumes = _sampled_volumes_m3(draft, levels)
     draft = _with_volumes(tidied(draft, levels.count), levels, volumes, close=_CLOSER)
-    return _finished(draft, sizes.finest_m, names, tissues, volumes, None, ())
+    return _finished(draft, sizes, names, tissues, volumes, None, ())
 
 
 def default_sizes(labels: Image, table: Table, target_regions: tuple[str, ...], *,
@@ -204,12 +205,19 @@ def _corrections(draft: Draft, volumes: Array) -> Array:
     return np.clip(shift, -0.5 * edge, 0.5 * edge)
 
 
-def _finished(draft: Draft, finest_m: float, names: tuple[str, ...], tissues: tuple[str, ...], volumes: Array | None,
-              area: float | None, notes: tuple[str, ...]) -> tuple[Anatomy, MeshReport]:
-    draft = mended(draft, finest_m)
-    missing = [name for r, name in enumerate(names) if not (draft.region == r).any()]
-    if missing:
-        raise InputError([f'mesh: region "{name}" is smaller than an element: lower [mesh] size, or name it in '
-                          "a goal so that it is meshed finely" for name in missing])
-    anatomy = Anatomy(draft.points, draft.tets, draft.region, names, tissues)
-    return anatomy, described(anatomy, draft, volumes, area, notes)
+def _finished(draft: Draft, sizes: MeshSizes, names: tuple[str, ...], tissues: tuple[str, ...],
+              volumes: Array, area: float | None, notes: tuple[str, ...]) -> tuple[Anatomy, MeshReport]:
+    """Mended, and without regions that no element came to stand for."""
+    draft = mended(draft, sizes.finest_m)
+    there = np.unique(draft.region)
+    missing = [name for r, name in enumerate(names) if r not in there]
+    needed = [name for name in missing if name in sizes.target_regions]
+    if needed:
+        raise InputError([f'mesh: target region "{name}" is smaller than an element: lower [mesh] target_size'
+                          for name in needed])
+    notes += tuple(f"mesh: {name} is smaller than an element and counts as what is round it: lower [mesh] size "
+                   "to keep it" for name in missing)
+    draft = replace(draft, region=np.searchsorted(there, draft.region))
+    anatomy = Anatomy(draft.points, draft.tets, draft.region, tuple(names[r] for r in there),
+                      tuple(tissues[r] for r in there))
+    return anatomy, described(anatomy, draft, volumes[there], area, notes)

@@ -60,16 +60,15 @@ def triangle_areas_m2(corners: Array) -> Array:
     return 0.5 * norm(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
 
 
-def described(anatomy: Anatomy, draft: Draft, volumes: Array | None, area: float | None,
+def described(anatomy: Anatomy, draft: Draft, volumes: Array, area: float | None,
               notes: tuple[str, ...]) -> MeshReport:
     names = anatomy.region_names
     shape = quality(anatomy.points_m, anatomy.tets)
     have, _, skin = region_volumes_m3(draft, len(names))
-    want = have if volumes is None else volumes
     thick = _thickness(draft, len(names))
     warnings = [*notes]
     off = [f"{name} {h / w - 1.0:+.1%} ({t:.1f} elements thick)"
-           for name, h, w, t in zip(names, have, want, thick, strict=True) if abs(h / w - 1.0) > _CLOSE]
+           for name, h, w, t in zip(names, have, volumes, thick, strict=True) if abs(h / w - 1.0) > _CLOSE]
     if off:
         warnings.append(f"mesh: volumes differ from the labels': {', '.join(off)}: lower [mesh] size, or name the "
                         "region in a goal")
@@ -81,7 +80,7 @@ def described(anatomy: Anatomy, draft: Draft, volumes: Array | None, area: float
         quality_histogram=tuple(int(n) for n in np.histogram(shape, np.linspace(0.0, 1.0, 11))[0]),
         stiffness_1_m2=float(stiffness(anatomy.points_m, anatomy.tets).max()),
         volume_mm3=dict(zip(names, (1e9 * have).tolist(), strict=True)),
-        label_volume_mm3=dict(zip(names, (1e9 * want).tolist(), strict=True)),
+        label_volume_mm3=dict(zip(names, (1e9 * volumes).tolist(), strict=True)),
         thickness_elements=dict(zip(names, thick, strict=True)),
         skin_area_m2=skin, smoothed_skin_area_m2=area, warnings=tuple(warnings))
 
