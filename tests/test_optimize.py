@@ -298,3 +298,11 @@ def test_the_public_gradient_of_any_weighted_sum_of_temperatures_is_exact():
     slope = heat.gradient(heat.adjoint(weights @ reduced.modes))
     rise = heat.states(shares) @ reduced.modes.T
     assert (slope * shares).sum() == pytest.approx((weights * rise).sum(), rel=1e-10)
+
+
+@pytest.mark.parametrize("metric", ["Tmin", "T90"])
+def test_no_share_is_smaller_than_asked_and_little_is_lost(metric):
+    goals = [at_least(metric, 60.0), at_most("Tmax", 42.5, "tumour")]
+    free, coarse = (plan(goals, settings=replace(LOOSE, min_share=share)) for share in (0.0, 0.05))
+    assert free.shares[free.shares > 0.0].min() < 0.05 <= coarse.shares[coarse.shares > 0.0].min() + 1e-12
+    assert coarse.values[0] > free.values[0] - 0.1 and coarse.values[1] <= 42.503

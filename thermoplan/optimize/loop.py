@@ -29,7 +29,7 @@ _INNER = 10
 _BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
 _STALLED = 2
 _SUFFICIENT = 0.5
-_FEW_COLUMNS = 4
+_FEW_COLUMNS, _PRUNINGS = 4, 12
 _FIRST_SCALES = np.concatenate([[0.0], np.geomspace(0.02, 1.0, 14)])
 
 
@@ -49,6 +49,8 @@ class Settings:
     heat_cost, peak_cost
         Price of 1 K of mean temperature outside the targets, and of the targets' highest temperature, against
             100 for 1 K of a goal of priority 1.
+    min_share
+        Shares below this are given up, as far as a few rounds go: a machine has a shortest dwell.
     starts
         Starting points tried while a goal is missed: percentiles and doses make local optima.
     """
@@ -61,6 +63,7 @@ class Settings:
     heat_cost: float = 0.05
     peak_cost: float = 0.05
     starts: int = 3
+    min_share: float = 0.0
     max_iterations: int = 30
     time_limit_s: float = 60.0
     tolerance: float = 1e-3
@@ -135,6 +138,7 @@ class Search:
         self.look = Look(heat, np.zeros((heat.n_windows, heat.n_columns)))
         self.merit = self.merit_of(self.look)
         self.best = self.look, self.merit
+        self._allowed = np.ones(self.look.shares.shape, bool)
         self.iterations = 0
 
     def run(self, start: Array | None = None) -> Shares:
@@ -147,11 +151,25 @@ class Search:
                     status, bound = self._iterate(bound)
                     if self.best[1] < _ALL_MET or status == "optimal" or self._late():
                         break
+                status, bound = self._pruned(status, bound)
             else:
                 status = "optimal"
         except KeyboardInterrupt:
             status = "interrupted"
         return self.result(status, bound)
+
+    def _pruned(self, status: str, bound: float | None) -> tuple[str, float | None]:
+        """Search on without the shares that are too small to be played, soon only with those there are."""
+        for i in range(_PRUNINGS):
+            shares = self.best[0].shares
+            small = (shares > 0.0) & (shares < self.settings.min_share)
+            if not small.any():
+                break
+            self._allowed &= ~small & ((i < 1) | (shares > 0.0))
+            self.best = Look(self.heat, np.zeros_like(shares)), np.inf
+            self._accept(Look(self.heat, np.where(small, 0.0, shares)))
+            status, _ = self._iterate(None)
+        return status, bound
 
     def starts(self, given: Look | None) -> Iterator[Look]:
         """The given plan or equal shares of what heats the targets best; then the best place alone, then
@@ -228,7 +246,7 @@ class Search:
 
     def _program(self, active: Array, radius: float) -> Program:
         now, duty = self.look.shares, self.settings.max_duty
-        upper = np.where(now + radius < duty, now + radius, np.inf)
+        upper = np.where(self._allowed, np.where(now + radius < duty, now + radius, np.inf), 0.0)
         program = Program(self.heat, self.share_cost, lower=np.maximum(0.0, now - radius), upper=upper,
                           max_duty=duty, active=active | (now > 0.0))
         for form in self.forms:
