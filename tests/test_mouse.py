@@ -6,6 +6,7 @@ import csv
 import os
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import nibabel
@@ -142,8 +143,7 @@ def test_the_full_mouse_is_fine_faithful_and_cheap_to_step():
 def test_the_mouse_builder_makes_its_organs_to_the_voxel():
     sys.path.insert(0, str(MESHES))
     try:
-        import build_mouse
-        import shapes
+        build_mouse, shapes = import_module("build_mouse"), import_module("shapes")
     finally:
         sys.path.remove(str(MESHES))
     voxel = 0.8
