@@ -14,8 +14,9 @@ from .arrays import Array, IntArray, frozen, put
 from .errors import InputError
 from .image import Image
 
-_FINEST_M = 0.5e-3
-"""Sub-voxels are no larger than this, so that a target mesh of about 0.5 mm sees a smooth source."""
+_FINEST_M, _FAINT = 0.25e-3, 0.02
+"""Sub-voxels are no larger than this, about half the edges of a target mesh, so that the source is smooth on it;
+voxels fainter than this part of the brightest are divided half as finely."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,19 +135,24 @@ def iron_on_mesh(
 
 
 def _subvoxels(image: Image, anatomy: Anatomy, margin_m: float) -> tuple[Array, Array]:
-    """Centres and masses of the sub-voxels that can lie in the body."""
+    """Centres and masses of the sub-voxels that can lie in the body; faint voxels are divided less."""
     index = np.argwhere(image.data > 0)
     centre = image.positions_m(index)
     pad = margin_m + float(np.linalg.norm(image.spacing_m))
     low, high = anatomy.points_m.min(axis=0) - pad, anatomy.points_m.max(axis=0) + pad
-    near = ((centre >= low) & (centre <= high)).all(axis=1)
-    index = index[near]
-    parts = np.clip(np.ceil(image.spacing_m / _FINEST_M - 1e-9).astype(int), 1, 4)
-    offset = np.stack(np.meshgrid(*[(np.arange(p) + 0.5) / p - 0.5 for p in parts], indexing="ij"), -1)
-    offset = offset.reshape(-1, 3)
+    index = index[((centre >= low) & (centre <= high)).all(axis=1)]
+    value = image.data[tuple(index.T)].astype(float)
+    faint = value < _FAINT * image.data.max()
+    parts = [_divided(image, index[which], value[which], finest)
+             for which, finest in ((~faint, _FINEST_M), (faint, 2.0 * _FINEST_M))]
+    return np.vstack([p for p, _ in parts]), np.concatenate([m for _, m in parts])
+
+
+def _divided(image: Image, index: IntArray, value: Array, finest_m: float) -> tuple[Array, Array]:
+    count = np.clip(np.ceil(image.spacing_m / finest_m - 1e-9).astype(int), 1, 4)
+    offset = np.stack(np.meshgrid(*[(np.arange(p) + 0.5) / p - 0.5 for p in count], indexing="ij"), -1).reshape(-1, 3)
     points = image.positions_m((index[:, None] + offset).reshape(-1, 3))
-    share = image.data[tuple(index.T)].astype(float) * image.voxel_volume_m3 / len(offset)
-    return points, np.repeat(share, len(offset))
+    return points, np.repeat(value * image.voxel_volume_m3 / len(offset), len(offset))
 
 
 def _surface_points(anatomy: Anatomy, *names: str) -> tuple[Array, IntArray, Array]:

@@ -344,6 +344,7 @@ def optimizer_record(steering: Steering) -> dict[str, Any]:
     s = steering.shares
     return {"method": s.method, "status": s.status, "iterations": s.iterations, "objective": s.objective,
             "gap": s.gap, "seconds": s.seconds, "columns": steering.candidates, "windows": len(steering.edges_s) - 1,
-            "ripple_k": steering.sequenced.ripple_k.tolist(), "rom_size": steering.model.size, "rom_error_k": steering.model.error_k,
+            "ripple_k": steering.sequenced.ripple_k.tolist(),
+            "rom_size": steering.model.size, "rom_error_k": steering.model.error_k,
             "predicted": [{"goal": row.label, "searched": a, "played": b}
                           for row, a, b in zip(steering.resolved.rows, s.values, steering.played, strict=True)]}
