@@ -23,6 +23,9 @@ from .engine import Engine
 SAFE_C = 39.0
 LONGEST_COOL_DOWN_S = 1200.0
 BURSTS, BURST = 40, 6
+COOL_DOWN_PARTS_S = (120.0, 360.0)
+"""The cool-down is played in parts, so that one that ends early is not computed to its end."""
+
 _NEVER = np.zeros(0)
 SLP_FACTORS = (0.7, 1.3)
 """The span of SLP that every plan shows beside its own: a measured SLP is rarely known better."""
@@ -128,8 +131,9 @@ def verified(
     heating = trajectory.duration_s
     longest = LONGEST_COOL_DOWN_S if protocol.session.cool_down_s is None else protocol.session.cool_down_s
     pieces = cycles(segments_of(trajectory, basis, which))
-    if longest > 0.0:
-        pieces.append(Segment(np.zeros(system.n_nodes), longest))
+    rest = np.zeros(system.n_nodes)
+    edges = [t for t in COOL_DOWN_PARTS_S if t < longest]
+    pieces += [Segment(rest, part) for part in np.diff([0.0, *edges, longest]) if part > 0.0]
     audit = EnergyAudit(system, pieces)
     watch = _Watch(engine, resolved, heating)
     end = heating + longest
@@ -210,7 +214,7 @@ class _Watch:
         pieces = [Segment(load, self.heating_s)]
         if times[-1] > self.heating_s:
             pieces.append(Segment(0.0 * load, times[-1] - self.heating_s))
-        rise = [t[nodes] - system.base_c[nodes] for _, t in evolve(system, pieces, times, tolerance_k=1e-3)]
+        rise = [t - system.base_c[nodes] for _, t in evolve(system, pieces, times, rows=nodes, tolerance_k=1e-3)]
         return np.array(rise)
 
 

@@ -28,7 +28,7 @@ MARGIN_M = 3e-3
 COOL_DOWN_SEARCHED_S = 240.0
 CYCLE_SAMPLES = 8
 ATTEMPTS, LOSS, DRIFT_K = 4, 2e-3, 0.08
-MOST_COLUMNS, SMALL_SHARE = 5, 0.08
+LEAST_SHARE, MOST_COLUMNS, SMALL_SHARE = 0.06, 5, 0.08
 TRIMS, TYPICAL_RISE_K = 2, 7.0
 """Moving, settling and shortest dwells change the shares in a way that a search cannot foresee: it is repeated
 with the duty that was left and the few columns that mattered, until what the machine plays is what was searched."""
@@ -233,7 +233,7 @@ def window_edges_s(duration_s: float, windows: int) -> Array:
 
 def _settings(case: Case) -> Settings:
     cool = case.protocol.session.cool_down_s
-    return Settings(max_duty=case.protocol.device.max_duty,
+    return Settings(max_duty=case.protocol.device.max_duty, min_share=LEAST_SHARE,
                     cool_down_s=COOL_DOWN_SEARCHED_S if cool is None else min(cool, COOL_DOWN_SEARCHED_S))
 
 
@@ -265,7 +265,7 @@ def alternatives(engine: Engine, steering: Steering) -> list[dict[str, Any]]:
     rows = [_alternative("this plan", inputs[:candidates], steering.sequenced.achieved, engine, steering)]
     for name, members in ways.items():
         found = optimize_shares(replace(steering.model, inputs=members), goals_only,
-                                window_edges_s=steering.edges_s, settings=_settings(case))
+                                window_edges_s=steering.edges_s, settings=replace(_settings(case), starts=1))
         rows.append(_alternative(name, members, found.shares, engine, steering))
     return rows
 
