@@ -8,7 +8,7 @@ demo: setup
 	@.venv/bin/thermoplan plan protocols/mouse-flank.toml
 
 test: setup
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n auto --dist loadfile --durations 15
 
 setup:
 	@tools/setup.sh

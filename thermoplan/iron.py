@@ -15,8 +15,10 @@ from .errors import InputError
 from .image import Image
 
 _FINEST_M, _FAINT = 0.25e-3, 0.02
-"""Sub-voxels are no larger than this, about half the edges of a target mesh, so that the source is smooth on it;
-voxels fainter than this part of the brightest are divided half as finely."""
+"""Sub-voxels are no larger than this; voxels fainter than this part of the brightest are divided half as finely."""
+
+_SHARED_BY, _FULL = 20, 0.2
+"""A voxel with at least so many elements, which fill it to this part, is shared out by element."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,8 +115,10 @@ def iron_on_mesh(
     nearest place of the surface. With ``confine=False`` or an unknown FWHM nothing is moved
     into a region.
     """
-    points, mass = _subvoxels(iron.image, anatomy, iron.fwhm_m or 0.0)
-    cell, weights = anatomy.located(points)
+    points, mass, cell = _subvoxels(iron.image, anatomy, iron.fwhm_m or 0.0)
+    weights = np.full((len(points), 4), 0.25)
+    loose = cell < 0
+    cell[loose], weights[loose] = anatomy.located(points[loose])
     reach = iron.fwhm_m or 0.5 * float(np.linalg.norm(iron.image.spacing_m))
     cell, weights, kept = _snapped(anatomy, points, cell, weights, reach)
     points, mass, cell, weights = points[kept], mass[kept], cell[kept], weights[kept]
@@ -134,18 +138,41 @@ def iron_on_mesh(
     )
 
 
-def _subvoxels(image: Image, anatomy: Anatomy, margin_m: float) -> tuple[Array, Array]:
-    """Centres and masses of the sub-voxels that can lie in the body; faint voxels are divided less."""
+def _subvoxels(image: Image, anatomy: Anatomy, margin_m: float) -> tuple[Array, Array, IntArray]:
+    """Places and masses of the iron that can lie in the body, and the elements at whose middle it is put, else -1.
+
+    A voxel that many elements share gives each its part at its middle, so that the source is as smooth as the image
+    on a mesh finer than it; any other is divided into sub-voxels, faint ones less.
+    """
     index = np.argwhere(image.data > 0)
     centre = image.positions_m(index)
     pad = margin_m + float(np.linalg.norm(image.spacing_m))
     low, high = anatomy.points_m.min(axis=0) - pad, anatomy.points_m.max(axis=0) + pad
     index = index[((centre >= low) & (centre <= high)).all(axis=1)]
+    points, mass, element, shared = _by_element(image, anatomy)
+    index = index[~shared[tuple(index.T)]]
     value = image.data[tuple(index.T)].astype(float)
     faint = value < _FAINT * image.data.max()
-    parts = [_divided(image, index[which], value[which], finest)
-             for which, finest in ((~faint, _FINEST_M), (faint, 2.0 * _FINEST_M))]
-    return np.vstack([p for p, _ in parts]), np.concatenate([m for _, m in parts])
+    parts = [(points, mass), *(_divided(image, index[which], value[which], finest)
+                               for which, finest in ((~faint, _FINEST_M), (faint, 2.0 * _FINEST_M)))]
+    points, mass = np.vstack([p for p, _ in parts]), np.concatenate([m for _, m in parts])
+    return points, mass, np.concatenate([element, np.full(len(points) - len(element), -1)])
+
+
+def _by_element(image: Image, anatomy: Anatomy) -> tuple[Array, Array, IntArray, Array]:
+    """Middles of the elements that share a voxel, their iron, which they are, and the voxels that are shared so."""
+    centroids, shape = anatomy.centroids_m, image.shape
+    voxel = np.rint(image.indices(centroids)).astype(np.int64)
+    inside = np.flatnonzero(((voxel >= 0) & (voxel < shape)).all(axis=1))
+    code = np.ravel_multi_index(voxel[inside].T, shape)
+    size = image.data.size
+    count, volume = np.bincount(code, minlength=size), np.bincount(code, anatomy.volumes_m3[inside], size)
+    full = np.abs(volume / image.voxel_volume_m3 - 1.0) < _FULL
+    shared = (count >= _SHARED_BY) & full & (image.data.ravel() > 0)
+    chosen = shared[code]
+    element, code = inside[chosen], code[chosen]
+    density = image.data.ravel()[code] * image.voxel_volume_m3 / volume[code]
+    return centroids[element], density * anatomy.volumes_m3[element], element, shared.reshape(shape)
 
 
 def _divided(image: Image, index: IntArray, value: Array, finest_m: float) -> tuple[Array, Array]:
