@@ -147,6 +147,24 @@ def test_mesh_writes_a_mesh_that_can_be_read_back(case, tmp_path):
     assert anatomy.region_names == tuple(row["name"] for row in record["regions"])
 
 
+def test_convert_keeps_the_iron_where_it_is(case, tmp_path):
+    """NIfTI in mmol/L of iron to MDF in mg/mL, and back: one voxel's worth is 55.845 micrograms per mL and mmol/L."""
+    mdf, back = tmp_path / "iron.mdf", tmp_path / "back.nii.gz"
+    there = json.loads(run("convert", case.parent / "iron.nii.gz", mdf, "--unit", "mmol/L", "--json").stdout)
+    again = json.loads(run("convert", mdf, back, "--unit", "mg/mL", "--json").stdout)
+    assert there["highest"] == pytest.approx(6.0 * 0.055845)
+    assert again["sum"] == pytest.approx(there["sum"])
+    import nibabel
+    import numpy as np
+
+    first, last = nibabel.load(case.parent / "iron.nii.gz"), nibabel.load(back)
+    data = [np.asarray(image.dataobj) for image in (first, last)]
+    hot = [nibabel.affines.apply_affine(image.affine, np.argwhere(values > 0.9 * values.max())).mean(axis=0)
+           for image, values in zip((first, last), data, strict=True)]
+    assert hot[1] == pytest.approx(hot[0], abs=1e-3)
+    assert run("convert", case.parent / "iron.nii.gz", tmp_path / "x.jpg").returncode == 2
+
+
 def test_init_then_check_works_in_an_empty_folder(tmp_path):
     ended = run("init", tmp_path / "study")
     assert ended.returncode == 0, ended.stderr

@@ -97,6 +97,20 @@ def mesh(
 
 
 @app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="A", help="An image: MDF, NIfTI, NRRD, DICOM or NumPy.")],
+    target: Annotated[Path, typer.Argument(metavar="B", help="The image to write, .mdf, .nii or .nii.gz.")],
+    unit: Annotated[str | None, typer.Option(metavar="UNIT", help="Unit of A's values, such as mg/mL.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write an image in another format, on its own voxels; with a unit, in mg of iron per mL."""
+    from .console import show_converted
+    from .plan.check import converted
+
+    _say(converted(source, target, unit), as_json, show_converted)
+
+
+@app.command()
 def simulate(
     protocol: Protocol,
     trajectory: Annotated[Path | None, typer.Option(metavar="T.csv", help="The trajectory to play.")] = None,

@@ -155,6 +155,16 @@ def show_mesh(record: Mapping[str, Any]) -> None:
     out.print(f"wrote {escape(record['mesh'])}")
 
 
+def show_converted(record: Mapping[str, Any]) -> None:
+    """An image that was written in another format."""
+    out = _out()
+    shape, spacing = (" x ".join(f"{v:.4g}" for v in record[key]) for key in ("shape", "spacing_mm"))
+    out.print(f"{shape} voxels of {spacing} mm, highest {record['highest']:.4g}, values {record['unit']}")
+    for note in record["notes"]:
+        out.print(f"[yellow]note[/yellow] {escape(note)}")
+    out.print(f"wrote {escape(record['image'])}", soft_wrap=True)
+
+
 def show_written(record: Mapping[str, Any]) -> None:
     """The files that a verb wrote."""
     for path in record["files"]:
