@@ -75,10 +75,16 @@ def test_a_full_folder_is_refused_before_anything_is_computed(planned, case):
     assert time.monotonic() - begin < 60.0
 
 
+def _heeds_interrupts() -> None:
+    """A test run in the background is started deaf to interrupts, and its children would be too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_plan_leaves_the_previous_run_untouched(planned, case):
     before = {p: p.stat().st_mtime_ns for p in sorted((case.parent / "run").rglob("*"))}
     command = [sys.executable, "-m", "thermoplan", "plan", str(case), "-o", str(case.parent / "run"), "--force"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                               preexec_fn=_heeds_interrupts)
     for line in process.stderr:
         if line.startswith("mesh"):
             process.send_signal(signal.SIGINT)

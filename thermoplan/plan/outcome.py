@@ -137,7 +137,8 @@ def verified(
     audit = EnergyAudit(system, pieces)
     watch = _Watch(engine, resolved, heating)
     end = heating + longest
-    times = np.unique(np.concatenate([output_times_s(heating, longest), dwell_ends_s(trajectory), also_s]))
+    times = np.concatenate([output_times_s(heating, longest), dwell_ends_s(trajectory), also_s])
+    times = np.unique(np.where(np.abs(times - heating) < 1e-6, heating, times))  # of two ends of heating the exact one
     for time_s, temperature in evolve(system, pieces, times, ledger=audit):
         watch.add(time_s, temperature)
         stages.update(time_s / end, f"{time_s / 60:.1f} min, hottest {temperature.max():.2f} C")
