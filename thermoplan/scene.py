@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import io
 import json
-import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import Array
+from .doctor import VTK_LIBRARIES, install_line, lacking
 from .errors import InputError, MissingPart
 from .report.formats import at
 from .report.page import read_plan
@@ -113,8 +112,8 @@ def _staged(run: Path, *, off_screen: bool) -> pv.Plotter:
 
 def _pyvista(off_screen: bool) -> Any:
     """PyVista, once it is sure that drawing cannot bring the process down for want of a library."""
-    if off_screen and not os.environ.get("DISPLAY") and not any(map(_loads, ("libEGL.so.1", "libOSMesa.so.8"))):
-        raise MissingPart("drawing without a screen needs libEGL or OSMesa: apt-get install libegl1")
+    if off_screen and (packages := lacking(VTK_LIBRARIES)):
+        raise MissingPart(f"drawing needs libraries that are not here: {install_line(packages)}")
     try:
         import pyvista as pv
         from vtkmodules.vtkCommonCore import vtkLogger
@@ -122,14 +121,6 @@ def _pyvista(off_screen: bool) -> Any:
         raise MissingPart(f"the 3D scene needs PyVista and VTK ({error}): {_INSTALL}") from None
     vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
     return pv
-
-
-def _loads(library: str) -> bool:
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True
 
 
 def _fields(pv: Any, run: Path) -> pv.UnstructuredGrid:

@@ -38,7 +38,7 @@ def run_folder(
     is refused, or with ``force`` replaced at the end if it is a run.
     """
     final = Path(os.path.abspath(target)) if target is not None else _free(runs, slug(name))
-    _refuse(final, force)
+    refuse_full(final, force=force)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
@@ -81,7 +81,8 @@ def _settle(run: RunFolder, force: bool) -> None:
     run.work = run.final
 
 
-def _refuse(final: Path, force: bool) -> None:
+def refuse_full(final: Path, *, force: bool = False) -> None:
+    """Refuse a place where something lies; with ``force`` only what is no run."""
     if final.exists() and not final.is_dir():
         raise InputError(f"{final}: is a file; choose another place with -o")
     if not _full(final):

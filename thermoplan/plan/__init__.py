@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ import numpy as np
 import scipy.linalg  # noqa: F401  its BLAS must be loaded before threads are limited
 from threadpoolctl import threadpool_limits
 
-from ..errors import InputError
+from ..errors import InputError, MissingPart
+from ..files.runs import refuse_full
 from ..progress import Listener, Stages, silent
 from ..protocol import Protocol, read_protocol
 
@@ -124,7 +124,8 @@ def plan_and_write(
     listener: Listener = silent,
 ) -> Run:
     """Plan and write the run folder; a target that cannot be written is refused before anything is computed."""
-    _refuse_early(output, force)
+    if output is not None:
+        refuse_full(output, force=force)
     return make_plan(protocol, quick=quick, listener=listener).write(output, force=force)
 
 
@@ -133,7 +134,8 @@ def simulate_and_write(
     force: bool = False, listener: Listener = silent,
 ) -> Run:
     """Simulate and write the run folder."""
-    _refuse_early(output, force)
+    if output is not None:
+        refuse_full(output, force=force)
     return simulate(protocol, trajectory, quick=quick, listener=listener).write(output, force=force)
 
 
@@ -142,6 +144,8 @@ def _engine(protocol: Protocol | Path | str, stages: Stages, quick: bool) -> Any
     from .engine import build_engine
     from .inputs import read_inputs
 
+    if find_spec("dolfinx") is None:
+        raise MissingPart("solving the bioheat equation needs DOLFINx: pip install 'thermoplan[fem]'")
     with stages.stage("read protocol and inputs"):
         inputs = read_inputs(protocol if isinstance(protocol, Protocol) else read_protocol(protocol))
     return build_engine(build_case(inputs, stages, quick=quick), stages)
@@ -207,19 +211,3 @@ def _window_record(block: Any, places: list) -> dict[str, Any]:
     amplitudes = [stop.amplitude_t * 1e3 for stop in block.stops]
     return {"start_s": block.start_s, "end_s": block.end_s, "duty": float(share.sum()), "share": share,
             "amplitude_mt": max(amplitudes) if amplitudes else 0.0, "period_s": block.period_s}
-
-
-def _refuse_early(output: Path | None, force: bool) -> None:
-    """The same refusals as when the folder is written, before minutes of computing."""
-    from ..files.runs import run_folder
-
-    if output is None:
-        return
-    existed = output.exists()
-    if existed and any(output.iterdir() if output.is_dir() else [output]) and force:
-        return
-    with run_folder("check", output, force=force) as run:
-        pass
-    shutil.rmtree(run.final, ignore_errors=True)
-    if existed:
-        os.makedirs(output, exist_ok=True)

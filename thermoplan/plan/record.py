@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import platform
 import resource
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -207,10 +209,19 @@ def verdict(goals: list[dict[str, Any]]) -> str:
     return "; ".join(parts)[0].upper() + "; ".join(parts)[1:] + "."
 
 
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, or of the files of a folder in the order of their names."""
+    found = hashlib.sha256()
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        found.update(file.read_bytes())
+    return found.hexdigest()
+
+
 def provenance(case: Case, stages: Stages) -> dict[str, Any]:
     from ..doctor import versions
 
-    inputs = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in case.protocol.files}
+    home = case.protocol.path.parent
+    inputs = {os.path.relpath(path, home): _digest(path) for path in case.protocol.files}
     return {
         "thermoplan": __version__, "platform": platform.platform(), "versions": versions(), "inputs": inputs,
         "stages": [{"name": name, "seconds": seconds} for name, seconds in stages.seconds.items()],
