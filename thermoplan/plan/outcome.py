@@ -63,11 +63,12 @@ class Outcome:
 
 
 def columns_of(trajectory: Trajectory) -> tuple[tuple[Column, ...], IntArray]:
-    """The distinct columns of a trajectory, and which one each stop plays."""
+    """The distinct columns of a trajectory, and which one each stop plays; -1 where its amplitude is zero."""
     keys = [Column(tuple(s.center_m), s.amplitude_t, s.gradient_t_m,
-                   None if s.direction is None else tuple(s.direction)) for s in trajectory.stops]
-    distinct = list(dict.fromkeys(keys))
-    number = {column: i for i, column in enumerate(distinct)}
+                   None if s.direction is None else tuple(s.direction)) if s.amplitude_t > 0.0 else None
+            for s in trajectory.stops]
+    distinct = [key for key in dict.fromkeys(keys) if key is not None]
+    number = {None: -1, **{column: i for i, column in enumerate(distinct)}}
     return tuple(distinct), np.array([number[key] for key in keys], np.int64)
 
 
@@ -79,7 +80,7 @@ def segments_of(trajectory: Trajectory, basis: HeatingBasis, which: IntArray) ->
         gap = stop.start_s - clock
         if gap > 1e-9:
             found.append(Segment(rest, gap))
-        found.append(Segment(basis.load_w[column], stop.dwell_s))
+        found.append(Segment(basis.load_w[column] if column >= 0 else rest, stop.dwell_s))
         clock = stop.start_s + stop.dwell_s
     if trajectory.duration_s - clock > 1e-9:
         found.append(Segment(rest, trajectory.duration_s - clock))
@@ -126,7 +127,7 @@ def verified(
     protocol, system = engine.case.protocol, engine.system
     columns, which = columns_of(trajectory)
     if not columns:
-        raise InputError("the trajectory has no stop: nothing is heated")
+        raise InputError("the trajectory has no stop with a field: nothing is heated")
     basis = engine.basis(columns)
     heating = trajectory.duration_s
     longest = LONGEST_COOL_DOWN_S if protocol.session.cool_down_s is None else protocol.session.cool_down_s
@@ -145,7 +146,8 @@ def verified(
         early = protocol.session.cool_down_s is None and time_s > heating + 1.0
         if early and temperature.max() < SAFE_C:
             break
-    shares = np.bincount(which, [s.dwell_s for s in trajectory.stops], len(columns)) / heating
+    on = which >= 0
+    shares = np.bincount(which[on], trajectory.dwell_s[on], len(columns)) / heating
     return watch.outcome(basis, shares, audit)
 
 

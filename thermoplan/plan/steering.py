@@ -27,8 +27,8 @@ LEVELS = (0.5, 0.75, 1.0)
 MARGIN_M = 3e-3
 COOL_DOWN_SEARCHED_S = 240.0
 CYCLE_SAMPLES = 8
-ATTEMPTS, LOSS, DRIFT_K = 4, 2e-3, 0.08
-LEAST_SHARE, MOST_COLUMNS, SMALL_SHARE = 0.06, 5, 0.08
+LOSS, DRIFT_K = 2e-3, 0.08
+LEAST_SHARE, MOST_COLUMNS, SMALL_SHARE = 0.06, (5, 3, 1), 0.08
 TRIMS, TYPICAL_RISE_K = 2, 7.0
 """Moving, settling and shortest dwells change the shares in a way that a search cannot foresee: it is repeated
 with the duty that was left and the few columns that mattered, until what the machine plays is what was searched."""
@@ -77,11 +77,13 @@ def steer(engine: Engine, resolved: Resolved, stages: Stages) -> Steering:
     find = _Finder(engine, model, resolved, columns, edges, heating, stages)
     best = find.trimmed(find(np.arange(len(columns)), _settings(engine.case), None))
     attempt = best
-    for _ in range(ATTEMPTS - 1):
+    for most in MOST_COLUMNS:
         if attempt.shares.status == "interrupted" or attempt.worth == 0.0:
             break
-        settings = replace(attempt.settings, max_duty=attempt.playable_duty or attempt.settings.max_duty)
-        attempt = find.trimmed(find(attempt.support(), settings, attempt.sequenced.achieved))
+        whole = protocol.device.max_duty  # which is there where nothing moves
+        duty = whole if most == 1 else max(0.5 * whole, attempt.playable_duty or attempt.settings.max_duty)
+        settings = replace(attempt.settings, max_duty=duty)
+        attempt = find.trimmed(find(attempt.support(most), settings, attempt.sequenced.achieved))
         best = min(best, attempt, key=lambda a: a.worth)
     return Steering(basis, len(columns), model, resolved, best.shares, best.sequenced, best.played)
 
@@ -99,9 +101,11 @@ class _Attempt:
 
     @property
     def worth(self) -> float:
-        """0 where playing loses nothing; else what it loses, goals and limits first, in rows and kelvins."""
+        """0 where playing loses nothing; else what it loses: ripple beyond its limit, goals and limits, kelvins."""
         lost = sum(row.goal.met(a) and not row.goal.met(b) for row, a, b in self._rows())
-        return 10.0 * lost + (abs(self.drift_k) if abs(self.drift_k) > DRIFT_K else 0.0)
+        ripple_k = float(self.sequenced.ripple_k.max(initial=0.0))
+        restless = 100.0 + ripple_k if ripple_k > Rhythm().ripple_k * (1.0 + 1e-6) else 0.0
+        return restless + 10.0 * lost + (abs(self.drift_k) if abs(self.drift_k) > DRIFT_K else 0.0)
 
     @property
     def drift_k(self) -> float:
@@ -117,10 +121,10 @@ class _Attempt:
         lossy = achieved < (1.0 - LOSS) * wanted
         return float(achieved[lossy].min()) if lossy.any() else None
 
-    def support(self) -> IntArray:
-        """The few columns that matter most: small shares are what a machine cannot play."""
+    def support(self, most: int) -> IntArray:
+        """The few columns that matter most: small shares, and moves of a slow machine, cannot be played."""
         used = self.sequenced.achieved.max(axis=0)
-        order = np.argsort(used)[::-1][:MOST_COLUMNS]
+        order = np.argsort(used)[::-1][:most]
         return np.sort(order[used[order] > SMALL_SHARE])
 
     def _rows(self) -> list:
