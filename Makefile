@@ -2,13 +2,16 @@
 # Both set up .venv on first use; PYTHON=/path/to/python3.12 names an interpreter.
 
 SHELL := /bin/bash
-.PHONY: demo test setup doctor lint pins clean
+.PHONY: demo test bench setup doctor lint pins clean
 
 demo: setup
 	@.venv/bin/thermoplan plan protocols/mouse-flank.toml
 
 test: setup
 	@.venv/bin/python -m pytest -n auto --dist loadfile --durations 15
+
+bench: setup
+	@OMP_NUM_THREADS=1 .venv/bin/python benchmarks/heat.py S
 
 setup:
 	@tools/setup.sh

@@ -166,4 +166,4 @@ def _region_complaints(raw: Mapping[str, Any], table: Path, where: str) -> Itera
             for region in [given] if isinstance(given, str) else given if isinstance(given, list) else ():
                 if isinstance(region, str) and region not in (*known, *special):
                     yield (f"{where}: {name}.{key} = {shown(region)}: not a region of {table.name}; "
-                           f"{suggestion(region, (*known, *special))}")
+                           f"{suggestion(region, tuple(dict.fromkeys((*known, *special))))}")
