@@ -28,7 +28,7 @@ BODY_G = 24.0
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 VOXEL_MM = 0.3
 LOW, HIGH = (-24.0, -16.0, -58.0), (24.0, 18.0, 95.0)
-TUMOUR_MM, TUMOUR_RADIUS_MM, COVER_MM = (7.2, -1.0, 28.0), 4.0, 2.0
+TUMOUR_MM, TUMOUR_RADIUS_MM, COVER_MM = (6.8, -1.0, 28.0), 4.0, 2.6
 FWHM_MM, IRON_VOXEL_MM = 2.0, 1.0
 IRON_MG_ML = {"tumour": 6.0, "liver": 3.0, "spleen": 4.5}
 
