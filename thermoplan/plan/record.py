@@ -26,6 +26,8 @@ from .case import Case, parameter_rows
 from .engine import Engine
 from .outcome import Outcome
 
+PROBE_K = 0.5
+"""Error of a fibre-optic reading that no one should stop for; a planner's choice."""
 EXPECTED_MIN = (2, 5, 10, 20, 30)
 BOUNDS = {"iron_mass_rel": 1e-3, "power_rel": 1e-3, "energy_balance_rel": 1e-3, "prediction_k": 0.1}
 """A check beyond its bound stamps the plan not-valid."""
@@ -143,7 +145,8 @@ def hottest_section(case: Case, outcome: Outcome) -> dict[str, Any]:
 def probe_sections(case: Case, outcome: Outcome, limit_c: float | None) -> tuple[dict, list[dict]]:
     """Courses of the probes, and what they should read, with the readings at which to stop.
 
-    A probe's bounds are what it would read if the tracer heated 0.7 or 1.3 times as much.
+    A probe's bounds are what it would read if the tracer heated 0.7 or 1.3 times as much; stopping allows
+    ``PROBE_K`` more for the thermometer itself.
     """
     probes = {}
     for probe in case.protocol.probes:
@@ -163,7 +166,7 @@ def probe_sections(case: Case, outcome: Outcome, limit_c: float | None) -> tuple
         for name, course in outcome.probes_c.items():
             rise = read(course) - course[0]
             row |= {f"{name}_c": read(course), f"{name}_low_c": course[0] + 0.7 * rise,
-                    f"{name}_stop_above_c": course[0] + 1.3 * rise}
+                    f"{name}_stop_above_c": course[0] + 1.3 * rise + PROBE_K}
         rows.append(row)
     return probes, rows
 

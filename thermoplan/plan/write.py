@@ -23,7 +23,7 @@ from ..progress import Stages
 from ..trajectory import Trajectory
 from .engine import Engine
 from .outcome import Outcome
-from .record import plain, provenance
+from .record import PROBE_K, plain, provenance
 
 MAP_VOXEL_M = 0.5e-3
 """Maps are no finer than this: finer voxels than the mesh's own edges show nothing more."""
@@ -99,7 +99,7 @@ def _expected(products: Products) -> dict[str, Array]:
         found["core_C"] = np.interp(at, outcome.time_s, outcome.core_c)
     for name, course in outcome.probes_c.items():
         read = np.interp(at, outcome.time_s, course)
-        found |= {f"{name}_C": read, f"{name}_stop_above_C": course[0] + 1.3 * (read - course[0])}
+        found |= {f"{name}_C": read, f"{name}_stop_above_C": course[0] + 1.3 * (read - course[0]) + PROBE_K}
     return found
 
 
