@@ -83,7 +83,9 @@ def steer(engine: Engine, resolved: Resolved, stages: Stages) -> Steering:
         whole = protocol.device.max_duty  # which is there where nothing moves
         duty = whole if most == 1 else max(0.5 * whole, attempt.playable_duty or attempt.settings.max_duty)
         settings = replace(attempt.settings, max_duty=duty)
-        attempt = find.trimmed(find(attempt.support(most), settings, attempt.sequenced.achieved))
+        supports = [attempt.support(most)] if most > 1 else _parked(engine.case, columns)[:, None]
+        found = [find.trimmed(find(support, settings, attempt.sequenced.achieved)) for support in supports]
+        attempt = min(found, key=lambda a: (a.worth, a.shares.objective))
         best = min(best, attempt, key=lambda a: a.worth)
     return Steering(basis, len(columns), model, resolved, best.shares, best.sequenced, best.played)
 
@@ -258,9 +260,7 @@ def alternatives(engine: Engine, steering: Steering) -> list[dict[str, Any]]:
     columns = steering.basis.columns
     goals_only = replace(steering.resolved, rows=tuple(
         row for row in steering.resolved.rows if row.goal.kind == "goal" or row.region in case.targets))
-    centre = _centre_m(case)
-    distance = np.array([np.linalg.norm(np.subtract(c.center_m, centre)) for c in columns[:candidates]])
-    parked = np.flatnonzero(distance <= distance.min() + 1e-9)
+    parked = _parked(case, columns[:candidates])
     inside = _inside(case, columns[:candidates])
     inputs = steering.model.inputs
     amplitudes = list(dict.fromkeys(c.amplitude_t for c in columns[:candidates]))
@@ -272,6 +272,12 @@ def alternatives(engine: Engine, steering: Steering) -> list[dict[str, Any]]:
                                 window_edges_s=steering.edges_s, settings=replace(_settings(case), starts=1))
         rows.append(_alternative(name, members, found.shares, engine, steering))
     return rows
+
+
+def _parked(case: Case, columns: Sequence[Column]) -> IntArray:
+    """The columns at the position nearest to the targets' centre, one an amplitude."""
+    distance = np.linalg.norm(np.array([c.center_m for c in columns]) - _centre_m(case), axis=1)
+    return np.flatnonzero(distance <= distance.min() + 1e-9)
 
 
 def _centre_m(case: Case) -> Array:
