@@ -84,7 +84,8 @@ def steer(engine: Engine, resolved: Resolved, stages: Stages) -> Steering:
         duty = whole if most == 1 else max(0.5 * whole, attempt.playable_duty or attempt.settings.max_duty)
         settings = replace(attempt.settings, max_duty=duty)
         supports = [attempt.support(most)] if most > 1 else _parked(engine.case, columns)[:, None]
-        found = [find.trimmed(find(support, settings, attempt.sequenced.achieved)) for support in supports]
+        played = attempt.sequenced.achieved
+        found = [find.trimmed(find(support, settings, played, best.promised)) for support in supports]
         attempt = min(found, key=lambda a: (a.worth, a.shares.objective))
         best = min(best, attempt, key=lambda a: a.worth)
     return Steering(basis, len(columns), model, resolved, best.shares, best.sequenced, best.played)
@@ -92,7 +93,8 @@ def steer(engine: Engine, resolved: Resolved, stages: Stages) -> Steering:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Attempt:
-    """A search and its sequence; ``played`` are the rows' values for what the machine plays."""
+    """A search and its sequence; ``played`` are the rows' values for what the machine plays, ``promised`` those
+    of the first search, which knew nothing of moves."""
 
     resolved: Resolved
     settings: Settings
@@ -100,11 +102,13 @@ class _Attempt:
     searched: Array
     sequenced: Sequenced
     played: tuple[float, ...]
+    promised: tuple[float, ...]
 
     @property
     def worth(self) -> float:
         """0 where playing loses nothing; else what it loses: ripple beyond its limit, goals and limits, kelvins."""
-        lost = sum(row.goal.met(a) and not row.goal.met(b) for row, a, b in self._rows())
+        promised = zip(self.resolved.rows, self.promised, self.played, strict=True)
+        lost = sum(row.goal.met(a) and not row.goal.met(b) for row, a, b in promised)
         ripple_k = float(self.sequenced.ripple_k.max(initial=0.0))
         restless = 100.0 + ripple_k if ripple_k > Rhythm().ripple_k * (1.0 + 1e-6) else 0.0
         return restless + 10.0 * lost + (abs(self.drift_k) if abs(self.drift_k) > DRIFT_K else 0.0)
@@ -150,7 +154,9 @@ class _Finder:
     heating_k_s: Array
     stages: Stages
 
-    def __call__(self, support: IntArray, settings: Settings, start: Array | None) -> _Attempt:
+    def __call__(
+        self, support: IntArray, settings: Settings, start: Array | None, promised: tuple[float, ...] = ()
+    ) -> _Attempt:
         stages, edges = self.stages, self.edges_s
         with stages.stage("optimize"):
             found = optimize_shares(
@@ -159,7 +165,7 @@ class _Finder:
                 progress=lambda p: stages.update(None, _progress_text(p)))
         shares = np.zeros((len(edges) - 1, len(self.columns)))
         shares[:, support] = found.shares
-        return self._played(found, settings, shares, 1.0)
+        return self._played(found, settings, shares, 1.0, promised or found.values)
 
     def trimmed(self, attempt: _Attempt) -> _Attempt:
         """The same search with its shares scaled so that what is played is as hot as what was searched."""
@@ -168,11 +174,13 @@ class _Finder:
             if abs(attempt.drift_k) <= DRIFT_K or attempt.shares.status == "interrupted":
                 break
             scale *= np.clip(1.0 - attempt.drift_k / TYPICAL_RISE_K, 0.8, 1.2)
-            again = self._played(attempt.shares, attempt.settings, attempt.searched, scale)
+            again = self._played(attempt.shares, attempt.settings, attempt.searched, scale, attempt.promised)
             attempt = min(attempt, again, key=lambda a: a.worth)
         return attempt
 
-    def _played(self, found: Shares, settings: Settings, searched: Array, scale: float) -> _Attempt:
+    def _played(
+        self, found: Shares, settings: Settings, searched: Array, scale: float, promised: tuple[float, ...]
+    ) -> _Attempt:
         protocol, edges = self.engine.case.protocol, self.edges_s
         with self.stages.stage("sequence"):
             rhythm = Rhythm(min_dwell_s=protocol.steering.min_dwell_s or 0.0)
@@ -180,7 +188,7 @@ class _Finder:
                                  heating_k_s=self.heating_k_s, rhythm=rhythm)
             every = _restricted(self.model, range(len(self.columns)))
             played = judged(every, sequenced.achieved, edges, self.resolved, settings.cool_down_s)
-        return _Attempt(self.resolved, settings, found, searched, sequenced, played)
+        return _Attempt(self.resolved, settings, found, searched, sequenced, played, promised)
 
 
 def judged(
