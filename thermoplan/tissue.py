@@ -15,7 +15,10 @@ import numpy as np
 from .arrays import Array
 from .errors import InputError
 
-BLOOD_HEAT_J_M3_K = 1049.75 * 3617.0
+BLOOD_KG_M3, BLOOD_J_KG_K = 1049.75, 3617.0
+"""Density and heat capacity of blood [ITIS5]."""
+
+BLOOD_HEAT_J_M3_K = BLOOD_KG_M3 * BLOOD_J_KG_K
 """Density times heat capacity of blood [ITIS5]."""
 
 _EPS0 = 8.8541878128e-12
@@ -115,7 +118,7 @@ class Species:
 
     def blood_j_k(self, mass_kg: float) -> float:
         """Heat capacity of the circulating blood."""
-        return self.facts["blood_fraction"].value * mass_kg * 3617.0
+        return self.facts["blood_fraction"].value * mass_kg * BLOOD_J_KG_K
 
     def mass_warning(self, mass_kg: float) -> str | None:
         low, high = self.body_mass_kg
@@ -215,7 +218,7 @@ PerfusionLaw = Callable[[Array], Array]
 
 
 def _lang(low: float, rise: float) -> PerfusionLaw:
-    return lambda t: (low + rise * np.exp(-np.maximum(45.0 - t, 0.0) ** 2 / 12.0)) * 3617.0
+    return lambda t: (low + rise * np.exp(-np.maximum(45.0 - t, 0.0) ** 2 / 12.0)) * BLOOD_J_KG_K
 
 
 def sigmoid_law(
@@ -257,7 +260,7 @@ PERFUSION_LAWS: Mapping[str, PerfusionLaw] = MappingProxyType({
     "lang-muscle": _lang(0.45, 3.55),
     "lang-fat": _lang(0.36, 0.36),
     "lang-tumour": lambda t: np.where(
-        t > 42.0, 0.416, 0.833 - np.clip(t - 37.0, 0.0, 5.0) ** 4.8 / 5438.0) * 3617.0,
+        t > 42.0, 0.416, 0.833 - np.clip(t - 37.0, 0.0, 5.0) ** 4.8 / 5438.0) * BLOOD_J_KG_K,
     "sigmoid-tumour": sigmoid_law(1e4),
 })
 """Laws by name, of man [Lang1999] but for the last; `scaled_law` takes them to another animal."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,23 @@ from ..iron import MeshIron, iron_on_mesh
 from ..meshing import MeshReport, MeshSizes, mesh_labels
 from ..progress import Stages
 from ..protocol import Protocol, Surface
-from ..tissue import BLOOD_HEAT_J_M3_K, Species, Tissue, region_tissues, scaled_metabolism, species_facts
+from ..tissue import (
+    BLOOD_HEAT_J_M3_K,
+    BLOOD_J_KG_K,
+    BLOOD_KG_M3,
+    Species,
+    Tissue,
+    canonical_tissue,
+    region_tissues,
+    scaled_metabolism,
+    species_facts,
+)
 from .inputs import OUTSIDE_WARNING, Inputs
 
 COARSEST_TARGET_M, TARGET_PER_RADIUS = 0.8e-3, 1.0 / 8.0
 SIZE_M = 2.5e-3
 QUICK_TARGET, QUICK_SIZE = 2.8, 1.4
 """Factors on the edge lengths of a quick mesh: the shipped mouse then has about 10,000 nodes."""
-
-_BLOOD_KG_M3, _BLOOD_J_KG_K = 1049.75, 3617.0  # [ITIS5]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,8 +117,6 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
 
 
 def _noted(case: Case, note: str) -> Case:
-    from dataclasses import replace
-
     return replace(case, notes=(*case.notes, note))
 
 
@@ -139,14 +145,12 @@ def _overrides(protocol: Protocol, anatomy: Anatomy) -> Mapping[str, Mapping[str
     if not protocol.tissues:
         return {}
     table = {t.name: t for t in region_tissues(anatomy.tissue_names, protocol.anatomy.species)}
-    from ..tissue import canonical_tissue
-
     unused = [name for name in protocol.tissues if canonical_tissue(name) not in table]
     if unused:
         raise InputError([f"{protocol.path.name}: tissues.{name}: no region of the anatomy is made of it; it has "
                           f"{', '.join(table)}" for name in unused])
-    return {name: given.values(table[canonical_tissue(name)].density_kg_m3, blood_kg_m3=_BLOOD_KG_M3,
-                               blood_j_kg_k=_BLOOD_J_KG_K)
+    return {name: given.values(table[canonical_tissue(name)].density_kg_m3, blood_kg_m3=BLOOD_KG_M3,
+                               blood_j_kg_k=BLOOD_J_KG_K)
             for name, given in protocol.tissues.items()}
 
 
