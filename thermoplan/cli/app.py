@@ -1,0 +1,57 @@
+"""The application that verbs register with, the options they share, and how they answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import __version__
+
+app = typer.Typer(
+    name="thermoplan",
+    help="Plan MPI-guided magnetic hyperthermia: iron map and anatomy in, verified trajectory out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Protocol = Annotated[Path, typer.Argument(metavar="PROTOCOL", help="The protocol, a TOML file.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by plan or simulate.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="RUN", help="The folder to write.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the run folder if there is one.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON alone on standard output.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A coarse mesh, for a first look.")]
+
+
+def say(result: Any, as_json: bool, show: Any) -> None:
+    if as_json:
+        print(json.dumps(result, indent=2, allow_nan=False))
+    else:
+        show(result)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from ..doctor import versions
+
+        for part, version in {"thermoplan": __version__, **versions()}.items():
+            print(f"{part} {version or 'not installed'}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Version of every part.")
+    ] = False,
+) -> None:
+    pass
+
+
+def finish(run: Any, as_json: bool, show: Any) -> None:
+    record = {**run.record, "run": str(run.folder)}
+    say(record, as_json, show)
+    raise typer.Exit({"ok": 0, "goals-missed": 3, "not-valid": 4, "interrupted": 130}[record["status"]])

@@ -1,0 +1,94 @@
+"""From a protocol to a run folder: init, check, mesh, simulate, plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import Force, Json, Output, Protocol, Quick, app, finish, say
+
+_PANEL = "Planning"
+
+
+@app.command(rich_help_panel=_PANEL)
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty or new folder.")],
+    as_json: Json = False,
+) -> None:
+    """Write a commented protocol and its inputs, ready to run."""
+    from ..console.base import show_written
+    from ..files.starter import write_starter
+
+    written = write_starter(folder)
+    say({"folder": str(folder), "files": [str(path) for path in written]}, as_json, show_written)
+
+
+@app.command(rich_help_panel=_PANEL)
+def check(protocol: Protocol, as_json: Json = False) -> None:
+    """Read everything, say what was understood and every mistake; compute nothing heavy."""
+    from ..console.planning import show_understood
+    from ..plan.check import understood
+
+    say(understood(protocol), as_json, show_understood)
+
+
+@app.command(rich_help_panel=_PANEL)
+def mesh(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="A labelled volume, NIfTI.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The mesh to write, .vtu or .msh.")],
+    table: Annotated[Path, typer.Option("--table", metavar="CSV", help="label,region,tissue")],
+    size: Annotated[str, typer.Option(help="Edge length far from the target.")] = "2.5 mm",
+    target_size: Annotated[str, typer.Option(help="Edge length in and near the target.")] = "0.8 mm",
+    target: Annotated[list[str] | None, typer.Option(help="A region to resolve finely; may repeat.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn a labelled volume into tetrahedra with named regions."""
+    from ..console.base import listening
+    from ..console.planning import show_mesh
+    from ..plan.check import mesh_file
+
+    with listening() as listener:
+        sizes = (size, target_size, tuple(target or ()))
+        report = mesh_file(labels, table, out, sizes=sizes, listener=listener)
+    say(report, as_json, show_mesh)
+
+
+@app.command(rich_help_panel=_PANEL)
+def simulate(
+    protocol: Protocol,
+    trajectory: Annotated[Path | None, typer.Option(metavar="T.csv", help="The trajectory to play.")] = None,
+    output: Output = None,
+    quick: Quick = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Temperatures and dose of a given trajectory, in a run folder like a plan's."""
+    from ..console.base import listening
+    from ..console.planning import show_run
+    from ..plan import simulate_and_write
+
+    with listening() as listener:
+        run = simulate_and_write(
+            protocol, trajectory, output=output, quick=quick, force=force, listener=listener
+        )
+    finish(run, as_json, show_run)
+
+
+@app.command(rich_help_panel=_PANEL)
+def plan(
+    protocol: Protocol,
+    output: Output = None,
+    quick: Quick = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Optimize, sequence, verify with the full model, and report."""
+    from ..console.base import listening
+    from ..console.planning import show_run
+    from ..plan import plan_and_write
+
+    with listening() as listener:
+        run = plan_and_write(protocol, output=output, quick=quick, force=force, listener=listener)
+    finish(run, as_json, show_run)

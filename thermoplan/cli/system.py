@@ -1,0 +1,31 @@
+"""The installation itself: doctor, validate."""
+
+from __future__ import annotations
+
+import typer
+
+from .app import Json, app, say
+
+_PANEL = "This installation"
+
+
+@app.command(rich_help_panel=_PANEL)
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed, which versions, and what is missing."""
+    from ..console.system import show_findings
+    from ..doctor import as_record, examine
+
+    record = as_record(examine())
+    say(record, as_json, show_findings)
+    raise typer.Exit(0 if record["ok"] else 1)
+
+
+@app.command(rich_help_panel=_PANEL)
+def validate(as_json: Json = False) -> None:
+    """Reproduce published and closed-form values, in one table."""
+    from ..console.system import show_validation
+    from ..validate import validation_record
+
+    record = validation_record()
+    say(record, as_json, show_validation)
+    raise typer.Exit(0 if record["ok"] else 4)

@@ -1,0 +1,101 @@
+"""Plans and simulations, what `check` understood, meshes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from .base import dose, number, stdout, table_of
+
+_GOOD, _BAD = "[green]met[/green]", "[bold red]missed[/bold red]"
+
+
+def show_run(record: Mapping[str, Any]) -> None:
+    """Summary of a plan or a simulation: verdict, organs, goals, checks, warnings, files."""
+    out = stdout()
+    quick = " (quick: coarse mesh)" if record.get("quick") else ""
+    out.print(f"[bold]{escape(record['name'])}[/bold]{quick}: {escape(record['summary']['verdict'])}\n")
+    out.print(_organ_table(record))
+    out.print(_goal_table(record))
+    checks = record["checks"]
+    out.print("checks  " + "  ".join(f"{k} {v:.2g}" for k, v in checks.items() if v is not None))
+    for warning in record["warnings"]:
+        out.print(f"[yellow]warning[/yellow] {escape(warning)}")
+    stages = record["provenance"]["stages"]
+    out.print(_stage_table(stages))
+    out.print(f"peak memory {record['provenance']['peak_memory_mb']:.0f} MB")
+    if "run" in record:
+        run = escape(record["run"])
+        out.print(f"run folder {run}\nreport     {run}/report.html", soft_wrap=True)
+
+
+def _organ_table(record: Mapping[str, Any]) -> Table:
+    table = table_of("region", "mm3", "mg Fe", "T90 C", "T50 C", "Tmax C", "peak C", "CEM43T90", "CEM43max",
+                   title="Regions: temperatures at the end of heating, doses in CEM43 minutes")
+    for name, row in record["regions"].items():
+        table.add_row(
+            escape(name), number(row["volume_mm3"], 0), number(row["iron_mg"], 3), number(row["t90_c"]),
+            number(row["t50_c"]), number(row["t_max_c"]), number(row["t_peak_c"]),
+            dose(row["cem43t90_min"]), dose(row["cem43_max_min"]),
+        )
+    if record.get("core"):
+        core = record["core"]["temperature_c"]
+        table.add_row("core (blood)", "-", "-", "-", "-", "-", number(max(core)), "-", "-")
+    return table
+
+
+def _goal_table(record: Mapping[str, Any]) -> Table:
+    table = table_of("region", "metric", "bound", "value", "", title="Goals and limits")
+    for row in record["goals"]:
+        sense = ">=" if row["sense"] == "at_least" else "<="
+        show = dose if row["unit"] == "min" else number
+        value = "-" if row["value"] is None else show(row["value"])
+        name = f"{row['kind']}: {row['region']}" + (" (default)" if row["default"] else "")
+        table.add_row(escape(name), row["metric"], f"{sense} {show(row['bound'])} {row['unit']}",
+                      f"{value} {row['unit']}", _GOOD if row["met"] else _BAD)
+    return table
+
+
+def _stage_table(stages: list[Mapping[str, Any]]) -> Table:
+    table = table_of("stage", "s", title="Time")
+    for stage in stages:
+        table.add_row(escape(stage["name"]), f"{stage['seconds']:.1f}")
+    table.add_row("all", f"{sum(s['seconds'] for s in stages):.1f}")
+    return table
+
+
+def show_understood(record: Mapping[str, Any]) -> None:
+    """What `check` understood: a row per input, then notes."""
+    out = stdout()
+    table = table_of("what", "understood as", title=f"{escape(record['name'])}: every input can be read")
+    table.columns[1].justify = "left"
+    for what, text in record["understood"]:
+        table.add_row(escape(what), escape(text))
+    out.print(table)
+    for note in record["notes"]:
+        out.print(f"[yellow]note[/yellow] {escape(note)}")
+
+
+def show_mesh(record: Mapping[str, Any]) -> None:
+    """Size, quality and region volumes of a mesh that was written."""
+    out = stdout()
+    table = table_of("region", "label mm3", "mesh mm3", "off %", title="Regions")
+    for row in record["regions"]:
+        table.add_row(escape(row["name"]), number(row["label_mm3"]), number(row["mesh_mm3"]),
+                      f"{row['relative'] * 100:+.1f}")
+    out.print(table)
+    bars = record["quality_histogram"]
+    peak = max(bars) or 1
+    out.print("element quality (3 inradius / circumradius, 1 is the regular tetrahedron)")
+    for place, count in enumerate(bars):
+        low = place / len(bars)
+        out.print(f"  {low:.1f}-{low + 1 / len(bars):.1f} {'#' * round(40 * count / peak):<40} {count}")
+    out.print(f"{record['nodes']} nodes, {record['tetrahedra']} tetrahedra, "
+              f"worst quality {record['quality_min']:.2f}, outer surface {record['skin_area_cm2']:.1f} cm2 "
+              f"(labels, smoothed: {record['label_skin_area_cm2']:.1f})")
+    for note in record["notes"]:
+        out.print(f"[yellow]note[/yellow] {escape(note)}")
+    out.print(f"wrote {escape(record['mesh'])}")
