@@ -6,7 +6,7 @@ import sys
 import traceback
 
 from ..errors import ThermoplanError
-from . import planning, results, imaging, heating, system  # noqa: F401, I001  each registers its verbs, in order
+from . import planning, results, imaging, heating, system  # isort: skip  # noqa: F401  each registers its verbs, in this order
 from .app import app
 
 
