@@ -6,6 +6,7 @@ import sys
 import traceback
 
 from ..errors import ThermoplanError
+
 from . import planning, results, imaging, heating, system  # isort: skip  # noqa: F401  each registers its verbs, in this order
 from .app import app
 
