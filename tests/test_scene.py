@@ -13,6 +13,7 @@ from report_sample import TUMOUR_M, sample_anatomy, sample_fields, write_sample,
 from thermoplan import scene
 from thermoplan.errors import InputError, MissingPart
 from thermoplan.report import write_report
+from thermoplan.scene import run as run_module
 
 STORED = Path(__file__).parent / "pictures" / "scene.png"
 
@@ -121,7 +122,7 @@ def test_a_run_without_fields_says_which_file_is_missing(tmp_path: Path) -> None
 
 
 def test_without_a_library_to_draw_with_the_remedy_is_named(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene, "lacking", lambda libraries: ("libegl1",))
+    monkeypatch.setattr(run_module, "lacking", lambda libraries: ("libegl1",))
     monkeypatch.delenv("DISPLAY", raising=False)
     with pytest.raises(MissingPart, match=r"apt-get install .*libegl1"):
         scene.scene(run)
