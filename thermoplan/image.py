@@ -57,11 +57,15 @@ class Image:
         return (np.asarray(points_m) - self.affine_m[:3, 3]) @ np.linalg.inv(self.affine_m[:3, :3]).T
 
     def sampled(self, points_m: Array, *, order: int = 1, outside: float = 0.0) -> NDArray:
-        """Values at points ``(n, 3)``; order 0 keeps labels, order 1 is trilinear."""
+        """Values at points ``(n, 3)``; order 0 keeps labels, order 1 is trilinear.
+
+        A voxel reaches half its width beyond its centre, at the border too; order 1 fades to ``outside`` within
+        one voxel beyond the outermost centres, so that no part of a border voxel's integral is lost.
+        """
         index = self.indices(points_m).T
         dtype = self.data.dtype if order == 0 else np.float64
         return ndimage.map_coordinates(
-            self.data.astype(dtype, copy=False), index, order=order, mode="constant", cval=outside
+            self.data.astype(dtype, copy=False), index, order=order, mode="grid-constant", cval=outside
         )
 
     def integral(self) -> float:
