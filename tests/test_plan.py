@@ -19,7 +19,7 @@ from thermoplan.plan.engine import power_rel
 from thermoplan.plan.record import BOUNDS, status_of
 
 FILES = {"protocol.toml", "plan.json", "report.html", "trajectory.csv", "machine.csv", "expected.csv", "dose.csv",
-         "tvh.csv", "probes.csv", "fields.vtu", "maps", "figures", "run.log"}
+         "tvh.csv", "probes.csv", "fields.vtu", "fields.vtkhdf", "maps", "figures", "run.log"}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,17 @@ def test_the_power_check_sees_a_basis_that_is_two_per_mille_too_strong(plan):
 def test_plan_json_fits_its_schema(run):
     schema = json.loads(files("thermoplan.data").joinpath("schemas", "plan.schema.json").read_text())
     jsonschema.validate(json.loads((run.folder / "plan.json").read_text()), schema)
+
+
+def test_the_history_on_disk_is_that_of_the_plan(run, plan):
+    """Its frame at the end of heating is the field that the maps have, and its last dose the whole dose."""
+    from thermoplan.files.vtkhdf import read_steps
+
+    steps, outcome = read_steps(run.folder / "fields.vtkhdf"), plan.products.outcome
+    at_end = int(np.argmin(np.abs(steps.time_s - outcome.heating_end_s)))
+    assert steps.time_s[[0, at_end, -1]] == pytest.approx([0.0, outcome.heating_end_s, outcome.end_s])
+    assert steps.fields["temperature_c"][at_end] == pytest.approx(outcome.end_c, abs=2.1e-3)
+    assert steps.fields["cem43_min"][-1] == pytest.approx(outcome.dose.cem43_min, rel=1e-4, abs=1e-9)
 
 
 def test_the_run_folder_has_everything_and_the_protocol_verbatim(run, case):

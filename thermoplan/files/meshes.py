@@ -23,6 +23,7 @@ from ..arrays import Array, IntArray
 from ..errors import InputError
 from .images import existing
 from .labels import Label
+from .vtkhdf import Steps, write_vtkhdf
 from .vtu import without_words, write_vtu
 
 _TAGS = ("gmsh:physical", "region", "medit:ref", "cell_tags", "name_to_read", "CellEntityIds")
@@ -97,12 +98,24 @@ def write_fields(
 
 def _write_vtu(path: Path | str, anatomy: Anatomy, point_data: Mapping[str, ArrayLike],
                cell_data: Mapping[str, ArrayLike], unit_m: float) -> None:
-    names = {name: np.array([[i, 3]], np.int32) for i, name in enumerate(anatomy.region_names)}
-    words = {_REGIONS: anatomy.region_names, _TISSUES: anatomy.tissue_names}
     write_vtu(
         path, anatomy.points_m / unit_m, anatomy.tets, point_data=point_data,
-        cell_data={"region": anatomy.region.astype(np.int32), **cell_data},
-        field_data={**words, **names, _UNIT: np.array([float(unit_m)])},
+        cell_data={"region": anatomy.region.astype(np.int32), **cell_data}, field_data=_names_of(anatomy, unit_m),
+    )
+
+
+def _names_of(anatomy: Anatomy, unit_m: float) -> dict[str, Any]:
+    """Field data: the names of regions and tissues, each region's index and dimension, metres of a unit."""
+    names = {name: np.array([[i, 3]], np.int32) for i, name in enumerate(anatomy.region_names)}
+    return {_REGIONS: anatomy.region_names, _TISSUES: anatomy.tissue_names, **names, _UNIT: np.array([float(unit_m)])}
+
+
+def write_history(path: Path | str, anatomy: Anatomy, steps: Steps, point_data: Mapping[str, ArrayLike]) -> None:
+    """The mesh with fields over time as VTKHDF in metres, and beside them ``point_data``, which do not change."""
+    still = {name: values for name, values in point_data.items() if name not in steps.fields}
+    write_vtkhdf(
+        path, anatomy.points_m, anatomy.tets, steps=steps, point_data=still,
+        cell_data={"region": anatomy.region.astype(np.int32)}, field_data=_names_of(anatomy, 1.0),
     )
 
 

@@ -19,6 +19,7 @@ from ..protocol import Protocol
 from ..sar import Column, HeatingBasis
 from ..trajectory import Trajectory
 from .engine import Engine
+from .frames import FrameKeeper, Frames, frame_times_s
 
 SAFE_C = 39.0
 LONGEST_COOL_DOWN_S = 1200.0
@@ -49,6 +50,7 @@ class Outcome:
     probes_c: Mapping[str, Array]
     probe_rows: Mapping[str, tuple[IntArray, Array]]
     focus_c: Mapping[float, Array]
+    frames: Frames
     heating_end_s: float
     end_s: float
     energy_balance_rel: float
@@ -136,10 +138,10 @@ def verified(
     edges = [t for t in COOL_DOWN_PARTS_S if t < longest]
     pieces += [Segment(rest, part) for part in np.diff([0.0, *edges, longest]) if part > 0.0]
     audit = EnergyAudit(system, pieces)
-    watch = _Watch(engine, resolved, heating)
     end = heating + longest
     times = np.concatenate([output_times_s(heating, longest), dwell_ends_s(trajectory), also_s])
     times = np.unique(np.where(np.abs(times - heating) < 1e-6, heating, times))  # of two ends of heating the exact one
+    watch = _Watch(engine, resolved, heating, times)
     for time_s, temperature in evolve(system, pieces, times, ledger=audit):
         watch.add(time_s, temperature)
         stages.update(time_s / end, f"{time_s / 60:.1f} min, hottest {temperature.max():.2f} C")
@@ -154,9 +156,10 @@ def verified(
 class _Watch:
     """Consumers of one history, fed together."""
 
-    def __init__(self, engine: Engine, resolved: Resolved | None, heating_s: float) -> None:
+    def __init__(self, engine: Engine, resolved: Resolved | None, heating_s: float, times_s: Array) -> None:
         self.engine, self.heating_s = engine, heating_s
         self.dose = Dose()
+        self.frames = FrameKeeper(frame_times_s(times_s, heating_s, engine.system.n_nodes))
         self.series = RegionSeries(reported_regions(engine.case.anatomy, resolved))
         self.meter = Meter(resolved, heating_s, self.dose) if resolved else None
         self.probes = {p.name: _probe_row(engine.case.anatomy, engine.case.protocol, p.name)
@@ -172,6 +175,7 @@ class _Watch:
     def add(self, time_s: float, temperature: Array) -> None:
         n = self.engine.system.n_nodes
         self.dose.add(time_s, temperature[:n])
+        self.frames.add(time_s, temperature[:n], self.dose.cem43_min)
         self.series.add(time_s, temperature)
         if self.meter:
             self.meter.add(time_s, temperature)
@@ -190,7 +194,7 @@ class _Watch:
             basis, shares, self.series, self.dose.map(), self.meter.values() if self.meter else (),
             self.end_c, np.array(self.core) if self.core else None,
             {name: np.array(values) for name, values in self.probe_c.items()}, self.probes,
-            self._scaled(basis, shares), self.heating_s, self.last_s, audit.balance_rel,
+            self._scaled(basis, shares), self.frames.frames(), self.heating_s, self.last_s, audit.balance_rel,
         )
 
     def _scaled(self, basis: HeatingBasis, shares: Array) -> dict[float, Array]:

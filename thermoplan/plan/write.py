@@ -15,7 +15,7 @@ from ..anatomy import Anatomy
 from ..arrays import Array
 from ..errors import MissingPart
 from ..files.images import write_image
-from ..files.meshes import write_fields
+from ..files.meshes import write_fields, write_history
 from ..files.tables import write_tables
 from ..files.trajectories import header, write_machine, write_trajectory
 from ..image import Image
@@ -52,6 +52,7 @@ def write_run(folder: Path, products: Products, stages: Stages) -> dict[str, Any
         write_machine(folder / "machine.csv", products.trajectory, protocol.device, lines)
         fields = nodal_fields(engine, outcome)
         write_fields(folder / "fields.vtu", engine.case.anatomy, fields)
+        write_history(folder / "fields.vtkhdf", engine.case.anatomy, outcome.frames.steps(), fields)
         _write_maps(folder / "maps", engine, fields)
     _save(folder, record)
     with stages.stage("figures"):
