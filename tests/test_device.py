@@ -198,3 +198,63 @@ def test_a_machine_from_its_keys():
     assert caught.value.complaints == (
         "own.toml: name: missing", "own.toml: gradient: missing",
         'own.toml: drive_axis = "Q": expected one of R L A P S I')
+
+
+def test_a_turning_line_takes_directions_evenly_over_a_half_turn_about_the_bore():
+    device = machine("ffl", rotating=True)  # the line along y turns about z, the drive's and the bore's axis
+    lines = np.array(device.line_directions(4))
+    half = math.sqrt(0.5)
+    assert lines == pytest.approx(np.array([[0, 1, 0], [-half, half, 0], [-1, 0, 0], [-half, -half, 0]]), abs=1e-12)
+    assert machine("ffl").line_directions() == (None,) == machine().line_directions()
+    turned_device = machine("ffl", rotating=True, to_device=turned(90), line_axis=X, drive_axis=Y)
+    assert turned_device.turns_about == pytest.approx(Y)  # the anatomy's y is the machine's z
+
+
+def test_a_direction_that_the_line_cannot_take_is_named():
+    nowhere = [np.nan] * 3
+    assert machine("ffl").violations(directions=[Y, -Y, nowhere]) == []
+    assert machine("ffl", rotating=True).violations(directions=[X, (1, 1, 0)]) == []
+    (fixed,) = machine("ffl").violations(directions=[nowhere, X])
+    assert "direction = 1 0 0, 1 stop(s): its line stays along line_axis, 0 1 0" in fixed
+    (oblique,) = machine("ffl", rotating=True).violations(directions=[X, Z, (0, 1, 1)])
+    assert "direction = 0 0 1, 2 stop(s): its line turns about turn_axis, 0 0 1" in oblique
+    (point,) = machine().violations(directions=[Z, X])
+    assert "direction = 1 0 0, 1 stop(s): its field does not turn" in point
+
+
+def test_a_machine_with_its_line_turned_is_the_machine_of_that_direction():
+    device = machine("ffl", rotating=True)
+    assert device.turned(X).gradient_tensor() == pytest.approx(device.gradient_tensor(X))
+    assert device.turned(None) is device
+
+
+def test_a_line_turns_about_what_it_lies_across_and_only_a_line_turns():
+    with pytest.raises(InputError, match="turn_axis: a line turns about an axis at right angles"):
+        machine("ffl", line_axis=Z, rotating=True)
+    with pytest.raises(InputError, match="rotating = true: only a line turns"):
+        machine(rotating=True)
+
+
+def test_a_point_of_ones_own_shape_is_its_tensor_and_one_with_a_trace_is_refused():
+    # 2.5 T/m along the machine's z, 1 and 1.5 T/m across: the tensor's shape, at 2 T/m, in the anatomy's frame
+    device = machine(tensor=np.diag([-1.0, -1.5, 2.5]), to_device=turned(90))
+    assert device.gradient_tensor() == pytest.approx(np.diag([-0.4, 1.0, -0.6]))
+    along, across = machine(tensor=np.diag([-1.0, -1.5, 2.5])).bias_t(np.array([[1e-3, 0, 0], [0, 0, 1e-3]]), (0, 0, 0))
+    assert (across[0], along[1]) == pytest.approx((0.8e-3, 2e-3))
+    with pytest.raises(InputError, match=r"device test: gradient_tensor: .*trace is 0\.5 T/m"):
+        machine(tensor=np.diag([-1.0, -1.0, 2.5]))
+    with pytest.raises(InputError, match=r"gradient_tensor: a device of kind \"ffl\" has none"):
+        machine("ffl", tensor=np.diag([-1.0, -1.0, 2.0]))
+
+
+def test_an_animal_that_lies_further_on_has_its_places_further_on_in_the_machine():
+    device = machine(to_device=turned(90, (0.001, 0.002, 0.003)))
+    moved = device.displaced((0, 0.002, 0))  # the anatomy's y is the machine's z
+    assert moved.machine_m((0, 0, 0)) - device.machine_m((0, 0, 0)) == pytest.approx([0, 0, 0.002])
+    assert moved.machine_m(moved.origin_m) == pytest.approx([0, 0, 0], abs=1e-15)
+
+
+def test_a_place_outside_the_measured_ball_is_named():
+    own = Device("own", "measured", 2.0, 13e-3, 354e3, Z, selection=probed())
+    (told,) = own.violations(centers_m=[[0.05, 0, 0]])
+    assert "first: 50.0 0.0 0.0 mm is outside the ball of 41.9 mm" in told and "where its field is known" in told

@@ -45,6 +45,11 @@ class SelectionField:
         middle = self.coefficients_t @ _gradients(np.zeros((1, 3)), self.degree)[0].T
         return middle + beyond * (inner - middle)
 
+    def nearest_inside(self, points_m: ArrayLike) -> Array:
+        """The points ``(n, 3)``, those outside the ball moved straight to its edge."""
+        away = np.atleast_2d(points_m) - self.center_m
+        return self.center_m + away / np.maximum(1.0, np.linalg.norm(away, axis=1) / self.radius_m)[:, None]
+
     def tensor_t_m(self, point_m: ArrayLike) -> Array:
         """Gradient ``(3, 3)`` at a point, symmetric and without trace."""
         step = 1e-3 * self.radius_m

@@ -196,7 +196,7 @@ def limit_violations(trajectory: Trajectory, device: Device) -> list[str]:
     if len(t) == 0:
         return device.violations(frequency_hz=[t.frequency_hz])
     found = device.violations(centers_m=t.center_m, amplitude_t=t.amplitude_t, gradient_t_m=t.gradient_t_m,
-                              frequency_hz=[t.frequency_hz])
+                              frequency_hz=[t.frequency_hz], directions=t.direction)
     where = f"device {device.name}:"
     short = t.dwell_s < device.min_dwell_s - CLOCK_S
     if short.any():
@@ -206,7 +206,8 @@ def limit_violations(trajectory: Trajectory, device: Device) -> list[str]:
     lack = [(move_s(device, a, b) - (b.start_s - a.end_s), a, b) for a, b in itertools.pairwise(stops)]
     worst = max(lack, key=lambda item: item[0], default=(0.0, None, None))
     if worst[0] > CLOCK_S:
-        found.append(f"{where} slew and settle: the move after {worst[1].end_s:.3f} s needs {worst[0]:.3g} s more")
+        found.append(f"{where} slew = {device.slew_m_s * 1e3:g} mm/s and settle = {device.settle_s:g} s: the move "
+                     f"after {worst[1].end_s:.3f} s needs {worst[0]:.3g} s more")
     duty = max([t.duty, *(block.duty for block in t.windows if block.repeats)])
     if duty > device.max_duty * (1.0 + 1e-9):
         found.append(f"{where} max_duty = {device.max_duty:g}: the field is on for {duty:.4g} of the time")

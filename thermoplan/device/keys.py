@@ -1,0 +1,46 @@
+"""A device from the keys of its TOML file, quantities already in SI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InputError
+from .model import Device
+
+AXES = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
+_SI_KEYS = {
+    "name": "name", "kind": "kind", "gradient": "gradient_t_m", "amplitude": "amplitude_t",
+    "frequency": "frequency_hz", "drive_axis": "drive_axis", "line_axis": "line_axis",
+    "strong_axis": "strong_axis", "to_device": "to_device", "position_range": "position_range_m",
+    "gradient_range": "gradient_range_t_m", "amplitude_range": "amplitude_range_t",
+    "frequency_range": "frequency_range_hz", "settle": "settle_s", "min_dwell": "min_dwell_s",
+    "slew": "slew_m_s", "max_duty": "max_duty", "eddy_currents": "eddy_currents",
+    "bore_radius": "bore_radius_m", "moves_stage": "moves_stage",
+    "selection": "selection", "drive": "drive", "source": "source", "notes": "notes",
+}
+
+
+def device_from_dict(values: Mapping[str, Any], where: str) -> Device:
+    """A device from the keys of its TOML file, quantities already in SI; an axis may be a letter of RAS."""
+    needed = ["name", "kind", "amplitude", "frequency"]
+    needed += ["gradient"] if values.get("kind") not in ("uniform", "measured") else []
+    faults = [f"{where}: {key}: missing" for key in needed if key not in values]
+    settings = {_SI_KEYS[k]: v for k, v in values.items() if k in _SI_KEYS}
+    selection = settings.get("selection")
+    settings.setdefault("gradient_t_m", 0.0 if selection is None else selection.strength_t_m)
+    settings.setdefault("drive_axis", "S")
+    for key in ("drive_axis", "line_axis", "strong_axis"):
+        if isinstance(settings.get(key), str):
+            faults += _axis_fault(settings[key], f"{where}: {key}")
+            settings[key] = AXES.get(settings[key])
+    if faults:
+        raise InputError(faults)
+    try:
+        return Device(**settings)
+    except InputError as error:
+        raise InputError([f"{where}: {c}" for c in error.complaints]) from error
+
+
+def _axis_fault(letter: str, where: str) -> list[str]:
+    return [] if letter in AXES else [f'{where} = "{letter}": expected one of {" ".join(AXES)}']
