@@ -24,7 +24,7 @@ LAYERS = (
     ("optimize", "search", "trajectory"),
     ("metrics", "goals", "dose", "bioheat"),
     ("sar", "focus", "eddy", "safety"),
-    ("fem", "iron", "calibration", "device", "selection", "coils"),
+    ("fem", "iron", "calibration", "psf", "scanner", "deblur", "device", "selection", "coils"),
     ("response", "calorimetry", "slptable", "tracer", "magnetization"),
     ("meshing", "tissue", "anatomy"),
     ("image",),
