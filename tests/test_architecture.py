@@ -50,6 +50,7 @@ OWNERS = {
     "pydantic": {"protocol"},
     "pint": {"units"},
     "magpylib": {"coils"},
+    "SimpleITK": {"registration"},
 }
 
 

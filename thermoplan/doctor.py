@@ -73,6 +73,7 @@ DISTRIBUTIONS = {
     "nibabel": ("nibabel",),
     "h5py": ("h5py",),
     "meshio": ("meshio",),
+    "simpleitk": ("simpleitk",),
     "pydantic": ("pydantic",),
     "pint": ("pint",),
 }

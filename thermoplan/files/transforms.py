@@ -1,4 +1,4 @@
-"""Rigid and affine transforms from files: a plain 4 x 4, or what ITK and 3D Slicer write.
+"""Rigid and affine transforms from files and back: a plain 4 x 4, or what ITK and 3D Slicer write.
 
 A plain 4 x 4 moves the image into the anatomy, in RAS millimetres. An ITK file, which Slicer writes too,
 says where in the moving image a point of the fixed one is found, in LPS: with the anatomy fixed and the
@@ -8,7 +8,9 @@ image moving it is turned about, so that both say the same thing here.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,24 +18,60 @@ from numpy.typing import ArrayLike
 from ..arrays import Array, frozen
 from ..errors import InputError
 from .images import existing
+from .itk import ITK_TEXT, Step, composed, steps_of_hdf5, steps_of_mat, steps_of_text
 
-_LPS = np.diag([-1.0, -1.0, 1.0])
-_ITK = "#Insight Transform File"
+_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_RESIDUAL = "residual_rms_mm"
+
+
+class TransformFile(NamedTuple):
+    """Image to anatomy, ``(4, 4)`` in metres, and the residual that the file records, if it does."""
+
+    matrix_m: Array
+    residual_m: float | None
 
 
 def read_transform(path: Path | str, *, notes: list[str] | None = None) -> Array:
-    """Image to anatomy, ``(4, 4)`` in metres, from ``.txt``, ``.tfm`` or ITK's ``.h5``."""
-    path = existing(path)
+    """Image to anatomy, ``(4, 4)`` in metres, from ``.txt``, ``.tfm``, ITK's ``.h5`` or ``.mat``."""
+    return read_transform_file(path, notes=notes).matrix_m
+
+
+def read_transform_file(path: Path | str, *, notes: list[str] | None = None) -> TransformFile:
+    """The same, with the residual that ``register`` wrote beside it."""
+    path, residual_m = existing(path), None
     if path.suffix.lower() in (".h5", ".hdf5"):
-        rows = _from_itk(*_itk_hdf5(path), path.name)
+        rows = _undone(steps_of_hdf5(path), path.name)
+    elif path.suffix.lower() == ".mat":
+        rows = _undone(steps_of_mat(path), path.name)
     else:
         try:
-            text = path.read_text(encoding="utf-8")
-            rows = _from_itk(*_itk_text(text, path.name), path.name) if text.startswith(_ITK) else np.loadtxt(
-                text.splitlines(), ndmin=2)
+            text = path.read_text(encoding="utf-8-sig")
+            rows = _undone(steps_of_text(text, path.name), path.name) if text.startswith(ITK_TEXT) else _plain(text)
         except (ValueError, UnicodeDecodeError) as problem:
-            raise InputError(f"{path.name}: expected four rows of four numbers (RAS, mm): {problem}") from problem
-    return transform_m(rows, path.name, notes=notes)
+            raise InputError(f"{path.name}: expected four rows of four numbers (RAS, mm), or a transform of ITK: "
+                             f"{problem}") from problem
+        residual_m = _recorded(text)
+    return TransformFile(transform_m(rows, path.name, notes=notes), residual_m)
+
+
+def write_transform(
+    path: Path | str, matrix_m: ArrayLike, *, comments: Sequence[str] = (), residual_m: float | None = None
+) -> None:
+    """Write image to anatomy: a plain 4 x 4 in RAS millimetres, or as ``.tfm`` what 3D Slicer and ITK read."""
+    path, matrix = Path(path), np.array(transform_mm(matrix_m))
+    said = [*comments, *([] if residual_m is None else [f"{_RESIDUAL} = {residual_m * 1e3:.6g}"])]
+    kind = path.suffix.lower()
+    if kind not in (".txt", ".tfm"):
+        raise InputError(f"{path.name}: cannot write this kind of transform; expected .txt (4 x 4, RAS, mm) or .tfm "
+                         "(3D Slicer, ITK)")
+    heads = [f"# {line}" for line in said]
+    if kind == ".tfm":
+        back = _LPS @ np.linalg.inv(matrix) @ _LPS
+        lines = [f"{ITK_TEXT} V1.0", *heads, "#Transform 0", "Transform: AffineTransform_double_3_3",
+                 "Parameters: " + _words([*back[:3, :3].ravel(), *back[:3, 3]]), "FixedParameters: 0 0 0"]
+    else:
+        lines = [*heads, *(_words(row) for row in matrix)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def transform_m(rows: ArrayLike, name: str, *, notes: list[str] | None = None) -> Array:
@@ -49,85 +87,39 @@ def transform_m(rows: ArrayLike, name: str, *, notes: list[str] | None = None) -
     if notes is not None and not np.allclose(turn @ turn.T, np.eye(3), atol=1e-3):
         factor = abs(np.linalg.det(turn))
         notes.append(f"{name}: the transform is not rigid: it scales volumes by {factor:.3g}")
+    if notes is not None and np.linalg.det(turn) < 0.0:
+        notes.append(f"{name}: the transform mirrors the image: left and right, or LPS and RAS, may be mixed up")
     matrix[:3, 3] *= 1e-3
     return frozen(matrix)
 
 
-def _itk_text(text: str, name: str) -> tuple[str, Array, Array]:
-    """Kind, parameters and fixed parameters of the one transform in the file."""
-    kinds = re.findall(r"^Transform:\s*(\S+)", text, re.M)
-    numbers = {key: [float(x) for x in values.split()]
-               for key, values in re.findall(r"^(Parameters|FixedParameters):(.*)$", text, re.M)}
-    if len(kinds) != 1 or "Parameters" not in numbers:
-        raise InputError(f"{name}: holds {len(kinds)} transforms; expected one, rigid or affine")
-    return kinds[0], np.array(numbers["Parameters"]), np.array(numbers.get("FixedParameters", [0.0, 0.0, 0.0]))
+def transform_mm(matrix_m: ArrayLike) -> Array:
+    """A ``(4, 4)`` in metres with its shift in millimetres."""
+    matrix = np.array(matrix_m, float)
+    matrix[:3, 3] *= 1e3
+    return frozen(matrix)
 
 
-def _itk_hdf5(path: Path) -> tuple[str, Array, Array]:
-    import h5py
+def _plain(text: str) -> Array:
+    lines = [line for line in text.splitlines() if line.partition("#")[0].strip()]
+    return np.loadtxt(lines, ndmin=2) if lines else np.zeros((0, 0))
 
+
+def _recorded(text: str) -> float | None:
+    found = re.search(rf"^#\s*{_RESIDUAL}\s*=\s*([0-9.eE+-]+)\s*$", text, re.M)
     try:
-        with h5py.File(path, "r") as file:
-            groups = [file["TransformGroup"][key] for key in file["TransformGroup"]]
-            single = [g for g in groups if "Composite" not in str(g["TransformType"][()])]
-            if len(single) != 1:
-                raise InputError(f"{path.name}: holds {len(single)} transforms; expected one, rigid or affine")
-            kind = np.ravel(single[0]["TransformType"][()])[0].decode()
-            found = [next((np.asarray(single[0][key]) for key in (f"Transform{part}", f"Tranform{part}")
-                           if key in single[0]), np.zeros(3)) for part in ("Parameters", "FixedParameters")]
-            return kind, found[0], found[1]
-    except (OSError, KeyError, RuntimeError, AttributeError) as problem:
-        raise InputError(f"{path.name}: cannot be read as a transform of ITK: {problem}") from problem
+        return float(found[1]) * 1e-3 if found else None
+    except ValueError:
+        return None
 
 
-def _from_itk(kind: str, parameters: Array, fixed: Array, name: str) -> Array:
-    """The 4 x 4 in RAS millimetres that undoes the transform."""
-    turn, shift = _TURNS.get(kind.split("_")[0], _unknown)(parameters, name)
-    centre = fixed[:3] if len(fixed) >= 3 else np.zeros(3)
-    matrix = np.eye(4)
-    matrix[:3, :3] = _LPS @ turn @ _LPS
-    matrix[:3, 3] = _LPS @ (shift + centre - turn @ centre)
+def _undone(steps: list[Step], name: str) -> Array:
+    """The 4 x 4 in RAS millimetres that undoes an ITK transform."""
+    matrix = _LPS @ composed(steps, name) @ _LPS
     if abs(np.linalg.det(matrix)) < 1e-6:
         raise InputError(f"{name}: the matrix is singular: it flattens the image")
     return np.linalg.inv(matrix)
 
 
-def _affine(p: Array, name: str) -> tuple[Array, Array]:
-    return _counted(p, 12, name)[:9].reshape(3, 3), p[9:]
-
-
-def _translation(p: Array, name: str) -> tuple[Array, Array]:
-    return np.eye(3), _counted(p, 3, name)
-
-
-def _euler(p: Array, name: str) -> tuple[Array, Array]:
-    """Angles about x, y, z; the matrix is Rz Rx Ry."""
-    _counted(p, 6, name)
-    (cx, cy, cz), (sx, sy, sz) = np.cos(p[:3]), np.sin(p[:3])
-    x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return z @ x @ y, p[3:]
-
-
-def _versor(p: Array, name: str) -> tuple[Array, Array]:
-    """The vector part of a unit quaternion."""
-    x, y, z = _counted(p, 6, name)[:3]
-    w = np.sqrt(max(0.0, 1.0 - x * x - y * y - z * z))
-    return np.array([[1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-                     [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-                     [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]]), p[3:]
-
-
-def _counted(p: Array, count: int, name: str) -> Array:
-    if p.shape != (count,):
-        raise InputError(f"{name}: has {p.size} parameters; expected {count}")
-    return p
-
-
-def _unknown(p: Array, name: str) -> tuple[Array, Array]:
-    raise InputError(f"{name}: is a transform of another kind; expected one of {', '.join(_TURNS)}")
-
-
-_TURNS = {"AffineTransform": _affine, "MatrixOffsetTransformBase": _affine, "TranslationTransform": _translation,
-          "Euler3DTransform": _euler, "VersorRigid3DTransform": _versor}
+def _words(numbers: ArrayLike) -> str:
+    return " ".join(f"{float(x):.17g}" for x in np.asarray(numbers))
