@@ -10,7 +10,9 @@ import pytest
 from thermoplan.bioheat.reduced import reduced_model
 from thermoplan.optimize import optimize_shares
 from thermoplan.plan import make_plan
-from thermoplan.plan.steering import _settings, judged, resolved_goals, window_edges_s
+from thermoplan.plan.attempts import judged
+from thermoplan.plan.candidates import search_settings, window_edges_s
+from thermoplan.plan.steering import resolved_goals
 from thermoplan.sar import Column
 
 RATIOS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -57,7 +59,7 @@ def _breaks_without_gradient(plan, ratio: float) -> bool:
     basis = engine.basis([Column((0.0, 0.0, 0.0), device.amplitude_t, 0.0)])
     duration = case.protocol.session.duration_s
     model, edges = reduced_model(engine.system, basis.load_w, duration), window_edges_s(duration, 4)
-    resolved, settings = resolved_goals(engine), _settings(case)
+    resolved, settings = resolved_goals(engine), search_settings(case)
     goal = replace(resolved, rows=tuple(row for row in resolved.rows if row.goal.kind == "goal"))
     shares = optimize_shares(model, goal, window_edges_s=edges, settings=settings).shares
     values = judged(model, shares, edges, resolved, settings.cool_down_s)

@@ -63,7 +63,8 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
 
     The reported numbers are those of the full model over exactly the sequence that a machine would play.
     """
-    from . import steering
+    from . import prediction, steering
+    from .alternatives import alternatives
     from .outcome import verified
     from .record import full_record
     from .write import Products
@@ -74,10 +75,10 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
     found = steering.steer(engine, resolved, stages)
     with stages.stage("verify with the full model"):
         trajectory = found.sequenced.trajectory
-        outcome = verified(engine, trajectory, resolved, stages, also_s=steering.last_cycles_s(found).ravel())
+        outcome = verified(engine, trajectory, resolved, stages, also_s=prediction.last_cycles_s(found).ravel())
     with stages.stage("compare with planning by hand"):
-        others = steering.alternatives(engine, found)
-    checks = _checks(engine, outcome) | {"prediction_k": steering.prediction_k(engine, found, outcome)}
+        others = alternatives(engine, found)
+    checks = _checks(engine, outcome) | {"prediction_k": prediction.prediction_k(found, outcome)}
     record = full_record(
         engine, outcome, resolved, stages, kind="plan", quick=quick, checks=checks,
         trajectory=_trajectory_record(trajectory, outcome), optimizer=steering.optimizer_record(found),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -70,6 +71,18 @@ class CorrectedModel:
         late = (position - lower)[:, None]
         upper = np.minimum(lower + 1, len(self.times_s) - 1)
         return (1.0 - late) * self.rise_k[lower][:, nodes] + late * self.rise_k[upper][:, nodes]
+
+
+def with_inputs(model: Any, inputs: Array) -> Any:
+    """The same model with other columns ``(n_columns, r)``."""
+    if isinstance(model, CorrectedModel):
+        return replace(model, model=with_inputs(model.model, inputs))
+    return replace(model, inputs=inputs)
+
+
+def restricted(model: Any, columns: Sequence[int] | Array) -> Any:
+    """The same model with some of its columns, in the order given."""
+    return with_inputs(model, np.asarray(model.inputs)[np.asarray(columns)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
