@@ -13,6 +13,8 @@ from .arrays import Array, finite, put, unit
 from .errors import InputError, MissingPart
 from .selection import SelectionField, selection_field
 
+_FREE = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Loop:
@@ -73,20 +75,31 @@ def _turn(axis: Array):
     return Rotation.from_rotvec(across / max(size, 1e-300) * np.arctan2(size, axis[2]))
 
 
+def free_ball_m(parts: Sequence[Loop | Magnet], center_m: ArrayLike = (0.0, 0.0, 0.0)) -> float:
+    """Half of the way to the nearest conductor or magnet: there harmonics of degree 10 are off by a thousandth."""
+    return _FREE * min(_reach(part, np.asarray(center_m, float)) for part in parts)
+
+
 def coil_selection(
     parts: Sequence[Loop | Magnet], *, ball_m: float, center_m: ArrayLike = (0.0, 0.0, 0.0), degree: int = 10
 ) -> SelectionField:
     """Selection field of a set, as solid harmonics inside a ball that no conductor or magnet enters."""
     center = np.asarray(center_m, float)
     for part in parts:
-        extent = np.hypot(part.radius_m, 0.5 * getattr(part, "height_m", 0.0))
-        gap = np.linalg.norm(np.asarray(part.center_m) - center) - extent
-        if isinstance(part, Magnet) and gap < ball_m:
-            raise InputError(f"coil set: a magnet reaches into the ball of {ball_m * 1e3:g} mm")
-        if isinstance(part, Loop) and _nearest(part, center) < ball_m:
-            raise InputError(f"coil set: a coil reaches into the ball of {ball_m * 1e3:g} mm")
+        if not _reach(part, center) >= ball_m > 0.0:
+            what = "magnet" if isinstance(part, Magnet) else "coil"
+            raise InputError(f"coil set: a {what} reaches into the ball of {ball_m * 1e3:g} mm about the machine's "
+                             "origin in which its field is used: move it, or give a smaller ball")
     points = center + ball_m * _sphere(4 * degree**2)
     return selection_field(points, coil_field_t(parts, points), center_m=center, degree=degree)
+
+
+def _reach(part: Loop | Magnet, center: Array) -> float:
+    """Radius of the largest ball about ``center`` that no conductor enters, and surely no magnet."""
+    if isinstance(part, Loop):
+        return _nearest(part, center)
+    extent = float(np.hypot(part.radius_m, 0.5 * part.height_m))
+    return float(np.linalg.norm(np.asarray(part.center_m) - center)) - extent
 
 
 def _nearest(loop: Loop, point: Array) -> float:

@@ -11,18 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from .device import Device, device_from_dict
+from .device import Device
 from .errors import InputError
-from .files.fieldmaps import read_field_map
+from .files.machines import FILES, device_of
 from .files.slptables import read_slp_table
-from .files.transforms import read_transform, transform_m
 from .protocol.complaints import read_toml, suggestion, validated
 from .protocol.tables import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
 from .tracer import TISSUE_FACTOR, MeasuredSlp, Tracer, calibrated, tracer_from_dict
 
 _RELAXES = {"hydrodynamic_diameter", "viscosity", "anisotropy", "tau0"}
 _SIZES = {"core_diameter", "core_sigma"}
-_FILES = ("to_device", "selection", "table")
+_FILES = (*FILES, "table")
 
 
 @cache
@@ -83,7 +82,7 @@ def _base(table: Any, folder: Path, where: str, what: str, library: str,
         path = folder / table.file
         raw = read_toml(path)[1]
         given = _set(_checked(model, raw, path.name))
-        beside = {key: str(path.parent / given[key]) for key in _FILES if isinstance(given.get(key), str)}
+        beside = {key: str((path.parent / given[key]).absolute()) for key in _FILES if isinstance(given.get(key), str)}
         return given | beside, str(raw.get("name", path.stem))
     entries = _entries(library)
     if table.name not in entries:
@@ -130,16 +129,7 @@ def _measured(table: MeasuredSlpTable, where: str) -> MeasuredSlp:
 
 def _device(values: Table | dict[str, Any], name: str, folder: Path, where: str) -> Device:
     given = {key: value for key, value in _set(values).items() if key != "schema_"} | {"name": name}
-    matrix = given.get("to_device")
-    if isinstance(matrix, str):
-        given["to_device"] = read_transform(folder / matrix)
-    elif matrix is not None:
-        given["to_device"] = transform_m(matrix, f"{where}: device.to_device")
-    if isinstance(given.get("selection"), str):
-        given["selection"] = read_field_map(folder / given["selection"])
-    if "position_range" in given:
-        given["position_range"] = np.array(given["position_range"])
-    return _named(lambda: device_from_dict(given, where), where)
+    return _named(lambda: device_of(given, folder, where), where)
 
 
 def _named[Part](make: Callable[[], Part], where: str) -> Part:

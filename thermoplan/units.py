@@ -88,6 +88,7 @@ KINDS: dict[str, Kind] = {
     "magnetization": Kind("A/m", "a magnetization", "446 kA/m", (("T", 1.0 / MU0_T_M_A),), low=_POSITIVE),
     "viscosity": Kind("Pa*s", "a viscosity", "1 mPa*s", low=_POSITIVE),
     "anisotropy": Kind("J/m^3", "an anisotropy constant", "11 kJ/m^3", low=_POSITIVE),
+    "current": Kind("A", "a current times turns, negative to turn it round", "1e4 A"),
     "volume": Kind("m^3", "a volume", "2 mL", low=_POSITIVE),
     "power": Kind("W", "a power", "0.2 W", low=_POSITIVE),
     "fraction": Kind("", "a fraction", '"70 %"', low=_POSITIVE),
@@ -169,6 +170,19 @@ def direction(text: Any) -> tuple[float, float, float]:
         if 0.0 < length < math.inf:
             return x / length, y / length, z / length
     raise NotAQuantity('expected a direction: one of R L A P S I, or a vector such as "0 -1 0"')
+
+
+def tensor(text: Any) -> tuple[tuple[float, ...], ...]:
+    """Nine numbers with one unit of gradient, row by row, ``"-1 0 0; 0 -1 0; 0 0 2 T/m"``; SI."""
+    rows = text.split(";") if isinstance(text, str) else []
+    unit = _VECTOR.fullmatch(rows[-1]) if len(rows) == 3 else None
+    try:
+        if unit is None or not unit[4].strip():
+            raise NotAQuantity
+        return tuple(vector(f"{row} {unit[4]}" if i < 2 else row, "gradient") for i, row in enumerate(rows))
+    except NotAQuantity:
+        raise NotAQuantity('expected three rows of three numbers and a unit, such as '
+                           '"-1 0 0; 0 -1 0; 0 0 2 T/m"') from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..errors import InputError
 from .model import Device
 
@@ -17,6 +19,7 @@ _SI_KEYS = {
     "frequency_range": "frequency_range_hz", "settle": "settle_s", "min_dwell": "min_dwell_s",
     "slew": "slew_m_s", "max_duty": "max_duty", "eddy_currents": "eddy_currents",
     "bore_radius": "bore_radius_m", "moves_stage": "moves_stage",
+    "rotating": "rotating", "turn_axis": "turn_axis", "gradient_tensor": "tensor",
     "selection": "selection", "drive": "drive", "source": "source", "notes": "notes",
 }
 
@@ -24,13 +27,13 @@ _SI_KEYS = {
 def device_from_dict(values: Mapping[str, Any], where: str) -> Device:
     """A device from the keys of its TOML file, quantities already in SI; an axis may be a letter of RAS."""
     needed = ["name", "kind", "amplitude", "frequency"]
-    needed += ["gradient"] if values.get("kind") not in ("uniform", "measured") else []
+    needed += ["gradient"] if values.get("kind") in ("ffp", "ffl") and "gradient_tensor" not in values else []
     faults = [f"{where}: {key}: missing" for key in needed if key not in values]
     settings = {_SI_KEYS[k]: v for k, v in values.items() if k in _SI_KEYS}
-    selection = settings.get("selection")
-    settings.setdefault("gradient_t_m", 0.0 if selection is None else selection.strength_t_m)
+    if "gradient_t_m" not in settings and not faults:
+        settings["gradient_t_m"] = _strength_t_m(settings)
     settings.setdefault("drive_axis", "S")
-    for key in ("drive_axis", "line_axis", "strong_axis"):
+    for key in ("drive_axis", "line_axis", "strong_axis", "turn_axis"):
         if isinstance(settings.get(key), str):
             faults += _axis_fault(settings[key], f"{where}: {key}")
             settings[key] = AXES.get(settings[key])
@@ -40,6 +43,15 @@ def device_from_dict(values: Mapping[str, Any], where: str) -> Device:
         return Device(**settings)
     except InputError as error:
         raise InputError([f"{where}: {c}" for c in error.complaints]) from error
+
+
+def _strength_t_m(settings: Mapping[str, Any]) -> float:
+    """Steepest slope of a field that is given as such."""
+    if settings.get("selection") is not None:
+        return settings["selection"].strength_t_m
+    if settings.get("tensor") is not None:
+        return float(np.abs(np.linalg.eigvalsh(np.asarray(settings["tensor"]))).max())
+    return 0.0
 
 
 def _axis_fault(letter: str, where: str) -> list[str]:

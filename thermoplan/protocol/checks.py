@@ -28,7 +28,7 @@ _FILES = (
     (("iron",), "image"), (("iron",), "registration"), (("anatomy",), "labels"),
     (("anatomy",), "label_table"), (("anatomy",), "mesh"), (("anatomy", "add"), "mask"),
     (("tracer",), "file"), (("device",), "file"), (("device",), "to_device"),
-    (("device",), "selection"), (("tracer",), "table"),
+    (("device",), "selection"), (("device",), "drive"), (("tracer",), "table"),
 )
 _PLACED = tuple(kind for kind in READERS if kind not in (".npy", FOLDER))
 _LABELS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".npz")

@@ -106,12 +106,37 @@ class TracerTable(TracerKeys):
     file: values.Text | None = None
 
 
+class LoopTable(Table):
+    """A thin circular coil, in the machine's frame; ampere-turns are right-handed about the axis."""
+
+    center: values.Position
+    axis: values.Direction
+    radius: values.Length
+    ampere_turns: values.Current
+
+
+class MagnetTable(Table):
+    """A cylindrical magnet, magnetized along its axis, in the machine's frame."""
+
+    center: values.Position
+    axis: values.Direction
+    radius: values.Length
+    height: values.Length
+    remanence: values.Field_
+
+
 class DeviceKeys(Table):
     """A machine: the same keys in a device file and, as overrides, in a protocol."""
 
     name: values.Text | None = None
-    kind: Literal["ffp", "ffl", "uniform", "measured"] | None = None
+    kind: Literal["ffp", "ffl", "uniform", "measured", "coils"] | None = None
     selection: values.Text | None = None
+    drive: values.Text | None = None
+    coils: tuple[LoopTable, ...] | None = None
+    magnets: tuple[MagnetTable, ...] | None = None
+    drive_coils: tuple[LoopTable, ...] | None = None
+    ball: values.Length | None = None
+    gradient_tensor: values.GradientTensor | None = None
     gradient: values.GradientOrZero | None = None
     amplitude: values.Field_ | None = None
     frequency: values.Frequency | None = None
@@ -130,6 +155,8 @@ class DeviceKeys(Table):
     eddy_currents: StrictBool | None = None
     bore_radius: values.Length | None = None
     moves_stage: StrictBool | None = None
+    rotating: StrictBool | None = None
+    turn_axis: values.Direction | None = None
     source: StrictStr | None = None
 
 

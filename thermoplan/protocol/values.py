@@ -127,6 +127,8 @@ HeatCapacity, Conductivity = quantity("heat capacity"), quantity("conductivity")
 ElectricalConductivity = quantity("electrical conductivity", zero=True)
 HeatTransfer, Slp = quantity("heat transfer", zero=True), quantity("slp")
 Magnetization, Viscosity, Anisotropy = (quantity(k) for k in ("magnetization", "viscosity", "anisotropy"))
+Current = Annotated[float, *text(lambda v: units.parse(v, "current"), KINDS["current"].words, "1e4 A")]
+GradientTensor = Annotated[tuple, *text(units.tensor, "gradient tensor, machine frame", "-1 0 0; 0 -1 0; 0 0 2 T/m")]
 Position = Annotated[tuple[float, float, float], *text(units.vector, "RAS position", "4.1 -2.0 31.5 mm")]
 Direction = Annotated[tuple[float, float, float], *text(units.direction, "direction, RAS", "S")]
 Sphere = Annotated[tuple, *text(_sphere, "centre and radius", "4.1 -2.0 31.5 mm, 4 mm")]
