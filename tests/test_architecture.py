@@ -25,7 +25,7 @@ LAYERS = (
     ("metrics", "goals", "dose", "bioheat"),
     ("sar", "focus", "eddy", "safety"),
     ("fem", "iron", "calibration", "psf", "scanner", "deblur", "device", "selection", "coils"),
-    ("response", "calorimetry", "slptable", "tracer", "magnetization"),
+    ("response", "fitting", "calorimetry", "slptable", "tracer", "measured", "magnetization"),
     ("meshing", "tissue", "anatomy"),
     ("image",),
     ("errors", "arrays", "progress"),

@@ -10,8 +10,10 @@ import pytest
 
 from thermoplan import response
 from thermoplan.errors import InputError
+from thermoplan.fitting import calibrated
+from thermoplan.measured import MeasuredSlp
 from thermoplan.response import response_table
-from thermoplan.tracer import MeasuredSlp, Population, Tracer, calibrated, slp_w_kg
+from thermoplan.tracer import Population, Tracer, slp_w_kg
 
 LEVELS = np.array([3.25e-3, 6.5e-3, 13e-3])
 
@@ -91,7 +93,7 @@ def test_a_table_is_kept_and_a_calibration_scales_it(monkeypatch, tmp_path):
     first = response_table(one_size(), 354e3, [13e-3])
     monkeypatch.setattr(response, "_MEMORY", {})
     monkeypatch.setattr(response, "_tabulated", lambda *args: pytest.fail("solved again"))
-    measured = calibrated(one_size(), MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3))
+    measured = calibrated(one_size(), [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
     again = response_table(measured, 354e3, [13e-3])
     assert float(again.slp_w_kg(0, 0.0, 0.0)) / 1e3 == pytest.approx(250.0, rel=1e-3)
     expected = measured.heating_efficiency * first.values_w_kg

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from thermoplan.errors import InputError
+from thermoplan.fitting import calibrated
 from thermoplan.focus import slp_point
+from thermoplan.measured import MeasuredSlp
 from thermoplan.response import response_table
 from thermoplan.slptable import slp_table
-from thermoplan.tracer import MeasuredSlp, Population, Tracer, calibrated, slp_w_kg
+from thermoplan.tracer import Population, Tracer, slp_w_kg
 
 MRSH = Tracer("test", (Population(1.0, 20e-9),), 446e3, 5180.0, 0.7236, relaxation_time_s=1.35e-6)
 GRID = [(b, f, a, c) for b in (5e-3, 10e-3, 15e-3) for f in (340e3, 354e3) for a in (0, 10e-3, 40e-3)
@@ -83,7 +85,7 @@ def test_a_response_table_of_a_measured_table_follows_it():
 
 
 def test_a_table_can_be_calibrated_too():
-    scaled = calibrated(tabulated(), MeasuredSlp(250e3, "iron", "water", 10e-3, 354e3))
+    scaled = calibrated(tabulated(), [MeasuredSlp(250e3, "iron", "water", 10e-3, 354e3)])
     assert float(slp_w_kg(scaled, amplitude_t=10e-3, frequency_hz=354e3)) == pytest.approx(175e3)
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from thermoplan.errors import InputError
+from thermoplan.fitting import calibrated
 from thermoplan.magnetization import MODELS
+from thermoplan.measured import MeasuredSlp
 from thermoplan.tracer import (
-    MeasuredSlp,
     Population,
     Tracer,
     brown_time_s,
-    calibrated,
     neel_time_s,
     omega_tau,
     slp_bound_w_kg,
@@ -147,7 +147,7 @@ def test_a_narrow_lognormal_is_one_size():
 ])
 def test_a_calibrated_tracer_heats_as_measured(basis, medium, factor, expected):
     measured = MeasuredSlp(250e3, basis, medium, 13e-3, 354e3, tissue_factor=factor)
-    tracer = calibrated(replace(magnetite(), heating_efficiency=0.9), measured)
+    tracer = calibrated(replace(magnetite(), heating_efficiency=0.9), [measured])
     assert float(slp_w_kg(tracer, **DRIVE)) / 1e3 == pytest.approx(expected, rel=1e-9)
     for word in ("250", basis, medium, "13 mT", "354 kHz"):
         assert word in tracer.slp_source
@@ -159,13 +159,13 @@ def test_without_a_measurement_the_source_says_so():
 
 def test_a_measurement_beyond_the_square_loop_is_refused():
     with pytest.raises(InputError, match="square loop"):
-        calibrated(magnetite(), MeasuredSlp(2500e3, "iron", "tissue", 13e-3, 354e3))
+        calibrated(magnetite(), [MeasuredSlp(2500e3, "iron", "tissue", 13e-3, 354e3)])
 
 
 def test_a_model_without_loss_cannot_be_calibrated():
     blocked = magnetite(anisotropy_j_m3=40e3, model="blocked")
     with pytest.raises(InputError, match="no loss at 13 mT"):
-        calibrated(blocked, MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3))
+        calibrated(blocked, [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
 
 
 def test_a_measurement_names_all_its_faults():

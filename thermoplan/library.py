@@ -17,7 +17,7 @@ from .files.machines import FILES, device_of
 from .files.slptables import read_slp_table
 from .protocol.complaints import read_toml, suggestion, validated
 from .protocol.tables import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
-from .tracer import TISSUE_FACTOR, MeasuredSlp, Tracer, calibrated, tracer_from_dict
+from .tracer import Tracer, tracer_from_dict
 
 _RELAXES = {"hydrodynamic_diameter", "viscosity", "anisotropy", "tau0"}
 _SIZES = {"core_diameter", "core_sigma"}
@@ -50,8 +50,9 @@ def chosen_tracer(table: TracerKeys, folder: Path, where: str) -> Tracer:
     if own.keys() & _RELAXES and "relaxation_time" not in own:
         base.pop("relaxation_time", None)
     tracer = _tracer(base | own, name, where, folder)
-    measured = table.measured_slp or base.get("measured_slp")
-    return tracer if measured is None else calibrated(tracer, _measured(measured, where))
+    measured = table.measured_slp or base.get("measured_slp") or ()
+    given = [_measured(m, where) for m in (measured if isinstance(measured, tuple) else (measured,))]
+    return _named(lambda: calibrated(tracer, given), where) if given else tracer
 
 
 def chosen_device(table: DeviceKeys, folder: Path, where: str, notes: list[str]) -> Device:
@@ -124,7 +125,8 @@ def _tracer(values: Table | dict[str, Any], name: str, where: str, folder: Path 
 def _measured(table: MeasuredSlpTable, where: str) -> MeasuredSlp:
     factor = TISSUE_FACTOR if table.tissue_factor is None else table.tissue_factor
     fields = table.value, table.basis, table.medium, table.amplitude, table.frequency, factor
-    return _named(lambda: MeasuredSlp(*fields, table.source or "protocol"), where)
+    more = table.source or "protocol", table.along or 0.0, table.across or 0.0, table.relative_error
+    return _named(lambda: MeasuredSlp(*fields, *more), where)
 
 
 def _device(values: Table | dict[str, Any], name: str, folder: Path, where: str) -> Device:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike
 from .arrays import Array
 from .errors import InputError
 from .magnetization import FIXED_AXIS, MODELS, energy_kt
+from .measured import Calibration
 from .slptable import SlpTable
 
 BOLTZMANN_J_K = 1.380649e-23  # exact, SI
 BULK_IRON_A_M = 1.71e6  # saturation magnetization of iron at room temperature [Cullity2009]
-IMMOBILISED_FACTOR = 1.0
-TISSUE_FACTOR = 0.7  # water to tissue, range 0.3 to 1; the project's definition
 _LOG_STEP, _DEVIATIONS = 0.05, 3.75
 
 
@@ -51,55 +50,14 @@ class Population:
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredSlp:
-    """A measured SLP, W per kg of ``basis`` ("iron" or "oxide"), in ``medium``.
-
-    From "water" to tissue ``tissue_factor`` is due; "immobilised" and "tissue" are taken as they stand.
-    """
-
-    value_w_kg: float
-    basis: str
-    medium: str
-    amplitude_t: float
-    frequency_hz: float
-    tissue_factor: float = TISSUE_FACTOR
-    source: str = "protocol"
-
-    def __post_init__(self) -> None:
-        faults = [
-            f"tracer.measured_slp.{key} = {value!r}: expected {hint}"
-            for key, value, good, hint in (
-                ("value", self.value_w_kg, self.value_w_kg > 0, 'power per mass, such as "250 W/g"'),
-                ("basis", self.basis, self.basis in ("iron", "oxide"), '"iron" or "oxide"'),
-                ("medium", self.medium, self.medium in ("water", "immobilised", "tissue"),
-                 '"water", "immobilised" or "tissue"'),
-                ("amplitude", self.amplitude_t, self.amplitude_t > 0, 'a peak field, such as "13 mT"'),
-                ("frequency", self.frequency_hz, self.frequency_hz > 0, 'a frequency, such as "354 kHz"'),
-                ("tissue_factor", self.tissue_factor, 0 < self.tissue_factor <= 1.5, "a number near 0.7"),
-            ) if not good
-        ]
-        if faults:
-            raise InputError(faults)
-
-    @property
-    def factor(self) -> float:
-        return {"water": self.tissue_factor, "immobilised": IMMOBILISED_FACTOR, "tissue": 1.0}[self.medium]
-
-    def in_tissue_w_kg(self, iron_fraction: float) -> float:
-        """W per kg of iron in tissue."""
-        per_iron = self.value_w_kg / (iron_fraction if self.basis == "oxide" else 1.0)
-        return per_iron * self.factor
-
-
-@dataclass(frozen=True, slots=True)
 class Tracer:
     """Particles and their constants.
 
     Relaxation is ``relaxation_time_s`` where given, else Brownian rotation (``hydrodynamic_diameter_m``
     and ``viscosity_pa_s``) and Neel reversal (``anisotropy_j_m3`` and ``tau0_s``), rates added.
     ``model`` is the one that its loss is taken from unless a call says otherwise: of `MODELS`, or "table"
-    for the measured ``table``. ``heating_efficiency`` scales it to a measurement. ``effective`` says in words
-    what was fitted; empty where the sizes were measured.
+    for the measured ``table``. ``heating_efficiency`` scales it to what ``calibration`` measured. ``effective``
+    says in words what was fitted; empty where the sizes were measured.
     """
 
     name: str
@@ -114,7 +72,7 @@ class Tracer:
     anisotropy_j_m3: float | None = None
     tau0_s: float = 1e-9
     heating_efficiency: float = 1.0
-    measured: MeasuredSlp | None = None
+    calibration: Calibration | None = None
     model: str = "mrsh"
     table: SlpTable | None = None
     effective: str = ""
@@ -129,13 +87,11 @@ class Tracer:
     @property
     def slp_source(self) -> str:
         """How the loss is known, in a sentence for the report."""
-        m = self.measured
-        if m is None and self.model == "table":
+        if self.calibration is not None:
+            return str(self.calibration)
+        if self.model == "table":
             return "measured: a table over amplitude, frequency and bias"
-        if m is None:
-            return "a priori from the model: uncertain by a factor of several"
-        return (f"measured: {m.value_w_kg / 1e3:g} W per g of {m.basis} in {m.medium} at "
-                f"{m.amplitude_t * 1e3:g} mT, {m.frequency_hz / 1e3:g} kHz; factor to tissue {m.factor:g}")
+        return "a priori from the model: uncertain by a factor of several"
 
     @property
     def thermal_j(self) -> float:
@@ -254,26 +210,6 @@ def slp_bound_w_kg(tracer: Tracer, *, amplitude_t: float, frequency_hz: float) -
     """No loop is larger than ``4 B0 Ms``: ``4 B0 Ms f / rho`` per kg of iron, efficiency left out."""
     loop = 4.0 * amplitude_t * tracer.saturation_magnetization_a_m * frequency_hz
     return loop / tracer.density_kg_m3 / tracer.iron_fraction
-
-
-def calibrated(tracer: Tracer, measured: MeasuredSlp, *, model: str | None = None) -> Tracer:
-    """A copy whose heating efficiency makes the model agree with a measured SLP, in tissue."""
-    ideal = replace(tracer, heating_efficiency=1.0)
-    predicted = float(slp_w_kg(
-        ideal, amplitude_t=measured.amplitude_t, frequency_hz=measured.frequency_hz, model=model))
-    target = measured.in_tissue_w_kg(tracer.iron_fraction)
-    bound = slp_bound_w_kg(
-        tracer, amplitude_t=measured.amplitude_t, frequency_hz=measured.frequency_hz)
-    if predicted == 0.0:
-        raise InputError(f"tracer {tracer.name}: the model has no loss at {measured.amplitude_t * 1e3:g} mT, "
-                         f"{measured.frequency_hz / 1e3:g} kHz, so a measured SLP cannot scale it: check model, size "
-                         "and relaxation")
-    if target > bound:
-        raise InputError(
-            f"tracer.measured_slp.value = {measured.value_w_kg / 1e3:g} W/g: {target / 1e3:.0f} W/g of iron "
-            f"is more than a square loop of this saturation magnetization gives ({bound / 1e3:.0f} W/g): "
-            "check basis, amplitude and frequency")
-    return replace(tracer, heating_efficiency=target / predicted, measured=measured)
 
 
 def _faults(tracer: Tracer) -> list[str]:

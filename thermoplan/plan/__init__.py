@@ -179,9 +179,6 @@ def _warnings(engine: Any, *more: Any, quick: bool) -> list[str]:
     case = engine.case
     tracer, physiology = case.protocol.tracer, case.protocol.physiology
     found = ["quick: a coarse mesh; temperatures are a first look"] if quick else []
-    if tracer.measured is None:
-        found.append("no measured SLP: the heating is a priori from the tracer's model and uncertain by a factor "
-                     "of several; give [tracer] measured_slp")
     if tracer.effective:
         found.append(f"{tracer.name} is an effective tracer: {tracer.effective}")
     found += focus_warnings(tracer, case.protocol.device)

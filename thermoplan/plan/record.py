@@ -191,7 +191,7 @@ def summary_section(case: Case, outcome: Outcome, goals: list[dict[str, Any]]) -
         "verdict": verdict(goals), "tumour": case.targets[0] if case.targets else None,
         "duty": float(outcome.shares.sum()), "amplitude_mt": [min(amplitudes), max(amplitudes)],
         "slp_w_per_g_fe": float(slp) * 1e-3, "slp_basis": tracer.slp_source,
-        "tissue_factor": tracer.measured.factor if tracer.measured else None,
+        "tissue_factor": tracer.calibration.factor if tracer.calibration else None,
         "cem43t90_interval_min": [outcome.focus_dose_min(f) for f in sorted(outcome.focus_c)] or None,
     }
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from ..errors import InputError
 from ..units import shown
 from .tables import SCHEMA_VERSION, ProtocolTable
+from .values import MANY, ONE
 
 _WORDS = {
     "string_type": "expected text in quotes", "string_too_short": "expected a text that is not empty",
@@ -52,7 +53,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def _complaint(model: type[BaseModel], error: Mapping[str, Any], where: str) -> str:
-    loc, kind = error["loc"], error["type"]
+    loc, kind = tuple(part for part in error["loc"] if part not in (ONE, MANY)), error["type"]
     key = _key(loc)
     if kind == "extra_forbidden":
         known = [f.alias or n for n, f in _model_at(model, loc[:-1]).model_fields.items()]

@@ -61,6 +61,9 @@ class MeasuredSlpTable(Table):
     amplitude: values.Field_
     frequency: values.Frequency
     tissue_factor: values.Factor | None = None
+    along: values.FieldOrZero | None = None
+    across: values.FieldOrZero | None = None
+    relative_error: values.Share | None = None
     source: values.Text | None = None
 
 
@@ -91,7 +94,7 @@ class TracerKeys(Table):
     heating_efficiency: values.Weight | None = None
     model: values.Text | None = None
     table: values.Text | None = None
-    measured_slp: MeasuredSlpTable | None = None
+    measured_slp: values.OneOrMany[MeasuredSlpTable] | None = None
     effective: StrictStr | None = None
     source: StrictStr | None = None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StrictInt, StrictStr, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Field, StrictInt, StrictStr, Tag, WithJsonSchema
 
 from .. import units
 from ..units import KINDS, MetabolicHeat, NotAQuantity, Perfusion
@@ -116,6 +116,12 @@ def span(read: Callable[[Any], float], example: str) -> Any:
 def limits(kind: str, example: str) -> Any:
     return span(lambda part: units.parse(part, kind), example)
 
+
+ONE, MANY = "<one>", "<many>"
+"""What pydantic puts into the place of an error where a table or a list of tables may stand; no key is written so."""
+type OneOrMany[Model] = Annotated[
+    Annotated[Model, Tag(ONE)] | Annotated[tuple[Model, ...], Tag(MANY)],
+    Discriminator(lambda value: MANY if isinstance(value, list | tuple) else ONE)]
 
 LengthOrZero = quantity("length", zero=True)
 Length, Time, TimeOrZero = quantity("length"), quantity("time"), quantity("time", zero=True)
