@@ -15,6 +15,8 @@ from .device import Device
 from .errors import InputError
 from .files.machines import FILES, device_of
 from .files.slptables import read_slp_table
+from .fitting import calibrated
+from .measured import TISSUE_FACTOR, MeasuredSlp
 from .protocol.complaints import read_toml, suggestion, validated
 from .protocol.tables import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
 from .tracer import Tracer, tracer_from_dict
