@@ -5,7 +5,7 @@ import pytest
 
 from thermoplan import eddy
 from thermoplan.anatomy import Anatomy
-from thermoplan.eddy import eddy_power
+from thermoplan.eddy import eddy_power, field_potential_t_m, induced_power
 from thermoplan.errors import InputError, SolverError
 from thermoplan.tissue import region_tissues
 from thermoplan.validate.bodies import cylinder, extruded, triangles
@@ -50,6 +50,43 @@ def test_long_cylinder_across_the_field_carries_current_along_itself(gauge):
     volume = body.volumes_m3[middle]
     mean = found.density_w_m3[middle] @ volume / volume.sum() / RHO
     assert mean == pytest.approx(SIGMA * (OMEGA * AMPLITUDE_T * b / 2) ** 2 / (2 * RHO), rel=0.01)
+
+
+def test_a_potential_of_a_field_has_that_field_as_its_curl_whatever_its_centre():
+    def field(p):  # curl and divergence are zero: the gradient of x z^2 - x^3 / 3 + 2 y z
+        x, y, z = p.T
+        return np.stack([z * z - x * x, 2 * z, 2 * x * z + 2 * y], axis=1)
+
+    points, step = np.random.default_rng(0).uniform(-1, 1, (20, 3)), 1e-5
+    for center in (np.zeros(3), np.array([0.3, -0.5, 0.2])):
+        slope = np.array([(field_potential_t_m(field, points + step * e, center)
+                           - field_potential_t_m(field, points - step * e, center)) / (2 * step) for e in np.eye(3)])
+        curl = np.stack([slope[1, :, 2] - slope[2, :, 1], slope[2, :, 0] - slope[0, :, 2],
+                         slope[0, :, 1] - slope[1, :, 0]], axis=1)
+        assert curl == pytest.approx(field(points), abs=1e-8)
+
+
+def test_a_uniform_field_given_as_a_profile_heats_as_the_uniform_field():
+    body = cylinder(12.5e-3, 9e-3, 3e-3, cells=12)
+    potential = field_potential_t_m(lambda p: np.tile([0, 0, AMPLITUDE_T], (len(p), 1)), body.centroids_m)
+    found = induced_power(body, MUSCLE, potential_t_m=potential, **DRIVE)
+    plain = eddy_power(body, MUSCLE, drive_axis=[0, 0, 1], **DRIVE)
+    assert found.load_w == pytest.approx(plain.load_w, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("center_m", [(0.0, 0.0, 0.0), (20e-3, 5e-3, 0.0)], ids=["centred", "another gauge"])
+def test_thin_disc_in_a_drive_that_changes_sign_across_it(center_m):
+    # B_z = g x (and B_x = g z, for a field without curl): currents flow round psi = -i w sigma g x (r^2 - a^2) / 8,
+    # which vanishes on the edge, so |E|^2 averages w^2 g^2 a^4 / 96 over the disc: 5 <r^4> - 4 a^2 <r^2> + a^4, over 64
+    a, g = 12.5e-3, 1.0
+    body = cylinder(a, a, 0.6e-3, cells=60, layers=2)
+
+    def field(p):
+        return g * np.stack([p[:, 2], np.zeros(len(p)), p[:, 0]], axis=1)
+
+    potential = field_potential_t_m(field, body.centroids_m, np.array(center_m))
+    found = induced_power(body, MUSCLE, potential_t_m=potential, **DRIVE)
+    assert found.mean_w_kg == pytest.approx(SIGMA * (OMEGA * g * a**2) ** 2 / (192 * RHO), rel=0.01)
 
 
 def ring(radius_m, width_m, names):

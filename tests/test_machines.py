@@ -1,4 +1,5 @@
-"""The same block on other machines: a field-free line, a stage that moves slowly; and a stop without a field."""
+"""The same block on other machines: a field-free line, a stage that moves slowly, coils that drive unevenly; and a
+stop without a field."""
 
 from __future__ import annotations
 
@@ -13,13 +14,18 @@ from thermoplan.trajectory import Stop, Trajectory, limit_violations
 FFP = 'name = "berkeley-ffp"\ngradient = "2.35 T/m"\namplitude = "13 mT"\nfrequency = "354 kHz"'
 LINE = 'name = "berkeley-ffl"\nline_axis = "A"\ngradient = "2.35 T/m"\namplitude = "13 mT"\nfrequency = "354 kHz"'
 
+COIL = '{ center = "0 0 %d mm", axis = "0 0 1", radius = "40 mm", ampere_turns = "900 A" }'
+UNEVEN = f"{FFP}\ndrive_coils = [ {COIL % 15}, {COIL % -15} ]"
 
-@pytest.mark.parametrize(("device", "positions"), [(LINE, None), ('name = "hyper"', 1)], ids=["line", "stage"])
+
+@pytest.mark.parametrize(
+    ("device", "positions"), [(LINE, None), ('name = "hyper"', 1), (UNEVEN, None)], ids=["line", "stage", "uneven drive"])
 def test_a_plan_for_another_machine_holds_and_stays_inside_it(tmp_path, device, positions):
     assert FFP in PROTOCOL
     plan = make_plan(write_case(tmp_path, protocol=PROTOCOL.replace(FFP, device)))
     record = plan.record
     assert record["status"] == "ok"
+    assert record["checks"]["power_rel"] < 3e-4
     assert max(record["optimizer"]["ripple_k"]) <= 0.25 * (1.0 + 1e-6)
     assert limit_violations(plan.products.trajectory, plan.products.engine.case.protocol.device) == []
     if positions:  # moving takes the stage 20 s and more: it parks

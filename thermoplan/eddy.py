@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,8 @@ elements scatter."""
 _EPS0 = 8.8541878128e-12
 _TOLERANCE = 1e-6
 _MOST_ITERATIONS = 3000
+_GAUSS_POINTS = 8
+"""Exact for fields of harmonics up to degree 15."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,18 +68,43 @@ def eddy_power(
 ) -> EddyPower:
     """Induced power in a uniform drive field of peak ``amplitude_t`` along ``drive_axis`` ``(3,)``.
 
-    E = -i omega (A - grad psi) with div kappa (A - grad psi) = 0 in the body, no current through the skin,
-    kappa = sigma + i omega eps: the body's own field is neglected, which holds where the skin depth (1.3 m
-    in muscle at 354 kHz) is far beyond the body. ``tissues`` has one entry a region, at this frequency.
-
     ``gauge`` ``(3, 3)``, symmetric, adds ``gauge @ x`` (in tesla) to the vector potential; heat does not
     depend on it but for the error of the mesh.
+    """
+    potential = _vector_potential(anatomy, amplitude_t * unit(drive_axis, "drive axis"), gauge)
+    return induced_power(anatomy, tissues, frequency_hz=frequency_hz, amplitude_t=amplitude_t, potential_t_m=potential)
+
+
+def field_potential_t_m(
+    field_t: Callable[[Array], Array], points_m: Array, center_m: Array | None = None
+) -> Array:
+    """A vector potential ``(n, 3)`` of a field without divergence, ``points (n, 3) -> tesla (n, 3)``.
+
+    The integral of s B(c + s r) x r over s from 0 to 1, r from a centre c in the body: its curl is B.
+    Another centre is another gauge.
+    """
+    center = points_m.mean(axis=0) if center_m is None else center_m
+    r = points_m - center
+    at, weight = np.polynomial.legendre.leggauss(_GAUSS_POINTS)
+    s = 0.5 * (at + 1.0)
+    return sum(0.5 * w * x * np.cross(field_t(center + x * r), r) for x, w in zip(s, weight, strict=True))
+
+
+def induced_power(
+    anatomy: Anatomy, tissues: Sequence[Tissue], *, frequency_hz: float, amplitude_t: float, potential_t_m: Array,
+) -> EddyPower:
+    """Induced power of a drive field with vector potential ``(m, 3)`` at the middle of each element, in T m.
+
+    E = -i omega (A - grad psi) with div kappa (A - grad psi) = 0 in the body, no current through the skin,
+    kappa = sigma + i omega eps: the body's own field is neglected, which holds where the skin depth (1.3 m
+    in muscle at 354 kHz) is far beyond the body. ``tissues`` has one entry a region, at this frequency;
+    ``amplitude_t`` is what the potential's field is quoted at.
     """
     _check(anatomy, tissues, frequency_hz, amplitude_t)
     omega = 2.0 * np.pi * frequency_hz
     sigma = np.array([t.electrical_conductivity_s_m for t in tissues])[anatomy.region]
     kappa = sigma + 1j * omega * _EPS0 * np.array([t.relative_permittivity for t in tissues])[anatomy.region]
-    potential = _vector_potential(anatomy, amplitude_t * unit(drive_axis, "drive axis"), gauge)
+    potential = potential_t_m
     gradients = fem.gradients(anatomy)
     pull = np.einsum("mak,mk->ma", gradients, potential) * (kappa * anatomy.volumes_m3)[:, None]
     load = _gathered(anatomy, pull)

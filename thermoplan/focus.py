@@ -10,11 +10,12 @@ from .arrays import Array
 from .device import Device
 from .errors import InputError
 from .magnetization import FIXED_AXIS, energy_kt, outside_validity
-from .sar import ffr_widths_m
+from .sar import directions, displaced_slp_w_kg, ffr_widths_m
 from .tracer import Tracer, omega_tau, particles, slp_bound_w_kg, slp_w_kg, volume_m3
 
 BROWNIAN_LAG = 5.0  # omega tau above which a bias across the drive hardly quenches a rotating dipole; section 2.8
 EFFECTIVE_LAGS = (1.0, 3.0)
+_STEPS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +90,23 @@ def ffr_profile(
 ) -> FfrProfile:
     """Directly solved profiles through the field-free region, and their full widths at half maximum."""
     position = np.linspace(-reach_m, reach_m, count)
-    along, across = directions(device)
-    curves = [_profile(tracer, device, position, direction, model) for direction in (along, across)]
+    curves = [displaced_slp_w_kg(tracer, device, position[:, None] * direction, model=model)
+              for direction in directions(device)]
     return FfrProfile(position, *curves, *ffr_widths_m(tracer, device, model=model))
 
 
-def directions(device: Device) -> tuple[Array, Array]:
-    """Unit vectors along the drive, and across it where the selection field is steepest."""
-    drive, tensor = device.drive_axis, device.gradient_tensor()
-    plane = np.linalg.svd(drive[None, :])[2][1:]
-    steep = np.linalg.eigh(plane @ tensor @ tensor @ plane.T)[1][:, -1]
-    return drive, steep @ plane
-
-
-def _profile(tracer: Tracer, device: Device, position: Array, direction: Array, model: str | None) -> Array:
-    along, across = device.bias_t(position[:, None] * direction, np.zeros(3))
-    return slp_w_kg(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz, along_t=along,
-                    across_t=across, model=model)
-
-
 def gradient_for_t_m(tracer: Tracer, device: Device, diameter_m: float, *, model: str | None = None) -> float:
-    """Gradient at which the wider of the two full widths is ``diameter_m``: widths fall as 1/G."""
-    widest = max(ffr_widths_m(tracer, device, gradient_t_m=1.0, model=model))
-    if not np.isfinite(widest):
-        raise InputError(f"device {device.name}: no gradient confines a {device.kind} field in every direction")
-    return widest / diameter_m
+    """Gradient at which the wider of the two full widths is ``diameter_m``: widths fall as 1/G.
+
+    Where the drive has a profile of its own they fall only nearly so: found step by step.
+    """
+    gradient = 1.0
+    for _ in range(1 if device.drive is None else _STEPS):
+        widest = max(ffr_widths_m(tracer, device, gradient_t_m=gradient, model=model))
+        if not np.isfinite(widest):
+            raise InputError(f"device {device.name}: no gradient confines a {device.kind} field in every direction")
+        gradient *= widest / diameter_m
+    return gradient
 
 
 def width_spread_m(tracer: Tracer, device: Device) -> dict[float, tuple[float, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -144,8 +144,13 @@ def half_width_t(
 
     peak = 1.0
     peak = float(ratio(np.zeros(1))[0])
-    low, high = 0.0, limit_t
-    grid = np.concatenate([[0.0], np.geomspace(1e-4 * limit_t, limit_t, 96)])
+    return _first_half(ratio, limit_t)
+
+
+def _first_half(ratio: Callable[[Array], Array], limit: float) -> float:
+    """Where a ratio that begins at 1 first falls below a half; infinite where it does not before ``limit``."""
+    low, high = 0.0, limit
+    grid = np.concatenate([[0.0], np.geomspace(1e-4 * limit, limit, 96)])
     for _ in range(6):
         below = np.flatnonzero(ratio(grid) < 0.5)
         if not len(below):
@@ -162,14 +167,16 @@ def ffr_widths_m(
     """Full widths at half maximum of SLP, along the drive axis and across it, in metres.
 
     Across is the narrowest direction perpendicular to the drive; infinite where nothing confines, as
-    along a field-free line or in a uniform field. Directly solved.
+    along a field-free line or in a uniform field. Directly solved. Where the drive has a profile, it and the
+    selection field are followed from the machine's origin.
     """
     gradient = device.gradient_t_m if gradient_t_m is None else gradient_t_m
     amplitude = device.amplitude_t if amplitude_t is None else amplitude_t
-    drive, tensor = device.drive_axis, device.gradient_tensor()
-    _, _, basis = np.linalg.svd(drive[None, :])
-    flat = basis[1:] @ tensor @ tensor @ basis[1:].T
-    steepest = np.linalg.eigh(flat)[1][:, -1] @ basis[1:]
+    (drive, steepest), tensor = directions(device), device.gradient_tensor()
+    if device.drive is not None:
+        return tuple(_traced_width_m(lambda x, d=d: displaced_slp_w_kg(
+            tracer, device, x[:, None] * d, amplitude_t=amplitude, gradient_t_m=gradient, model=model))
+            for d in (drive, steepest))
 
     def width(direction: Array) -> float:
         slope = tensor @ direction
@@ -182,3 +189,29 @@ def ffr_widths_m(
         return 2.0 * half / (size * gradient)
 
     return width(drive), width(steepest)
+
+
+def directions(device: Device) -> tuple[Array, Array]:
+    """Unit vectors along the drive, and across it where the selection field is steepest."""
+    drive, tensor = device.drive_axis, device.gradient_tensor()
+    plane = np.linalg.svd(drive[None, :])[2][1:]
+    steep = np.linalg.eigh(plane @ tensor @ tensor @ plane.T)[1][:, -1]
+    return drive, steep @ plane
+
+
+def displaced_slp_w_kg(
+    tracer: Tracer, device: Device, away_m: Array, *, amplitude_t: float | None = None,
+    gradient_t_m: float | None = None, model: str | None = None,
+) -> Array:
+    """SLP ``(n,)`` at places ``away_m (n, 3)`` from the machine's origin with the field-free region there."""
+    points = device.origin_m + away_m
+    along, across = device.bias_t(points, device.origin_m, gradient_t_m)
+    amplitude = device.drive_at(points)[0] * (device.amplitude_t if amplitude_t is None else amplitude_t)
+    return slp_w_kg(tracer, amplitude_t=amplitude, frequency_hz=device.frequency_hz, along_t=along, across_t=across,
+                    model=model)
+
+
+def _traced_width_m(slp: Callable[[Array], Array], limit_m: float = 1.0) -> float:
+    """Full width at half maximum of a profile of signed displacement."""
+    peak = float(slp(np.zeros(1))[0])
+    return sum(_first_half(lambda x, s=side: slp(s * x) / peak, limit_m) for side in (1.0, -1.0))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..bioheat import ThermalSystem, thermal_system
-from ..eddy import EddyPower, eddy_power
+from ..eddy import EddyPower, eddy_power, field_potential_t_m, induced_power
 from ..progress import Stages
 from ..response import response_table
 from ..sar import Column, HeatingBasis, heating_basis
 from ..tracer import slp_w_kg
 from .case import Case
 
-_BINS = 128
+_BINS, _DRIVE_BINS = 128, 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,36 +54,47 @@ def build_engine(case: Case, stages: Stages) -> Engine:
     eddy = None
     if device.eddy_currents:
         with stages.stage("eddy currents"):
-            eddy = eddy_power(case.anatomy, case.tissues, frequency_hz=device.frequency_hz,
-                              amplitude_t=device.amplitude_t, drive_axis=device.drive_axis)
+            eddy = _eddies(case)
     return Engine(case, system, eddy)
+
+
+def _eddies(case: Case) -> EddyPower:
+    """Eddy currents of the machine's drive, uniform or with its profile."""
+    device, anatomy = case.protocol.device, case.anatomy
+    drive = {"frequency_hz": device.frequency_hz, "amplitude_t": device.amplitude_t}
+    if device.drive is None:
+        return eddy_power(anatomy, case.tissues, drive_axis=device.drive_axis, **drive)
+    potential = field_potential_t_m(lambda points: device.amplitude_t * device.drive_field(points), anatomy.centroids_m)
+    return induced_power(anatomy, case.tissues, potential_t_m=potential, **drive)
 
 
 def power_rel(engine: Engine, basis: HeatingBasis) -> float:
     """Largest relative difference of a column's iron power from an independent sum.
 
     The sum solves the tracer's loss directly, without its table, on the joint histogram of iron mass over
-    the two bias components; each bin stands at its mean bias, which is second order in its width.
+    the two bias components, and over the amplitude where the drive has a profile; each bin stands at its
+    mean, which is second order in its width.
     """
     case = engine.case
     tracer, device, iron = case.protocol.tracer, case.protocol.device, case.iron
-    worst = 0.0
+    worst, drive = 0.0, device.drive_at(iron.points_m)[0]
     for column, power, eddy in zip(basis.columns, basis.load_w.sum(axis=1), basis.eddy_w, strict=True):
         along, across = device.bias_t(iron.points_m, column.center_m, column.gradient_t_m, column.direction)
-        mass, along, across = _binned(np.abs(along), across, iron.mass_kg)
-        slp = slp_w_kg(tracer, amplitude_t=column.amplitude_t, frequency_hz=device.frequency_hz,
+        mass, amplitude, along, across = _binned(drive, np.abs(along), across, iron.mass_kg)
+        slp = slp_w_kg(tracer, amplitude_t=column.amplitude_t * amplitude, frequency_hz=device.frequency_hz,
                        along_t=along, across_t=across)
         direct = float(mass @ slp)
         worst = max(worst, abs(power - eddy - direct) / direct)
     return worst
 
 
-def _binned(along: np.ndarray, across: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Iron mass and its mean bias in the bins that hold any; bins are narrow where the loss is steep."""
-    code = np.zeros(len(mass), np.int64)
+def _binned(drive: np.ndarray, along: np.ndarray, across: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Iron mass and its mean drive and bias in the bins that hold any; bins are narrow where the loss is steep."""
+    place = (drive - drive.min()) / max(float(np.ptp(drive)), 1e-12)
+    code = np.minimum((place * _DRIVE_BINS).astype(np.int64), _DRIVE_BINS - 1)
     for bias in (along, across):
         s = bias / (bias + max(float(np.median(bias)), 1e-4))
         code = code * _BINS + np.minimum((s * _BINS).astype(np.int64), _BINS - 1)
     _, inverse = np.unique(code, return_inverse=True)
     total = np.bincount(inverse, mass)
-    return total, np.bincount(inverse, mass * along) / total, np.bincount(inverse, mass * across) / total
+    return total, *(np.bincount(inverse, mass * value) / total for value in (drive, along, across))
