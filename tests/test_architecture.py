@@ -24,7 +24,7 @@ LAYERS = (
     ("optimize", "search", "trajectory"),
     ("metrics", "goals", "dose", "bioheat"),
     ("sar", "focus", "eddy", "safety"),
-    ("fem", "iron", "calibration", "psf", "scanner", "deblur", "device", "selection", "coils"),
+    ("registration", "fem", "iron", "calibration", "psf", "scanner", "deblur", "device", "selection", "coils"),
     ("response", "fitting", "calorimetry", "slptable", "tracer", "measured", "magnetization"),
     ("meshing", "tissue", "anatomy"),
     ("image",),
