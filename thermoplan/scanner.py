@@ -16,6 +16,8 @@ from .psf import Psf, fwhm_m, kernel_on
 _PER_FWHM, _PARTS = 4.0, 4
 """The blur is worked out on cells this much finer than its width, but no finer than a voxel in so many parts."""
 
+_MOST_CELLS = 1e8
+
 
 def scanned(
     iron: Image, psf: Psf, *, voxel_m: ArrayLike, noise_kg_m3: float = 0.0,
@@ -42,6 +44,9 @@ def scanned(
     width = np.array([fwhm_m(psf, axis) for axis in np.eye(3)])
     parts = np.clip(np.ceil(_PER_FWHM * voxel / width - 1e-9).astype(int), 1, _PARTS)
     low, shape = _frame(iron, psf.reach_m, voxel)
+    if float(np.prod(shape * parts, dtype=float)) > _MOST_CELLS:
+        raise InputError(f"scanner: voxel = {(1e3 * voxel).tolist()} mm: a picture of {shape.tolist()} voxels would "
+                         "not fit in memory: take larger ones")
     step = voxel / parts
     fine = _laid(iron, low + 0.5 * step, step, tuple(shape * parts))
     fine = np.maximum(fftconvolve(fine, kernel_on(psf, np.diag(step)), mode="same"), 0.0)

@@ -1,4 +1,4 @@
-"""From an image to iron: convert."""
+"""Between iron and its image: convert, scan."""
 
 from __future__ import annotations
 
@@ -24,3 +24,31 @@ def convert(
     from ..plan.check import converted
 
     say(converted(source, target, unit), as_json, show_converted)
+
+
+@app.command(rich_help_panel=_PANEL)
+def scan(
+    iron: Annotated[Path, typer.Argument(metavar="IRON", help="An image of iron, or a protocol that names one.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The image to write, .mdf, .nii or .nii.gz.")],
+    unit: Annotated[str | None, typer.Option(metavar="UNIT", help="Unit of IRON's values, such as mg/mL.")] = None,
+    tracer: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="A tracer of the library or a file.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="A machine, such as momentum.")] = None,
+    gradient: Annotated[str | None, typer.Option(help='Instead of the machine\'s, such as "5.7 T/m".')] = None,
+    kind: Annotated[str | None, typer.Option(help="Without a machine: ffp or ffl.")] = None,
+    channels: Annotated[str | None, typer.Option(help='Directions that drive and receive: "S" or "R A S".')] = None,
+    fwhm: Annotated[str | None, typer.Option(help='A Gaussian of this width instead, such as "3 mm".')] = None,
+    relaxation: Annotated[str, typer.Option(help="none, both (scans both ways) or one-way.")] = "none",
+    voxel: Annotated[str, typer.Option(help='Edge of a voxel, such as "1 mm" or "1 1 2 mm".')] = "1 mm",
+    noise: Annotated[str | None, typer.Option(help='Standard deviation of a voxel, such as "0.05 mg/mL".')] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise; the same seed gives the same image.")] = 1,
+    sensitivity: Annotated[float, typer.Option(help="Signal of a voxel per mg/mL.")] = 1.0,
+    as_json: Json = False,
+) -> None:
+    """Turn known iron into the MPI image a scanner would make of it: blur, voxels, noise."""
+    from ..console.imaging import show_scanned
+    from ..plan.scan import ScanRequest, scan_file
+
+    machine = {"tracer": tracer, "device": device, "gradient": gradient, "kind": kind, "channels": channels}
+    blur = {"fwhm": fwhm, "relaxation": relaxation}
+    request = ScanRequest(unit, **machine, **blur, voxel=voxel, noise=noise, seed=seed, sensitivity=sensitivity)
+    say(scan_file(iron, target, request), as_json, show_scanned)

@@ -36,6 +36,7 @@ class MdfInfo:
     scanner: str
     topology: str
     gradient_t_m: Array | None  # (3, 3), of the selection field
+    fwhm_m: Array | None  # (3,) along x, y, z, of the image's blur: a note of thermoplan's own scanner
     frames: int
     channels: int
 
@@ -70,7 +71,8 @@ def read_mdf_info(path: Path | str) -> MdfInfo:
         return MdfInfo(
             version=_text(file, "version"), time=_text(file, "time"), tracer=_text(file, "tracer/name"),
             scanner=f"{maker} {model}".strip(), topology=_text(file, "scanner/topology"),
-            gradient_t_m=_gradient(file), frames=data.shape[0], channels=data.shape[2],
+            gradient_t_m=_gradient(file), fwhm_m=_numbers(file, "reconstruction/_fwhm", 3),
+            frames=data.shape[0], channels=data.shape[2],
         )
 
 
@@ -250,10 +252,19 @@ def _triple(group: Any, key: str, name: str) -> Array:
 
 
 def _gradient(file: Any) -> Array | None:
-    if "acquisition/gradient" not in file:
+    diagonal = _numbers(file, "acquisition/gradient", 3)
+    if diagonal is not None:
+        return np.diag(diagonal)
+    values = _numbers(file, "acquisition/gradient")
+    return values[:9].reshape(3, 3) if values is not None and values.size >= 9 else None
+
+
+def _numbers(file: Any, key: str, count: int | None = None) -> Array | None:
+    """A dataset's numbers, flat; None where it is not there, or not of this count."""
+    if key not in file:
         return None
-    values = np.asarray(file["acquisition/gradient"], float).ravel()
-    return values[:9].reshape(3, 3) if values.size >= 9 else np.diag(values[:3]) if values.size == 3 else None
+    values = np.asarray(file[key], float).ravel()
+    return values if count in (None, values.size) else None
 
 
 def _text(group: Any, key: str) -> str:
