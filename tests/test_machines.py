@@ -19,7 +19,8 @@ UNEVEN = f"{FFP}\ndrive_coils = [ {COIL % 15}, {COIL % -15} ]"
 
 
 @pytest.mark.parametrize(
-    ("device", "positions"), [(LINE, None), ('name = "hyper"', 1), (UNEVEN, None)], ids=["line", "stage", "uneven drive"])
+    ("device", "positions"), [(LINE, None), ('name = "hyper"', 1), (UNEVEN, None)],
+    ids=["line", "stage", "uneven drive"])
 def test_a_plan_for_another_machine_holds_and_stays_inside_it(tmp_path, device, positions):
     assert FFP in PROTOCOL
     plan = make_plan(write_case(tmp_path, protocol=PROTOCOL.replace(FFP, device)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -87,18 +87,25 @@ def iron_power_w(
 ) -> Array:
     """Power of every iron point for every column, ``(n_columns, s)`` watts."""
     power = np.empty((len(columns), len(iron.mass_kg)))
-    fields = {d: device.selection_t(iron.points_m, d) for d in {c.direction for c in columns}}
-    drive, axis = device.drive_at(iron.points_m)
+    drive = device.drive_at(iron.points_m)[0]
     if device.drive is not None:
         table = _covering(table, drive, columns)
-    for row, column in enumerate(columns):
-        here = device.selection_t(column.center_m, column.direction)
-        along, across = split(column.gradient_t_m * (fields[column.direction] - here), axis)
+    biases = biases_t(device, iron.points_m, columns)
+    for row, (column, (along, across)) in enumerate(zip(columns, biases, strict=True)):
         if device.drive is not None:
             power[row] = iron.mass_kg * table.at_amplitude_w_kg(column.amplitude_t * drive, along, across)
             continue
         power[row] = iron.mass_kg * table.slp_w_kg(table.level(column.amplitude_t), along, across)
     return power
+
+
+def biases_t(device: Device, points_m: Array, columns: Sequence[Column]) -> Iterator[tuple[Array, Array]]:
+    """`Device.bias_t` of each column at the same points; fields that columns share are looked up once."""
+    fields = {d: device.selection_t(points_m, d) for d in {c.direction for c in columns}}
+    axis = device.drive_at(points_m)[1]
+    for column in columns:
+        here = device.selection_t(column.center_m, column.direction)
+        yield split(column.gradient_t_m * (fields[column.direction] - here), axis)
 
 
 def _covering(table: ResponseTable, drive: Array, columns: Sequence[Column]) -> ResponseTable:

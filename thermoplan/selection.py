@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,8 +42,8 @@ class SelectionField:
         """Field ``(n, 3)`` at points ``(n, 3)`` of the machine's frame."""
         local = (np.atleast_2d(points_m) - self.center_m) / self.radius_m
         beyond = np.maximum(1.0, np.linalg.norm(local, axis=1))[:, None]
-        inner = _gradients(local / beyond, self.degree) @ self.coefficients_t
-        middle = self.coefficients_t @ _gradients(np.zeros((1, 3)), self.degree)[0].T
+        inner = _summed(local / beyond, self.degree, self.coefficients_t)
+        middle = _summed(np.zeros((1, 3)), self.degree, self.coefficients_t)
         return middle + beyond * (inner - middle)
 
     def nearest_inside(self, points_m: ArrayLike) -> Array:
@@ -131,14 +132,30 @@ def left_out_rms_t(points_m: ArrayLike, fields_t: ArrayLike, *, center_m: ArrayL
 
 def _gradients(points: Array, degree: int) -> Array:
     """Gradients ``(n, 3, k)`` of the real solid harmonics of degree 1 to ``degree``."""
-    solid = _solid(points, degree - 1)
     columns = []
+    for m, slope in _slopes(points, degree):
+        columns += [slope.real] if m == 0 else [slope.real, slope.imag]
+    return np.stack(columns, axis=2)
+
+
+def _summed(points: Array, degree: int, coefficients: Array) -> Array:
+    """``_gradients @ coefficients`` ``(n, 3)``, without the matrix."""
+    total, at = np.zeros((len(points), 3)), 0
+    for m, slope in _slopes(points, degree):
+        total += coefficients[at] * slope.real
+        if m:
+            total += coefficients[at + 1] * slope.imag
+        at += 2 if m else 1
+    return total
+
+
+def _slopes(points: Array, degree: int) -> Iterator[tuple[int, Array]]:
+    """Order m and complex gradient ``(n, 3)`` of each solid harmonic of degree 1 to ``degree``."""
+    solid = _solid(points, degree - 1)
     for l in range(1, degree + 1):
         for m in range(l + 1):
             up, down, same = (_pick(solid, l - 1, k) for k in (m + 1, m - 1, m))
-            slope = np.stack([0.5 * (up - down), -0.5j * (up + down), same], axis=1)
-            columns += [slope.real] if m == 0 else [slope.real, slope.imag]
-    return np.stack(columns, axis=2)
+            yield m, np.stack([0.5 * (up - down), -0.5j * (up + down), same], axis=1)
 
 
 def _pick(solid: list[list[Array]], l: int, m: int) -> Array:

@@ -11,7 +11,7 @@ from ..bioheat import ThermalSystem, thermal_system
 from ..eddy import EddyPower, eddy_power, field_potential_t_m, induced_power
 from ..progress import Stages
 from ..response import response_table
-from ..sar import Column, HeatingBasis, heating_basis
+from ..sar import Column, HeatingBasis, biases_t, heating_basis
 from ..tracer import slp_w_kg
 from .case import Case
 
@@ -78,8 +78,9 @@ def power_rel(engine: Engine, basis: HeatingBasis) -> float:
     case = engine.case
     tracer, device, iron = case.protocol.tracer, case.protocol.device, case.iron
     worst, drive = 0.0, device.drive_at(iron.points_m)[0]
-    for column, power, eddy in zip(basis.columns, basis.load_w.sum(axis=1), basis.eddy_w, strict=True):
-        along, across = device.bias_t(iron.points_m, column.center_m, column.gradient_t_m, column.direction)
+    biases = biases_t(device, iron.points_m, basis.columns)
+    rows = zip(basis.columns, biases, basis.load_w.sum(axis=1), basis.eddy_w, strict=True)
+    for column, (along, across), power, eddy in rows:
         mass, amplitude, along, across = _binned(drive, np.abs(along), across, iron.mass_kg)
         slp = slp_w_kg(tracer, amplitude_t=column.amplitude_t * amplitude, frequency_hz=device.frequency_hz,
                        along_t=along, across_t=across)
