@@ -1,8 +1,8 @@
-"""Build the shipped mouse: labels, table and iron map. `python meshes/build_mouse.py`
+"""Build the shipped mice: labels, table and iron map of each. `python meshes/build_mouse.py`
 
-A 24 g mouse lying prone, from shapes of this project's own making. +x right, +y ventral, +z to the head, in
-mm. Every organ is cut to the volume that its share of the body mass and its density give: Brown 1997, as
-README.md lists it.
+A 24 g mouse lying prone, from shapes of this project's own making, with a tumour in its flank, with a second one
+20 mm away along the bore, or with a lesion in its liver. +x right, +y ventral, +z to the head, in mm. Every organ
+is cut to the volume that its share of the body mass and its density give: Brown 1997, as README.md lists it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,36 @@ BODY_G = 24.0
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 VOXEL_MM = 0.3
 LOW, HIGH = (-24.0, -16.0, -58.0), (24.0, 18.0, 95.0)
-TUMOUR_MM, TUMOUR_RADIUS_MM, COVER_MM = (6.8, -1.0, 28.0), 4.0, 2.6
+COVER_MM = 2.6
 FWHM_MM, IRON_VOXEL_MM = 2.0, 1.0
-IRON_MG_ML = {"tumour": 6.0, "liver": 3.0, "spleen": 4.5}
+
+
+@dataclass(frozen=True, slots=True)
+class Tumour:
+    """A ball of tumour; ``COVER_MM`` of other tissue lies over it at the least."""
+
+    label: int
+    region: str
+    centre_mm: tuple[float, float, float]
+    radius_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """An animal: its files start with ``name``; iron of each region in mg/mL."""
+
+    name: str
+    tumours: tuple[Tumour, ...]
+    iron_mg_ml: dict[str, float]
+
+
+FLANK = Tumour(11, "tumour", (6.8, -1.0, 28.0), 4.0)
+STUDIES = (
+    Study("mouse", (FLANK,), {"tumour": 6.0, "liver": 3.0, "spleen": 4.5}),
+    Study("mouse-dual", (FLANK, Tumour(12, "tumour-2", (6.2, 0.5, 8.0), 4.0)), {"tumour": 10.0, "tumour-2": 10.0}),
+    Study("mouse-liver", (Tumour(11, "lesion", (4.6, 2.0, 53.0), 3.0),),
+          {"lesion": 16.0, "liver": 1.0, "spleen": 1.5}),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +97,11 @@ def fore_leg(at: Grid, side: int) -> np.ndarray:
 TAIL = [(0, 0, 2), (0.5, 2, -10), (3, 5, -25), (4, 7, -40), (1, 8, -54)]
 
 
-def skin_surface(at: Grid) -> np.ndarray:
+def skin_surface(at: Grid, tumours: tuple[Tumour, ...]) -> np.ndarray:
     level = blend(trunk_and_head(at), hind_leg(at, 1), hind_leg(at, -1), fore_leg(at, 1), fore_leg(at, -1),
                   tube(at, TAIL, 2.3, 14), ellipsoid(at, (6.9, -5.0, 73.5), (3.2, 3.6, 2.3)),
                   ellipsoid(at, (-6.9, -5.0, 73.5), (3.2, 3.6, 2.3)), width=1.6)
-    return blend(level, ellipsoid(at, TUMOUR_MM, [TUMOUR_RADIUS_MM + COVER_MM] * 3), width=1.6)
+    return blend(level, *(ellipsoid(at, t.centre_mm, [t.radius_mm + COVER_MM] * 3) for t in tumours), width=1.6)
 
 
 def pair(shape: Callable[[Grid, int], np.ndarray]) -> Callable[[Grid], np.ndarray]:
@@ -112,39 +139,42 @@ ORGANS = (
         lambda at, s: ellipsoid(at, (4.7 * s, -3.4, 38 + 1.5 * s), (2.8, 3.0, 5.5)))),
     Organ(9, "bone", "bone", 0.1073, 1.908, bone),
 )
-SKIN = Organ(2, "skin", "skin", 0.1653, 1.109, skin_surface)
+SKIN = Organ(2, "skin", "skin", 0.1653, 1.109, trunk_and_head)
 SOFT_DENSITY_G_ML = 1.0904
-BODY, TUMOUR = 1, 11
+BODY = 1
 
 
-def labels_on(at: Grid, voxel_mm: float) -> np.ndarray:
+def labels_on(at: Grid, voxel_mm: float, tumours: tuple[Tumour, ...]) -> np.ndarray:
     """The label volume; every region has its own volume to a voxel."""
     voxel_mm3 = voxel_mm**3
     rest_g = BODY_G * (1.0 - sum(o.mass_fraction for o in (*ORGANS, SKIN)))
-    tumour = ellipsoid(at, TUMOUR_MM, [TUMOUR_RADIUS_MM] * 3) >= 0.0
+    balls = {t.label: ellipsoid(at, t.centre_mm, [t.radius_mm] * 3) >= 0.0 for t in tumours}
+    tumour = union(*balls.values())
     total = sum(o.volume_mm3 for o in (*ORGANS, SKIN)) + 1e3 * rest_g / SOFT_DENSITY_G_ML
-    outer = skin_surface(at)
+    outer = skin_surface(at, tumours)
     body = largest(outer, np.ones(outer.shape, bool), round(total / voxel_mm3) + int(tumour.sum()))
     steepness = np.sqrt(sum(g * g for g in np.gradient(outer, voxel_mm)))
     depth = (outer - outer[body].min()) / np.maximum(steepness, 0.5)
     labels = np.where(body, np.uint8(BODY), np.uint8(0))
     labels[largest(-depth, body & ~tumour, round(SKIN.volume_mm3 / voxel_mm3))] = SKIN.label
-    labels[tumour] = TUMOUR
+    for label, ball in balls.items():
+        labels[ball] = label
     for organ in ORGANS:
         labels[largest(organ.level(at), labels == BODY, round(organ.volume_mm3 / voxel_mm3))] = organ.label
     return labels
 
 
-def iron_mg_ml(labels: np.ndarray, at: Grid) -> np.ndarray:
-    """What the animal holds: even in liver and spleen, within 20 % of even in the tumour."""
+def iron_on(labels: np.ndarray, at: Grid, study: Study) -> np.ndarray:
+    """What the animal holds: even in liver and spleen, within 20 % of even in a tumour."""
     iron = np.zeros(labels.shape, np.float32)
     for organ in ORGANS:
-        iron[labels == organ.label] = IRON_MG_ML.get(organ.region, 0.0)
-    x, y, z = (c - m for c, m in zip(at, TUMOUR_MM, strict=True))
-    rim = np.sqrt(x * x + y * y + z * z) / TUMOUR_RADIUS_MM
-    uneven = 1.0 + 0.10 * (z + y) / TUMOUR_RADIUS_MM + 0.12 * (rim - 0.75)
-    inside = labels == TUMOUR
-    iron[inside] = IRON_MG_ML["tumour"] * uneven[inside] / uneven[inside].mean()
+        iron[labels == organ.label] = study.iron_mg_ml.get(organ.region, 0.0)
+    for tumour in study.tumours:
+        x, y, z = (c - m for c, m in zip(at, tumour.centre_mm, strict=True))
+        rim = np.sqrt(x * x + y * y + z * z) / tumour.radius_mm
+        uneven = 1.0 + 0.10 * (z + y) / tumour.radius_mm + 0.12 * (rim - 0.75)
+        inside = labels == tumour.label
+        iron[inside] = study.iron_mg_ml[tumour.region] * uneven[inside] / uneven[inside].mean()
     return iron
 
 
@@ -171,41 +201,47 @@ def write_labels(path: Path, labels: np.ndarray, affine_mm: np.ndarray) -> None:
     nibabel.save(image, path)
 
 
-def write_table(path: Path) -> None:
-    rows = [(BODY, "body", "soft-tissue"), (TUMOUR, "tumour", "tumour")]
+def write_table(path: Path, study: Study) -> None:
+    rows = [(BODY, "body", "soft-tissue"), *((t.label, t.region, "tumour") for t in study.tumours)]
     rows += [(organ.label, organ.region, organ.tissue) for organ in (*ORGANS, SKIN)]
     lines = ["label,region,tissue", *(",".join(map(str, row)) for row in sorted(rows))]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, names: list[str]) -> None:
+    for study in STUDIES:
+        if not names or study.name in names:
+            build(folder, study)
+
+
+def build(folder: Path, study: Study) -> None:
     at = shapes.grid(LOW, HIGH, VOXEL_MM)
-    labels = labels_on(at, VOXEL_MM)
+    labels = labels_on(at, VOXEL_MM, study.tumours)
     filled = np.argwhere(labels > 0)
     crop = tuple(slice(a - 2, b + 3) for a, b in zip(filled.min(axis=0), filled.max(axis=0), strict=True))
     labels = labels[crop]
     at = tuple(np.moveaxis(np.moveaxis(c, k, 0)[crop[k]], 0, k) for k, c in enumerate(at))
     affine = np.diag([VOXEL_MM] * 3 + [1.0])
     affine[:3, 3] = np.add(LOW, [VOXEL_MM * part.start for part in crop])
-    write_labels(folder / "mouse-labels.nii.gz", labels, affine)
-    write_table(folder / "mouse-labels.csv")
-    iron = iron_mg_ml(labels, at)
+    write_labels(folder / f"{study.name}-labels.nii.gz", labels, affine)
+    write_table(folder / f"{study.name}-labels.csv", study)
+    iron = iron_on(labels, at, study)
     picture, picture_mm = scanned(iron, affine)
-    write_mdf(folder / "mouse-mpi.mdf", Image(picture.astype(np.float32), in_metres(picture_mm)),
+    write_mdf(folder / f"{study.name}-mpi.mdf", Image(picture.astype(np.float32), in_metres(picture_mm)),
               tracer="synomag-d", scanner="simulated", created=WHEN)
-    report(labels, iron)
+    report(study, labels, iron)
 
 
 def in_metres(affine_mm: np.ndarray) -> np.ndarray:
     return np.diag([1e-3, 1e-3, 1e-3, 1.0]) @ affine_mm
 
 
-def report(labels: np.ndarray, iron: np.ndarray) -> None:
+def report(study: Study, labels: np.ndarray, iron: np.ndarray) -> None:
     """Print what was made beside what the source asks for."""
     voxel_ml = 1e-3 * VOXEL_MM**3
     rows = [(o.region, o.volume_mm3, labels == o.label) for o in (*ORGANS, SKIN)]
-    rows.append(("tumour", 4.0 / 3.0 * np.pi * TUMOUR_RADIUS_MM**3, labels == TUMOUR))
-    print(f"{'region':10} {'source mm3':>10} {'made mm3':>10} {'iron mg':>8}")
+    rows += [(t.region, 4.0 / 3.0 * np.pi * t.radius_mm**3, labels == t.label) for t in study.tumours]
+    print(f"{study.name}\n{'region':10} {'source mm3':>10} {'made mm3':>10} {'iron mg':>8}")
     for name, wanted, mask in rows:
         made, held = 1e3 * voxel_ml * mask.sum(), voxel_ml * iron[mask].sum()
         print(f"{name:10} {wanted:10.1f} {made:10.1f} {held:8.3f}")
@@ -215,5 +251,7 @@ def report(labels: np.ndarray, iron: np.ndarray) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=HERE)
-    main(parser.parse_args().folder)
+    parser.add_argument("--folder", type=Path, default=HERE)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(study.name for study in STUDIES)}; all by default")
+    given = parser.parse_args()
+    main(given.folder, given.names)

@@ -147,7 +147,7 @@ def test_the_mouse_builder_makes_its_organs_to_the_voxel():
     finally:
         sys.path.remove(str(MESHES))
     voxel = 0.8
-    labels = build_mouse.labels_on(shapes.grid(build_mouse.LOW, build_mouse.HIGH, voxel), voxel)
+    labels = build_mouse.labels_on(shapes.grid(build_mouse.LOW, build_mouse.HIGH, voxel), voxel, (build_mouse.FLANK,))
     for organ in (*build_mouse.ORGANS, build_mouse.SKIN):
         assert (labels == organ.label).sum() == round(organ.volume_mm3 / voxel**3)
 

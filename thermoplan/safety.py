@@ -121,9 +121,10 @@ def safety_report(
     at_drive = None if eddy is None else eddy.scaled(exposure.amplitude_t)
     eddy_w = 0.0 if at_drive is None else exposure.duty * at_drive.power_w
     absorbed_w = eddy_w + sum(iron_w.values())
-    limits = [*field_limits(exposure), *(() if at_drive is None else eddy_limits(at_drive, exposure.duty)),
-              Limit("absorbed power, against the resting metabolic rate", absorbed_w, metabolic_w, "W",
-                    "Kleiber1947")]
+    limits = [*field_limits(exposure), *(() if at_drive is None else eddy_limits(at_drive, exposure.duty))]
+    if metabolic_w > 0.0:
+        limits.append(Limit("absorbed power, against the resting metabolic rate", absorbed_w, metabolic_w, "W",
+                            "Kleiber1947"))
     return {
         "h_f_a_m_s": exposure.h_f_a_m_s, "h_f_r_a_s": exposure.h_f_r_a_s,
         "limits": [limit.row() for limit in limits], "eddy_w": eddy_w,

@@ -29,6 +29,8 @@ _COLUMNS = {
     "relative_permittivity": "relative_permittivity",
 }
 _ANAESTHETICS = ("isoflurane",)
+_LIFELESS = {key: {"value": "0", "low": "0", "high": "0", "source": "assumed", "note": "a phantom has none"}
+             for key in ("perfusion_w_m3_k", "metabolic_w_m3")}
 _MAY_BE_ZERO = {"perfusion_w_m3_k", "metabolic_w_m3", "electrical_conductivity_s_m"}
 _ALIASES = {
     "tumor": "tumour", "body": "soft-tissue", "other": "soft-tissue", "connective": "soft-tissue",
@@ -106,6 +108,11 @@ class Species:
         return self.facts["core"].value
 
     @property
+    def is_alive(self) -> bool:
+        """Whether there is blood and metabolic heat: a phantom has neither."""
+        return self.facts["blood_fraction"].value > 0.0
+
+    @property
     def skin_heat_transfer_w_m2_k(self) -> float:
         return self.facts["skin_heat_transfer"].value
 
@@ -140,6 +147,8 @@ def tissue_table(species: str = "mouse", frequency_hz: float = 354e3) -> Mapping
     for row in _rows("tissues.csv"):
         if row["species"] in (species, "any"):
             found.setdefault(row["tissue"], {})[_COLUMNS[row["property"]]] = row
+    if not species_facts(species).is_alive:
+        found = {name: {**rows, **_LIFELESS} for name, rows in found.items()}
     electrical = {row["tissue"]: row for row in _rows("dielectric.csv")}
     return MappingProxyType({name: _tissue(name, rows, electrical[name], frequency_hz)
                              for name, rows in found.items()})

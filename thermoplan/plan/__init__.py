@@ -95,7 +95,8 @@ def simulate(
     protocol: Protocol | Path | str, trajectory: Path | str | None = None, *, quick: bool = False,
     listener: Listener = silent,
 ) -> Plan:
-    """The full model over a given trajectory (``trajectory.csv``); without one, a uniform device heats throughout."""
+    """The full model over a given trajectory (``trajectory.csv``), else the one that the protocol names; without
+    either, a uniform device heats throughout."""
     from ..trajectory import limit_violations
     from .outcome import verified
     from .record import full_record
@@ -157,6 +158,7 @@ def _given(protocol: Protocol, path: Path | str | None, notes: list[str]) -> Any
     from ..trajectory import Stop, Trajectory
 
     device, duration = protocol.device, protocol.session.duration_s
+    path = protocol.session.trajectory if path is None else path
     if path is not None:
         return read_trajectory(Path(path), device, duration, notes=notes)
     if device.kind != "uniform":
@@ -182,7 +184,7 @@ def _warnings(engine: Any, *more: Any, quick: bool) -> list[str]:
     if tracer.effective:
         found.append(f"{tracer.name} is an effective tracer: {tracer.effective}")
     found += focus_warnings(tracer, case.protocol.device)
-    if physiology.core == "fixed":
+    if physiology.core == "fixed" and case.species.is_alive:
         found.append("core = \"fixed\": blood stays at its temperature whatever is absorbed, an infinite heat sink; "
                      "core temperature and organ limits look better than they are")
     found += [*case.notes, *(note for notes in more for note in notes)]

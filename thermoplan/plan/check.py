@@ -18,6 +18,7 @@ from ..goals import default_limits
 from ..meshing import MeshReport, MeshSizes, mesh_labels
 from ..progress import Listener, Stages
 from ..protocol import Protocol, read_protocol
+from ..tissue import species_facts
 from ..tracer import omega_tau, slp_w_kg
 from ..units import quantity
 from .case import mesh_sizes
@@ -108,7 +109,10 @@ def _session_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
     session = protocol.session
     cool = "until every node is under 39 degC" if session.cool_down_s is None else f"{session.cool_down_s / 60:g} min"
     yield "session", f"{session.duration_s / 60:g} min of heating, cool-down {cool}"
-    yield "core", f"{protocol.physiology.arterial_c:g} degC before heating, {protocol.physiology.core}"
+    if species_facts(protocol.anatomy.species).is_alive:
+        yield "core", f"{protocol.physiology.arterial_c:g} degC before heating, {protocol.physiology.core}"
+    else:
+        yield "phantom", f"no blood, no metabolic heat; {protocol.physiology.arterial_c:g} degC before heating"
     body = SimpleNamespace(region_names=tuple(inputs.tissues), tissue_names=tuple(inputs.tissues.values()))
     defaults = default_limits(protocol.goals, body, core=protocol.physiology.core == "pool") if protocol.goals else ()
     for goal in (*protocol.goals, *defaults):

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files.labels import read_label_table, regions_of
+from ..files.landmarks import SUFFIXES as LANDMARKS
 from ..files.volumes import FOLDER, READERS
 from ..goals import CORE, EVERYWHERE_ELSE, SKIN
 from ..tissue import canonical_tissue, species_facts
@@ -16,6 +17,7 @@ from ..units import shown
 from .complaints import suggestion
 
 _ONE_OF = (
+    (("iron", "registration"), ("file", "landmarks", "reference"), 'landmarks = "pairs.csv"'),
     (("anatomy",), ("labels", "mesh"), 'labels = "mouse-labels.nii.gz" or mesh = "mouse.msh"'),
     (("tracer",), ("name", "file"), 'name = "synomag-d" or file = "my-tracer.toml"'),
     (("device",), ("name", "file"), 'name = "berkeley-ffp" or file = "my-device.toml"'),
@@ -24,16 +26,19 @@ _ONE_OF = (
     (("limits",), ("at_least", "at_most"), 'at_most = "42 degC"'),
 )
 _SURFACE = 'heat_transfer with ambient, or temperature, or insulated = true'
+_REGISTRATION = ("file", "landmarks", "reference")
 _FILES = (
-    (("iron",), "image"), (("iron",), "registration"), (("anatomy",), "labels"),
+    (("iron",), "image"), (("iron",), "registration"), *((("iron", "registration"), key) for key in _REGISTRATION),
+    (("iron", "registration"), "moving"), (("anatomy",), "labels"),
     (("anatomy",), "label_table"), (("anatomy",), "mesh"), (("anatomy", "add"), "mask"),
     (("tracer",), "file"), (("device",), "file"), (("device",), "to_device"),
-    (("device",), "selection"), (("device",), "drive"), (("tracer",), "table"),
+    (("device",), "selection"), (("device",), "drive"), (("tracer",), "table"), (("session",), "trajectory"),
 )
 _PLACED = tuple(kind for kind in READERS if kind not in (".npy", FOLDER))
 _LABELS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".npz")
-_IMAGES = {"iron.image": _PLACED, "anatomy.labels": _LABELS}
-_FOLDERS = ("iron.image",)
+_IMAGES = {"iron.image": _PLACED, "iron.registration.reference": _PLACED, "iron.registration.moving": _PLACED,
+           "iron.registration.landmarks": LANDMARKS, "anatomy.labels": _LABELS}
+_FOLDERS = ("iron.image", "iron.registration.reference", "iron.registration.moving")
 _LONGEST_NAME = 255
 
 
@@ -51,6 +56,10 @@ def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
                    'give an image of iron and its unit, such as unit = "mg/mL"')
         elif "unit" not in iron:
             yield f'{where}: {name}.unit: missing: expected the unit of the image, such as "mg/mL"'
+    for name, way in _tables_at(raw, ("iron", "registration")):
+        if "moving" in way and "reference" not in way:
+            yield (f"{where}: {name}.moving = {shown(way['moving'])}: expected beside it the image that it is brought "
+                   'to, such as reference = "anatomy-ct.nii.gz"')
     for name, anatomy in _tables_at(raw, ("anatomy",)):
         if "labels" in anatomy and "label_table" not in anatomy:
             yield f'{where}: {name}.label_table: missing: expected a table, such as "mouse-labels.csv"'
@@ -71,8 +80,10 @@ def named_files(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """``(key, name)`` of every file that a protocol names."""
     for path, key in _FILES:
         for name, table in _tables_at(raw, path):
-            if isinstance(table.get(key), str):
-                yield f"{name}.{key}", table[key]
+            given = table.get(key)
+            for file in given if isinstance(given, list) else [given]:
+                if isinstance(file, str):
+                    yield f"{name}.{key}", file
 
 
 def file_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterator[str]:

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..arrays import Array
 from ..device import Device
 from ..goals import Goal
+from ..registration import Registration
 from ..tracer import Tracer
 from ..units import MetabolicHeat, Perfusion
 
@@ -28,7 +28,9 @@ class IronInput:
     image: Path
     unit: str
     kg_m3_per_unit: float
-    registration: Array | None = None  # (4, 4), image to anatomy, metres
+    registration: Registration | None = None  # image to anatomy; None with a reference until images are read
+    reference: Path | None = None  # an image in the anatomy's frame, to register to
+    moving: Path | None = None  # what is registered to it; None: the image itself
     confine: bool = True
     fwhm_m: float | None = None
     uptake: tuple[str, ...] = ()
@@ -129,10 +131,12 @@ class SteeringInput:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """``cool_down_s`` None: until every node is under 39 degrees C, 20 min at most."""
+    """``cool_down_s`` None: until every node is under 39 degrees C, 20 min at most; ``trajectory`` is what
+    ``simulate`` plays where it is given no other."""
 
     duration_s: float
     cool_down_s: float | None = None
+    trajectory: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..goals import Goal
+from ..registration import Registration, rigid_from_landmarks
 from ..units import iron_factor, length_factor
 from .model import (
     AMBIENT_C,
@@ -70,8 +71,8 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         raise InputError(complaints)
     return Protocol(
         path, text, tables.name or path.stem, **built,
-        session=Session(tables.session.duration, tables.session.cool_down), pose=tables.device.pose or "",
-        physiology=_physiology(tables.physiology), skin=_surface(tables.boundary.skin),
+        session=_session(tables.session, folder), pose=tables.device.pose or "",
+        physiology=_physiology(tables.physiology, tables.anatomy.species or "mouse"), skin=_surface(tables.boundary.skin),
         bed=_surface(tables.boundary.bed) if tables.boundary.bed else None,
         tissues={name: _tissue(table) for name, table in tables.tissues.items()},
         mesh=MeshInput(tables.mesh.size, tables.mesh.target_size), steering=_steering(tables.steering),
@@ -80,16 +81,34 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
 
 
 def _iron(table: Any, folder: Path, notes: list[str]) -> IronInput:
-    from ..files.transforms import read_transform
-
-    moved = read_transform(folder / table.registration, notes=notes) if table.registration else None
+    way = table.registration
+    reference, moving = (folder / name if way and name else None for name in
+                         (way and way.reference, way and way.moving))
     return IronInput(
-        folder / table.image, table.unit, iron_factor(table.unit), moved,
+        folder / table.image, table.unit, iron_factor(table.unit),
+        registration=_registration(way, folder, notes) if way else None, reference=reference, moving=moving,
         confine=table.confine is not False, fwhm_m=table.fwhm, uptake=table.uptake or (),
         scanned_at=table.scanned_at, heating_at=table.heating_at,
         frame=None if table.frame is None else table.frame - 1,
         channel=None if table.channel is None else table.channel - 1,
     )
+
+
+def _registration(way: Any, folder: Path, notes: list[str]) -> Registration | None:
+    """From a file or from landmarks; images are registered when they are read."""
+    from ..files.landmarks import read_both, read_pairs
+    from ..files.transforms import read_transform_file
+
+    if way.file:
+        found = read_transform_file(folder / way.file, notes=notes)
+        return Registration(found.matrix_m, "file", way.file, found.residual_m)
+    if not way.landmarks:
+        return None
+    paths = [folder / name for name in way.landmarks]
+    landmarks = read_both(*paths, notes=notes) if len(paths) == 2 else read_pairs(paths[0])
+    registration = rigid_from_landmarks(landmarks, " and ".join(way.landmarks))
+    notes.extend(registration.notes)
+    return registration
 
 
 def _anatomy(table: Any, folder: Path) -> AnatomyInput:
@@ -130,9 +149,15 @@ def _goal(kind: str, row: Any, duration_s: float, source: str) -> Goal:
                 **{key: value for key, value in given.items() if value is not None})
 
 
-def _physiology(table: Any) -> Physiology:
-    arterial = CORE_C if table.arterial is None else table.arterial
-    return Physiology(arterial, table.core or "pool", table.body_mass)
+def _session(table: Any, folder: Path) -> Session:
+    return Session(table.duration, table.cool_down, folder / table.trajectory if table.trajectory else None)
+
+
+def _physiology(table: Any, species: str) -> Physiology:
+    """A phantom has no blood: it starts at the temperature of the room unless the protocol says otherwise."""
+    alive = species != "phantom"
+    arterial = (CORE_C if alive else AMBIENT_C) if table.arterial is None else table.arterial
+    return Physiology(arterial, table.core or ("pool" if alive else "fixed"), table.body_mass)
 
 
 def _surface(table: Any | None) -> Surface:

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from .. import units
 from ..errors import InputError
@@ -23,11 +32,32 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+class RegistrationTable(Table):
+    """How the image comes into the anatomy's frame: exactly one of file, landmarks and reference.
+
+    ``moving`` is an image of the frame of the iron image that is registered in its place.
+    """
+
+    file: values.Text | None = None
+    landmarks: values.TextOrPair | None = None
+    reference: values.Text | None = None
+    moving: values.Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> Any:
+        return {"anyOf": [{"type": "string", "minLength": 1}, handler.resolve_ref_schema(handler(core))]}
+
+
 class IronTable(Table):
     image: values.Text
     unit: values.IronUnit | None = None
     calibration: values.Text | None = None
-    registration: values.Text | None = None
+    registration: RegistrationTable | None = None
     confine: StrictBool | None = None
     fwhm: values.Length | None = None
     scanned_at: values.When | None = None
@@ -225,6 +255,7 @@ class SteeringTable(Table):
 class SessionTable(Table):
     duration: values.Time
     cool_down: values.TimeOrZero | None = None
+    trajectory: values.Text | None = None
 
 
 class GoalTable(Table):

@@ -106,7 +106,7 @@ def power(plan: Plan) -> Markup | None:
     if usable(eddy := at(plan, "safety.eddy_w")):
         shown.append(Bar("eddy currents", eddy, f.watts(eddy), SKY))
     rate = at(plan, "safety.metabolic_w")
-    mark = Level(rate, f"metabolic rate {f.watts(rate)}") if usable(rate) else None
+    mark = Level(rate, f"metabolic rate {f.watts(rate)}") if usable(rate) and rate > 0.0 else None
     return _bars("power", "Mean power while heating", shown, "power, W", mark)
 
 
