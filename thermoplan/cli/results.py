@@ -1,8 +1,9 @@
-"""What comes of a run folder: report, view."""
+"""What comes of a run folder: report, view, export."""
 
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -36,3 +37,27 @@ def view(
     else:
         scene.write_png(run, png)
         print(f"wrote {png}", file=sys.stderr)
+
+
+class _To(StrEnum):
+    dicom = "dicom"
+    slicer = "slicer"
+    vtkhdf = "vtkhdf"
+    csv = "csv"
+
+
+@app.command(rich_help_panel=_PANEL)
+def export(
+    run: Run,
+    to: Annotated[_To, typer.Option("--to", help="DICOM, a 3D Slicer scene, fields over time, or tables.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="The folder to write; else one in the run.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a run in the files of other programs, from the run folder alone."""
+    from ..console.base import show_written
+    from ..export import export as write
+
+    files = write(run, to.value, output)
+    say({"run": str(run), "to": to.value, "files": [str(path) for path in files]}, as_json, show_written)

@@ -116,7 +116,7 @@ def _plane(file: Any, frame: int, places: list[Any]) -> _Plane:
     between_rows, between_columns = (float(x) for x in _said(places, "PixelSpacing"))
     return _Plane(
         file, frame, np.array([float(x) for x in _said(places, "ImagePositionPatient")]), axes[:3], axes[3:],
-        (between_columns, between_rows), float(_said(places, "RescaleSlope", 1.0)),
+        (between_columns, between_rows), float(_said(places, "RescaleSlope", file.get("DoseGridScaling", 1.0))),
         float(_said(places, "RescaleIntercept", 0.0)),
     )
 
