@@ -153,7 +153,7 @@ def test_every_key_of_the_example_arrives_in_si(folder):
     p = read_protocol(folder / "mouse.toml")
     assert isinstance(p, Protocol) and p.name == "mouse-flank" and p.text == PROTOCOL
     assert p.iron.kg_m3_per_unit == 0.055845 and p.iron.fwhm_m == 2e-3 and p.iron.confine
-    np.testing.assert_allclose(p.iron.registration[:3, 3], [7e-3, 0, 0])
+    np.testing.assert_allclose(p.iron.registration.matrix_m[:3, 3], [7e-3, 0, 0])
     assert p.iron.scanned_at.hour == 10 and p.iron.uptake == ("liver",)
     assert p.anatomy.label_table[2].region == "liver"
     (tumour,) = p.anatomy.added

@@ -39,7 +39,8 @@ QUICK_TARGET, QUICK_SIZE = 2.8, 1.4
 class Case:
     """Anatomy, iron and tissue of one protocol.
 
-    ``tissues`` has one entry a region; ``mesh`` is the mesher's report, None for a mesh that was given.
+    ``tissues`` has one entry a region; ``mesh`` is the mesher's report, None for a mesh that was given; ``placing``
+    says how the scan was brought into the anatomy's frame, None where it was in it.
     """
 
     protocol: Protocol
@@ -53,6 +54,7 @@ class Case:
     metabolic_w_m3: Array
     targets: tuple[str, ...]
     notes: tuple[str, ...]
+    placing: Mapping[str, Any] | None = None
 
     @property
     def mass_kg(self) -> float:
@@ -110,7 +112,7 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
     volumes = [anatomy.volume_m3(name) for name in anatomy.region_names]
     case = Case(
         protocol, anatomy, report, iron, inputs.iron.fwhm_m, inputs.iron.relative_uncertainty, tissues, species,
-        scaled_metabolism(tissues, volumes, species.name), inputs.targets, tuple(notes),
+        scaled_metabolism(tissues, volumes, species.name), inputs.targets, tuple(notes), inputs.placing(),
     )
     warning = species.mass_warning(case.mass_kg)
     return case if warning is None else _noted(case, warning)

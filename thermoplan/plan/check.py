@@ -23,6 +23,7 @@ from ..tracer import omega_tau, slp_w_kg
 from ..units import quantity
 from .case import mesh_sizes
 from .inputs import Inputs, outside_share, read_inputs, recorded_scan
+from .placing import placing_rows
 
 MANY_NODES = 300_000
 _TETS_PER_EDGE3, _TETS_PER_NODE, _GRADING = 6.0 * np.sqrt(2.0), 5.6, 1.6  # as the shipped mouse has them
@@ -51,8 +52,7 @@ def _iron_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
         yield "recorded scan", recorded
     yield "iron in the image", f"{iron.mass_kg * 1e6:.4g} mg, highest {float(iron.image.data.max()):.3g} mg/mL"
     yield "iron off the skin", f"{outside_share(inputs):.1%}"
-    where = "frame of the anatomy" if source.registration is None else "moved by the registration"
-    yield "place", where
+    yield from placing_rows(inputs.placing())
     if iron.fwhm_m is None:
         yield "blur", "not known: the image is used as it is"
     else:
@@ -127,16 +127,9 @@ def _unreachable(inputs: Inputs) -> Iterator[str]:
     """Targets that the field-free region cannot be put on."""
     device = inputs.protocol.device
     for name in inputs.targets:
-        centre = _centre_m(inputs, name)
+        centre = inputs.centroid_m(name)
         if not device.reachable(centre)[0]:
             yield f"goals: region {name}: {device.violations(centers_m=centre)[0]}"
-
-
-def _centre_m(inputs: Inputs, name: str) -> np.ndarray:
-    if inputs.mesh is not None:
-        return inputs.mesh.centroids_m[inputs.mesh.cells(name)].mean(axis=0)
-    labels = [k for k, v in inputs.table.items() if v[0] == name]
-    return inputs.labels.positions_m(np.argwhere(np.isin(inputs.labels.data, labels)).mean(axis=0))
 
 
 def mesh_file(

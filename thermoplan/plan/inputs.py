@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from ..goals import CORE, EVERYWHERE_ELSE, SKIN, target_regions
 from ..image import Image
 from ..iron import IronMap
 from ..protocol import AddedRegion, Protocol
+from ..registration import Registration
 from ..tissue import canonical_tissue
+from .placing import doubtful, found_registration, registration_section
 
 OUTSIDE_WARNING, OUTSIDE_REFUSAL = 0.05, 0.20
 """Share of iron off the skin that is worth a warning, and that cannot be planned on."""
@@ -42,6 +44,7 @@ class Inputs:
     mesh: Anatomy | None
     targets: tuple[str, ...]
     notes: tuple[str, ...]
+    registration: Registration | None = None
 
     @property
     def tissues(self) -> dict[str, str]:
@@ -57,6 +60,18 @@ class Inputs:
             return {name: self.mesh.volume_m3(name) * 1e9 for name in self.tissues}
         size = self.labels.voxel_volume_m3 * 1e9
         return {name: float(self._voxels(name).sum()) * size for name in self.tissues}
+
+    def placing(self) -> dict[str, Any] | None:
+        """The registration as plain data, with the displacement of the targets' centroids."""
+        present = [name for name in self.targets if name in self.tissues]
+        return registration_section(self.registration, {name: self.centroid_m(name) for name in present})
+
+    def centroid_m(self, name: str) -> Array:
+        """Middle of a region, by voxels or by elements."""
+        if self.mesh is not None:
+            cells = self.mesh.cells(name)
+            return np.average(self.mesh.centroids_m[cells], axis=0, weights=self.mesh.volumes_m3[cells])
+        return self.labels.positions_m(np.argwhere(self._voxels(name)).mean(axis=0))
 
     def region_of(self, points_m: Array) -> IntArray:
         """Index of the region at each point (order of ``tissues``), -1 off the body; labels to the voxel."""
@@ -77,12 +92,13 @@ def read_inputs(protocol: Protocol) -> Inputs:
     """Read images, labels or mesh; every complaint at once."""
     notes: list[str] = list(protocol.notes)
     complaints: list[str] = []
-    iron = _attempt(lambda: _read_iron(protocol, notes), complaints)
+    iron, registration = _attempt(lambda: _read_iron(protocol, notes), complaints) or (None, None)
     body = _attempt(lambda: _read_body(protocol, iron, notes), complaints)
     if iron is None or body is None:
         raise InputError(complaints)
     targets = target_regions(protocol.goals)
-    inputs = Inputs(protocol, iron, *body, targets=targets, notes=tuple(dict.fromkeys(notes)))
+    inputs = Inputs(protocol, iron, *body, targets, tuple(dict.fromkeys(notes)), registration)
+    inputs = replace(inputs, notes=(*inputs.notes, *doubtful(inputs.placing(), inputs.volumes_mm3())))
     complaints += [f"{protocol.path.name}: {text}" for text in _cross_complaints(inputs)]
     if complaints:
         raise InputError(complaints)
@@ -97,17 +113,18 @@ def _attempt(read: Callable[[], Any], complaints: list[str]) -> Any:
         return None
 
 
-def _read_iron(protocol: Protocol, notes: list[str]) -> IronMap:
+def _read_iron(protocol: Protocol, notes: list[str]) -> tuple[IronMap, Registration | None]:
     source = protocol.iron
     image = read_volume(source.image, frame=source.frame, channel=source.channel, notes=notes)
     check_iron(image, source.image.name, source.unit)
     image = image.with_data(np.asarray(image.data, float) * source.kg_m3_per_unit)
-    if source.registration is not None:
-        image = image.moved(source.registration)
+    registration = found_registration(source, image, notes)
+    if registration is not None:
+        image = image.moved(registration.matrix_m)
     if source.fwhm_m is None:
         notes.append(f"{source.image.name}: the width of its point-spread function is not known, so no iron is "
                      'moved back into the regions it was smeared from; give [iron] fwhm, such as "2 mm"')
-    return IronMap(image, fwhm_m=source.fwhm_m, name=source.image.name)
+    return IronMap(image, fwhm_m=source.fwhm_m, name=source.image.name), registration
 
 
 def recorded_scan(path: Path) -> str:

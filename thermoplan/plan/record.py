@@ -83,7 +83,7 @@ def iron_section(case: Case) -> dict[str, Any]:
         "confined": iron.moved_kg > 0.0, "fwhm_mm": None if case.fwhm_m is None else case.fwhm_m * 1e3,
         "regions_raw": {k: v * milli for k, v in iron.raw_kg.items()},
         "regions_confined": {k: v * milli for k, v in iron.region_kg(case.anatomy).items()},
-        "relative_uncertainty": case.iron_uncertainty,
+        "relative_uncertainty": case.iron_uncertainty, "registration": case.placing,
     }
 
 

@@ -49,6 +49,15 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _one_or_two(value: Any) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    good = isinstance(names, list | tuple) and all(isinstance(n, str) and n for n in names)
+    if not good or len(names) not in (1, 2):
+        raise NotAQuantity('expected a file of pairs, such as "pairs.csv", or two files of named points, the image\'s '
+                           'first, such as ["mpi.fcsv", "anatomy.fcsv"]')
+    return tuple(names)
+
+
 def _sphere(value: Any) -> tuple[tuple[float, float, float], float]:
     centre, _, radius = value.rpartition(",") if isinstance(value, str) else ("", "", "")
     try:
@@ -151,6 +160,8 @@ _ROW = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems":
 Matrix = Annotated[Any, BeforeValidator(_matrix), WithJsonSchema(
     {"anyOf": [{"type": "string"}, {"type": "array", "items": _ROW, "minItems": 4, "maxItems": 4}]})]
 Text = Annotated[StrictStr, Field(min_length=1)]
+TextOrPair = Annotated[tuple[str, ...], BeforeValidator(_one_or_two), WithJsonSchema(
+    {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 2, "maxItems": 2}]})]
 Share, Factor, Weight = number(0.0, 1.0, "0.9"), number(0.0, 1.5, "0.7"), number(0.0, float("inf"), "1.0")
 Reach = span(lambda part: units.vector(f"0 0 {part}")[2], '["-20 mm", "20 mm"]')
 GradientRange = limits("gradient", '["0.5 T/m", "2.6 T/m"]')

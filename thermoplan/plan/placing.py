@@ -1,0 +1,86 @@
+"""Where the scan lies in the anatomy: how it was brought there, and how far that moved what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..files.volumes import read_volume
+from ..image import Image
+from ..protocol.model import IronInput
+from ..registration import Registration
+
+_WORDS = {"file": "a transform from a file", "landmarks": "paired landmarks", "intensity": "the images' intensities"}
+
+
+def found_registration(source: IronInput, image: Image, notes: list[str]) -> Registration | None:
+    """What brings the image into the anatomy's frame; searched here where it rests on intensities."""
+    if source.reference is None:
+        return source.registration
+    from ..registration.intensity import rigid_from_images
+
+    moving = image if source.moving is None else read_volume(source.moving, notes=notes)
+    names = f"{(source.moving or source.image).name} and {source.reference.name}"
+    return rigid_from_images(moving, read_volume(source.reference, notes=notes), names)
+
+
+def registration_section(registration: Registration | None, centroids_m: Mapping[str, Array]) -> dict[str, Any] | None:
+    """The registration as plain data, with the displacement of each target's centroid that it assumed."""
+    if registration is None:
+        return None
+    matrix = np.array(registration.matrix_m)
+    matrix[:3, 3] *= 1e3
+    landmarks = registration.landmarks
+    return {
+        "method": registration.method, "source": registration.source, "matrix_mm": matrix,
+        "residual_mm": _mm(registration.residual_m), "leave_one_out_mm": _mm(registration.leave_one_out_m),
+        "landmarks": {} if landmarks is None else dict(zip(landmarks.names, 1e3 * registration.left_m, strict=True)),
+        "targets": {name: _target(registration, point) for name, point in centroids_m.items()},
+    }
+
+
+def _target(registration: Registration, point_m: Array) -> dict[str, Any]:
+    way = 1e3 * registration.displacement_m(point_m)
+    return {"displacement_mm": way, "length_mm": float(np.linalg.norm(way)),
+            "expected_error_mm": _mm(registration.expected_error_m(point_m))}
+
+
+def placing_rows(section: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """The same in words, a row each."""
+    if section is None:
+        yield "place", "the anatomy's frame, as the image states it; no displacement is assumed"
+        return
+    yield "place", f"moved by {_WORDS[section['method']]} ({section['source']}); {residual_words(section)}"
+    for name, row in section["targets"].items():
+        way = " ".join(f"{v:.1f}" for v in row["displacement_mm"])
+        error = row["expected_error_mm"]
+        yield f"  {name}", (f"its centroid was displaced by {row['length_mm']:.2g} mm ({way} mm, RAS)"
+                            + ("" if error is None else f"; error to expect there {error:.2g} mm"))
+
+
+def residual_words(section: Mapping[str, Any]) -> str:
+    """What is left of a registration, in words."""
+    if section["residual_mm"] is None:
+        return "its residual is not recorded"
+    left, out = f"{section['residual_mm']:.2g} mm", section["leave_one_out_mm"]
+    if section["method"] == "intensity":
+        return f"searches from several starts agree to {left}"
+    count = f" over {len(section['landmarks'])} landmarks" if section["landmarks"] else ""
+    return f"residual {left} rms{count}" + ("" if out is None else f", leave-one-out {out:.2g} mm")
+
+
+def doubtful(section: Mapping[str, Any] | None, volumes_mm3: Mapping[str, float]) -> Iterator[str]:
+    """Targets whose place is not known to half their radius."""
+    for name, row in (section or {}).get("targets", {}).items():
+        error = row["expected_error_mm"] or section["residual_mm"]
+        radius = (3.0 * volumes_mm3[name] / (4.0 * np.pi)) ** (1.0 / 3.0)
+        if error is not None and error > 0.5 * radius:
+            yield (f"registration: the place of {name} is known to {error:.2g} mm only, and its radius is "
+                   f"{radius:.2g} mm: the iron may lie beside it; add landmarks near it")
+
+
+def _mm(length_m: float | None) -> float | None:
+    return None if length_m is None else length_m * 1e3
