@@ -257,6 +257,20 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
             "regions_raw": {**iron, "tumour": 0.63 * iron["tumour"]},
             "regions_confined": iron,
             "relative_uncertainty": 0.1,
+            "registration": {
+                "method": "landmarks",
+                "source": "pairs.csv",
+                "matrix_mm": [[1, 0, 0, 2.0], [0, 1, 0, -1.0], [0, 0, 1, 3.5], [0, 0, 0, 1]],
+                "residual_mm": 0.31,
+                "leave_one_out_mm": 0.52,
+                "landmarks": {"nose": 0.2, "tail": 0.3, "left ear": 0.4, "right ear": 0.3},
+                "targets": {
+                    "tumour": {"displacement_mm": [2.0, -1.0, 3.5], "length_mm": 4.15, "expected_error_mm": 0.4}
+                },
+                "words": "The scan was moved into the anatomy's frame by paired landmarks (pairs.csv); residual 0.31 mm "
+                "rms over 4 landmarks, leave-one-out 0.52 mm. By that the centroid of tumour was displaced by 4.2 mm "
+                "(2.0 -1.0 3.5 mm, RAS), 0.4 mm of error to expect there.",
+            },
         },
         "tracer": {"name": "synomag-d", "model": "mrsh"},
         "device": {

@@ -54,6 +54,7 @@ def test_every_way_of_registration_brings_the_iron_home_and_says_how_far(tmp_pat
     np.testing.assert_allclose(section["targets"]["tumour"]["displacement_mm"], MOVE_MM, atol=1e-6)
     assert section["targets"]["tumour"]["length_mm"] == pytest.approx(13.0)
     assert section["residual_mm"] == pytest.approx(residual, abs=1e-9)
+    assert words in section["words"] and "the centroid of tumour was displaced by 13 mm" in section["words"]
     rows = dict(map(tuple, understood(path)["understood"]))
     assert words in rows["place"]
     assert "displaced by 13 mm (4.0 -3.0 12.0 mm, RAS)" in str(understood(path)["understood"])

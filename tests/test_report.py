@@ -309,3 +309,11 @@ def test_names_at_line_ends_stand_apart_and_stay_in_order() -> None:
 def test_rendering_twice_gives_the_same_page(run: Path) -> None:
     first = write_report(run).read_bytes()
     assert write_report(run).read_bytes() == first
+
+
+def test_the_displacement_that_a_registration_assumed_stands_by_the_iron_and_in_the_methods(run: Path) -> None:
+    page = Page(write_report(run))
+    assert page.words.count("the centroid of tumour was displaced by 4.2 mm (2.0 -1.0 3.5 mm, RAS)") == 2
+    plan = plan_of(run)
+    plan["iron"]["registration"] = None
+    assert "centroid of tumour" not in rewrite(run, plan).words

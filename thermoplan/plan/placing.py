@@ -34,12 +34,15 @@ def registration_section(registration: Registration | None, centroids_m: Mapping
     matrix = np.array(registration.matrix_m)
     matrix[:3, 3] *= 1e3
     landmarks = registration.landmarks
-    return {
+    section = {
         "method": registration.method, "source": registration.source, "matrix_mm": matrix,
         "residual_mm": _mm(registration.residual_m), "leave_one_out_mm": _mm(registration.leave_one_out_m),
         "landmarks": {} if landmarks is None else dict(zip(landmarks.names, 1e3 * registration.left_m, strict=True)),
         "targets": {name: _target(registration, point) for name, point in centroids_m.items()},
     }
+    moved = "; ".join(f"the centroid of {name} {_moved(row)}" for name, row in section["targets"].items())
+    way = f"The scan was {_way(section)}; {residual_words(section)}"
+    return section | {"words": f"{way}. By that {moved}." if moved else f"{way}."}
 
 
 def _target(registration: Registration, point_m: Array) -> dict[str, Any]:
@@ -53,12 +56,19 @@ def placing_rows(section: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]
     if section is None:
         yield "place", "the anatomy's frame, as the image states it; no displacement is assumed"
         return
-    yield "place", f"moved by {_WORDS[section['method']]} ({section['source']}); {residual_words(section)}"
+    yield "place", f"{_way(section)}; {residual_words(section)}"
     for name, row in section["targets"].items():
-        way = " ".join(f"{v:.1f}" for v in row["displacement_mm"])
-        error = row["expected_error_mm"]
-        yield f"  {name}", (f"its centroid was displaced by {row['length_mm']:.2g} mm ({way} mm, RAS)"
-                            + ("" if error is None else f"; error to expect there {error:.2g} mm"))
+        yield f"  {name}", f"its centroid {_moved(row)}"
+
+
+def _way(section: Mapping[str, Any]) -> str:
+    return f"moved into the anatomy's frame by {_WORDS[section['method']]} ({section['source']})"
+
+
+def _moved(row: Mapping[str, Any]) -> str:
+    way, error = " ".join(f"{v:.1f}" for v in row["displacement_mm"]), row["expected_error_mm"]
+    said = f"was displaced by {row['length_mm']:.2g} mm ({way} mm, RAS)"
+    return said if error is None else f"{said}, {error:.2g} mm of error to expect there"
 
 
 def residual_words(section: Mapping[str, Any]) -> str:

@@ -56,7 +56,7 @@ def _iron(plan: Plan) -> str:
             f"; iron within one point-spread width ({f.significant(fwhm, 2)} mm) of a region that takes up "
             f"tracer was moved into it ({f.significant(at(plan, 'iron.moved_mg'), 2)} mg), mass conserved"
         )
-    return text + "."
+    return f"{text}. {at(plan, 'iron.registration.words') or ''}".strip()
 
 
 def _field(plan: Plan) -> str:
