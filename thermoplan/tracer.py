@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .arrays import Array
+from .display import card
 from .errors import InputError
 from .magnetization import FIXED_AXIS, MODELS, energy_kt
 from .measured import Calibration
@@ -92,6 +93,15 @@ class Tracer:
         if self.model == "table":
             return "measured: a table over amplitude, frequency and bias"
         return "a priori from the model: uncertain by a factor of several"
+
+    def _repr_html_(self) -> str:
+        shares = ", ".join(f"{mode.core_diameter_m * 1e9:.3g} nm ({mode.fraction:.0%})" for mode in self.populations)
+        return card(f"{self.name}", [
+            ("magnetic core", shares),
+            ("saturation", f"{self.saturation_magnetization_a_m * 1e-3:g} kA/m"),
+            ("omega tau at 354 kHz", f"{omega_tau(self, 354e3):.3g}"),
+            ("SLP", self.slp_source), ("model", self.model),
+        ], [self.effective, self.source])
 
     @property
     def thermal_j(self) -> float:

@@ -75,7 +75,7 @@ rm -f "$stamp"
 touch "$unfinished"
 say "installing the pinned packages (some 500 MB; minutes on first use)"
 .venv/bin/python -m pip install -qq -c constraints.txt setuptools
-.venv/bin/python -m pip install -qq -c constraints.txt --no-build-isolation -e '.[fem,mesh,view,dev]'
+.venv/bin/python -m pip install -qq -c constraints.txt --no-build-isolation -e '.[fem,mesh,view,notebooks,docs,dev]'
 rm -f "$unfinished"
 
 say "checking every part"

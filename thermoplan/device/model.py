@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import Array, finite, frozen, put, unit
+from ..display import card
 from ..errors import InputError
 from ..selection import SelectionField
 from .limits import faults, violations
@@ -93,6 +94,19 @@ class Device:
             put(self, selection=self.selection.normalized())
         if self.drive is not None:
             put(self, drive=self.drive.scaled(1.0 / float(np.linalg.norm(self.drive.field_t(np.zeros(3))))))
+
+    def _repr_html_(self) -> str:
+        def span(values: tuple[float, float], scale: float, unit_name: str) -> str:
+            return f"{values[0] * scale:g} to {values[1] * scale:g} {unit_name}"
+
+        return card(f"{self.name} ({self.kind})", [
+            ("gradient", f"{self.gradient_t_m:g} T/m, range {span(self.gradient_range_t_m, 1.0, 'T/m')}"),
+            ("drive, peak", f"{self.amplitude_t * 1e3:g} mT, range {span(self.amplitude_range_t, 1e3, 'mT')}"),
+            ("frequency", f"{self.frequency_hz * 1e-3:g} kHz"),
+            ("drive axis", " ".join(f"{v:.3g}" for v in self.drive_axis) + " (RAS)"),
+            ("settle, shortest dwell", f"{self.settle_s:g} s, {self.min_dwell_s:g} s"),
+            ("duty, at most", f"{self.max_duty:g}"),
+        ], [self.source])
 
     def __repr__(self) -> str:
         return (f"Device({self.name}: {self.kind}, {self.gradient_t_m:g} T/m, "
