@@ -2,7 +2,7 @@
 # Both set up .venv on first use; PYTHON=/path/to/python3.12 names an interpreter.
 
 SHELL := /bin/bash
-.PHONY: demo test bench docs setup doctor lint pins clean
+.PHONY: demo test bench docs protocols setup doctor lint pins clean
 
 demo: setup
 	@.venv/bin/thermoplan plan protocols/mouse-flank.toml
@@ -12,6 +12,9 @@ test: setup
 
 bench: setup
 	@OMP_NUM_THREADS=1 .venv/bin/python benchmarks/heat.py S
+
+protocols: setup
+	@OMP_NUM_THREADS=1 .venv/bin/python tools/protocol_table.py
 
 docs: setup
 	@.venv/bin/python tools/make_docs.py build/docs
