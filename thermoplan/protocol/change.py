@@ -1,0 +1,51 @@
+"""A protocol with a few of its keys changed, its comments and everything else kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InputError
+
+
+def changed(text: str, changes: Mapping[str, Any], where: str) -> str:
+    """The text of a TOML file with values set by dotted key; ``goals.0.at_least`` is that of the first goal.
+
+    A table that is not there is made; None removes a key. Values are checked when the text is read.
+    """
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        table: Any = document
+        for part in path:
+            table = _step(table, part, key, where)
+        if isinstance(table, list):
+            last = _index(table, last, key, where)
+        elif not hasattr(table, "keys"):
+            raise InputError(f"{where}: cannot change {key}: {path[-1]} is a value, not a table")
+        if value is None:
+            if not isinstance(table, list) and last in table:
+                table.remove(last)
+        else:
+            table[last] = value
+    return tomlkit.dumps(document)
+
+
+def _step(table: Any, part: str, key: str, where: str) -> Any:
+    if isinstance(table, list):
+        return table[_index(table, part, key, where)]
+    if not hasattr(table, "keys"):
+        raise InputError(f"{where}: cannot change {key}: {part} is inside a value, not a table")
+    if part not in table:
+        import tomlkit
+
+        table[part] = tomlkit.table()
+    return table[part]
+
+
+def _index(rows: list[Any], part: str, key: str, where: str) -> int:
+    if not part.isdigit() or int(part) >= len(rows):
+        raise InputError(f"{where}: cannot change {key}: expected a number from 0 to {len(rows) - 1}, not {part}")
+    return int(part)
