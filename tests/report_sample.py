@@ -267,9 +267,9 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
                 "targets": {
                     "tumour": {"displacement_mm": [2.0, -1.0, 3.5], "length_mm": 4.15, "expected_error_mm": 0.4}
                 },
-                "words": "The scan was moved into the anatomy's frame by paired landmarks (pairs.csv); residual 0.31 mm "
-                "rms over 4 landmarks, leave-one-out 0.52 mm. By that the centroid of tumour was displaced by 4.2 mm "
-                "(2.0 -1.0 3.5 mm, RAS), 0.4 mm of error to expect there.",
+                "words": "The scan was moved into the anatomy's frame by paired landmarks (pairs.csv); residual 0.31 "
+                "mm rms over 4 landmarks, leave-one-out 0.52 mm. By that the centroid of tumour was displaced by 4.2 "
+                "mm (2.0 -1.0 3.5 mm, RAS), 0.4 mm of error to expect there.",
             },
         },
         "tracer": {"name": "synomag-d", "model": "mrsh"},

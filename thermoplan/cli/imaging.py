@@ -1,4 +1,4 @@
-"""Between iron and its image: convert, scan."""
+"""Between iron and its image: convert, register, scan."""
 
 from __future__ import annotations
 
@@ -24,6 +24,23 @@ def convert(
     from ..plan.check import converted
 
     say(converted(source, target, unit), as_json, show_converted)
+
+
+@app.command(rich_help_panel=_PANEL)
+def register(
+    moving: Annotated[Path, typer.Argument(metavar="MOVING", help="The scan, or its landmarks.")],
+    fixed: Annotated[Path, typer.Argument(metavar="FIXED", help="The anatomy's image, or its landmarks.")],
+    landmarks: Annotated[Path | None, typer.Option(metavar="CSV", help="name,moving_x_mm,...,fixed_z_mm")] = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The transform to write, .txt or .tfm.")
+    ] = Path("transform.txt"),
+    as_json: Json = False,
+) -> None:
+    """Bring a scan into the anatomy's frame: by landmarks (.csv, .fcsv, .mrk.json) or by the images' intensities."""
+    from ..console.imaging import show_registered
+    from ..plan.register import registered
+
+    say(registered(moving, fixed, output, landmarks), as_json, show_registered)
 
 
 @app.command(rich_help_panel=_PANEL)

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from .base import stdout
+from .base import number, stdout, table_of
 
 
 def show_converted(record: Mapping[str, Any]) -> None:
@@ -18,6 +18,27 @@ def show_converted(record: Mapping[str, Any]) -> None:
     for note in record["notes"]:
         out.print(f"[yellow]note[/yellow] {escape(note)}")
     out.print(f"wrote {escape(record['image'])}", soft_wrap=True)
+
+
+def show_registered(record: Mapping[str, Any]) -> None:
+    """A registration: what is left, landmark by landmark, and the transform."""
+    out = stdout()
+    if record["landmarks"]:
+        table = table_of("landmark", "left, mm", title="Landmarks")
+        for name, left in record["landmarks"].items():
+            table.add_row(escape(name), number(left, 2))
+        out.print(table)
+        without = record["leave_one_out_mm"]
+        out.print(f"residual {record['residual_mm']:.3g} mm rms; each landmark from the others "
+                  f"{'not known with three' if without is None else f'{without:.3g} mm'}")
+    else:
+        out.print(f"searches from several starts agree to {record['residual_mm']:.2g} mm")
+    out.print(f"turned by {record['turn_deg']:.3g} degrees; image to anatomy, RAS, mm:")
+    for row in record["matrix_mm"]:
+        out.print("  " + " ".join(f"{value:10.5f}" for value in row))
+    for note in record["notes"]:
+        out.print(f"[yellow]note[/yellow] {escape(note)}")
+    out.print(f"wrote {escape(record['transform'])}", soft_wrap=True)
 
 
 def show_scanned(record: Mapping[str, Any]) -> None:
