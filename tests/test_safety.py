@@ -10,8 +10,19 @@ import thermoplan
 from thermoplan.anatomy import Anatomy
 from thermoplan.eddy import EddyPower
 from thermoplan.errors import InputError
-from thermoplan.safety import Exposure, eddy_limits, field_limits, loop_radius_m, safety_report
+from thermoplan.safety import (
+    Exposure,
+    HardLimit,
+    absorbed_limit,
+    eddy_limits,
+    field_limits,
+    hardened,
+    highest_amplitude_t,
+    loop_radius_m,
+    safety_report,
+)
 
+MU0 = 4e-7 * np.pi
 BERKELEY = Exposure(13e-3, 354e3, 12.5e-3)
 EDDY = EddyPower(np.ones(1), np.array([0.05, 0.03]), 13e-3, 354e3, 3.13, 6.2, 0)
 
@@ -93,3 +104,48 @@ def test_a_plan_without_eddies_says_so_in_zeros():
 def test_duty_beyond_one_is_refused():
     with pytest.raises(InputError, match=re.escape("duty = 1.5: expected a share between 0 and 1")):
         Exposure(13e-3, 354e3, 12.5e-3, duty=1.5)
+
+
+@pytest.mark.parametrize(("wish", "cap_mt"), [
+    (HardLimit("h_f", "protocol", 1e9), 1e9 * MU0 / 354e3 * 1e3),
+    (HardLimit("h_f", "Brezovich1988"), 4.85e8 * MU0 / 354e3 * 1e3),
+    (HardLimit("h_f_r", "Brezovich1988"), 4.85e8 * 0.15 / 12.5e-3 * MU0 / 354e3 * 1e3),  # 20.7 mT for a mouse
+    (HardLimit("nerve", "protocol", 0.1e-3), 0.1 / 12.5e-3),  # 0.1 mT m over 12.5 mm
+    (HardLimit("absorbed", "protocol", 0.1), np.inf)])
+def test_a_hard_limit_on_the_field_caps_the_amplitude(wish, cap_mt):
+    found, binding = highest_amplitude_t(BERKELEY, [wish])
+    assert found * 1e3 == pytest.approx(cap_mt, rel=1e-9)
+    assert binding is None or (binding.quantity, binding.hard) == (wish.quantity, True)
+
+
+def test_the_tightest_of_several_hard_limits_binds():
+    found, binding = highest_amplitude_t(
+        BERKELEY, [HardLimit("h_f_r", "Brezovich1988"), HardLimit("h_f", "protocol", 1e9)])
+    assert found == pytest.approx(1e9 * MU0 / 354e3) and binding.source == "protocol"
+
+
+def test_a_drive_that_is_stronger_off_its_centre_counts_where_it_is_strongest():
+    uneven = Exposure(13e-3, 354e3, 12.5e-3, relative=1.2)
+    assert uneven.h_f_a_m_s == pytest.approx(1.2 * BERKELEY.h_f_a_m_s)
+    wish = [HardLimit("h_f", "protocol", 1e9)]
+    assert highest_amplitude_t(uneven, wish)[0] == pytest.approx(highest_amplitude_t(BERKELEY, wish)[0] / 1.2)
+
+
+def test_hard_rows_say_so_and_ones_own_stand_beside_the_published():
+    wishes = [HardLimit("eddy_local", "IEC60601"), HardLimit("absorbed", "protocol", 0.1)]
+    found = safety_report(BERKELEY, EDDY, iron_w={"tumour": 0.05}, metabolic_w=0.2, thermoregulation_w=0.0, hard=wishes)
+    hard = {row["name"]: row for row in found["limits"] if row["hard"]}
+    local, own = hard["eddy currents, hottest 10 mm3, limit of man"], hard["absorbed power, this protocol's limit"]
+    assert (local["value"], local["limit"], local["exceeded"]) == (6.2, 10.0, False)
+    assert (own["value"], own["limit"], own["exceeded"]) == (pytest.approx(0.13), 0.1, True)
+    assert own["share"] == pytest.approx(1.3) and own["source"] == "protocol"
+    published = next(row for row in found["limits"] if row["quantity"] == "absorbed" and not row["hard"])
+    assert (published["limit"], published["exceeded"]) == (0.2, False)
+
+
+def test_a_hard_limit_that_cannot_be_judged_is_refused_by_its_key():
+    with pytest.raises(InputError, match=r"safety\.eddy_local_at_most: .* it is not computed"):
+        hardened(field_limits(BERKELEY), [HardLimit("eddy_local", "IEC60601")])
+    with pytest.raises(InputError, match=r"safety\.absorbed_at_most: .*no limit of Kleiber1947 here: give a value"):
+        hardened([absorbed_limit(0.1, 0.0)], [HardLimit("absorbed", "Kleiber1947")])  # a phantom has no metabolic rate
+    assert hardened([absorbed_limit(0.1, 0.0)], []) == ()

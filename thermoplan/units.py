@@ -89,6 +89,12 @@ KINDS: dict[str, Kind] = {
     "viscosity": Kind("Pa*s", "a viscosity", "1 mPa*s", low=_POSITIVE),
     "anisotropy": Kind("J/m^3", "an anisotropy constant", "11 kJ/m^3", low=_POSITIVE),
     "current": Kind("A", "a current times turns, negative to turn it round", "1e4 A"),
+    "field rate": Kind(
+        "A/m/s", "a field strength times frequency", "5e9 A/m/s", (("T/s", 1.0 / MU0_T_M_A),), low=_POSITIVE
+    ),
+    "field rate times length": Kind("A/s", "field strength times frequency times radius", "7e7 A/s", low=_POSITIVE),
+    "field times length": Kind("T*m", "a field times radius", "0.5 mT*m", low=_POSITIVE),
+    "specific power": Kind("W/kg", "a power per mass of tissue", "4 W/kg", low=_POSITIVE),
     "volume": Kind("m^3", "a volume", "2 mL", low=_POSITIVE),
     "power": Kind("W", "a power", "0.2 W", low=_POSITIVE),
     "fraction": Kind("", "a fraction", '"70 %"', low=_POSITIVE),

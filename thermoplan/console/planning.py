@@ -20,6 +20,7 @@ def show_run(record: Mapping[str, Any]) -> None:
     out.print(f"[bold]{escape(record['name'])}[/bold]{quick}: {escape(record['summary']['verdict'])}\n")
     out.print(_organ_table(record))
     out.print(_goal_table(record))
+    out.print(_safety_table(record["safety"]))
     checks = record["checks"]
     out.print("checks  " + "  ".join(f"{k} {v:.2g}" for k, v in checks.items() if v is not None))
     for warning in record["warnings"]:
@@ -56,6 +57,21 @@ def _goal_table(record: Mapping[str, Any]) -> Table:
         name = f"{row['kind']}: {row['region']}" + (" (default)" if row["default"] else "")
         table.add_row(escape(name), row["metric"], f"{sense} {show(row['bound'])} {row['unit']}",
                       f"{value} {row['unit']}", _GOOD if row["met"] else _BAD)
+    return table
+
+
+def _safety_table(safety: Mapping[str, Any]) -> Table:
+    """Watts, and every limit with its source; one that the protocol wants kept says so."""
+    parts = [f"{name} {1e3 * watts:.3g}" for name, watts in safety["iron_w"].items() if watts >= 5e-4]
+    watts = ", ".join([*parts, f"eddy currents {1e3 * safety['eddy_w']:.3g}"])
+    title = f"Safety: {watts} mW on average; the body makes {1e3 * safety['metabolic_w']:.3g} mW at rest"
+    table = table_of("quantity", "value", "limit", "unit", "of it", "", "source", title=escape(title))
+    for row in safety["limits"]:
+        state = "exceeded" if row["exceeded"] else "within"
+        colour = "bold red" if row["exceeded"] and row["hard"] else "yellow" if row["exceeded"] else "green"
+        table.add_row(escape(row["name"]), f"{row['value']:.3g}", f"{row['limit']:.3g}", row["unit"],
+                      f"{row['share']:.0%}", f"[{colour}]{state}{', hard' if row['hard'] else ''}[/{colour}]",
+                      escape(row["source"]))
     return table
 
 

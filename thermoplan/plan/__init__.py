@@ -63,7 +63,7 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
 
     The reported numbers are those of the full model over exactly the sequence that a machine would play.
     """
-    from . import prediction, steering
+    from . import hard, prediction, steering
     from .alternatives import alternatives
     from .outcome import verified
     from .record import full_record
@@ -79,10 +79,11 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
     with stages.stage("compare with planning by hand"):
         others = alternatives(engine, found)
     checks = _checks(engine, outcome) | {"prediction_k": prediction.prediction_k(found, outcome)}
+    notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case)
     record = full_record(
         engine, outcome, resolved, stages, kind="plan", quick=quick, checks=checks,
         trajectory=_trajectory_record(trajectory, outcome), optimizer=steering.optimizer_record(found),
-        alternatives=others, warnings=_warnings(engine, resolved.notes, found.sequenced.notes, quick=quick),
+        alternatives=others, warnings=_warnings(engine, *notes, quick=quick),
     )
     if found.shares.status == "interrupted":
         record["status"] = "interrupted"
@@ -144,13 +145,16 @@ def simulate_and_write(
 def _engine(protocol: Protocol | Path | str, stages: Stages, quick: bool) -> Any:
     from .case import build_case
     from .engine import build_engine
+    from .hard import refuse_impossible
     from .inputs import read_inputs
 
     if find_spec("dolfinx") is None:
         raise MissingPart("solving the bioheat equation needs DOLFINx: pip install 'thermoplan[fem]'")
     with stages.stage("read protocol and inputs"):
         inputs = read_inputs(protocol if isinstance(protocol, Protocol) else read_protocol(protocol))
-    return build_engine(build_case(inputs, stages, quick=quick), stages)
+    engine = build_engine(build_case(inputs, stages, quick=quick), stages)
+    refuse_impossible(engine)
+    return engine
 
 
 def _given(protocol: Protocol, path: Path | str | None, notes: list[str]) -> Any:

@@ -12,6 +12,7 @@ from ..optimize import Settings
 from ..sar import Column, ffr_widths_m
 from ..trajectory import candidate_positions
 from .case import Case
+from .hard import allowed_amplitudes_t
 
 WINDOWS = 8
 LEVELS = (0.5, 0.75, 1.0)
@@ -34,6 +35,7 @@ def candidate_columns(case: Case) -> tuple[Column, ...]:
     positions = candidate_positions(case.anatomy, case.targets, device=device, spacing_m=spacing, margin_m=margin)
     low, high = device.amplitude_range_t
     levels = steering.amplitudes_t or tuple(device.amplitude_t * level for level in LEVELS)
+    levels = allowed_amplitudes_t(case, levels)
     usable = [level for level in levels if low * (1 - 1e-9) <= level <= high * (1 + 1e-9)]
     if not usable:
         raise InputError(device.violations(amplitude_t=levels))

@@ -19,11 +19,12 @@ from ..dose import region_table, volume_histograms
 from ..focus import width_spread_m
 from ..goals import Resolved
 from ..progress import Stages
-from ..safety import Exposure, loop_radius_m, safety_report
+from ..safety import safety_report
 from ..sar import ffr_widths_m
 from ..tracer import omega_tau, slp_w_kg
 from .case import Case, parameter_rows
 from .engine import Engine
+from .hard import exposure
 from .outcome import Outcome
 
 PROBE_K = 0.5
@@ -115,14 +116,14 @@ def machine_section(case: Case) -> dict[str, Any]:
 
 def safety_section(engine: Engine, outcome: Outcome, iron_w: Mapping[str, float]) -> dict[str, Any]:
     """Field products and absorbed power beside their limits; means are over the heating."""
-    case, device = engine.case, engine.case.protocol.device
+    case = engine.case
     amplitudes = np.array([c.amplitude_t for c in outcome.basis.columns])
     highest = float(amplitudes.max())
     duty = float(outcome.shares @ (amplitudes / highest) ** 2)
-    exposure = Exposure(highest, device.frequency_hz, loop_radius_m(case.anatomy, device.drive_axis), min(1.0, duty))
+    drive = exposure(case, highest, min(1.0, duty))
     return safety_report(
-        exposure, engine.eddy, iron_w=iron_w, metabolic_w=case.species.metabolic_w(case.mass_kg),
-        thermoregulation_w=engine.system.thermoregulation_w,
+        drive, engine.eddy, iron_w=iron_w, metabolic_w=case.species.metabolic_w(case.mass_kg),
+        thermoregulation_w=engine.system.thermoregulation_w, hard=case.protocol.safety,
     )
 
 
@@ -183,12 +184,14 @@ def mesh_section(case: Case) -> dict[str, Any]:
     return found
 
 
-def summary_section(case: Case, outcome: Outcome, goals: list[dict[str, Any]]) -> dict[str, Any]:
+def summary_section(
+    case: Case, outcome: Outcome, goals: list[dict[str, Any]], safety: list[dict[str, Any]]
+) -> dict[str, Any]:
     tracer, device = case.protocol.tracer, case.protocol.device
     amplitudes = [c.amplitude_t * 1e3 for c in outcome.basis.columns]
     slp = slp_w_kg(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)
     return {
-        "verdict": verdict(goals), "tumour": case.targets[0] if case.targets else None,
+        "verdict": verdict(goals, safety), "tumour": case.targets[0] if case.targets else None,
         "duty": float(outcome.shares.sum()), "amplitude_mt": [min(amplitudes), max(amplitudes)],
         "slp_w_per_g_fe": float(slp) * 1e-3, "slp_basis": tracer.slp_source,
         "tissue_factor": tracer.calibration.factor if tracer.calibration else None,
@@ -196,8 +199,19 @@ def summary_section(case: Case, outcome: Outcome, goals: list[dict[str, Any]]) -
     }
 
 
-def verdict(goals: list[dict[str, Any]]) -> str:
-    """One sentence on goals and limits."""
+def broken_rows(safety: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the table of safety that the protocol wants kept and the plan exceeds."""
+    return [row for row in safety if row["hard"] and row["exceeded"]]
+
+
+def verdict(goals: list[dict[str, Any]], safety: list[dict[str, Any]] = ()) -> str:
+    """One sentence on goals and limits, those of safety that the protocol wants kept included."""
+    unsafe = ", ".join(row["name"] for row in broken_rows(safety))
+    sentence = _goals_sentence(goals)
+    return f"Safety limit broken: {unsafe}. {sentence}" if unsafe else sentence
+
+
+def _goals_sentence(goals: list[dict[str, Any]]) -> str:
     missed = [r for r in goals if not r["met"]]
     wanted = [r for r in goals if r["kind"] == "goal"]
     if not goals:
@@ -232,11 +246,13 @@ def provenance(case: Case, stages: Stages) -> dict[str, Any]:
     }
 
 
-def status_of(checks: Mapping[str, float | None], goals: list[dict[str, Any]]) -> str:
+def status_of(
+    checks: Mapping[str, float | None], goals: list[dict[str, Any]], safety: list[dict[str, Any]] = ()
+) -> str:
     """``not-valid`` when a check fails, else whether everything that was asked for holds."""
     if any(value is not None and not value <= BOUNDS[name] for name, value in checks.items()):
         return "not-valid"
-    return "ok" if all(row["met"] for row in goals) else "goals-missed"
+    return "ok" if all(row["met"] for row in goals) and not broken_rows(safety) else "goals-missed"
 
 
 def full_record(
@@ -247,21 +263,22 @@ def full_record(
     """plan.json, but for the figures and the time it took to draw them."""
     case = engine.case
     iron_w = mean_iron_w(engine, outcome)
-    goals = goal_rows(resolved, outcome)
+    goals, safety = goal_rows(resolved, outcome), safety_section(engine, outcome, iron_w)
     core_limit = next((r["bound"] for r in goals if r["region"] == "core" and r["metric"] == "Tmax"), None)
     probes, expected = probe_sections(case, outcome, core_limit)
     core = None if outcome.core_c is None else {"time_s": outcome.time_s, "temperature_c": outcome.core_c}
     weights = outcome.series.regions
     return plain({
-        "schema": 1, "kind": kind, "name": case.protocol.name, "status": status_of(checks, goals), "quick": quick,
+        "schema": 1, "kind": kind, "name": case.protocol.name,
+        "status": status_of(checks, goals, safety["limits"]), "quick": quick,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "summary": summary_section(case, outcome, goals),
+        "summary": summary_section(case, outcome, goals, safety["limits"]),
         "timing": {"heating_end_s": outcome.heating_end_s, "end_s": outcome.end_s},
         "regions": region_rows(case, outcome, iron_w), "core": core, "history": history_section(outcome),
         "histograms": volume_histograms(weights, outcome.end_c, outcome.dose.cem43_min),
         "goals": goals, "probes": probes, "expected": expected, "checks": dict(checks),
         "iron": iron_section(case), **machine_section(case),
-        "safety": safety_section(engine, outcome, iron_w), "hottest": hottest_section(case, outcome),
+        "safety": safety, "hottest": hottest_section(case, outcome),
         "alternatives": alternatives, "trajectory": trajectory, "optimizer": optimizer,
         "parameters": parameter_rows(case), "warnings": warnings, "mesh": mesh_section(case),
         "provenance": provenance(case, stages), "figures": {},

@@ -18,6 +18,7 @@ from ..trajectory import Sequenced
 from .attempts import Finder
 from .candidates import WINDOWS, candidate_columns, parked, search_settings, window_edges_s, without_gradient
 from .engine import Engine
+from .hard import budgets, guarded
 
 MOST_COLUMNS = (5, 3, 1)
 """Moving, settling and shortest dwells change the shares in a way that a search cannot foresee: it is repeated
@@ -64,7 +65,8 @@ def steer(engine: Engine, resolved: Resolved, stages: Stages) -> Steering:
         model = reduced_model(engine.system, basis.load_w, protocol.session.duration_s)
     edges = window_edges_s(protocol.session.duration_s, protocol.steering.windows or WINDOWS)
     heating = basis.load_w[: len(columns)] / engine.system.capacity_j_k[: engine.system.n_nodes]
-    find = Finder(engine, model, resolved, columns, edges, heating, stages)
+    kept = guarded(model, resolved, budgets(engine, basis), protocol.session.duration_s)
+    find = Finder(engine, *kept, columns, edges, heating, stages)
     best = find.trimmed(find(np.arange(len(columns)), search_settings(engine.case), None))
     attempt = best
     for most in MOST_COLUMNS:
@@ -78,7 +80,9 @@ def steer(engine: Engine, resolved: Resolved, stages: Stages) -> Steering:
         found = [find.trimmed(find(support, settings, played, best.promised)) for support in supports]
         attempt = min(found, key=lambda a: (a.worth, a.shares.objective))
         best = min(best, attempt, key=lambda a: a.worth)
-    return Steering(basis, len(columns), model, resolved, best.shares, best.sequenced, best.played)
+    rows = len(resolved.rows)
+    shares = replace(best.shares, values=best.shares.values[:rows])
+    return Steering(basis, len(columns), model, resolved, shares, best.sequenced, best.played[:rows])
 
 
 def optimizer_record(steering: Steering) -> dict[str, Any]:

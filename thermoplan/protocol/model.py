@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..device import Device
 from ..goals import Goal
 from ..registration import Registration
+from ..safety import HardLimit
 from ..tracer import Tracer
 from ..units import MetabolicHeat, Perfusion
 
@@ -165,6 +166,7 @@ class Protocol:
     mesh: MeshInput = field(default_factory=MeshInput)
     steering: SteeringInput = field(default_factory=SteeringInput)
     goals: tuple[Goal, ...] = ()  # goals first, then limits
+    safety: tuple[HardLimit, ...] = ()
     probes: tuple[Probe, ...] = ()
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()

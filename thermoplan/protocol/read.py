@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..goals import Goal
+from ..safety import HardLimit
 from ..registration import Registration, rigid_from_landmarks
 from ..units import iron_factor, length_factor
 from .model import (
@@ -60,6 +61,7 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         "tracer": lambda: chosen_tracer(tables.tracer, folder, path.name),
         "device": lambda: chosen_device(tables.device, folder, path.name, notes),
         "goals": lambda: _goals(tables, path.name),
+        "safety": lambda: _safety(tables.safety, path.name, tables.device.eddy_currents),
     }
     built = {}
     for name, make in parts.items():
@@ -124,6 +126,16 @@ def _anatomy(table: Any, folder: Path) -> AnatomyInput:
         mesh=folder / table.mesh if table.mesh else None,
         mesh_unit_m=length_factor(table.mesh_unit or "mm"), species=table.species or "mouse", added=added,
     )
+
+
+def _safety(table: Any, where: str, eddy_currents: bool | None) -> tuple[HardLimit, ...]:
+    given = {key.removesuffix("_at_most"): getattr(table, key)
+             for key in type(table).model_fields if key in table.model_fields_set}
+    if eddy_currents is False and any(name.startswith("eddy_") for name in given):
+        raise InputError(f"{where}: safety: eddy currents are left out (device.eddy_currents = false), so a limit on "
+                         "them cannot be kept: remove one of the two")
+    return tuple(HardLimit(name, bound) if isinstance(bound, str) else HardLimit(name, "protocol", bound)
+                 for name, bound in given.items())
 
 
 def _goals(tables: Any, where: str) -> tuple[Goal, ...]:

@@ -252,6 +252,17 @@ class SteeringTable(Table):
     amplitudes: tuple[values.Field_, ...] | None = None
 
 
+class SafetyTable(Table):
+    """Rows of the table of safety that must hold; what is not named here is printed alone."""
+
+    h_f_at_most: values.safety_bound("field rate", "Brezovich1988", "HergtDutz2007") | None = None
+    h_f_r_at_most: values.safety_bound("field rate times length", "Brezovich1988") | None = None
+    nerve_at_most: values.safety_bound("field times length", "Saritas2013") | None = None
+    eddy_whole_body_at_most: values.safety_bound("specific power", "IEC60601") | None = None
+    eddy_local_at_most: values.safety_bound("specific power", "IEC60601") | None = None
+    absorbed_at_most: values.safety_bound("power", "Kleiber1947") | None = None
+
+
 class SessionTable(Table):
     duration: values.Time
     cool_down: values.TimeOrZero | None = None
@@ -307,6 +318,7 @@ class ProtocolTable(Table):
     tissues: dict[str, TissueTable] = {}
     mesh: MeshTable = MeshTable()
     steering: SteeringTable = SteeringTable()
+    safety: SafetyTable = SafetyTable()
     session: SessionTable
     goals: tuple[GoalTable, ...] = ()
     limits: tuple[GoalTable, ...] = ()

@@ -132,6 +132,25 @@ type OneOrMany[Model] = Annotated[
     Annotated[Model, Tag(ONE)] | Annotated[tuple[Model, ...], Tag(MANY)],
     Discriminator(lambda value: MANY if isinstance(value, list | tuple) else ONE)]
 
+def safety_bound(kind: str, *sources: str) -> Any:
+    """A bound of one's own, or the name of a published one; both stand in every plan's table of safety."""
+    def read(value: Any) -> float | str:
+        if value in sources:
+            return value
+        named = " or ".join(f'"{source}"' for source in sources)
+        try:
+            found = units.parse(value, kind)
+        except NotAQuantity as problem:
+            raise NotAQuantity(f"{problem}, or the published limit {named}") from None
+        if found <= 0.0:
+            raise NotAQuantity(f"{units.expected(kind)}, or the published limit {named}; it must be more than zero")
+        return found
+
+    words = f"{KINDS[kind].words}, or a published limit"
+    schema = {"type": "string", "description": words, "examples": [KINDS[kind].example, *sources]}
+    return Annotated[Any, BeforeValidator(read), WithJsonSchema(schema)]
+
+
 LengthOrZero = quantity("length", zero=True)
 Length, Time, TimeOrZero = quantity("length"), quantity("time"), quantity("time", zero=True)
 Frequency, Field_, Gradient = quantity("frequency"), quantity("field"), quantity("gradient")

@@ -16,6 +16,7 @@ from . import formats as f
 from .palette import ISOTHERMS_C
 
 SCHEMA = 1
+_LEAST_WATTS = 0.005
 PICTURES = (
     (
         "slices",
@@ -153,6 +154,7 @@ def _safety(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("H · f", f.significant(f.at(plan, "safety.h_f_a_m_s"), 3, "A/m/s")),
         ("H · f · r", f.significant(f.at(plan, "safety.h_f_r_a_s"), 3, "A/s")),
+        *((f"Into {name}", f.watts(power)) for name, power in _organ_watts(plan)),
         ("Eddy currents, whole body", f.watts(f.at(plan, "safety.eddy_w"))),
         ("Eddy currents, mean", f.significant(f.at(plan, "safety.eddy_mean_w_kg"), 2, "W/kg")),
         ("Eddy currents, local maximum", f.significant(f.at(plan, "safety.eddy_local_w_kg"), 2, "W/kg")),
@@ -160,6 +162,13 @@ def _safety(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Metabolic rate", f.watts(f.at(plan, "safety.metabolic_w"))),
         ("Thermoregulation before treatment", f.watts(f.at(plan, "safety.thermoregulation_w"))),
     ]
+
+
+def _organ_watts(plan: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Watts that iron leaves in each region that gets any worth a line, the most first."""
+    found = {name: watts for name, watts in f.at(plan, "safety.iron_w", {}).items() if f.usable(watts)}
+    least = _LEAST_WATTS * max(f.at(plan, "safety.absorbed_w", 0.0), 1e-12)
+    return sorted(((name, watts) for name, watts in found.items() if watts >= least), key=lambda pair: -pair[1])
 
 
 def _trajectory(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
