@@ -5,7 +5,8 @@ The map, in flow order; nothing is loaded before it is asked for.
     read_protocol        a protocol file -> Protocol
     IronMap, iron_on_mesh        where the iron is -> the same iron in a mesh
     Anatomy, mesh_labels         labelled volume -> tetrahedra with named regions
-    Tracer, Device               what heats, and what drives it
+    Tracer, Device, library_tracers, library_devices     what heats, and what drives it
+    slp_point, ffr_profile       what one point heats; how large the field-free region is
     heating_basis                power of every position of the field-free region
     thermal_system, evolve       the bioheat equation, exact in time
     reduced_model, optimize_shares, sequence    the search, and what a machine can play
@@ -23,12 +24,15 @@ _HOMES = {
     "Image": "image", "IronMap": "iron", "iron_on_mesh": "iron",
     "Anatomy": "anatomy", "MeshSizes": "meshing", "mesh_labels": "meshing",
     "Tracer": "tracer", "slp_w_kg": "tracer", "Device": "device",
+    "library_tracers": "library", "library_devices": "library", "slp_point": "focus", "ffr_profile": "focus",
+    "gradient_for_t_m": "focus",
     "Column": "sar", "HeatingBasis": "sar", "heating_basis": "sar", "ffr_widths_m": "sar",
     "response_table": "response", "eddy_power": "eddy", "tissue_table": "tissue",
     "BioheatProblem": "bioheat", "thermal_system": "bioheat", "evolve": "bioheat",
     "reduced_model": "bioheat.reduced", "cem43_min": "dose", "Goal": "goals",
     "optimize_shares": "optimize", "sequence": "trajectory", "Trajectory": "trajectory",
-    "Plan": "plan", "make_plan": "plan", "simulate": "plan", "write_report": "report",
+    "Plan": "plan", "Run": "plan", "make_plan": "plan", "simulate": "plan", "write_report": "report",
+    "printed": "progress",
     "InputError": "errors", "SolverError": "errors", "ThermoplanError": "errors",
 }
 __all__ = sorted(_HOMES)

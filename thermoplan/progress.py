@@ -15,6 +15,12 @@ def silent(stage: str, fraction: float | None, text: str) -> None:
     """A listener that says nothing."""
 
 
+def printed(stage: str, fraction: float | None, text: str) -> None:
+    """A listener that prints a line as each stage ends: for notebooks and logs."""
+    if fraction == 1.0:
+        print(f"{stage:<28} {text}", flush=True)
+
+
 @dataclass(slots=True)
 class Stages:
     """Names, times, logs and reports the stages of a long job."""

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,37 +17,9 @@ from ..errors import InputError, MissingPart
 from ..files.runs import refuse_full
 from ..progress import Listener, Stages, silent
 from ..protocol import Protocol, read_protocol
+from .made import Plan, Run
 
-__all__ = ["Plan", "make_plan", "plan_and_write", "simulate", "simulate_and_write"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """A plan or simulation: plan.json as ``record``, and the objects it came from."""
-
-    record: Mapping[str, Any]
-    products: Any
-    stages: Stages
-
-    def __repr__(self) -> str:
-        return f"Plan({self.record['name']}: {self.record['status']}; {self.record['summary']['verdict']})"
-
-    def write(self, folder: Path | str | None = None, *, force: bool = False) -> Run:
-        """Write the run folder (``runs/<name>`` unless told otherwise), pictures and report included."""
-        from ..files.runs import run_folder
-        from .write import write_run
-
-        with run_folder(self.record["name"], folder, force=force) as run:
-            record = write_run(run.work, self.products, self.stages)
-        return Run(run.final, record)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """A written run folder and its plan.json."""
-
-    folder: Path
-    record: Mapping[str, Any]
+__all__ = ["Plan", "Run", "make_plan", "plan_and_write", "simulate", "simulate_and_write"]
 
 
 one_thread = threadpool_limits.wrap(limits=1)

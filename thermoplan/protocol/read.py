@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import InputError
 from ..goals import Goal
-from ..safety import HardLimit
 from ..registration import Registration, rigid_from_landmarks
+from ..safety import HardLimit
 from ..units import iron_factor, length_factor
 from .model import (
     AMBIENT_C,
@@ -27,14 +30,22 @@ from .model import (
 )
 
 
-def read_protocol(path: Path | str) -> Protocol:
-    """Read and check a protocol; raises ``InputError`` with every complaint at once."""
+def read_protocol(path: Path | str, changes: Mapping[str, Any] = MappingProxyType({})) -> Protocol:
+    """Read and check a protocol; raises ``InputError`` with every complaint at once.
+
+    ``changes`` sets values by dotted key before anything is checked, as in
+    ``{"device.gradient": "5 T/m", "goals.0.at_least": "20 min"}``; the protocol's ``text`` is then the changed one.
+    """
+    from .change import changed
     from .checks import complaints_between, file_complaints, name_complaints, named_files
     from .complaints import read_toml, validated
     from .tables import ProtocolTable
 
     path = Path(path)
     text, raw = read_toml(path)
+    if changes:
+        text = changed(text, changes, path.name)
+        raw = tomllib.loads(text)
     tables, complaints = validated(ProtocolTable, raw, path.name)
     for found in (complaints_between(raw, path.name), file_complaints(raw, path.parent, path.name),
                   name_complaints(raw, path.parent, path.name)):
@@ -74,7 +85,8 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
     return Protocol(
         path, text, tables.name or path.stem, **built,
         session=_session(tables.session, folder), pose=tables.device.pose or "",
-        physiology=_physiology(tables.physiology, tables.anatomy.species or "mouse"), skin=_surface(tables.boundary.skin),
+        physiology=_physiology(tables.physiology, tables.anatomy.species or "mouse"),
+        skin=_surface(tables.boundary.skin),
         bed=_surface(tables.boundary.bed) if tables.boundary.bed else None,
         tissues={name: _tissue(table) for name, table in tables.tissues.items()},
         mesh=MeshInput(tables.mesh.size, tables.mesh.target_size), steering=_steering(tables.steering),
