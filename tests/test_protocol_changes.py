@@ -9,6 +9,7 @@ from small_case import write_case
 
 from thermoplan.errors import InputError
 from thermoplan.protocol import read_protocol
+from thermoplan.protocol.change import assigned
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +43,11 @@ def test_a_change_that_makes_no_sense_is_refused_by_its_key(case, changes, words
     with pytest.raises(InputError, match=None) as raised:
         read_protocol(case, changes)
     assert any(words in text for text in raised.value.complaints), raised.value.complaints
+
+
+def test_settings_of_a_command_line_are_toml_where_they_can_be():
+    words = ["device.gradient=5 T/m", "steering.windows=4", 'iron.uptake=["liver"]', "iron.confine = false"]
+    assert assigned(words) == {"device.gradient": "5 T/m", "steering.windows": 4, "iron.uptake": ["liver"],
+                               "iron.confine": False}
+    with pytest.raises(InputError, match="expected KEY=VALUE"):
+        assigned(["device.gradient"])

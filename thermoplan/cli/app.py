@@ -23,6 +23,8 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written b
 Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="RUN", help="The folder to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the run folder if there is one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON alone on standard output.")]
+Settings = Annotated[list[str] | None, typer.Option(
+    "--set", metavar="KEY=VALUE", help='Change a key of the protocol, as in "device.gradient=5 T/m"; may repeat.')]
 Quick = Annotated[bool, typer.Option("--quick", help="A coarse mesh, for a first look.")]
 
 

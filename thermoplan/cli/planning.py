@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .app import Force, Json, Output, Protocol, Quick, app, finish, say
+from .app import Force, Json, Output, Protocol, Quick, Settings, app, finish, say
 
 _PANEL = "Planning"
 
@@ -59,6 +59,7 @@ def mesh(
 def simulate(
     protocol: Protocol,
     trajectory: Annotated[Path | None, typer.Option(metavar="T.csv", help="The trajectory to play.")] = None,
+    settings: Settings = None,
     output: Output = None,
     quick: Quick = False,
     force: Force = False,
@@ -68,10 +69,11 @@ def simulate(
     from ..console.base import listening
     from ..console.planning import show_run
     from ..plan import simulate_and_write
+    from ..protocol.read import protocol_with
 
     with listening() as listener:
         run = simulate_and_write(
-            protocol, trajectory, output=output, quick=quick, force=force, listener=listener
+            protocol_with(protocol, settings), trajectory, output=output, quick=quick, force=force, listener=listener
         )
     finish(run, as_json, show_run)
 
@@ -79,6 +81,7 @@ def simulate(
 @app.command(rich_help_panel=_PANEL)
 def plan(
     protocol: Protocol,
+    settings: Settings = None,
     output: Output = None,
     quick: Quick = False,
     force: Force = False,
@@ -88,7 +91,8 @@ def plan(
     from ..console.base import listening
     from ..console.planning import show_run
     from ..plan import plan_and_write
+    from ..protocol.read import protocol_with
 
     with listening() as listener:
-        run = plan_and_write(protocol, output=output, quick=quick, force=force, listener=listener)
+        run = plan_and_write(protocol_with(protocol, settings), output=output, quick=quick, force=force, listener=listener)
     finish(run, as_json, show_run)

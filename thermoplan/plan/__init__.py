@@ -93,7 +93,7 @@ def simulate(
 
 
 def plan_and_write(
-    protocol: Path, *, output: Path | None = None, quick: bool = False, force: bool = False,
+    protocol: Protocol | Path, *, output: Path | None = None, quick: bool = False, force: bool = False,
     listener: Listener = silent,
 ) -> Run:
     """Plan and write the run folder; a target that cannot be written is refused before anything is computed."""
@@ -103,7 +103,7 @@ def plan_and_write(
 
 
 def simulate_and_write(
-    protocol: Path, trajectory: Path | None = None, *, output: Path | None = None, quick: bool = False,
+    protocol: Protocol | Path, trajectory: Path | None = None, *, output: Path | None = None, quick: bool = False,
     force: bool = False, listener: Listener = silent,
 ) -> Run:
     """Simulate and write the run folder."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import InputError
@@ -31,6 +32,20 @@ def changed(text: str, changes: Mapping[str, Any], where: str) -> str:
         else:
             table[last] = value
     return tomlkit.dumps(document)
+
+
+def assigned(words: Iterable[str]) -> dict[str, Any]:
+    """Changes from words such as ``device.gradient=5 T/m``; a value that is no TOML stands for itself as text."""
+    found = {}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign or not key.strip():
+            raise InputError(f'--set {word}: expected KEY=VALUE, such as "device.gradient=5 T/m"')
+        try:
+            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key.strip()] = value.strip()
+    return found
 
 
 def _step(table: Any, part: str, key: str, where: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -55,6 +55,13 @@ def read_protocol(path: Path | str, changes: Mapping[str, Any] = MappingProxyTyp
     named = (path.parent / name for _, name in named_files(raw))
     files = (path, *(part for entry in named for part in _parts(entry)))
     return _assembled(tables, path, text, files)
+
+
+def protocol_with(path: Path, settings: Iterable[str] | None) -> Protocol | Path:
+    """The protocol with ``KEY=VALUE`` settings of a command line, or its path as it is where there are none."""
+    from .change import assigned
+
+    return read_protocol(path, assigned(settings)) if settings else path
 
 
 def _parts(path: Path) -> list[Path]:
