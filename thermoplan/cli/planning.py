@@ -94,5 +94,7 @@ def plan(
     from ..protocol.read import protocol_with
 
     with listening() as listener:
-        run = plan_and_write(protocol_with(protocol, settings), output=output, quick=quick, force=force, listener=listener)
+        run = plan_and_write(
+            protocol_with(protocol, settings), output=output, quick=quick, force=force, listener=listener
+        )
     finish(run, as_json, show_run)
