@@ -21,6 +21,7 @@ from ..protocol import Protocol, read_protocol
 from ..tissue import species_facts
 from ..tracer import omega_tau, slp_w_kg
 from ..units import quantity
+from .blur import image_blur
 from .case import mesh_sizes
 from .inputs import Inputs, outside_share, read_inputs, recorded_scan
 from .placing import placing_rows
@@ -57,7 +58,13 @@ def _iron_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
         yield "blur", "not known: the image is used as it is"
     else:
         to = "moved back into regions that take up tracer" if source.confine else "left where it is (confine = false)"
-        yield "blur", f"FWHM {iron.fwhm_m * 1e3:.3g} mm; iron within it is {to}"
+        yield "blur", f"FWHM {iron.fwhm_m * 1e3:.3g} mm, {_blur_source(inputs)}; iron within it is {to}"
+
+
+def _blur_source(inputs: Inputs) -> str:
+    gain = inputs.protocol.iron.deblur
+    by = image_blur(inputs.protocol, []).source
+    return by if gain is None else f"left of a blur {by} after sharpening ([iron] deblur = {gain:g})"
 
 
 def _body_rows(inputs: Inputs, notes: list[str]) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,6 @@ from ..arrays import Array, IntArray
 from ..errors import InputError
 from ..files.images import as_labels, check_iron
 from ..files.labels import regions_of
-from ..files.mdf import read_mdf_info
 from ..files.meshes import read_mesh
 from ..files.volumes import read_volume
 from ..goals import CORE, EVERYWHERE_ELSE, SKIN, target_regions
@@ -24,6 +23,7 @@ from ..iron import IronMap
 from ..protocol import AddedRegion, Protocol
 from ..registration import Registration
 from ..tissue import canonical_tissue
+from .blur import image_blur, scan_info, sharpened
 from .placing import doubtful, found_registration, registration_section
 
 OUTSIDE_WARNING, OUTSIDE_REFUSAL = 0.05, 0.20
@@ -121,17 +121,15 @@ def _read_iron(protocol: Protocol, notes: list[str]) -> tuple[IronMap, Registrat
     registration = found_registration(source, image, notes)
     if registration is not None:
         image = image.moved(registration.matrix_m)
-    if source.fwhm_m is None:
-        notes.append(f"{source.image.name}: the width of its point-spread function is not known, so no iron is "
-                     'moved back into the regions it was smeared from; give [iron] fwhm, such as "2 mm"')
-    return IronMap(image, fwhm_m=source.fwhm_m, name=source.image.name), registration
+    iron = IronMap(image, fwhm_m=image_blur(protocol, notes).fwhm_m, name=source.image.name)
+    return sharpened(iron, protocol, notes), registration
 
 
 def recorded_scan(path: Path) -> str:
     """Tracer and scanner that an MDF file records, in words; empty where it records none."""
-    if path.suffix.lower() != ".mdf":
+    info = scan_info(path)
+    if info is None:
         return ""
-    info = read_mdf_info(path)
     words = (text.replace("n.a.", "").strip() for text in (info.tracer, info.scanner))
     return ", ".join(word for word in words if word)
 

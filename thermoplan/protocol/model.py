@@ -34,6 +34,7 @@ class IronInput:
     moving: Path | None = None  # what is registered to it; None: the image itself
     confine: bool = True
     fwhm_m: float | None = None
+    deblur: float | None = None  # how many times noise may grow; None: the image is not sharpened
     uptake: tuple[str, ...] = ()
     scanned_at: datetime | None = None
     heating_at: datetime | None = None

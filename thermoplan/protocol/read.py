@@ -108,7 +108,7 @@ def _iron(table: Any, folder: Path, notes: list[str]) -> IronInput:
     return IronInput(
         folder / table.image, table.unit, iron_factor(table.unit),
         registration=_registration(way, folder, notes) if way else None, reference=reference, moving=moving,
-        confine=table.confine is not False, fwhm_m=table.fwhm, uptake=table.uptake or (),
+        confine=table.confine is not False, fwhm_m=table.fwhm, deblur=table.deblur, uptake=table.uptake or (),
         scanned_at=table.scanned_at, heating_at=table.heating_at,
         frame=None if table.frame is None else table.frame - 1,
         channel=None if table.channel is None else table.channel - 1,

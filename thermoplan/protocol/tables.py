@@ -60,6 +60,7 @@ class IronTable(Table):
     registration: RegistrationTable | None = None
     confine: StrictBool | None = None
     fwhm: values.Length | None = None
+    deblur: values.NoiseGain | None = None
     scanned_at: values.When | None = None
     heating_at: values.When | None = None
     uptake: values.Names | None = None

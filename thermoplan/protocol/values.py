@@ -181,6 +181,7 @@ Matrix = Annotated[Any, BeforeValidator(_matrix), WithJsonSchema(
 Text = Annotated[StrictStr, Field(min_length=1)]
 TextOrPair = Annotated[tuple[str, ...], BeforeValidator(_one_or_two), WithJsonSchema(
     {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 2, "maxItems": 2}]})]
+NoiseGain = number(1.0, 50.0, "3", open_low=False)
 Share, Factor, Weight = number(0.0, 1.0, "0.9"), number(0.0, 1.5, "0.7"), number(0.0, float("inf"), "1.0")
 Reach = span(lambda part: units.vector(f"0 0 {part}")[2], '["-20 mm", "20 mm"]')
 GradientRange = limits("gradient", '["0.5 T/m", "2.6 T/m"]')
