@@ -105,7 +105,7 @@ def test_sharpening_is_off_unless_asked_for_and_loud_when_it_is_on(tmp_path):
 
 def test_sharpening_needs_a_width(tmp_path):
     path = case(tmp_path, NO_WIDTH.replace("[anatomy]", "deblur = 3\n[anatomy]", 1), write_mdf)
-    with pytest.raises(InputError, match="iron.deblur = 3: the width of the image's blur is not known"):
+    with pytest.raises(InputError, match=r"iron\.deblur = 3: the width of the image's blur is not known"):
         read_inputs(read_protocol(path))
-    with pytest.raises(InputError, match="iron.deblur = 0.5: expected a number from 1 up to 50"):
+    with pytest.raises(InputError, match=r"iron\.deblur = 0\.5: expected a number from 1 up to 50"):
         read_protocol(case(tmp_path, NO_WIDTH.replace("[anatomy]", "deblur = 0.5\n[anatomy]", 1), write_mdf))

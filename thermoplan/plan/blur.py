@@ -36,8 +36,8 @@ def image_blur(protocol: Protocol, notes: list[str]) -> ImageBlur:
     recorded = _recorded(protocol, notes)
     if given is not None:
         if recorded.fwhm_m is not None and not 1.0 / _APART < recorded.fwhm_m / given < _APART:
-            notes.append(f"{name}: [iron] fwhm = {given * 1e3:.3g} mm is taken, though {recorded.fwhm_m * 1e3:.3g} mm is "
-                         f"{recorded.source}")
+            notes.append(f"{name}: [iron] fwhm = {given * 1e3:.3g} mm is taken, though {recorded.fwhm_m * 1e3:.3g} mm "
+                         f"is {recorded.source}")
         return ImageBlur(given, "given by the protocol")
     if recorded.fwhm_m is None:
         notes.append(f"{name}: the width of its point-spread function is not known, so no iron is moved back into the "
@@ -58,9 +58,9 @@ def sharpened(iron: IronMap, protocol: Protocol, notes: list[str]) -> IronMap:
     sharp = deblurred(iron.image, GaussianPsf(iron.fwhm_m), noise_gain=gain)
     left = min(iron.fwhm_m, _mean(sharp.fwhm_m))
     notes.append(
-        f"DEBLURRED: {iron.name} is planned on after sharpening ([iron] deblur = {gain:g}), which CAN INVENT IRON: noise "
-        f"is {sharp.noise_gain:.2g} times what it was, {sharp.moved:.0%} of the iron lies in other voxels than it was "
-        f"measured in, and nothing finer than {1e3 * left:.2g} mm was ever seen; compare with a plan without it")
+        f"DEBLURRED: {iron.name} is planned on after sharpening ([iron] deblur = {gain:g}), which CAN INVENT IRON: "
+        f"noise is {sharp.noise_gain:.2g} times what it was, {sharp.moved:.0%} of the iron lies in other voxels than "
+        f"it was measured in, and nothing finer than {1e3 * left:.2g} mm was ever seen; compare with a plan without it")
     return replace(iron, image=sharp.image, fwhm_m=left)
 
 
