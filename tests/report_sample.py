@@ -134,6 +134,11 @@ def _goals(regions: dict[str, dict]) -> list[dict]:
     return goals
 
 
+def _cost(region: str, metric: str, bound: float, value: float, gain_k: float) -> dict[str, object]:
+    return {"kind": "limit", "region": region, "metric": metric, "bound": bound, "value": value, "unit": "degC",
+            "active": False, "gain_k": gain_k, "sentence": ""}
+
+
 def _histograms(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, dict[str, list[float]]]:
     out, t_edges = {}, np.linspace(30, 50, 81)
     d_edges = np.concatenate([[0.0], np.geomspace(0.01, 1000, 60)])
@@ -316,6 +321,7 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
                 "cem43t90_min": regions["tumour"]["cem43t90_min"],
                 "core_c": 38.6,
                 "limits_broken": [],
+                "t90_within_limits_c": 44.1,
             },
             {
                 "name": "no gradient",
@@ -323,8 +329,25 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
                 "cem43t90_min": 10.0,
                 "core_c": 41.5,
                 "limits_broken": ["liver CEM43max 17 min > 2 min", "core Tmax 41.5 degC > 39.5 degC"],
+                "t90_within_limits_c": 40.2,
             },
         ],
+        "comparison": "The gradient buys 3.9 K.",
+        "explanation": {
+            "goal": "tumour CEM43T90 >= 10 min",
+            "reach": 31.0,
+            "unit": "min",
+            "missed": [],
+            "limits": [
+                _cost("liver", "CEM43max", 2.0, 0.1, 0.7) | {"unit": "min"},
+                _cost("core", "Tmax", 39.5, 39.4, 0.0) | {"active": True},
+                _cost("skin", "Tmax", 43.0, 39.0, 0.0),
+            ],
+            "duty_gain_k": 0.06,
+            "conflicts": [],
+            "relaxations": [],
+            "sentences": ["Within the limits tumour CEM43T90 could reach 31 min.", "There: 0.7 K of tumour T90."],
+        },
         "trajectory": _steering(),
         "optimizer": {
             "method": "sequential linear programs",

@@ -59,8 +59,12 @@ position = "0 0 8 mm"
 """
 
 
-def write_case(folder: Path, *, protocol: str = PROTOCOL, tumour_mg_ml: float = 6.0, liver_mg_ml: float = 3.0) -> Path:
-    """Write protocol and inputs into ``folder``; returns the protocol's path."""
+def write_case(folder: Path, *, protocol: str = PROTOCOL, tumour_mg_ml: float = 6.0, liver_mg_ml: float = 3.0,
+               uneven: float = 1.0) -> Path:
+    """Write protocol and inputs into ``folder``; returns the protocol's path.
+
+    With ``uneven`` the tumour's iron, of the same mean, falls by that factor from its caudal to its cranial pole.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     shape, origin = (26, 26, 46), np.array([-12.5, -12.5, -22.5])
     affine = np.diag([1.0, 1.0, 1.0, 1.0])
@@ -72,6 +76,8 @@ def write_case(folder: Path, *, protocol: str = PROTOCOL, tumour_mg_ml: float = 
     labels[np.linalg.norm(position - [0, 0, -10], axis=1) < 6.0] = 3
     labels[np.linalg.norm(position - [0, 0, 8], axis=1) < 4.0] = 7
     iron = np.select([labels == 7, labels == 3], [tumour_mg_ml, liver_mg_ml], 0.0)
+    slope = np.exp(-np.log(uneven) * (position[:, 2] - 8.0) / 8.0)
+    iron = np.where(labels == 7, iron * slope / slope[labels == 7].mean(), iron)
     for name, data in (("labels", labels.astype(np.uint8)), ("iron", iron.astype(np.float32))):
         image = nibabel.Nifti1Image(data.reshape(shape), affine)
         image.header.set_xyzt_units("mm")

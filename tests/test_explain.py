@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_optimize import EDGES, LOOSE, at_least, at_most, case, plan
+from test_optimize import EDGES, LOOSE, PEAK, at_least, at_most, case, plan
 
 from thermoplan.goals import resolve
 from thermoplan.optimize import explain, optimize_shares, pareto_front, second_opinion
@@ -59,6 +59,44 @@ def test_a_plan_that_meets_its_goals_needs_no_excuse():
     goals = [at_least("T90", 38.0), at_most("Tmax", 39.5, "core")]
     shares, why = explained(goals, replace(LOOSE, limit_margin_k=0.05))
     assert shares.broken == why.missed == why.conflicts == why.relaxations == ()
+
+
+def test_a_plan_that_meets_its_goal_is_told_how_far_it_could_go_and_what_then_stops_it():
+    goals = [at_least("T90", 38.0), at_most("Tmax", 39.0, "core"), at_most("Tmax", 45.0)]
+    _, why = explained(goals, FINE)
+    def most(bound: float) -> float:
+        return plan([at_least("T90", 60.0), at_most("Tmax", bound, "core")], settings=FINE).values[0]
+    assert why.goal == "tumour T90 >= 38 degC"
+    assert why.reach == pytest.approx(most(39.0), abs=0.01)
+    assert why.limits[0].label == "core Tmax <= 39 degC" and not why.limits[0].active
+    assert why.limits[0].gain == pytest.approx((most(39.02) - most(38.98)) / 0.04, rel=0.05)
+    assert why.limits[1].gain == 0.0 and why.limits[1].sentence == ""
+
+
+def test_below_43_degrees_a_kelvin_is_two_doublings_of_dose():
+    """R is 0.25 there: a kelvin more is four times the dose."""
+    shares, why = explained([at_least("CEM43T90", 1e3), at_most("Tmax", 38.0, "core")], FINE, relax=False)
+    assert shares.values[0] < 2.0, "15 min at 41.5 degrees C"
+    assert why.limits[0].gain_k == pytest.approx(why.limits[0].gain / 2.0, rel=1e-3)
+    assert "K of tumour T90 (CEM43T90 x" in why.limits[0].sentence
+
+
+def test_goals_that_stand_against_each_other_are_both_named():
+    """A tumour whose mean is 42 has a hottest node above 41.5."""
+    shares, why = explained([replace(PEAK, weight=100.0), at_least("Tmean", 42.0)])
+    assert shares.values[0] < 41.51 and shares.values[1] < 41.5
+    assert "tumour Tmean >= 42 degC" in why.missed
+    costs = {cost.label: cost for cost in why.limits}
+    rival = costs["tumour Tmax <= 41.5 degC" if why.goal.startswith("tumour Tmean") else "tumour Tmean >= 42 degC"]
+    assert rival.gain > 0.1 and rival.label in why.conflicts[0]
+
+
+def test_where_time_is_short_a_longer_session_is_tried():
+    goals = [at_least("CEM43T90", 2.0), at_most("Tmax", 50.0, "tumour")]
+    shares, why = explained(goals, replace(LOOSE, max_duty=0.07))
+    assert shares.broken and why.duty_gain_k > 0.1
+    longer = next(r for r in why.relaxations if r.label == "session")
+    assert longer.to_value == pytest.approx(1.5 * longer.from_bound) and longer.goal_values[0] > 1.2 * shares.values[0]
 
 
 def test_the_front_rises_with_the_limit_and_keeps_it():

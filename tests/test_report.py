@@ -171,6 +171,14 @@ def test_every_second_level_entry_may_be_null(run: Path) -> None:
             assert rewrite(run, plan | {key: dict.fromkeys(value)}).words, key
 
 
+def test_a_limit_is_listed_where_it_costs_something_or_is_at_its_bound(run: Path) -> None:
+    _, body = tables.limit_costs(plan_of(run))
+    assert [row[0] for row in body] == ["liver CEM43max", "core Tmax"]
+    assert [row[-1] for row in body] == ["0.70\u202fK per doubling", "nothing"]
+    words = Page(write_report(run)).words
+    assert "could reach 31 min" in words and "The gradient buys 3.9 K." in words and "T90 at equal limits" in words
+
+
 def test_a_plan_that_is_not_valid_says_so_first(run: Path) -> None:
     plan = plan_of(run) | {"status": "not-valid"}
     plan["checks"]["energy_balance_rel"] = 2e-3

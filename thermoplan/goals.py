@@ -14,6 +14,8 @@ from .arrays import Array, IntArray, frozen, put
 from .errors import InputError
 
 EVERYWHERE_ELSE, CORE, SKIN = "everywhere-else", "core", "skin"
+BUDGET = "safety"
+"""Source of a limit that holds a hard limit of safety."""
 METRICS = ("Tmin", "Tmean", "Tmax", "T90", "T50", "T10", "CEM43max", "CEM43mean", "CEM43min",
            "CEM43T90", "CEM43T50", "CEM43T10", "CEM43D90", "CEM43D50", "CEM43D10")
 _COOL_DOWN = 0.1
@@ -116,12 +118,25 @@ class Goal:
         return self.parts.unit
 
     @property
+    def is_budget(self) -> bool:
+        """Whether it holds a hard limit of safety, whose bound stands for all of what it allows."""
+        return self.source == BUDGET
+
+    @property
     def bound_k(self) -> float:
         """The bound in K or, for a dose, in doublings of a minute."""
         return float(np.log2(self.bound)) if self.parts.is_dose else self.bound
 
     def met(self, value: float) -> bool:
         return bool(value >= self.bound if self.sense == "at_least" else value <= self.bound)
+
+    def said(self, value: float) -> str:
+        """A value in words: a dose with two digits, because a third would be pretence; a temperature with one
+        decimal; what a budget takes in per cent."""
+        if self.is_budget:
+            return f"{value / self.bound:.0%}"
+        number = f"{float(f'{value:.2g}'):g}" if self.parts.is_dose else f"{value:.1f}"
+        return f"{number} {self.unit}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,6 +153,8 @@ class Row:
 
     @property
     def label(self) -> str:
+        if self.goal.is_budget:
+            return f"hard limit on {self.region}"
         sign = ">=" if self.goal.sense == "at_least" else "<="
         return f"{self.region} {self.goal.metric} {sign} {self.goal.bound:g} {self.goal.unit}"
 

@@ -20,6 +20,7 @@ def show_run(record: Mapping[str, Any]) -> None:
     out.print(f"[bold]{escape(record['name'])}[/bold]{quick}: {escape(record['summary']['verdict'])}\n")
     out.print(_organ_table(record))
     out.print(_goal_table(record))
+    _show_reasons(record)
     out.print(_safety_table(record["safety"]))
     checks = record["checks"]
     out.print("checks  " + "  ".join(f"{k} {v:.2g}" for k, v in checks.items() if v is not None))
@@ -72,6 +73,30 @@ def _safety_table(safety: Mapping[str, Any]) -> Table:
         table.add_row(escape(row["name"]), f"{row['value']:.3g}", f"{row['limit']:.3g}", row["unit"],
                       f"{row['share']:.0%}", f"[{colour}]{state}{', hard' if row['hard'] else ''}[/{colour}]",
                       escape(row["source"]))
+    return table
+
+
+def _show_reasons(record: Mapping[str, Any]) -> None:
+    """What stands against the goals, and what planning by hand would have done."""
+    out, why = stdout(), record.get("explanation")
+    if why:
+        out.print("[bold]What limits this plan[/bold]")
+        for sentence in why["sentences"]:
+            out.print(f"  {escape(sentence)}")
+    if record["alternatives"]:
+        out.print(_alternative_table(record["alternatives"]))
+        out.print(escape(record.get("comparison") or ""))
+
+
+def _alternative_table(rows: list[Mapping[str, Any]]) -> Table:
+    table = table_of("plan", "T90 C", "CEM43T90", "Tmax C", "core C", "duty", "T90 at equal limits", "breaks",
+                     title="The same goals by hand, limits ignored; then the highest T90 that the limits allow")
+    for row in rows:
+        broken = ", ".join(dict.fromkeys(text.split()[0] for text in row["limits_broken"]))
+        table.add_row(escape(row["name"]), number(row["t90_c"]), dose(row["cem43t90_min"]), number(row["t_max_c"]),
+                      number(row["core_c"]), f"{row['duty']:.0%}", number(row.get("t90_within_limits_c"), 2),
+                      escape(broken or "nothing"))
+    table.columns[-1].justify = "left"
     return table
 
 

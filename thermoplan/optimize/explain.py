@@ -7,21 +7,27 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .. import metrics
 from ..goals import Resolved, Row
 from ..search.heat import Heat, Model
+from ..search.terms import Look, Term
+from .beyond import asking_beyond, first_goal
 from .loop import Search, Settings, Shares, optimize_shares
 
 _ACTIVE_K = 0.25
-_WORTH = 1e-2
+_WORTH, _TELLING_K = 1e-2, 0.02
 _YIELDING = 0.02
+_MOST_RELAXED = 4
+_LONGER = 1.5
+_STEP_K = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class LimitCost:
-    """What one limit costs.
+    """What one limit, or another goal, costs the goal that is asked about.
 
-    ``gain`` is what the most important missed goal gains (K, or doublings of its dose) per unit by which the
-    limit is widened (K, or doublings of its dose); 0 where no goal is missed.
+    ``gain`` is what that goal gains (K, or doublings of its dose) per unit by which the limit is widened (K, or
+    doublings of its dose); ``gain_k`` is the same in kelvins of the temperature behind a dose.
     """
 
     label: str
@@ -29,6 +35,7 @@ class LimitCost:
     bound: float
     active: bool
     gain: float
+    gain_k: float
     sentence: str
 
 
@@ -46,51 +53,110 @@ class Relaxation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``limits`` with their costs, dearest first; ``duty_gain`` is a goal's gain per 0.1 of duty in all windows;
-    ``conflicts`` are sentences; ``relaxations``, most helpful first, only where a goal is missed."""
+    """What stands against a goal: the first that is missed, else the first of all.
 
+    ``reach`` is the most that can be had of it within the limits. ``limits`` with their costs there, dearest
+    first; ``duty_gain`` and ``duty_gain_k`` are its gain per 0.1 of duty in all windows. Only where a goal is
+    missed: ``missed`` and ``conflicts`` in words, and ``relaxations``, most helpful first.
+    """
+
+    goal: str
+    reach: float
     missed: tuple[str, ...]
     limits: tuple[LimitCost, ...]
     duty_gain: float
+    duty_gain_k: float
     conflicts: tuple[str, ...]
     relaxations: tuple[Relaxation, ...]
 
 
 def explain(model: Model, resolved: Resolved, shares: Shares, *, settings: Settings | None = None,
-            relax: bool = True) -> Explanation:
-    """Explain a plan of `optimize_shares`; with ``relax`` every limit that costs is tried without it."""
+            relax: bool = True) -> Explanation | None:
+    """Explain a plan of `optimize_shares`; None where there is no goal.
+
+    A plan that meets its goals is asked for more of the first one until a limit or the time stops it: that is
+    its reach, and the costs are those there. With ``relax`` every limit that costs is tried without it.
+    """
     settings = settings or Settings()
-    heat = Heat(model, shares.window_edges_s, settings.cool_down_s, settings.step_s)
-    search = Search(heat, resolved, settings, None)
-    program, optimum = search.priced(shares.shares)
-    terms = search.terms[: search.rows]
-    prices = [program.price(optimum, term.slack[1]) for term in terms]
-    missed = [i for i, row in enumerate(resolved.rows) if row.goal.kind == "goal"
-              and not row.goal.met(shares.values[i])]
-    missed.sort(key=lambda i: (resolved.rows[i].goal.priority, -terms[i].cost))
-    first = missed[0] if missed else None
-    unit = prices[first] if first is not None and prices[first] > 0.0 else np.inf
-    limits = [_limit_cost(resolved, i, shares, prices[i] / unit, first) for i, row in enumerate(resolved.rows)
-              if row.goal.kind == "limit"]
-    limits.sort(key=lambda cost: -cost.gain)
-    duty_gain = 0.1 * float(optimum.duty.sum()) / unit
+    missed = _missed(resolved, shares)
+    asked = missed[0] if missed else first_goal(resolved)
+    if asked is None:
+        return None
+    at, best = resolved, shares
+    if not missed:
+        at = asking_beyond(resolved, asked)
+        best = optimize_shares(model, at, window_edges_s=shares.window_edges_s, start=shares.shares,
+                               settings=replace(settings, starts=1, min_share=0.0))
+    prices = _Prices(model, at, best, settings, asked)
+    limits = sorted((prices.cost(i, resolved, shares) for i, row in enumerate(resolved.rows)
+                     if row.goal.kind == "limit" or i in prices.rivals), key=lambda cost: -cost.gain)
     labels = tuple(resolved.rows[i].label for i in missed)
-    relaxations = tuple(_relaxations(model, resolved, shares, settings, limits)) if relax and missed else ()
-    return Explanation(labels, tuple(limits), duty_gain, tuple(_conflicts(labels, limits, duty_gain)), relaxations)
+    found = (*_relaxations(model, resolved, shares, settings, limits),
+             *_more_time(model, resolved, shares, settings, prices.duty_gain)) if relax and missed else ()
+    goals = [i for i, row in enumerate(resolved.rows) if row.goal.kind == "goal"]
+    ranked = sorted(found, key=lambda r: (not r.goals_met, _shortfall(resolved, goals, r.goal_values)))
+    return Explanation(resolved.rows[asked].label, best.values[asked], labels, tuple(limits), prices.duty_gain,
+                       prices.duty_gain / prices.doublings_per_k, tuple(_conflicts(labels, limits, prices.duty_gain)),
+                       tuple(ranked))
 
 
-def _limit_cost(resolved: Resolved, i: int, shares: Shares, gain: float, missed: int | None) -> LimitCost:
-    row, value = resolved.rows[i], shares.values[i]
-    room = row.goal.bound_k - (np.log2(max(value, 1e-300)) if row.goal.parts.is_dose else value)
-    sentence = "" if missed is None or gain < _WORTH else _gain_text(resolved.rows[missed], row, gain)
-    return LimitCost(row.label, value, row.goal.bound, bool(room < _ACTIVE_K), float(gain), sentence)
+def _missed(resolved: Resolved, shares: Shares) -> list[int]:
+    """Goals that are missed, the most important first."""
+    rows = resolved.rows
+    found = [i for i, row in enumerate(rows) if row.goal.kind == "goal" and not row.goal.met(shares.values[i])]
+    return sorted(found, key=lambda i: (rows[i].goal.priority, -rows[i].goal.weight, i))
 
 
-def _gain_text(goal: Row, limit: Row, gain: float) -> str:
-    per = "per doubling of" if limit.goal.parts.is_dose else "per K of"
-    what = f"{goal.region} {goal.goal.metric}"
-    gained = f"{what} x {2.0**gain:.2f}" if goal.goal.parts.is_dose else f"{gain:.2g} K of {what}"
-    return f"{gained} {per} {limit.region} {limit.goal.metric}"
+class _Prices:
+    """Multipliers of a plan's rows, per unit of one goal."""
+
+    def __init__(self, model: Model, resolved: Resolved, shares: Shares, settings: Settings, asked: int) -> None:
+        heat = Heat(model, shares.window_edges_s, settings.cool_down_s, settings.step_s)
+        search = Search(heat, resolved, settings, None)
+        program, optimum = search.priced(shares.shares)
+        terms = search.terms[: search.rows]
+        raw = [program.price(optimum, term.slack[1]) for term in terms]
+        unit = raw[asked] if raw[asked] > 0.0 else np.inf
+        self.asked, self.of = asked, [price / unit for price in raw]
+        self.duty_gain = 0.1 * float(optimum.duty.sum()) / unit
+        self.doublings_per_k = _doublings_per_k(terms[asked], search.look)
+        self.rivals = {i for i, row in enumerate(resolved.rows)
+                       if i != asked and row.goal.kind == "goal" and self.of[i] > _WORTH}
+
+    def cost(self, i: int, resolved: Resolved, shares: Shares) -> LimitCost:
+        row, value, gain = resolved.rows[i], shares.values[i], float(self.of[i])
+        found = np.log2(max(value, 1e-300)) if row.goal.parts.is_dose else value
+        room = (row.goal.bound_k - found) * (1.0 if row.goal.sense == "at_most" else -1.0)
+        gain_k = gain / self.doublings_per_k
+        sentence = "" if gain_k < _TELLING_K else _gain_text(resolved.rows[self.asked], row, gain, gain_k)
+        return LimitCost(row.label, value, row.goal.bound, bool(room < _ACTIVE_K), gain, gain_k, sentence)
+
+
+def _doublings_per_k(term: Term, look: Look) -> float:
+    """Doublings of a dose if all of its tissue were 1 K hotter throughout; 1 for a temperature."""
+    if not term.row.goal.parts.is_dose:
+        return 1.0
+    kept, temperature = look.at(term.tissue)
+    row = Row(term.row.goal, term.row.region, term.row.nodes[kept], term.row.weights_m3[kept])
+    low, high = (metrics.value(row, look.heat.times_s, temperature + step, look.heat.heating_s)
+                 for step in (-_STEP_K, _STEP_K))
+    return float(np.log2(high / low) / (2.0 * _STEP_K))
+
+
+def _gain_text(goal: Row, limit: Row, gain: float, gain_k: float) -> str:
+    step, per = _widened(limit)
+    metric = goal.goal.metric
+    behind = metric.removeprefix("CEM43") if goal.goal.parts.family == "CEM43T" else f"temperature behind {metric}"
+    kelvins = f"{step * gain_k:.2g} K of {goal.region} {behind if goal.goal.parts.is_dose else metric}"
+    dose = f" ({metric} x {2.0 ** (step * gain):.2f})" if goal.goal.parts.is_dose else ""
+    return f"{kelvins}{dose} {per}"
+
+
+def _widened(limit: Row) -> tuple[float, str]:
+    """By how much a limit is widened to say what it costs, and that in words."""
+    if limit.goal.is_budget:
+        return 0.1 * limit.goal.bound, f"per tenth of the {limit.label}"
+    return 1.0, f"per {'doubling' if limit.goal.parts.is_dose else 'K'} of {limit.region} {limit.goal.metric}"
 
 
 def _conflicts(missed: tuple[str, ...], limits: list[LimitCost], duty_gain: float) -> Iterator[str]:
@@ -101,14 +167,23 @@ def _conflicts(missed: tuple[str, ...], limits: list[LimitCost], duty_gain: floa
         yield f"{label} is out of reach: against it stand {', '.join(against) or 'no limit, only the heating there is'}"
 
 
+def _shortfall(resolved: Resolved, goals: list[int], values: tuple[float, ...]) -> float:
+    """Kelvins and doublings by which goals are missed, by weight and priority."""
+    total = 0.0
+    for i, value in zip(goals, values, strict=True):
+        goal = resolved.rows[i].goal
+        found = np.log2(max(value, 1e-300)) if goal.parts.is_dose else value
+        short = (goal.bound_k - found) * (1.0 if goal.sense == "at_least" else -1.0)
+        total += goal.weight * 10.0 ** (1 - goal.priority) * max(0.0, float(short))
+    return total
+
+
 def _relaxations(model: Model, resolved: Resolved, shares: Shares, settings: Settings,
                  limits: list[LimitCost]) -> Iterator[Relaxation]:
-    found = []
-    for cost in limits:
-        if cost.gain > _WORTH:
-            at = next(i for i, row in enumerate(resolved.rows) if row.label == cost.label)
-            found.append(_without(model, resolved, shares, settings, at))
-    yield from sorted(found, key=lambda r: (not r.goals_met, -sum(np.log(np.maximum(r.goal_values, 1e-9)))))
+    dear = [cost for cost in limits if cost.gain > _WORTH]
+    for cost in dear[:_MOST_RELAXED]:
+        at = next(i for i, row in enumerate(resolved.rows) if row.label == cost.label)
+        yield _without(model, resolved, shares, settings, at)
 
 
 def _without(model: Model, resolved: Resolved, shares: Shares, settings: Settings, at: int) -> Relaxation:
@@ -118,10 +193,29 @@ def _without(model: Model, resolved: Resolved, shares: Shares, settings: Setting
     rows = (*resolved.rows[:at], yielding, *resolved.rows[at + 1:])
     found = optimize_shares(model, replace(resolved, rows=rows), window_edges_s=shares.window_edges_s,
                             settings=settings, start=shares.shares)
+    value = found.values[at]
+    name = row.label if row.goal.is_budget else f"{row.region} {row.goal.metric}"
+    what = f"{name} {row.goal.said(value)} instead of {row.goal.said(row.goal.bound)}"
+    return _relaxation(resolved, found, row.label, (row.goal.bound, value), what)
+
+
+def _more_time(model: Model, resolved: Resolved, shares: Shares, settings: Settings,
+               duty_gain: float) -> Iterator[Relaxation]:
+    """A session half as long again, where time is what lacks."""
+    if duty_gain <= _WORTH:
+        return
+    edges = _LONGER * shares.window_edges_s
+    minutes = (shares.window_edges_s[-1] / 60.0, edges[-1] / 60.0)
+    found = optimize_shares(model, resolved, window_edges_s=edges, settings=settings, start=shares.shares)
+    what = f"a session of {minutes[1]:.3g} min instead of {minutes[0]:.3g} min"
+    yield _relaxation(resolved, found, "session", (float(minutes[0]), float(minutes[1])), what)
+
+
+def _relaxation(resolved: Resolved, found: Shares, label: str, change: tuple[float, float], what: str) -> Relaxation:
     goals = [i for i, r in enumerate(resolved.rows) if r.goal.kind == "goal"]
     met = all(resolved.rows[i].goal.met(found.values[i]) for i in goals)
-    value = found.values[at]
     end = "all goals are met" if met else "; ".join(
-        f"{resolved.rows[i].region} {resolved.rows[i].goal.metric} reaches {found.values[i]:.3g}" for i in goals)
-    sentence = f"{row.region} {row.goal.metric} {value:.3g} instead of {row.goal.bound:g} {row.goal.unit}: {end}"
-    return Relaxation(row.label, row.goal.bound, value, met, tuple(found.values[i] for i in goals), sentence)
+        f"{resolved.rows[i].region} {resolved.rows[i].goal.metric} reaches "
+        f"{resolved.rows[i].goal.said(found.values[i])}" for i in goals)
+    return Relaxation(label, *change, met, tuple(found.values[i] for i in goals), f"{what}: {end}")
+

@@ -29,7 +29,7 @@ _INNER = 10
 _BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
 _STALLED = 2
 _SUFFICIENT = 0.5
-_FEW_COLUMNS, _PRUNINGS = 4, 12
+_FEW_COLUMNS, _RANDOM_COLUMNS, _PRUNINGS = 4, 8, 12
 _FIRST_SCALES = np.concatenate([[0.0], np.geomspace(0.02, 1.0, 14)])
 
 
@@ -86,7 +86,8 @@ class Shares:
 
     ``shares (n_windows, n_columns)``; ``values`` of the goals' rows as predicted (degrees C or minutes);
     ``status`` "optimal" (bound reached), "converged", "iteration limit" or "interrupted"; ``bound`` is a
-    lower bound of the objective where the problem is convex; ``broken`` names the rows that are not met.
+    lower bound of the objective where the problem is convex; ``broken`` names the rows that are not met;
+    ``starts`` are the objectives at which the search ended from each of its starting points.
     """
 
     shares: Array
@@ -99,6 +100,7 @@ class Shares:
     iterations: int
     seconds: float
     method: str
+    starts: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         put(self, shares=frozen(self.shares), window_edges_s=frozen(self.window_edges_s))
@@ -140,6 +142,7 @@ class Search:
         self.best = self.look, self.merit
         self._allowed = np.ones(self.look.shares.shape, bool)
         self.iterations = 0
+        self.ends: list[float] = []
 
     def run(self, start: Array | None = None) -> Shares:
         status, bound = "interrupted", None
@@ -149,6 +152,7 @@ class Search:
                 for first in self.starts(given):
                     self._accept(first)
                     status, bound = self._iterate(bound)
+                    self.ends.append(self.merit)
                     if self.best[1] < _ALL_MET or status == "optimal" or self._late():
                         break
                 status, bound = self._pruned(status, bound)
@@ -179,7 +183,7 @@ class Search:
         rng = np.random.default_rng(0)
         for i in range(1, self.settings.starts if self.heat.n_columns > _FEW_COLUMNS else 1):
             alone = worth >= worth.max(initial=0.0)
-            yield self._scaled(alone if i == 1 else rng.random(len(worth)) ** 3 * worth)
+            yield self._scaled(alone if i == 1 else _few(rng, worth))
 
     def _scaled(self, pattern: Array) -> Look:
         """The same shares in every window, at the best common scale."""
@@ -297,7 +301,7 @@ class Search:
         broken = tuple(term.row.label for term, value in zip(terms, values, strict=True)
                        if not term.row.goal.met(value))
         return Shares(look.shares, self.heat.window_edges_s, values, broken, status, merit, bound,
-                      self.iterations, time.perf_counter() - self._began, method)
+                      self.iterations, time.perf_counter() - self._began, method, tuple(self.ends))
 
 
 def _terms(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
@@ -341,6 +345,15 @@ def _outside_heat(resolved: Resolved, heat: Heat) -> Array:
     weights = np.zeros(len(heat.times_s))
     weights[heating] = np.gradient(heat.times_s[heating]) / heat.heating_s
     return heat.gradient(heat.adjoint(weights[:, None] * mean))
+
+
+def _few(rng: np.random.Generator, worth: Array) -> Array:
+    """Random shares of a few columns, likelier the more they heat the targets."""
+    chance = worth / max(float(worth.sum()), 1e-30)
+    drawn = rng.choice(len(worth), min(_RANDOM_COLUMNS, int((worth > 0.0).sum())), replace=False, p=chance)
+    pattern = np.zeros(len(worth))
+    pattern[drawn] = 0.2 + rng.random(len(drawn))
+    return pattern
 
 
 def _worth(terms: list[Term], heat: Heat) -> Array:

@@ -11,9 +11,8 @@ from ..arrays import Array, frozen, put
 from ..errors import InputError
 from ..goals import Resolved
 from ..search.heat import Model
+from .beyond import asking_beyond, first_goal
 from .loop import Settings, Shares, optimize_shares
-
-_BEYOND_K, _BEYOND_DOUBLINGS = 20.0, 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +41,7 @@ def pareto_front(model: Model, resolved: Resolved, *, window_edges_s: Array, lim
 
     Each point starts from the one before it, whose limit was narrower, so the front never falls.
     """
-    rows, goal = resolved.rows, next((i for i, row in enumerate(resolved.rows) if row.goal.kind == "goal"), None)
+    rows, goal = resolved.rows, first_goal(resolved)
     if goal is None or rows[limit].goal.kind != "limit" or len(bounds) == 0:
         raise InputError("pareto: expected a goal, a limit to trade it for, and bounds of that limit")
     plans: list[Shares] = []
@@ -58,10 +57,7 @@ def pareto_front(model: Model, resolved: Resolved, *, window_edges_s: Array, lim
 
 def _asking(resolved: Resolved, goal: int, limit: int, bound: float) -> Resolved:
     """The same with another bound, and with a goal that asks for more than can be had."""
-    rows = list(resolved.rows)
-    wanted = rows[goal].goal
-    more = wanted.bound * 2.0**_BEYOND_DOUBLINGS if wanted.parts.is_dose else wanted.bound + _BEYOND_K
-    less = 0.0 if wanted.sense == "at_most" else more
-    rows[goal] = replace(rows[goal], goal=replace(wanted, bound=less or 1e-6))
-    rows[limit] = replace(rows[limit], goal=replace(rows[limit].goal, bound=float(bound)))
-    return replace(resolved, rows=tuple(rows))
+    asked = asking_beyond(resolved, goal)
+    row = asked.rows[limit]
+    wider = replace(row, goal=replace(row.goal, bound=float(bound)))
+    return replace(asked, rows=(*asked.rows[:limit], wider, *asked.rows[limit + 1:]))

@@ -34,9 +34,10 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
     The reported numbers are those of the full model over exactly the sequence that a machine would play.
     """
     from . import hard, prediction, steering
-    from .alternatives import alternatives
+    from .alternatives import alternatives, comparison_sentence
     from .outcome import verified
-    from .record import full_record
+    from .reasons import explanation
+    from .record import Subject, full_record
     from .write import Products
 
     stages = Stages(listener)
@@ -50,11 +51,14 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
         others = alternatives(engine, found)
     checks = _checks(engine, outcome) | {"prediction_k": prediction.prediction_k(found, outcome)}
     notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case)
-    record = full_record(
-        engine, outcome, resolved, stages, kind="plan", quick=quick, checks=checks,
-        trajectory=_trajectory_record(trajectory, outcome), optimizer=steering.optimizer_record(found),
-        alternatives=others, warnings=_warnings(engine, *notes, quick=quick),
-    )
+    with stages.stage("explain"):
+        why = explanation(found, outcome)
+    record = full_record(Subject(engine, outcome, resolved, stages, "plan", quick), {
+        "checks": checks, "trajectory": _trajectory_record(trajectory, outcome),
+        "optimizer": steering.optimizer_record(found), "alternatives": others,
+        "comparison": comparison_sentence(others), "explanation": why,
+        "warnings": _warnings(engine, *notes, quick=quick),
+    })
     if found.shares.status == "interrupted":
         record["status"] = "interrupted"
         record["warnings"].insert(0, "the search was interrupted: this is the best plan it had found")
@@ -70,7 +74,7 @@ def simulate(
     either, a uniform device heats throughout."""
     from ..trajectory import limit_violations
     from .outcome import verified
-    from .record import full_record
+    from .record import Subject, full_record
     from .steering import resolved_goals
     from .write import Products
 
@@ -84,11 +88,10 @@ def simulate(
     with stages.stage("full model"):
         outcome = verified(engine, played, resolved, stages)
     warnings = _warnings(engine, resolved.notes if resolved else (), notes, quick=quick)
-    record = full_record(
-        engine, outcome, resolved, stages, kind="simulate", quick=quick,
-        checks=_checks(engine, outcome) | {"prediction_k": None}, trajectory=_trajectory_record(played, outcome),
-        optimizer=None, alternatives=[], warnings=warnings,
-    )
+    record = full_record(Subject(engine, outcome, resolved, stages, "simulate", quick), {
+        "checks": _checks(engine, outcome) | {"prediction_k": None}, "alternatives": [],
+        "trajectory": _trajectory_record(played, outcome), "warnings": warnings,
+    })
     return Plan(record, Products(record, engine, outcome, played), stages)
 
 

@@ -1,52 +1,132 @@
-"""What one would do by hand, for the same goals: parked, a raster, or no gradient."""
+"""What one would do by hand: the field-free region parked, a raster, or no gradient; for the same goals, and at
+the same limits."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
+from ..goals import Goal, Resolved
 from ..metrics import dose_min, statistic
-from ..optimize import optimize_shares
+from ..optimize import Shares, optimize_shares
+from ..search.heat import with_inputs
 from .attempts import judged, looked_at_s
 from .candidates import inside, parked, search_settings
 from .engine import Engine
 from .steering import Steering
 
+PLAN, PARKED, RASTER, FREE = "this plan", "parked at the centre", "uniform raster", "no gradient"
+BEYOND_C = 63.0
+"""A T90 that nothing reaches: asked for, it yields the most that the limits allow."""
+NOTHING_K = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """Ways to heat, as mixtures ``(k, n)`` of the columns of the basis: this plan's may use each of its own."""
+
+    engine: Engine
+    steering: Steering
+    ways: Mapping[str, Array]
+
+    def model(self, name: str) -> Any:
+        model = self.steering.model
+        return with_inputs(model, self.ways[name] @ np.asarray(model.inputs))
+
+    @property
+    def cool_down_s(self) -> float:
+        return search_settings(self.engine.case).cool_down_s
+
 
 def alternatives(engine: Engine, steering: Steering) -> list[dict[str, Any]]:
-    """What one would do by hand, for the same goals: predicted by the reduced model, limits ignored.
+    """This plan and those made by hand, by the reduced model.
 
-    The field-free region parked at the target's centre, a uniform raster over the target, and no gradient.
+    First for the same goals with the limits on other tissue ignored: which break then. Then the other way round:
+    ``t90_within_limits_c``, the highest T90 of the first target, mean over the hold, at equal limits.
     """
-    case, candidates = engine.case, steering.candidates
-    columns = steering.basis.columns
-    goals_only = replace(steering.resolved, rows=tuple(
-        row for row in steering.resolved.rows if row.goal.kind == "goal" or row.region in case.targets))
-    centre, within = parked(case, columns[:candidates]), inside(case, columns[:candidates])
-    inputs = steering.model.inputs
-    amplitudes = list(dict.fromkeys(c.amplitude_t for c in columns[:candidates]))
-    raster = np.array([inputs[[i for i in within if columns[i].amplitude_t == a]].mean(axis=0) for a in amplitudes])
-    ways = {"parked at the centre": inputs[centre], "uniform raster": raster, "no gradient": inputs[candidates:]}
-    rows = [_alternative("this plan", inputs[:candidates], steering.sequenced.achieved, engine, steering)]
-    for name, members in ways.items():
-        found = optimize_shares(replace(steering.model, inputs=members), goals_only,
-                                window_edges_s=steering.edges_s, settings=replace(search_settings(case), starts=1))
-        rows.append(_alternative(name, members, found.shares, engine, steering))
+    compared = _Compared(engine, steering, _ways(engine, steering))
+    reached = _within_limits(compared)
+    case, resolved = engine.case, steering.resolved
+    goals_only = replace(resolved, rows=tuple(
+        row for row in resolved.rows if row.goal.kind == "goal" or row.region in case.targets))
+    rows = []
+    for name in compared.ways:
+        shares = steering.sequenced.achieved[:, : steering.candidates] if name == PLAN else optimize_shares(
+            compared.model(name), goals_only, window_edges_s=steering.edges_s,
+            settings=replace(search_settings(case), starts=1)).shares
+        rows.append(_row(name, shares, compared) | {"t90_within_limits_c": reached[name]})
     return rows
 
 
-def _alternative(name: str, inputs: Array, shares: Array, engine: Engine, steering: Steering) -> dict[str, Any]:
-    model, resolved = replace(steering.model, inputs=inputs), steering.resolved
-    edges, cool_down = steering.edges_s, search_settings(engine.case).cool_down_s
+def comparison_sentence(rows: list[dict[str, Any]]) -> str:
+    """What gradient and movement buy at equal limits, said plainly where it is nothing."""
+    reached = {row["name"]: row["t90_within_limits_c"] for row in rows}
+    listed = ", ".join(f"{name} {value:.2f}" for name, value in reached.items())
+    by_hand = max((PARKED, RASTER), key=reached.__getitem__)
+    gradient, moving = reached[PLAN] - reached[FREE], reached[PLAN] - reached[by_hand]
+    words = f"Highest T90 at equal limits, degC: {listed}. The gradient buys "
+    words += f"{gradient:.1f} K" if gradient > NOTHING_K else "nothing: a coil without one does as well"
+    words += "; moving its field-free region by plan buys "
+    return words + (f"{moving:.2g} K over {by_hand}." if moving > NOTHING_K else
+                    f"nothing over the {by_hand.split()[-1] if by_hand == RASTER else 'region parked at the centre'}.")
+
+
+def _ways(engine: Engine, steering: Steering) -> dict[str, Array]:
+    columns, n = steering.basis.columns, steering.candidates
+    every = np.eye(len(columns))
+    within = inside(engine.case, columns[:n])
+    amplitudes = dict.fromkeys(c.amplitude_t for c in columns[:n])
+    raster = [every[[i for i in within if columns[i].amplitude_t == a]].mean(axis=0) for a in amplitudes]
+    return {PLAN: every[:n], PARKED: every[parked(engine.case, columns[:n])], RASTER: np.array(raster),
+            FREE: every[n:]}
+
+
+def _within_limits(compared: _Compared) -> dict[str, float]:
+    """Highest T90 of the first target at equal limits.
+
+    The search for this plan's positions begins at the best that was made by hand; where the machine can play but a
+    few places, it has those.
+    """
+    steering, (model, kept) = compared.steering, compared.steering.kept
+    asked = _most(kept)
+    settings = replace(search_settings(compared.engine.case), starts=1, min_share=0.0, limit_margin_k=0.0,
+                       dose_margin=0.0, peak_cost=0.0)
+
+    def most(mixture: Array, start: Array | None = None) -> Shares:
+        mixed = with_inputs(model, mixture @ np.asarray(model.inputs))
+        return optimize_shares(mixed, asked, window_edges_s=steering.edges_s, settings=settings, start=start)
+
+    found = {name: most(compared.ways[name]) for name in (PARKED, RASTER, FREE)}
+    best = min((PARKED, RASTER), key=lambda name: found[name].objective)
+    start = found[best].shares @ compared.ways[best]
+    used, n = steering.attempt.sought.used, steering.candidates
+    if len(used) < n:
+        used = np.union1d(used, np.flatnonzero(start.any(axis=0)))
+    found[PLAN] = most(np.eye(len(steering.basis.columns))[used], start[:, used])
+    return {name: shares.values[0] for name, shares in found.items()}
+
+
+def _most(resolved: Resolved) -> Resolved:
+    """The limits, and T90 of the first target as the one goal, first of the rows."""
+    target = next(row for row in resolved.rows if row.region == resolved.targets[0])
+    goal = Goal("goal", (target.region,), "T90", BEYOND_C, "at_least")
+    limits = tuple(row for row in resolved.rows if row.goal.kind == "limit")
+    return replace(resolved, rows=(replace(target, goal=goal), *limits))
+
+
+def _row(name: str, shares: Array, compared: _Compared) -> dict[str, Any]:
+    steering, model = compared.steering, compared.model(name)
+    edges, cool_down, resolved = steering.edges_s, compared.cool_down_s, steering.resolved
     values = judged(model, shares, edges, resolved, cool_down)
     broken = []
     for row, found in zip(resolved.rows, values, strict=True):
-        if not row.goal.met(found):
-            sign = ">" if row.goal.sense == "at_most" else "<"
-            broken.append(f"{row.region} {row.goal.metric} {found:.3g} {sign} {row.goal.bound:g} {row.goal.unit}")
+        if row.goal.kind == "limit" and not row.goal.met(found):
+            sign, bound = ">" if row.goal.sense == "at_most" else "<", row.goal.said(row.goal.bound)
+            broken.append(f"{row.region} {row.goal.metric} {row.goal.said(found).split()[0]} {sign} {bound}")
     target = next(r for r in resolved.rows if r.region == resolved.targets[0])
     heating = float(edges[-1])
     times = looked_at_s(heating, cool_down)

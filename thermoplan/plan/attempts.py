@@ -23,22 +23,36 @@ TRIMS, TYPICAL_RISE_K = 2, 7.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sought:
+    """A search among the columns ``used``: its settings, what it found, and that over all columns ``shares (w, c)``.
+
+    ``promised`` are the rows' values of the first search, which knew nothing of moves.
+    """
+
+    used: IntArray
+    settings: Settings
+    found: Shares
+    shares: Array
+    promised: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
-    """A search and its sequence; ``played`` are the rows' values for what the machine plays, ``promised`` those
-    of the first search, which knew nothing of moves."""
+    """A search and its sequence; ``played`` are the rows' values for what the machine plays."""
 
     resolved: Resolved
-    settings: Settings
-    shares: Shares
-    searched: Array
+    sought: Sought
     sequenced: Sequenced
     played: tuple[float, ...]
-    promised: tuple[float, ...]
+
+    @property
+    def interrupted(self) -> bool:
+        return self.sought.found.status == "interrupted"
 
     @property
     def worth(self) -> float:
         """0 where playing loses nothing; else what it loses: ripple beyond its limit, goals and limits, kelvins."""
-        promised = zip(self.resolved.rows, self.promised, self.played, strict=True)
+        promised = zip(self.resolved.rows, self.sought.promised, self.played, strict=True)
         lost = sum(row.goal.met(a) and not row.goal.met(b) for row, a, b in promised)
         ripple_k = float(self.sequenced.ripple_k.max(initial=0.0))
         restless = 100.0 + ripple_k if ripple_k > Rhythm().ripple_k * (1.0 + 1e-6) else 0.0
@@ -47,8 +61,8 @@ class Attempt:
     @property
     def drift_k(self) -> float:
         """How much hotter than searched the goals are played; the largest of them."""
-        drifts = [_kelvins(row.goal, b) - _kelvins(row.goal, a) for row, a, b in self._rows()
-                  if row.goal.kind == "goal"]
+        rows = zip(self.resolved.rows, self.sought.found.values, self.played, strict=True)
+        drifts = [_kelvins(row.goal, b) - _kelvins(row.goal, a) for row, a, b in rows if row.goal.kind == "goal"]
         return max(drifts, key=abs, default=0.0)
 
     @property
@@ -63,9 +77,6 @@ class Attempt:
         used = self.sequenced.achieved.max(axis=0)
         order = np.argsort(used)[::-1][:most]
         return np.sort(order[used[order] > SMALL_SHARE])
-
-    def _rows(self) -> list:
-        return list(zip(self.resolved.rows, self.shares.values, self.played, strict=True))
 
 
 def _kelvins(goal: Goal, found: float) -> float:
@@ -86,40 +97,40 @@ class Finder:
     stages: Stages
 
     def __call__(
-        self, support: IntArray, settings: Settings, start: Array | None, promised: tuple[float, ...] = ()
+        self, used: IntArray, settings: Settings, start: Array | None, promised: tuple[float, ...] = ()
     ) -> Attempt:
-        stages, edges = self.stages, self.edges_s
-        with stages.stage("optimize"):
-            found = optimize_shares(
-                restricted(self.model, support), self.resolved, window_edges_s=edges, settings=settings,
-                start=None if start is None else start[:, support],
-                progress=lambda p: stages.update(None, _progress_text(p)))
-        shares = np.zeros((len(edges) - 1, len(self.columns)))
-        shares[:, support] = found.shares
-        return self._played(found, settings, shares, 1.0, promised or found.values)
+        """The best attempt among the columns ``used``, scaled so that what is played is as hot as searched."""
+        found = self.search(used, settings, start)
+        shares = np.zeros((len(self.edges_s) - 1, len(self.columns)))
+        shares[:, used] = found.shares
+        return self._trimmed(self._played(Sought(used, settings, found, shares, promised or found.values), 1.0))
 
-    def trimmed(self, attempt: Attempt) -> Attempt:
-        """The same search with its shares scaled so that what is played is as hot as what was searched."""
+    def search(self, used: IntArray, settings: Settings, start: Array | None) -> Shares:
+        """Shares ``(w, k)`` of the columns ``used``; ``start (w, c)`` is of all columns."""
+        with self.stages.stage("optimize"):
+            return optimize_shares(
+                restricted(self.model, used), self.resolved, window_edges_s=self.edges_s, settings=settings,
+                start=None if start is None else start[:, used],
+                progress=lambda p: self.stages.update(None, _progress_text(p)))
+
+    def _trimmed(self, attempt: Attempt) -> Attempt:
         scale = 1.0
         for _ in range(TRIMS):
-            if abs(attempt.drift_k) <= DRIFT_K or attempt.shares.status == "interrupted":
+            if abs(attempt.drift_k) <= DRIFT_K or attempt.interrupted:
                 break
             scale *= np.clip(1.0 - attempt.drift_k / TYPICAL_RISE_K, 0.8, 1.2)
-            again = self._played(attempt.shares, attempt.settings, attempt.searched, scale, attempt.promised)
-            attempt = min(attempt, again, key=lambda a: a.worth)
+            attempt = min(attempt, self._played(attempt.sought, scale), key=lambda a: a.worth)
         return attempt
 
-    def _played(
-        self, found: Shares, settings: Settings, searched: Array, scale: float, promised: tuple[float, ...]
-    ) -> Attempt:
+    def _played(self, sought: Sought, scale: float) -> Attempt:
         protocol, edges = self.engine.case.protocol, self.edges_s
         with self.stages.stage("sequence"):
             rhythm = Rhythm(min_dwell_s=protocol.steering.min_dwell_s or 0.0)
-            sequenced = sequence(scale * searched, self.columns, window_edges_s=edges, device=protocol.device,
+            sequenced = sequence(scale * sought.shares, self.columns, window_edges_s=edges, device=protocol.device,
                                  heating_k_s=self.heating_k_s, rhythm=rhythm)
             every = restricted(self.model, range(len(self.columns)))
-            played = judged(every, sequenced.achieved, edges, self.resolved, settings.cool_down_s)
-        return Attempt(self.resolved, settings, found, searched, sequenced, played, promised)
+            played = judged(every, sequenced.achieved, edges, self.resolved, sought.settings.cool_down_s)
+        return Attempt(self.resolved, sought, sequenced, played)
 
 
 def judged(

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array
 from ..bioheat.reduced import ReducedModel
 from ..errors import InputError
-from ..goals import Goal, Resolved, Row
+from ..goals import BUDGET, Goal, Resolved, Row
 from ..safety import (
     FIELD_QUANTITIES,
     QUANTITIES,
@@ -123,7 +123,7 @@ def guarded(
     wider = replace(
         model, rates_1_s=np.concatenate([model.rates_1_s, np.full(count, _SLOW_1_S)]), modes=modes,
         inputs=np.hstack([model.inputs, parts.T]), base_c=np.concatenate([model.base_c, np.zeros(count)]))
-    rows = [Row(Goal("limit", (QUANTITIES[budget.quantity],), "Tmax", _FULL, "at_most", source="safety"),
+    rows = [Row(Goal("limit", (QUANTITIES[budget.quantity],), "Tmax", _FULL, "at_most", source=BUDGET),
                 QUANTITIES[budget.quantity], np.array([len(model.base_c) + i]), np.ones(1))
             for i, budget in enumerate(kept)]
     return wider, replace(resolved, rows=(*resolved.rows, *rows))

@@ -8,6 +8,7 @@ import os
 import platform
 import resource
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -255,31 +256,42 @@ def status_of(
     return "ok" if all(row["met"] for row in goals) and not broken_rows(safety) else "goals-missed"
 
 
-def full_record(
-    engine: Engine, outcome: Outcome, resolved: Resolved | None, stages: Stages, *, kind: str, quick: bool,
-    checks: Mapping[str, float | None], trajectory: Mapping[str, Any], optimizer: Mapping[str, Any] | None,
-    alternatives: list[dict[str, Any]], warnings: list[str],
-) -> dict[str, Any]:
-    """plan.json, but for the figures and the time it took to draw them."""
-    case = engine.case
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """What a record is about: ``kind`` "plan" or "simulate", on a coarse mesh if ``quick``."""
+
+    engine: Engine
+    outcome: Outcome
+    resolved: Resolved | None
+    stages: Stages
+    kind: str
+    quick: bool
+
+
+SECTIONS = ("checks", "trajectory", "optimizer", "alternatives", "comparison", "explanation", "pareto", "warnings")
+
+
+def full_record(subject: Subject, sections: Mapping[str, Any]) -> dict[str, Any]:
+    """plan.json, but for the figures and the time it took to draw them; ``sections`` are those of `SECTIONS`."""
+    engine, outcome, case = subject.engine, subject.outcome, subject.engine.case
     iron_w = mean_iron_w(engine, outcome)
-    goals, safety = goal_rows(resolved, outcome), safety_section(engine, outcome, iron_w)
+    goals, safety = goal_rows(subject.resolved, outcome), safety_section(engine, outcome, iron_w)
     core_limit = next((r["bound"] for r in goals if r["region"] == "core" and r["metric"] == "Tmax"), None)
     probes, expected = probe_sections(case, outcome, core_limit)
     core = None if outcome.core_c is None else {"time_s": outcome.time_s, "temperature_c": outcome.core_c}
     weights = outcome.series.regions
     return plain({
-        "schema": 1, "kind": kind, "name": case.protocol.name,
-        "status": status_of(checks, goals, safety["limits"]), "quick": quick,
+        "schema": 1, "kind": subject.kind, "name": case.protocol.name,
+        "status": status_of(sections["checks"], goals, safety["limits"]), "quick": subject.quick,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "summary": summary_section(case, outcome, goals, safety["limits"]),
         "timing": {"heating_end_s": outcome.heating_end_s, "end_s": outcome.end_s},
         "regions": region_rows(case, outcome, iron_w), "core": core, "history": history_section(outcome),
         "histograms": volume_histograms(weights, outcome.end_c, outcome.dose.cem43_min),
-        "goals": goals, "probes": probes, "expected": expected, "checks": dict(checks),
+        "goals": goals, "probes": probes, "expected": expected,
         "iron": iron_section(case), **machine_section(case),
         "safety": safety, "hottest": hottest_section(case, outcome),
-        "alternatives": alternatives, "trajectory": trajectory, "optimizer": optimizer,
-        "parameters": parameter_rows(case), "warnings": warnings, "mesh": mesh_section(case),
-        "provenance": provenance(case, stages), "figures": {},
+        **{name: sections.get(name) for name in SECTIONS},
+        "parameters": parameter_rows(case), "mesh": mesh_section(case),
+        "provenance": provenance(case, subject.stages), "figures": {},
     })

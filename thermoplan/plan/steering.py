@@ -15,7 +15,7 @@ from ..optimize import Shares
 from ..progress import Stages
 from ..sar import HeatingBasis
 from ..trajectory import Sequenced
-from .attempts import Finder
+from .attempts import Attempt, Finder
 from .candidates import WINDOWS, candidate_columns, parked, search_settings, window_edges_s, without_gradient
 from .engine import Engine
 from .hard import budgets, guarded
@@ -29,17 +29,25 @@ with the duty that was left and the few columns that mattered, until what the ma
 class Steering:
     """What the search worked with and found.
 
-    ``basis`` has the candidate columns first, then one per amplitude without any gradient; ``played`` are the
-    values of goals and limits for the shares that the sequence plays, by the reduced model.
+    ``basis`` has the candidate columns first, then one per amplitude without any gradient; ``kept`` are the model
+    and the rows with the hard limits of safety behind the others; ``attempt`` is the one that is played.
     """
 
     basis: HeatingBasis
     candidates: int
     model: ReducedModel
     resolved: Resolved
-    shares: Shares
-    sequenced: Sequenced
-    played: tuple[float, ...]
+    kept: tuple[ReducedModel, Resolved]
+    attempt: Attempt
+
+    @property
+    def shares(self) -> Shares:
+        """What was searched, among the columns that the attempt used."""
+        return self.attempt.sought.found
+
+    @property
+    def sequenced(self) -> Sequenced:
+        return self.attempt.sequenced
 
     @property
     def edges_s(self) -> Array:
@@ -67,29 +75,33 @@ def steer(engine: Engine, resolved: Resolved, stages: Stages) -> Steering:
     heating = basis.load_w[: len(columns)] / engine.system.capacity_j_k[: engine.system.n_nodes]
     kept = guarded(model, resolved, budgets(engine, basis), protocol.session.duration_s)
     find = Finder(engine, *kept, columns, edges, heating, stages)
-    best = find.trimmed(find(np.arange(len(columns)), search_settings(engine.case), None))
-    attempt = best
+    best = _playable(find, find(np.arange(len(columns)), search_settings(engine.case), None))
+    return Steering(basis, len(columns), model, resolved, kept, best)
+
+
+def _playable(find: Finder, first: Attempt) -> Attempt:
+    """The attempt that loses least where the machine plays it."""
+    device = find.engine.case.protocol.device
+    best = attempt = first
     for most in MOST_COLUMNS:
-        if attempt.shares.status == "interrupted" or attempt.worth == 0.0:
+        if attempt.interrupted or attempt.worth == 0.0:
             break
-        whole = protocol.device.max_duty  # which is there where nothing moves
-        duty = whole if most == 1 else max(0.5 * whole, attempt.playable_duty or attempt.settings.max_duty)
-        settings = replace(attempt.settings, max_duty=duty)
-        supports = [attempt.support(most)] if most > 1 else parked(engine.case, columns)[:, None]
+        whole = device.max_duty  # which is there where nothing moves
+        duty = whole if most == 1 else max(0.5 * whole, attempt.playable_duty or attempt.sought.settings.max_duty)
+        settings = replace(attempt.sought.settings, max_duty=duty)
+        supports = [attempt.support(most)] if most > 1 else parked(find.engine.case, find.columns)[:, None]
         played = attempt.sequenced.achieved
-        found = [find.trimmed(find(support, settings, played, best.promised)) for support in supports]
-        attempt = min(found, key=lambda a: (a.worth, a.shares.objective))
+        found = [find(support, settings, played, best.sought.promised) for support in supports]
+        attempt = min(found, key=lambda a: (a.worth, a.sought.found.objective))
         best = min(best, attempt, key=lambda a: a.worth)
-    rows = len(resolved.rows)
-    shares = replace(best.shares, values=best.shares.values[:rows])
-    return Steering(basis, len(columns), model, resolved, shares, best.sequenced, best.played[:rows])
+    return best
 
 
 def optimizer_record(steering: Steering) -> dict[str, Any]:
-    s = steering.shares
+    s, rows = steering.shares, steering.resolved.rows
     return {"method": s.method, "status": s.status, "iterations": s.iterations, "objective": s.objective,
             "gap": s.gap, "seconds": s.seconds, "columns": steering.candidates, "windows": len(steering.edges_s) - 1,
             "ripple_k": steering.sequenced.ripple_k.tolist(),
             "rom_size": steering.model.size, "rom_error_k": steering.model.error_k,
             "predicted": [{"goal": row.label, "searched": a, "played": b}
-                          for row, a, b in zip(steering.resolved.rows, s.values, steering.played, strict=True)]}
+                          for row, a, b in zip(rows, s.values, steering.attempt.played, strict=False)]}

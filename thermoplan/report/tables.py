@@ -135,7 +135,13 @@ def _celsius(words: Any) -> str:
 
 
 def _heading(key: str) -> str:
-    known = {"t90_c": "T90 °C", "t_max_c": "Tmax °C", "core_c": "core °C", "cem43t90_min": "CEM43 T90 min"}
+    known = {
+        "t90_within_limits_c": "T90 at equal limits",
+        "t90_c": "T90 °C",
+        "t_max_c": "Tmax °C",
+        "core_c": "core °C",
+        "cem43t90_min": "CEM43 T90 min",
+    }
     return known.get(key, key.replace("_", " "))
 
 
@@ -147,6 +153,27 @@ def _by_suffix(key: str, value: Any) -> str:
     if key.endswith("_min"):
         return f.dose(value)
     return f.fixed(1e3 * value, 0) if key.endswith("_w") and usable(value) else f.plain(value)
+
+
+def limit_costs(plan: Plan) -> Table:
+    """What each limit costs the goal: those near their bound, and those that would stop the plan first."""
+    given = [r for r in at(plan, "explanation.limits", []) if isinstance(r, Mapping)]
+    body = []
+    for row in given:
+        gain, unit = row.get("gain_k"), row.get("unit")
+        if not row.get("active") and not (usable(gain) and gain > 0.0):
+            continue
+        per = {"min": "per doubling", "%": "per tenth"}.get(unit, "per K")
+        body.append(
+            [
+                f"{row.get('region', '')} {row.get('metric', '')}",
+                f.metric(row.get("value"), unit),
+                f.metric(row.get("bound"), unit),
+                "at its bound" if row.get("active") else "free",
+                f"{f.significant(gain, 2, 'K')} {per}" if usable(gain) and gain >= 0.01 else "nothing",
+            ]
+        )
+    return ["Limit", "Value", "Bound", "State", "Widening it buys"], body
 
 
 def mesh_facts(plan: Plan) -> list[tuple[str, str]]:

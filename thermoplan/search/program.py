@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, IntArray
 from ..errors import SolverError
 from .heat import Heat
 
@@ -36,41 +36,38 @@ class Program:
 
     A row's dependence on the shares is given in mode space ``(w, r)`` (`Heat.adjoint`), so that every column
     can be priced without its coefficients; columns enter when their reduced cost is negative. Rows and
-    columns that are added later start from the last basis.
+    columns that are added later start from the last basis; the solver takes them in batches, since each addition
+    costs it a pass over all that it has.
     """
 
     def __init__(self, heat: Heat, share_cost: Array, *, lower: Array, upper: Array, max_duty: float,
                  active: Array) -> None:
         self.heat, self.share_cost, self._lower, self._upper = heat, share_cost, lower, upper
+        self._inputs = np.asarray(heat.model.inputs)
         self.active = np.zeros_like(active, bool)
-        self._adjoints: list[Array | None] = []
-        self._named: list[frozenset[int]] = []
+        self._rows: list[tuple[Array | None, Mapping[int, float], float]] = []
+        self._written = 0
         self._variables: list[int] = []
-        self._shares: list[tuple[int, int, int]] = []
+        self._shares = np.zeros((0, 3), int)
         self._solver = _quiet_solver()
-        for _ in range(heat.n_windows):
-            self._add_row([], [], max_duty)
+        n, none = heat.n_windows, np.zeros(0)
+        self._solver.addRows(n, np.full(n, -self._solver.getInfinity()), np.full(n, max_duty), 0,
+                             np.zeros(n, np.int32), none.astype(np.int32), none)
         self._enter(active | (lower > 0.0))
 
     def variable(self, cost: float = 0.0, lower: float | None = None, upper: float | None = None) -> int:
         """A further variable, free unless bounded; its number."""
         infinity = self._solver.getInfinity()
-        self._add_column(cost, -infinity if lower is None else lower, infinity if upper is None else upper, {})
-        self._variables.append(self._solver.getNumCol() - 1)
+        self._solver.addVar(-infinity if lower is None else lower, infinity if upper is None else upper)
+        at = self._solver.getNumCol() - 1
+        self._solver.changeColCost(at, cost)
+        self._variables.append(at)
         return len(self._variables) - 1
 
     def row(self, adjoint: Array | None, variables: Mapping[int, float], upper: float) -> int:
         """Require ``adjoint . shares + coefficients . variables <= upper``; the row's number."""
-        columns, values = [self._variables[i] for i in variables], list(variables.values())
-        if adjoint is not None and self._shares:
-            w, c, at = np.array(self._shares).T
-            heat = np.einsum("nr,nr->n", adjoint[w], np.asarray(self.heat.model.inputs)[c])
-            keep = np.abs(heat) > _DROP
-            columns, values = [*columns, *at[keep]], [*values, *heat[keep]]
-        self._add_row(columns, values, upper)
-        self._adjoints.append(adjoint)
-        self._named.append(frozenset(variables))
-        return len(self._adjoints) - 1
+        self._rows.append((adjoint, dict(variables), float(upper)))
+        return len(self._rows) - 1
 
     def solve(self) -> Optimum:
         """The optimum over all columns."""
@@ -85,16 +82,18 @@ class Program:
         if not complete:
             x, duals, objective = self._run()
         shares = np.zeros_like(self.share_cost)
-        w, c, at = np.array(self._shares, int).reshape(-1, 3).T
+        w, c, at = self._shares.T
         shares[w, c] = np.clip(x[at], self._lower[w, c], self._upper[w, c])
         n = self.heat.n_windows
         return Optimum(shares, x[self._variables], objective, duals[n:], duals[:n], complete)
 
     def price(self, optimum: Optimum, variable: int) -> float:
         """Multipliers of all rows that hold a variable: what one unit more of room in them is worth."""
-        return float(sum(m for m, names in zip(optimum.multipliers, self._named, strict=True) if variable in names))
+        return float(sum(m for m, (_, names, _) in zip(optimum.multipliers, self._rows, strict=True)
+                         if variable in names))
 
     def _run(self) -> tuple[Array, Array, float]:
+        self._write_rows()
         self._solver.run()
         status = self._solver.modelStatusToString(self._solver.getModelStatus())
         if status != "Optimal":
@@ -108,7 +107,7 @@ class Program:
         """The most promising columns that are not yet in the program, some of each window."""
         n = self.heat.n_windows
         total = np.zeros((n, len(np.asarray(self.heat.model.rates_1_s))))
-        for dual, adjoint in zip(duals[n:], self._adjoints, strict=True):
+        for dual, (adjoint, _, _) in zip(duals[n:], self._rows, strict=True):
             if adjoint is not None and dual > 0.0:
                 total += dual * adjoint
         price = self.share_cost + duals[:n, None] + self.heat.gradient(total)
@@ -116,25 +115,57 @@ class Program:
         nth = np.partition(price, min(_BATCH, price.shape[1]) - 1, axis=1)[:, min(_BATCH, price.shape[1]) - 1]
         return (price <= nth[:, None]) & (price < -_PRICE_TOLERANCE * (1.0 + abs(objective)))
 
+    def _write_rows(self) -> None:
+        """Hand the solver the rows it has not seen, over the columns that it has."""
+        new = self._rows[self._written:]
+        if not new:
+            return
+        heat, at = self._heat_of(new, self._shares[:, 0], self._shares[:, 1]), self._shares[:, 2]
+        columns, values = [], []
+        for (_, variables, _), row in zip(new, heat, strict=True):
+            keep = np.abs(row) > _DROP
+            columns.append(np.concatenate([at[keep], [self._variables[i] for i in variables]]))
+            values.append(np.concatenate([row[keep], list(variables.values())]))
+        least = np.full(len(new), -self._solver.getInfinity())
+        where, what = np.concatenate(columns).astype(np.int32), np.concatenate(values).astype(float)
+        self._solver.addRows(len(new), least, np.array([upper for _, _, upper in new]), len(where),
+                             _starts(columns), where, what)
+        self._written = len(self._rows)
+
+    def _heat_of(self, rows: Sequence[tuple[Array | None, Any, float]], windows: IntArray,
+                 columns: IntArray) -> Array:
+        """Coefficients ``(rows, k)`` of shares, given by window and column."""
+        found = np.zeros((len(rows), len(columns)))
+        some = [i for i, (adjoint, _, _) in enumerate(rows) if adjoint is not None]
+        for w in np.unique(windows) if some else ():
+            here = np.flatnonzero(windows == w)
+            adjoints = np.array([rows[i][0][w] for i in some])
+            found[np.ix_(some, here)] = adjoints @ self._inputs[columns[here]].T
+        return found
+
     def _enter(self, entering: Array) -> None:
-        inputs, n = np.asarray(self.heat.model.inputs), self.heat.n_windows
-        rows = [i for i, adjoint in enumerate(self._adjoints) if adjoint is not None]
-        for w, c in np.argwhere(entering & ~self.active):
-            heat = np.array([self._adjoints[i][w] for i in rows]) @ inputs[c] if rows else np.zeros(0)
-            coefficients = {n + i: float(v) for i, v in zip(rows, heat, strict=True) if abs(v) > _DROP}
-            self._add_column(self.share_cost[w, c], self._lower[w, c], self._upper[w, c],
-                             {int(w): 1.0} | coefficients)
-            self._shares.append((int(w), int(c), self._solver.getNumCol() - 1))
+        """Hand the solver these columns, with their coefficients in every row that it has."""
+        windows, columns = np.nonzero(entering & ~self.active)
+        if len(columns) == 0:
+            return
+        heat = self._heat_of(self._rows[: self._written], windows, columns)
+        n, first = self.heat.n_windows, self._solver.getNumCol()
+        rows, values = [], []
+        for w, column in zip(windows, heat.T, strict=True):
+            keep = np.flatnonzero(np.abs(column) > _DROP)
+            rows.append(np.concatenate([[w], n + keep]))
+            values.append(np.concatenate([[1.0], column[keep]]))
+        where, what = np.concatenate(rows).astype(np.int32), np.concatenate(values)
+        self._solver.addCols(len(columns), self.share_cost[windows, columns], self._lower[windows, columns],
+                             self._upper[windows, columns], len(where), _starts(rows), where, what)
+        at = first + np.arange(len(columns))
+        self._shares = np.concatenate([self._shares, np.stack([windows, columns, at], axis=1)])
         self.active |= entering
 
-    def _add_column(self, cost: float, lower: float, upper: float, rows: Mapping[int, float]) -> None:
-        where = np.fromiter(rows, np.int32, len(rows))
-        self._solver.addCol(float(cost), float(lower), float(upper), len(rows), where,
-                            np.fromiter(rows.values(), float, len(rows)))
 
-    def _add_row(self, columns: list[int], values: list[float], upper: float) -> None:
-        self._solver.addRow(-self._solver.getInfinity(), float(upper), len(columns),
-                            np.array(columns, np.int32), np.array(values, float))
+def _starts(parts: Sequence[Array]) -> IntArray:
+    """Where each part begins in their concatenation."""
+    return np.concatenate([[0], np.cumsum([len(part) for part in parts])[:-1]]).astype(np.int32)
 
 
 def _quiet_solver() -> Any:

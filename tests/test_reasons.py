@@ -1,0 +1,81 @@
+"""A plan says what limits it, what would help, and what planning by hand would have done at equal limits."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import jsonschema
+import pytest
+from small_case import PROTOCOL, write_case
+
+from thermoplan.plan import make_plan
+
+SHORT = PROTOCOL.replace('duration = "10 min"', 'duration = "10 min"\ncool_down = "0 min"')
+PEAK = '[[limits]]\nregion = "tumour"\nmetric = "Tmax"\nat_most = "46 degC"\n\n[[probes]]'
+T90 = SHORT.replace('"CEM43T90"', '"T90"').replace('at_least = "2 min"', 'at_least = "45 degC"')
+
+
+@pytest.fixture(scope="module")
+def met(tmp_path_factory):
+    """Even iron in the tumour, hardly any in the liver: a coil would do."""
+    return make_plan(write_case(tmp_path_factory.mktemp("met"), protocol=SHORT, liver_mg_ml=0.05)).record
+
+
+@pytest.fixture(scope="module")
+def missed(tmp_path_factory):
+    """Iron five times as dense at one pole as at the other, and a peak that must stay below 46 degrees C."""
+    protocol = T90.replace("[[probes]]", PEAK)
+    return make_plan(write_case(tmp_path_factory.mktemp("missed"), protocol=protocol, uneven=5.0)).record
+
+
+def test_a_plan_that_meets_its_goal_says_how_much_more_could_be_had(met):
+    why = met["explanation"]
+    assert met["status"] == "ok" and why["missed"] == why["conflicts"] == why["relaxations"] == []
+    assert why["reach"] > next(row["value"] for row in met["goals"] if row["kind"] == "goal")
+    assert why["sentences"][0].startswith("Within the limits tumour CEM43T90 could reach")
+    assert {row["region"] for row in why["limits"]} == {r["region"] for r in met["goals"] if r["kind"] == "limit"}
+
+
+def test_a_missed_goal_names_what_stands_against_it_and_what_would_help_most(missed):
+    why = missed["explanation"]
+    assert missed["status"] == "goals-missed" and why["missed"] == ["tumour T90 >= 45 degC"]
+    assert "tumour Tmax <= 46 degC" in why["conflicts"][0] and "core" not in why["conflicts"][0]
+    dearest = why["limits"][0]
+    assert dearest["region"] == "tumour" and dearest["active"] and dearest["gain_k"] > 0.3
+    assert "K of tumour T90 per K of tumour Tmax" in dearest["sentence"]
+    assert why["relaxations"][0]["to"] > 46.0
+    assert why["sentences"][-1].startswith("What would help most: ")
+
+
+def test_where_iron_is_uneven_the_plan_beats_parking_and_raster_at_equal_limits(missed, capsys):
+    reached = {row["name"]: row["t90_within_limits_c"] for row in missed["alternatives"]}
+    with capsys.disabled():
+        print("\n" + missed["comparison"])
+    assert reached["this plan"] > reached["parked at the centre"] + 0.3
+    assert reached["this plan"] > reached["uniform raster"] + 0.3
+    played = next(row["value"] for row in missed["goals"] if row["kind"] == "goal")
+    assert played > max(reached["parked at the centre"], reached["uniform raster"]) + 0.2, "played and verified"
+    assert "moving its field-free region by plan buys 0." in missed["comparison"]
+
+
+def test_where_steering_buys_nothing_the_plan_says_so(met):
+    reached = {row["name"]: row["t90_within_limits_c"] for row in met["alternatives"]}
+    assert reached["this plan"] > max(reached["parked at the centre"], reached["uniform raster"]) - 0.05
+    assert reached["no gradient"] > reached["this plan"] - 0.05
+    assert "The gradient buys nothing: a coil without one does as well" in met["comparison"]
+
+
+def test_the_reasons_fit_the_schema_of_plan_json(met, missed):
+    schema = json.loads(files("thermoplan.data").joinpath("schemas", "plan.schema.json").read_text())
+    for record in (met, missed):
+        jsonschema.validate({"explanation": record["explanation"], "comparison": record["comparison"]},
+                            {**schema, "required": []})
+
+
+def test_a_broken_limit_shows_a_dose_with_two_digits(missed):
+    broken = [text for row in missed["alternatives"] for text in row["limits_broken"] if "CEM43" in text]
+    assert broken
+    for text in broken:
+        shown = text.split()[2]
+        assert len(shown.replace(".", "").lstrip("0").rstrip("0")) <= 2, text

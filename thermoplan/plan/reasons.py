@@ -1,0 +1,81 @@
+"""Why the plan is no better, as plain data: reach, costs of limits, conflicts and what would help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..goals import Row
+from ..optimize import Explanation, LimitCost, explain
+from ..search.heat import restricted
+from .outcome import Outcome
+from .steering import Steering
+
+_LOST = 0.05
+
+
+def explanation(steering: Steering, outcome: Outcome) -> dict[str, Any] | None:
+    """What limits this plan, by the reduced model, among the positions that the machine plays.
+
+    Values are the verified ones, prices those of the search. None where the search was interrupted.
+    """
+    if steering.shares.status == "interrupted":
+        return None
+    sought, (model, kept) = steering.attempt.sought, steering.kept
+    found = explain(restricted(model, sought.used), kept, sought.found, settings=sought.settings)
+    if found is None:
+        return None
+    rows = {row.label: row for row in kept.rows}
+    verified = {row.label: value for row, value in zip(kept.rows, outcome.values, strict=False)}
+    limits = [_limit(cost, rows[cost.label], verified.get(cost.label, cost.value)) for cost in found.limits]
+    return {
+        "goal": found.goal, "reach": found.reach, "unit": rows[found.goal].goal.unit, "missed": list(found.missed),
+        "limits": limits, "duty_gain_k": found.duty_gain_k, "conflicts": list(found.conflicts),
+        "relaxations": [{"label": r.label, "from": r.from_bound, "to": r.to_value, "goals_met": r.goals_met,
+                         "sentence": r.sentence} for r in found.relaxations],
+        "sentences": [*_sentences(found, rows[found.goal]), *_machine(steering)],
+    }
+
+
+def _limit(cost: LimitCost, row: Row, value: float) -> dict[str, Any]:
+    goal = row.goal
+    facts = {"kind": goal.kind, "region": row.region, "metric": goal.metric, "bound": goal.bound, "value": value,
+             "unit": goal.unit, "active": cost.active, "gain_k": cost.gain_k, "sentence": cost.sentence}
+    if goal.is_budget:
+        facts |= {"region": row.label, "metric": "", "bound": 100.0, "value": 100.0 * value / goal.bound, "unit": "%",
+                  "gain_k": 0.1 * goal.bound * cost.gain_k}
+    return facts
+
+
+def _sentences(found: Explanation, goal: Row) -> list[str]:
+    """From most to least important: what is missed, what could be had, what each limit costs, what would help."""
+    what = f"{goal.region} {goal.goal.metric}"
+    dear = [cost.sentence for cost in found.limits if cost.sentence]
+    if found.missed:
+        words = [*found.conflicts, f"The best that can be had within the limits: {what} {goal.goal.said(found.reach)}."]
+    else:
+        stop = ", ".join(cost.label for cost in found.limits if cost.sentence) or "the time and the heating there are"
+        words = [f"Within the limits {what} could reach {goal.goal.said(found.reach)}; then {stop} "
+                 f"{'stop' if len(dear) > 1 or not dear else 'stops'} it."]
+    words += [f"There: {sentence}." for sentence in dear]
+    if found.duty_gain_k > _LOST:
+        words.append(f"There: {found.duty_gain_k:.2g} K of {goal.region} temperature for each tenth of the session "
+                     "that could be heated besides.")
+    if found.relaxations:
+        words.append(f"What would help most: {found.relaxations[0].sentence}.")
+    return [text[0].upper() + text[1:] for text in words]
+
+
+def _machine(steering: Steering) -> list[str]:
+    """What moving, settling and shortest dwells take from the first goal."""
+    rows = list(zip(steering.kept[1].rows, steering.attempt.sought.promised, steering.attempt.played, strict=True))
+    found = []
+    for row, promised, played in rows:
+        if row.goal.kind != "goal" or row.goal.sense != "at_least":
+            continue
+        lost = np.log2(promised / max(played, 1e-300)) if row.goal.parts.is_dose else promised - played
+        if lost > 2.0 * _LOST and not row.goal.met(played):
+            found.append(f"The machine's moves, settling and shortest dwell take {row.region} {row.goal.metric} from "
+                         f"{row.goal.said(promised)} to {row.goal.said(played)}.")
+    return found
