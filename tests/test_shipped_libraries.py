@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from thermoplan import library
+from thermoplan.answers import library_answer
 from thermoplan.calorimetry import core_diameter_from_fwhm_m
 from thermoplan.focus import ffr_profile
 from thermoplan.sar import ffr_widths_m
@@ -81,3 +83,44 @@ def test_a_line_heats_along_itself():
     assert not along.any() and not across.any()
     profile = ffr_profile(tracer, device)
     assert profile.fwhm_along_m < profile.fwhm_across_m < 0.02
+
+
+# Table 1 of the review: FWHM in mT, sensitivity and its unit, magnetic diameters in nm.
+TABLE_1 = {
+    "resovist": (9.6, 13.74, "mV/mg Fe", ()), "vivotrax": (11.4, 8.83, "mV/mg Fe", ()),
+    "vivotrax-plus": (7.9, 2.4, "times that of VivoTrax", ()), "ferucarbotran": (11.2, 25.8, "a.u.", (7.6, 22.1)),
+    "synomag-d": (9.2, 87.8, "a.u.", (8.2, 19.3)), "feraheme": (39.5, 2.12, "mV/mg Fe", ()),
+    "precision-mrx": (12.4, 13.89, "mV/mg Fe", (24.4,)), "perimag": (7.3, 29.49, "mV/mg Fe", ()),
+}
+
+
+@pytest.mark.parametrize("name, row", TABLE_1.items())
+def test_the_eight_tracers_of_the_review_say_what_its_table_says(name, row):
+    found = library.library_tracers()[name].imaging
+    fwhm_mt, sensitivity, unit, sizes_nm = row
+    assert found.fwhm_t == pytest.approx(fwhm_mt * 1e-3)
+    assert (found.sensitivity, found.sensitivity_unit) == (sensitivity, unit)
+    assert found.magnetic_diameters_m == pytest.approx([d * 1e-9 for d in sizes_nm])
+    assert found.diameter_m is not None and found.diameter_source
+    assert "20 kHz, 20 mT" in found.instrument and "45 kHz, 16 mT, 5.7 T/m" in found.instrument
+    assert found.reference == "Kumar2025"
+
+
+@pytest.mark.parametrize("name", ["ferucarbotran", "synomag-d-bimodal"])
+def test_where_the_table_gives_two_sizes_the_tracer_has_two_modes_of_them(name):
+    tracer = library.library_tracers()[name]
+    assert [mode.core_diameter_m for mode in tracer.populations] == pytest.approx(tracer.imaging.magnetic_diameters_m)
+
+
+def test_the_library_prints_what_imaging_says_with_its_source():
+    rows = {row["name"]: row for row in library_answer("tracers")["rows"]}
+    assert rows["perimag"]["fwhm_mt"] == pytest.approx(7.3) and rows["high-slp"]["fwhm_mt"] is None
+    words = rows["ferucarbotran"]["imaging"]
+    for part in ("FWHM 11.2 mT", "25.8 a.u.", "7.6 and 22.1 nm", "60 nm (assumed)", "MOMENTUM", "[Kumar2025]"):
+        assert part in words
+
+
+def test_what_imaging_says_does_not_enter_the_physics():
+    tracer, drive = library.library_tracers()["perimag"], {"amplitude_t": 13e-3, "frequency_hz": 354e3}
+    bare = replace(tracer, imaging=None)
+    assert float(slp_w_kg(bare, **drive)) == float(slp_w_kg(tracer, **drive))

@@ -12,6 +12,7 @@ from .focus import ffr_profile, gradient_for_t_m, model_warnings, slp_fields, sl
 from .library import chosen_tracer, library_devices, library_tracers
 from .protocol import read_protocol
 from .protocol.tables import TracerTable
+from .relaxometry import Relaxometry
 from .tracer import Tracer, omega_tau
 from .units import quantity
 
@@ -90,8 +91,19 @@ def _tracer_rows() -> list[dict[str, Any]]:
         "name": name, "core_nm": [m.core_diameter_m * 1e9 for m in t.populations],
         "saturation_ka_m": t.saturation_magnetization_a_m * 1e-3, "omega_tau_354_khz": omega_tau(t, 354e3),
         "slp_13_mt_354_khz_w_per_g_fe": slp_point(t, amplitude_t=13e-3, frequency_hz=354e3).slp_w_kg * 1e-3,
-        "fit": t.effective, "source": t.source,
+        **_imaging(t), "fit": t.effective, "source": t.source,
     } for name, t in library_tracers().items()]
+
+
+def _imaging(tracer: Tracer) -> dict[str, Any]:
+    """What relaxometry says of it; None where it says nothing."""
+    found = tracer.imaging or Relaxometry()
+    return {
+        "fwhm_mt": found.fwhm_t and found.fwhm_t * 1e3, "sensitivity": found.sensitivity,
+        "sensitivity_unit": found.sensitivity_unit, "magnetic_nm": [d * 1e9 for d in found.magnetic_diameters_m],
+        "diameter_nm": found.diameter_m and found.diameter_m * 1e9, "diameter_source": found.diameter_source,
+        "instrument": found.instrument, "reference": found.reference, "imaging": str(found),
+    }
 
 
 def _device_rows() -> list[dict[str, Any]]:

@@ -19,10 +19,15 @@ from .fitting import calibrated
 from .measured import TISSUE_FACTOR, MeasuredSlp
 from .protocol.complaints import read_toml, suggestion, validated
 from .protocol.tables import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
+from .psf import fitted_core
+from .relaxometry import Relaxometry
 from .tracer import Tracer, tracer_from_dict
 
 _RELAXES = {"hydrodynamic_diameter", "viscosity", "anisotropy", "tau0"}
-_SIZES = {"core_diameter", "core_sigma"}
+_SIZES = {"core_diameter", "core_sigma", "fwhm"}
+_IMAGING = {"fwhm": "fwhm_t", "diameter": "diameter_m", "magnetic_diameters": "magnetic_diameters_m"}
+_PLACE = ("name", "file", "pose", "heater_shift", "heater_shift_noticed")
+"""Keys of a protocol's device that say which machine it is and how the animal lies in it."""
 _FILES = (*FILES, "table")
 
 
@@ -49,6 +54,9 @@ def chosen_tracer(table: TracerKeys, folder: Path, where: str) -> Tracer:
     own = {key: value for key, value in _set(table).items() if key not in ("name", "file", "measured_slp")}
     if own.keys() & _SIZES and "population" not in own:
         base.pop("population", None)
+    for key, other in (("fwhm", "core_diameter"), ("core_diameter", "fwhm"), ("population", "fwhm")):
+        if key in own:
+            base.pop(other, None)
     if own.keys() & _RELAXES and "relaxation_time" not in own:
         base.pop("relaxation_time", None)
     tracer = _tracer(base | own, name, where, folder)
@@ -121,7 +129,26 @@ def _tracer(values: Table | dict[str, Any], name: str, where: str, folder: Path 
         given.setdefault("model", "table")
     if given.get("population"):
         given["population"] = [_set(mode) for mode in given["population"]]
+    if given.get("imaging") is not None:
+        found = {_IMAGING.get(key, key): value for key, value in _set(given["imaging"]).items()}
+        given["imaging"] = _named(lambda: Relaxometry(**found), f"{where}: tracer {name}")
+    if given.get("fwhm") is not None:
+        given |= _sized(given, where)
     return _named(lambda: tracer_from_dict(given | {"name": name}, where), where)
+
+
+def _sized(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The core that a measured width stands for, and the word that it is a fit."""
+    twice = [key for key in ("core_diameter", "population") if given.get(key) is not None]
+    if twice:
+        raise InputError(f"{where}: tracer {given['name']}: has fwhm and {twice[0]}; expected one of the two, since a "
+                         "core is fitted to fwhm")
+    physics = {"core_sigma": given.get("core_sigma") or 0.0}
+    if "saturation_magnetization" in given:
+        physics["saturation_magnetization_a_m"] = given["saturation_magnetization"]
+    fit = _named(lambda: fitted_core(given["fwhm"], **physics), where)
+    words = [str(fit), *filter(None, [given.get("effective")])]
+    return {"core_diameter": fit.core_diameter_m, "effective": "; ".join(words)}
 
 
 def _measured(table: MeasuredSlpTable, where: str) -> MeasuredSlp:

@@ -14,6 +14,7 @@ from .display import card
 from .errors import InputError
 from .magnetization import FIXED_AXIS, MODELS, energy_kt
 from .measured import Calibration
+from .relaxometry import Relaxometry
 from .slptable import SlpTable
 
 BOLTZMANN_J_K = 1.380649e-23  # exact, SI
@@ -58,7 +59,8 @@ class Tracer:
     and ``viscosity_pa_s``) and Neel reversal (``anisotropy_j_m3`` and ``tau0_s``), rates added.
     ``model`` is the one that its loss is taken from unless a call says otherwise: of `MODELS`, or "table"
     for the measured ``table``. ``heating_efficiency`` scales it to what ``calibration`` measured. ``effective``
-    says in words what was fitted; empty where the sizes were measured.
+    says in words what was fitted; empty where the sizes were measured. ``imaging`` is what relaxometry says; it does
+    not enter the physics.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Tracer:
     table: SlpTable | None = None
     effective: str = ""
     source: str = ""
+    imaging: Relaxometry | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "populations", tuple(self.populations))
@@ -100,7 +103,7 @@ class Tracer:
             ("magnetic core", shares),
             ("saturation", f"{self.saturation_magnetization_a_m * 1e-3:g} kA/m"),
             ("omega tau at 354 kHz", f"{omega_tau(self, 354e3):.3g}"),
-            ("SLP", self.slp_source), ("model", self.model),
+            ("SLP", self.slp_source), ("model", self.model), ("imaging", str(self.imaging or "not known")),
         ], [self.effective, self.source])
 
     @property
@@ -282,7 +285,7 @@ _SI_KEYS = {
     "iron_fraction": "iron_fraction", "temperature": "temperature_c", "relaxation_time": "relaxation_time_s",
     "hydrodynamic_diameter": "hydrodynamic_diameter_m", "viscosity": "viscosity_pa_s",
     "anisotropy": "anisotropy_j_m3", "tau0": "tau0_s", "heating_efficiency": "heating_efficiency",
-    "model": "model", "table": "table", "effective": "effective", "source": "source",
+    "model": "model", "table": "table", "effective": "effective", "source": "source", "imaging": "imaging",
 }
 _MODE_KEYS = {
     "fraction": "fraction", "core_diameter": "core_diameter_m", "core_sigma": "sigma",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.markup import escape
+from rich.padding import Padding
 
 from .base import number, show_notes, stdout, table_of
 
@@ -42,20 +43,27 @@ def show_ffr(record: Mapping[str, Any]) -> None:
 def show_library(record: Mapping[str, Any]) -> None:
     """The rows of a library, with their sources."""
     rows = record["rows"]
-    words = ("notes", "fit", "source")
-    shown = [key for key in rows[0] if key not in words]
+    words = ("notes", "fit", "imaging", "source")
+    shown = [key for key in rows[0] if key not in (*words, *_SAID)]
     table = table_of(*(key.replace("_", " ") for key in shown))
     for row in rows:
         table.add_row(*(escape(_cell(row[key])) for key in shown))
     out = stdout()
     out.print(table)
     for row in rows:
-        out.print(f"[bold]{escape(row['name'])}[/bold]: " + escape("; ".join(filter(None, map(row.get, words[1:])))))
-        for key, note in row.get("notes", {}).items():
-            out.print(f"    {escape(key)}: {escape(note)}")
+        out.print(f"[bold]{escape(row['name'])}[/bold]")
+        for key, note in {**{word: row.get(word) for word in words[1:]}, **row.get("notes", {})}.items():
+            if note:
+                out.print(Padding(escape(note if key == "fit" else f"{key}: {note}"), (0, 0, 0, 4)))
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(f"{v:.3g}" for v in value)
+        return ", ".join(f"{v:.3g}" for v in value) or "-"
+    if value is None or value == "":
+        return "-"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+_SAID = ("sensitivity", "sensitivity_unit", "magnetic_nm", "diameter_nm", "diameter_source", "instrument", "reference")
+"""Told in the sentence on imaging, not in columns."""

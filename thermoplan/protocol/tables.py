@@ -106,12 +106,26 @@ class PopulationTable(Table):
     relaxation_time: values.Time | None = None
 
 
+class ImagingTable(Table):
+    """What relaxometry or a scanner says of a tracer; it describes, and does not enter the physics."""
+
+    fwhm: values.Field_ | None = None
+    sensitivity: values.Weight | None = None
+    sensitivity_unit: values.Text | None = None
+    magnetic_diameters: tuple[values.Length, ...] | None = None
+    diameter: values.Length | None = None
+    diameter_source: values.Text | None = None
+    instrument: values.Text | None = None
+    reference: values.Text | None = None
+
+
 class TracerKeys(Table):
     """The physics of a tracer: the same keys in a tracer file and, as overrides, in a protocol."""
 
     name: values.Text | None = None
     core_diameter: values.Length | None = None
     core_sigma: values.Deviation | None = None
+    fwhm: values.Field_ | None = None
     population: tuple[PopulationTable, ...] | None = None
     saturation_magnetization: values.Magnetization | None = None
     density: values.Density | None = None
@@ -128,6 +142,7 @@ class TracerKeys(Table):
     measured_slp: values.OneOrMany[MeasuredSlpTable] | None = None
     effective: StrictStr | None = None
     source: StrictStr | None = None
+    imaging: ImagingTable | None = None
 
 
 class TracerFile(TracerKeys):
