@@ -41,6 +41,25 @@ def test_init_writes_a_protocol_and_its_inputs_side_by_side(tmp_path):
     assert protocol.goals[0].region == ("tumour",) and protocol.notes == ()
 
 
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_init_starts_from_any_shipped_protocol(path, tmp_path):
+    write_starter(tmp_path / "new", protocol=path.stem)
+    protocol = read_protocol(tmp_path / "new" / "protocol.toml")
+    assert protocol.name == path.stem
+    assert {named.parent for named in protocol.files} == {tmp_path / "new"}
+
+
+def test_init_with_a_notebook_brings_the_protocols_that_it_reads(tmp_path):
+    write_starter(tmp_path / "new", notebook="02")
+    text = (tmp_path / "new" / "02-which-gradient.ipynb").read_text()
+    assert "../" not in text and "dual-tumour.toml" in text
+    assert read_protocol(tmp_path / "new" / "dual-tumour.toml").name == "dual-tumour"
+    with pytest.raises(InputError, match="--notebook 99: expected one of 01-plan-a-mouse"):
+        write_starter(tmp_path / "other", notebook="99")
+    with pytest.raises(InputError, match="nobody: not one of the shipped protocols: ablation"):
+        write_starter(tmp_path / "other", protocol="nobody")
+
+
 def test_the_layout_of_the_starter_is_one_key_a_line(tmp_path):
     write_starter(tmp_path)
     lines = (tmp_path / "protocol.toml").read_text().splitlines()
@@ -65,7 +84,7 @@ def test_an_installed_wheel_has_the_starter(tmp_path):
     source.mkdir()
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    for name in ("thermoplan", "protocols", "meshes"):
+    for name in ("thermoplan", "protocols", "meshes", "notebooks"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps",
            "--no-build-isolation", "--no-index", "--target", str(target), str(source)]

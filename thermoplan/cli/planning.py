@@ -15,13 +15,16 @@ _PANEL = "Planning"
 @app.command(rich_help_panel=_PANEL)
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty or new folder.")],
+    start: Annotated[str, typer.Option("--from", metavar="PROTOCOL", help="A shipped protocol.")] = "mouse-flank",
+    notebook: Annotated[str | None, typer.Option(
+        metavar="NAME", help="A shipped notebook, by name or number, with the protocols it uses.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a commented protocol and its inputs, ready to run."""
+    """Write a commented protocol and its inputs, or a notebook and its own, ready to run."""
     from ..console.base import show_written
     from ..files.starter import write_starter
 
-    written = write_starter(folder)
+    written = write_starter(folder, protocol=start, notebook=notebook)
     say({"folder": str(folder), "files": [str(path) for path in written]}, as_json, show_written)
 
 

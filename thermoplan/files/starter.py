@@ -1,39 +1,88 @@
-"""The protocol and inputs that ``init`` copies: package data in a wheel, the repository's own in a checkout."""
+"""What ``init`` copies: a shipped protocol or notebook with the inputs it names, side by side.
+
+Package data in a wheel, the repository's own files in a checkout.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from ..errors import InputError
 
-PROTOCOL = "mouse-flank.toml"
+PROTOCOL = "mouse-flank"
 _CHECKOUT = Path(__file__).parents[2]
-_INPUT = re.compile(r'"\.\./meshes/([\w.-]+)"')
+_MESH = re.compile(r'\.\./meshes/([\w.-]+)')
+_BESIDE = re.compile(r'^trajectory = "([\w.-]+)"', re.MULTILINE)
+_NAMED = re.compile(r"\.\./protocols/([\w{}-]+)\.toml")
+_DATA = re.compile(r"(?<![\w/])data/([\w.-]+)")
 
 
-def write_starter(folder: Path | str) -> list[Path]:
-    """Write ``protocol.toml`` and the files it names, side by side, into an empty or new folder."""
+def write_starter(folder: Path | str, *, protocol: str = PROTOCOL, notebook: str | None = None) -> list[Path]:
+    """Write a protocol as ``protocol.toml``, or a notebook with the protocols it uses, and every input they name.
+
+    Names are those of ``protocols/`` and ``notebooks/``, without their endings; the number of a notebook does. The
+    folder is empty or new.
+    """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: is not an empty folder; choose another")
-    text = _shipped(f"protocols/{PROTOCOL}").read_text(encoding="utf-8")
-    sources = {name: _shipped(f"meshes/{name}") for name in dict.fromkeys(_INPUT.findall(text))}
+    content = _with_inputs("protocol.toml", protocol) if notebook is None else _notebook(notebook)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        written = [folder / "protocol.toml", *(folder / name for name in sources)]
-        for path, source in zip(written[1:], sources.values(), strict=True):
-            path.write_bytes(source.read_bytes())
-        written[0].write_text(_INPUT.sub(r'"\1"', text), encoding="utf-8")
+        for name, data in content.items():
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
     except OSError as problem:
         raise InputError(f"{folder}: cannot be written: {problem.strerror}; choose another folder") from problem
-    return written
+    return [folder / name for name in content]
+
+
+def _with_inputs(name: str, protocol: str) -> Mapping[str, bytes]:
+    """A protocol under a name of its own, its inputs beside it."""
+    text = _text("protocols", ".toml", protocol)
+    found = {name: _MESH.sub(r"\1", text).encode()}
+    found |= {mesh: _shipped(f"meshes/{mesh}").read_bytes() for mesh in dict.fromkeys(_MESH.findall(text))}
+    found |= {beside: _shipped(f"protocols/{beside}").read_bytes() for beside in _BESIDE.findall(text)}
+    return found
+
+
+def _notebook(wanted: str) -> Mapping[str, bytes]:
+    names = shipped_names("notebooks", ".ipynb")
+    chosen = [name for name in names if name == wanted.removesuffix(".ipynb") or name.split("-")[0] == wanted]
+    if not chosen:
+        raise InputError(f"--notebook {wanted}: expected one of {', '.join(names)}, or its number")
+    text = _text("notebooks", ".ipynb", chosen[0])
+    found = {f"{chosen[0]}.ipynb": text.replace("../protocols/", "").replace("../runs/", "runs/").encode()}
+    protocols = dict.fromkeys(_NAMED.findall(text))
+    if any("{" in name for name in protocols):
+        protocols = dict.fromkeys(shipped_names("protocols", ".toml"))
+    for name in protocols:
+        found |= _with_inputs(f"{name}.toml", name)
+    return found | {f"data/{name}": _shipped(f"notebooks/data/{name}").read_bytes()
+                    for name in dict.fromkeys(_DATA.findall(text))}
+
+
+def shipped_names(room: str, ending: str) -> list[str]:
+    """What there is in ``protocols`` or ``notebooks``, without endings."""
+    packaged = files("thermoplan").joinpath("data", "starter", room)
+    home = packaged if packaged.is_dir() else _CHECKOUT / room
+    return sorted(item.name.removesuffix(ending) for item in home.iterdir() if item.name.endswith(ending))
+
+
+def _text(room: str, ending: str, name: str) -> str:
+    names = shipped_names(room, ending)
+    if name not in names:
+        raise InputError(f"{name}: not one of the shipped {room}: {', '.join(names)}")
+    return _shipped(f"{room}/{name}{ending}").read_text(encoding="utf-8")
 
 
 def _shipped(name: str) -> Traversable:
-    """A file of ``protocols/`` or ``meshes/``, which the build maps into the package."""
+    """A file of the starter's rooms, which the build maps into the package."""
     packaged = files("thermoplan").joinpath("data", "starter", *name.split("/"))
     if packaged.is_file():
         return packaged
