@@ -46,13 +46,14 @@ class Visit:
     pictures: list[bytes] = field(default_factory=list)
 
 
-def visit(page: Path, steps: list[tuple[str, Any]], *, width: int = 1280, height: int = 900) -> Visit:
-    """Open a page and take steps: ``eval`` a script, ``wait`` seconds, ``drag`` along (x0, y0, x1, y1), take a
-    ``shot`` (of a clip), take shots ``until`` one satisfies a test, show it as ``media`` does."""
+def visit(page: Path | str, steps: list[tuple[str, Any]], *, width: int = 1280, height: int = 900) -> Visit:
+    """Open a page, a file or an address of this machine, and take steps: ``eval`` a script, ``wait`` seconds, ``drag``
+    along (x0, y0, x1, y1), take a ``shot`` (of a clip), take shots ``until`` one satisfies a test, show it as
+    ``media`` does."""
     return asyncio.run(_visit(page, steps, width, height))
 
 
-async def _visit(page: Path, steps: list[tuple[str, Any]], width: int, height: int) -> Visit:
+async def _visit(page: Path | str, steps: list[tuple[str, Any]], width: int, height: int) -> Visit:
     import aiohttp
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
@@ -83,7 +84,7 @@ class _Tab:
     def __init__(self, socket: Any) -> None:
         self.socket, self.serial, self.seen = socket, 0, Visit()
 
-    async def run(self, page: Path, steps: list[tuple[str, Any]], size: tuple[int, int]) -> Visit:
+    async def run(self, page: Path | str, steps: list[tuple[str, Any]], size: tuple[int, int]) -> Visit:
         for domain in ("Page", "Runtime", "Network", "Log"):
             await self.call(f"{domain}.enable")
         await self.call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
@@ -94,7 +95,7 @@ class _Tab:
             deviceScaleFactor=1,
             mobile=size[0] < 600,
         )
-        await self.call("Page.navigate", url=page.resolve().as_uri())
+        await self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         await self.wait(2.0)
         for verb, value in steps:
             await getattr(self, verb)(value)

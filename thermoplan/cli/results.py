@@ -24,19 +24,40 @@ def report(run: Run, as_json: Json = False) -> None:
     say({"folder": str(run), "files": [str(page)]}, as_json, show_written)
 
 
+class _Cut(StrEnum):
+    R = "R"
+    A = "A"
+    S = "S"
+
+
 @app.command(rich_help_panel=_PANEL)
 def view(
     run: Run,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a picture, off-screen.")] = None,
+    film: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a film, .mp4 or .gif.")] = None,
+    web: Annotated[bool, typer.Option("--web", help="Serve the scene to a browser on this machine.")] = False,
+    port: Annotated[int, typer.Option(help="Where --web listens; 0 for any free port.", min=0, max=65535)] = 8081,
+    minute: Annotated[float | None, typer.Option(help="The moment of --png; without it the peak of all times.")] = None,
+    cut: Annotated[_Cut | None, typer.Option(help="In --png cut away what is to the R, A or S of the hottest.")] = None,
+    dose: Annotated[bool, typer.Option("--dose", help="Surfaces of CEM43 in place of temperature.")] = False,
+    iron_volume: Annotated[bool, typer.Option("--iron-volume", help="The iron as a volume, not as points.")] = False,
 ) -> None:
-    """Show anatomy, iron, FFR path and isotherms in 3D."""
+    """Show anatomy, iron, FFR path and isotherms in 3D: in a window, a browser, a picture or a film."""
     from .. import scene
+    from ..console.base import listening
 
-    if png is None:
-        scene.show(run)
-    else:
-        scene.write_png(run, png)
-        print(f"wrote {png}", file=sys.stderr)
+    look = scene.Look(dose=dose, iron_volume=iron_volume)
+    if png is not None:
+        scene.write_png(run, png, look, minute=minute, cut=cut and cut.value)
+    if film is not None:
+        with listening() as listener:
+            scene.write_film(run, film, look, listener=listener)
+    for path in filter(None, (png, film)):
+        print(f"wrote {path}", file=sys.stderr)
+    if web:
+        scene.serve(run, look, port=port)
+    elif png is None and film is None:
+        scene.show(run, look)
 
 
 class _To(StrEnum):

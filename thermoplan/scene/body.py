@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..report.formats import at
-from ..report.palette import INK, ISOTHERMS_C, PROBE, VERMILION, region_colours
+from ..report.palette import INK, ISODOSES_MIN, ISOTHERMS_C, PROBE, VERMILION, region_colours
 
 if TYPE_CHECKING:
     import pyvista as pv
 
 
-OPACITY = {41.0: 0.2, 43.0: 0.32, 45.0: 0.4}
+OPACITY = (0.2, 0.32, 0.4)
+"""Of the outer, the middle and the inner of three surfaces."""
 FACES_PER_ORGAN = 6000
 IRON_POINTS = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Three surfaces of one quantity: the name of their actors, and a colour for each level."""
+
+    name: str
+    colours: Mapping[float, str]
+
+
+ISOTHERMS = Levels("isotherm", ISOTHERMS_C)
+ISODOSES = Levels("isodose", ISODOSES_MIN)
 
 
 def organs(plotter: pv.Plotter, body: pv.UnstructuredGrid, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -51,18 +65,29 @@ def smooth(surface: pv.PolyData, *, rounds: int = 20) -> pv.PolyData:
 
 
 def isotherms(plotter: pv.Plotter, body: pv.UnstructuredGrid) -> Iterator[tuple[str, str]]:
-    peak = body.point_data["temperature_peak_c"]
-    for level, colour in ISOTHERMS_C.items():
-        if peak.min() < level < peak.max():
-            surface = body.contour([level], scalars="temperature_peak_c")
-            plotter.add_mesh(
-                smooth(surface, rounds=0),
-                color=colour,
-                opacity=OPACITY[level],
-                name=f"isotherm {level:g}",
-                smooth_shading=True,
-            )
-            yield f"peak {level:g} °C", colour
+    """Where the temperature was ever above each level."""
+    for level in surfaces(plotter, body, "temperature_peak_c", ISOTHERMS):
+        yield f"peak {level:g} °C", ISOTHERMS.colours[level]
+
+
+def isodoses(plotter: pv.Plotter, body: pv.UnstructuredGrid) -> Iterator[tuple[str, str]]:
+    """Where the whole dose is above each level."""
+    for level in surfaces(plotter, body, "cem43_min", ISODOSES):
+        yield f"CEM43 {level:g} min", ISODOSES.colours[level]
+
+
+def surfaces(plotter: pv.Plotter, body: pv.UnstructuredGrid, field: str, levels: Levels) -> Iterator[float]:
+    """Draw the surfaces of ``field`` at those levels that it reaches, and say which; take the others away."""
+    values = body.point_data[field]
+    for (level, colour), opacity in zip(levels.colours.items(), OPACITY, strict=True):
+        name = f"{levels.name} {level:g}"
+        if not values.min() < level < values.max():
+            plotter.remove_actor(name, render=False)
+            continue
+        surface = smooth(body.contour([level], scalars=field), rounds=0)
+        plotter.add_mesh(surface, color=colour, opacity=opacity, name=name, smooth_shading=True, render=False,
+                         reset_camera=False)
+        yield level
 
 
 def iron(pv: Any, plotter: pv.Plotter, body: pv.UnstructuredGrid) -> Iterator[tuple[str, str]]:

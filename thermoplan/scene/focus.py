@@ -14,11 +14,13 @@ from ..report.palette import INK, MUTED
 if TYPE_CHECKING:
     import pyvista as pv
 
+HALF_POWER = "FFR half power"
 
-def focus(pv: Any, plotter: pv.Plotter, plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """FFR centres sized by their share of the time, and the half-power surface around the largest."""
-    path, share = np.reshape(at(plan, "trajectory.path_mm", []), (-1, 3)), at(plan, "trajectory.share", [])
-    if not len(path) or len(share) != len(path):
+
+def centres(pv: Any, plotter: pv.Plotter, plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """FFR centres sized by their share of the time."""
+    path, share = _path(plan)
+    if not len(path):
         return
     weight = np.sqrt(np.asarray(share, float) / max(*share, 1e-12))
     cloud = pv.PolyData(path.astype(float))
@@ -27,11 +29,22 @@ def focus(pv: Any, plotter: pv.Plotter, plan: Mapping[str, Any]) -> Iterator[tup
     balls.clear_data()
     plotter.add_mesh(balls, color=INK, name="FFR centres", smooth_shading=True)
     yield "FFR centre, by share of time", INK
+
+
+def half_power_at_rest(pv: Any, plotter: pv.Plotter, plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The half-power surface around the centre that has the largest share of the time."""
+    path, share = _path(plan)
     surface = half_power(pv, plan)
-    if surface is not None:
+    if surface is not None and len(path):
         surface.points += path[int(np.argmax(share))]
-        plotter.add_mesh(surface, color=MUTED, opacity=0.16, name="FFR half power")
+        plotter.add_mesh(surface, color=MUTED, opacity=0.16, name=HALF_POWER)
         yield "FFR, half power", MUTED
+
+
+def _path(plan: Mapping[str, Any]) -> tuple[Array, list[float]]:
+    """Positions ``(k, 3)`` in mm and their shares of the time; none where the plan does not have both."""
+    path, share = np.reshape(at(plan, "trajectory.path_mm", []), (-1, 3)), at(plan, "trajectory.share", [])
+    return (path, share) if len(share) == len(path) else (np.zeros((0, 3)), [])
 
 
 def half_power(pv: Any, plan: Mapping[str, Any]) -> Any:

@@ -1,0 +1,66 @@
+"""A film of a session: the fields over time while the camera goes slowly round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError, MissingPart
+from ..progress import Listener, silent
+from .live import Live
+from .run import INSTALL
+from .stage import Look
+
+SIZE = (960, 720)
+"""Sides are multiples of 16, as the coding of films wants them."""
+SWEEP_DEG = 40.0
+_KINDS = (".mp4", ".gif")
+
+
+def write_film(
+    run: Path, path: Path, look: Look | None = None, *, seconds: float = 10.0, rate_hz: float = 12.0,
+    listener: Listener = silent,
+) -> Path:
+    """Write the session as ``.mp4`` or ``.gif``, ``seconds`` long."""
+    path = Path(path)
+    if path.suffix.lower() not in _KINDS:
+        raise InputError(f"{path}: cannot write this kind of film; expected {' or '.join(_KINDS)}")
+    if not path.resolve().parent.is_dir():
+        raise InputError(f"{path}: its folder is not there; make it, or choose another place")
+    look = look or Look()
+    live = Live(run, Look(look.dose, look.iron_volume, SIZE))
+    try:
+        _write(path, frames(live, max(2, round(seconds * rate_hz)), listener), rate_hz)
+    finally:
+        live.close()
+    return path
+
+
+def frames(live: Live, count: int, listener: Listener = silent) -> Iterator[NDArray[np.uint8]]:
+    """Pictures at even steps of the session; the camera ends as far to one side as it began to the other."""
+    times = np.linspace(*live.session.times_s[[0, -1]], count)
+    live.plotter.camera.zoom(0.93)  # the arrows at the edge stay in the picture as it turns
+    live.plotter.camera.azimuth = -SWEEP_DEG / 2.0
+    for k, time_s in enumerate(times):
+        live.to(time_s)
+        yield live.picture()
+        live.plotter.camera.azimuth += SWEEP_DEG / max(count - 1, 1)
+        listener("film", (k + 1) / count, f"{k + 1} of {count} pictures")
+
+
+def _write(path: Path, pictures: Iterator[NDArray[np.uint8]], rate_hz: float) -> None:
+    try:
+        import imageio.v2 as imageio
+
+        options = {"fps": rate_hz, "codec": "libx264", "quality": 7} if path.suffix.lower() == ".mp4" \
+            else {"duration": 1000.0 / rate_hz, "loop": 0}
+        with imageio.get_writer(path, **options) as writer:
+            for picture in pictures:
+                writer.append_data(picture)
+    except ImportError as error:
+        raise MissingPart(f"a film needs imageio and imageio-ffmpeg ({error}): {INSTALL}") from None
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be written: {problem}; choose another place") from problem

@@ -1,0 +1,146 @@
+"""The scene in a browser, drawn here and sent as pictures: a page on this machine alone, through trame."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, MissingPart
+from ..report.formats import at
+from .live import WORDS, Live
+from .run import INSTALL
+from .stage import Look
+
+HOST = "127.0.0.1"
+SIZE = (1200, 880)
+CLICK_PX = 4.0
+"""A press and a release further apart are a drag."""
+_CLIPS = [{"title": "no cut", "value": ""}, *(
+    {"title": f"cut what is {words}", "value": axis} for axis, words in
+    (("R", "to the right"), ("A", "in front"), ("S", "above")))]
+_PARTS = (("organs", "region"), ("iron", "iron"), ("FFR", "FFR"))
+
+
+def serve(run: Path, look: Look | None = None, *, port: int = 8081, open_browser: bool = True) -> None:
+    """Serve the scene at this machine's own address until interrupted; with port 0 the system picks one."""
+    _refuse_taken(port)
+    look = look or Look()
+    live = Live(run, Look(look.dose, look.iron_volume, SIZE), both=True)
+    try:
+        application(live).start(host=HOST, port=port, open_browser=open_browser, show_connection_info=True, timeout=0)
+    finally:
+        live.close()
+
+
+def _refuse_taken(port: int) -> None:
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as problem:
+        raise InputError(f"--port {port}: cannot be listened on: {problem.strerror}; choose another, or 0") from problem
+
+
+def application(live: Live) -> Any:
+    """The server with its page and what its controls do."""
+    try:
+        from trame.app import get_server
+        from trame.ui.vuetify3 import SinglePageLayout
+        from trame.widgets import vtk as views
+        from trame.widgets import vuetify3 as v3
+    except ImportError as error:
+        raise MissingPart(f"the scene's page needs trame ({error}): {INSTALL}") from None
+    server = get_server(f"thermoplan-{id(live)}", client_type="vue3")
+    _behave(server, live)
+    name = str(at(live.stage.plan, "name", "run"))
+    first, last = (float(t) / 60.0 for t in live.session.times_s[[0, -1]])
+    with SinglePageLayout(server, theme="light") as page:
+        page.title.set_text(f"{name}: thermoplan")
+        page.icon.hide()
+        page.footer.hide()
+        with page.toolbar as bar:
+            bar.density = "compact"
+            with v3.VContainer(classes="d-flex align-center ga-4 py-0", fluid=True):
+                v3.VSlider(v_model=("minutes", live.time_s / 60.0), min=first, max=last, step=0.1, label="time, min",
+                           hide_details=True, thumb_label=True, style="min-width: 260px")
+                v3.VSelect(v_model=("clip", ""), items=("clips", _CLIPS), density="compact", hide_details=True,
+                           aria_label="cut", style="max-width: 210px")
+                v3.VSlider(v_model=("depth", 0.5), min=0, max=1, step=0.01, label="cut at", hide_details=True,
+                           disabled=("!clip",), style="min-width: 140px")
+                v3.VSwitch(v_model=("dose", live.dose), label="dose", density="compact", hide_details=True)
+                for key, _ in _PARTS:
+                    v3.VSwitch(v_model=(key, True), label=key, density="compact", hide_details=True)
+        with page.content:
+            v3.VAlert(text=("words", ""), v_show="words", density="compact", variant="flat", color="#007c80",
+                      style="position: absolute; right: 12px; top: 60px; z-index: 1; white-space: pre-line")
+            view = views.VtkRemoteView(
+                live.plotter.render_window, interactive_ratio=0.6, style="width: 100%; height: calc(100vh - 64px)",
+                interactor_events=("events", ["LeftButtonPress", "LeftButtonRelease"]),
+                LeftButtonPress=(server.controller.press, "[utils.vtk.event($event)]"),
+                LeftButtonRelease=(server.controller.release, "[utils.vtk.event($event)]"),
+            )
+            server.controller.view_update = view.update
+    return server
+
+
+def _behave(server: Any, live: Live) -> None:
+    state, control = server.state, server.controller
+
+    def drawn() -> None:
+        live.show(WORDS, False)  # the page says them itself
+        control.view_update()
+
+    @state.change("minutes")
+    def _to(minutes: float, **_: Any) -> None:
+        live.to(60.0 * float(minutes))
+        _said(state, live)
+        drawn()
+
+    @state.change("dose")
+    def _dose(dose: bool, **_: Any) -> None:
+        live.show_dose(bool(dose))
+        drawn()
+
+    @state.change("clip", "depth")
+    def _clip(clip: str, depth: float, **_: Any) -> None:
+        if clip:
+            low, high = np.reshape(live.body.bounds, (3, 2))["RAS".index(clip)]
+            live.clip(clip, float(low + depth * (high - low)))
+        elif live.plane is not None:
+            live.unclip()
+        drawn()
+
+    @state.change(*(key for key, _ in _PARTS))
+    def _parts(**said: Any) -> None:
+        for key, part in _PARTS:
+            live.show(part, bool(said[key]))
+        drawn()
+
+    pressed: list[np.ndarray] = []
+
+    @control.set("press")
+    def _press(event: dict[str, Any] | None = None) -> None:
+        pressed[:] = [_place(event)]
+
+    @control.set("release")
+    def _release(event: dict[str, Any] | None = None) -> None:
+        """A click reads; a drag has turned the scene."""
+        place = _place(event)
+        if not pressed or not np.abs(place - pressed.pop()).max() < CLICK_PX:
+            return
+        if (point := live.under(*place)) is not None:
+            live.read(point)
+            _said(state, live)
+            drawn()
+
+
+def _place(event: dict[str, Any] | None) -> np.ndarray:
+    """Pixels from the lower left corner of the view; not a number where the event says none."""
+    said = (event or {}).get("position") or {}
+    return np.array([float(said.get(axis, np.nan)) for axis in "xy"])
+
+
+def _said(state: Any, live: Live) -> None:
+    state.words = "" if live.probe_mm is None else str(
+        live.session.reading(live.body, live.probe_mm, live.time_s))
