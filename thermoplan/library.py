@@ -28,6 +28,8 @@ _SIZES = {"core_diameter", "core_sigma", "fwhm"}
 _IMAGING = {"fwhm": "fwhm_t", "diameter": "diameter_m", "magnetic_diameters": "magnetic_diameters_m"}
 _PLACE = ("name", "file", "pose", "heater_shift", "heater_shift_noticed")
 """Keys of a protocol's device that say which machine it is and how the animal lies in it."""
+_PLACE = ("name", "file", "pose", "heater_shift", "heater_shift_noticed")
+"""Keys of a protocol's device that say which machine it is and how the animal lies in it."""
 _FILES = (*FILES, "table")
 
 
@@ -71,8 +73,10 @@ def chosen_device(table: DeviceKeys, folder: Path, where: str, notes: list[str])
     A value outside the machine's range is taken at its word, and noted.
     """
     base, name = _base(table, folder, where, "device", "devices.toml", DeviceFile)
-    own = {key: value for key, value in _set(table).items() if key not in ("name", "file", "pose")}
-    return _device(_widened(base, own, name, notes) | own, name, folder, where)
+    own = {key: value for key, value in _set(table).items() if key not in _PLACE}
+    device = _device(_widened(base, own, name, notes) | own, name, folder, where)
+    shift = getattr(table, "heater_shift", None)
+    return device if shift is None else device.displaced(shift)
 
 
 def _widened(base: dict[str, Any], own: dict[str, Any], name: str, notes: list[str]) -> dict[str, Any]:

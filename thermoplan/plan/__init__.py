@@ -33,14 +33,16 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
 
     The reported numbers are those of the full model over exactly the sequence that a machine would play.
     """
-    from . import hard, prediction, steering
+    from . import hard, placement, prediction, steering
     from .alternatives import alternatives, comparison_sentence
     from .outcome import verified
     from .reasons import explanation
-    from .record import Subject, full_record
+    from .record import Subject, full_record, plain
     from .write import Products
 
     stages = Stages(listener)
+    protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
+    placement.refuse_unnoticed(protocol)
     engine = _engine(protocol, stages, quick)
     resolved = steering.resolved_goals(engine)
     found = steering.steer(engine, resolved, stages)
@@ -48,7 +50,7 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
         trajectory = found.sequenced.trajectory
         outcome = verified(engine, trajectory, resolved, stages, also_s=prediction.last_cycles_s(found).ravel())
     with stages.stage("compare with planning by hand"):
-        others = alternatives(engine, found)
+        others, astray = alternatives(engine, found), placement.off_target(engine, found)
     checks = _checks(engine, outcome) | {"prediction_k": prediction.prediction_k(found, outcome)}
     notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case)
     with stages.stage("explain"):
@@ -58,7 +60,7 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
         "optimizer": steering.optimizer_record(found), "alternatives": others,
         "comparison": comparison_sentence(others), "explanation": why,
         "warnings": _warnings(engine, *notes, quick=quick),
-    })
+    }) | {"placement": plain(astray)}
     if found.shares.status == "interrupted":
         record["status"] = "interrupted"
         record["warnings"].insert(0, "the search was interrupted: this is the best plan it had found")
@@ -133,11 +135,12 @@ def _engine(protocol: Protocol | Path | str, stages: Stages, quick: bool) -> Any
 def _given(protocol: Protocol, path: Path | str | None, notes: list[str]) -> Any:
     from ..files.trajectories import read_trajectory
     from ..trajectory import Stop, Trajectory
+    from .placement import as_it_lies
 
     device, duration = protocol.device, protocol.session.duration_s
     path = protocol.session.trajectory if path is None else path
     if path is not None:
-        return read_trajectory(Path(path), device, duration, notes=notes)
+        return as_it_lies(read_trajectory(Path(path), device, duration, notes=notes), protocol)
     if device.kind != "uniform":
         raise InputError(f"{protocol.path.name}: device.kind = \"{device.kind}\": a device with a gradient needs "
                          "--trajectory T.csv; only a uniform device can heat without one")
@@ -154,10 +157,12 @@ def _checks(engine: Any, outcome: Any) -> dict[str, float | None]:
 
 def _warnings(engine: Any, *more: Any, quick: bool) -> list[str]:
     from ..focus import focus_warnings
+    from .placement import shift_notes
 
     case = engine.case
     tracer, physiology = case.protocol.tracer, case.protocol.physiology
     found = ["quick: a coarse mesh; temperatures are a first look"] if quick else []
+    found += shift_notes(case.protocol)
     if tracer.effective:
         found.append(f"{tracer.name} is an effective tracer: {tracer.effective}")
     found += focus_warnings(tracer, case.protocol.device)

@@ -104,11 +104,23 @@ def _machine_rows(protocol: Protocol) -> Iterator[tuple[str, str]]:
     drive = f"{device.amplitude_t * 1e3:g} mT peak, {device.frequency_hz * 1e-3:g} kHz"
     yield "device", (f"{device.name} ({device.kind}), {device.gradient_t_m:g} T/m, {drive}, "
                      f"drive along {_axis(device.drive_axis)} (RAS)")
+    yield "pose", _pose(protocol)
     yield "eddy currents", "heat" if device.eddy_currents else "are left out (eddy_currents = false)"
 
 
+def _pose(protocol: Protocol) -> str:
+    """How the animal lies in the machine, and where the machine's middle is in it."""
+    device, shift = protocol.device, 1e3 * np.array(protocol.heater_shift_m)
+    words = [protocol.pose or "not stated", f"the machine's origin is at {_axis(1e3 * device.origin_m)} mm (RAS)",
+             f"its bore along {_axis(device.to_device[2, :3])}"]
+    if shift.any():
+        words.append(f"{_axis(shift)} mm further on than imaged" + (
+            "" if protocol.heater_shift_noticed else ", which the machine is not told"))
+    return ", ".join(words)
+
+
 def _axis(vector: Any) -> str:
-    return " ".join(f"{v:.3g}" for v in vector)
+    return " ".join(f"{v + 0.0:.3g}" for v in vector)
 
 
 def _session_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..bioheat import ThermalSystem, thermal_system
+from ..device import Device
 from ..eddy import EddyPower, eddy_power, field_potential_t_m, induced_power
 from ..progress import Stages
 from ..response import response_table
@@ -26,12 +27,12 @@ class Engine:
     system: ThermalSystem
     eddy: EddyPower | None
 
-    def basis(self, columns: Sequence[Column]) -> HeatingBasis:
-        """Loads of the given columns, eddy currents included."""
+    def basis(self, columns: Sequence[Column], device: Device | None = None) -> HeatingBasis:
+        """Loads of the given columns, eddy currents included; ``device`` where it is not the protocol's."""
         protocol = self.case.protocol
         amplitudes = np.unique([c.amplitude_t for c in columns])
         table = response_table(protocol.tracer, protocol.device.frequency_hz, amplitudes)
-        return heating_basis(self.case.iron, table, protocol.device, columns,
+        return heating_basis(self.case.iron, table, device or protocol.device, columns,
                              anatomy=self.case.anatomy, eddy=self.eddy)
 
     def region_iron_w(self, columns: Sequence[Column]) -> dict[str, list[float]]:

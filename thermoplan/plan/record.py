@@ -105,9 +105,14 @@ def machine_section(case: Case) -> dict[str, Any]:
         "device": {
             "name": device.name, "kind": device.kind, "gradient_t_m": device.gradient_t_m,
             "amplitude_mt": device.amplitude_t * 1e3, "frequency_khz": device.frequency_hz * 1e-3,
-            "drive_axis": device.drive_axis, "line_axis": device.line_axis, "pose": case.protocol.pose,
-            "to_device": device.to_device, "settle_s": device.settle_s, "min_dwell_s": device.min_dwell_s,
-            "max_duty": device.max_duty, "source": device.source,
+            "drive_axis": device.drive_axis, "line_axis": device.line_axis, "strong_axis": device.strong_axis,
+            "rotating": device.rotating, "drive_profile": device.drive is not None, "pose": case.protocol.pose,
+            "to_device": device.to_device, "heater_shift_mm": 1e3 * np.array(case.protocol.heater_shift_m),
+            "heater_shift_noticed": case.protocol.heater_shift_noticed,
+            "bore_radius_mm": None if device.bore_radius_m is None else device.bore_radius_m * 1e3,
+            "position_range_mm": device.position_range_m * 1e3, "settle_s": device.settle_s,
+            "min_dwell_s": device.min_dwell_s, "slew_mm_s": device.slew_m_s * 1e3, "max_duty": device.max_duty,
+            "source": device.source,
         },
         "ffr": {"fwhm_along_mm": along * 1e3, "fwhm_across_mm": across * 1e3,
                 "if_omega_tau": {f"{lag:g}": {"fwhm_along_mm": a * 1e3, "fwhm_across_mm": b * 1e3}

@@ -160,6 +160,8 @@ class Protocol:
     device: Device
     session: Session
     pose: str = ""
+    heater_shift_m: tuple[float, float, float] = (0.0, 0.0, 0.0)  # `device` has it in it, noticed or not
+    heater_shift_noticed: bool = True
     physiology: Physiology = field(default_factory=Physiology)
     skin: Surface = field(default_factory=Surface)
     bed: Surface | None = None

@@ -81,6 +81,8 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         "goals": lambda: _goals(tables, path.name),
         "safety": lambda: _safety(tables.safety, path.name, tables.device.eddy_currents),
     }
+    place = {"pose": tables.device.pose or "", "heater_shift_m": tables.device.heater_shift or (0.0, 0.0, 0.0),
+             "heater_shift_noticed": tables.device.heater_shift_noticed is not False}
     built = {}
     for name, make in parts.items():
         try:
@@ -91,7 +93,7 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         raise InputError(complaints)
     return Protocol(
         path, text, tables.name or path.stem, **built,
-        session=_session(tables.session, folder), pose=tables.device.pose or "",
+        session=_session(tables.session, folder), **place,
         physiology=_physiology(tables.physiology, tables.anatomy.species or "mouse"),
         skin=_surface(tables.boundary.skin),
         bed=_surface(tables.boundary.bed) if tables.boundary.bed else None,

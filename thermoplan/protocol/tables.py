@@ -219,6 +219,8 @@ class DeviceFile(DeviceKeys):
 class DeviceTable(DeviceKeys):
     file: values.Text | None = None
     pose: values.Text | None = None
+    heater_shift: values.Position | None = None
+    heater_shift_noticed: StrictBool | None = None
 
 
 class PhysiologyTable(Table):

@@ -91,6 +91,7 @@ def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
         "organs": tables.organs(plan),
         "expected": tables.expected(plan),
         "alternatives": tables.alternatives(plan),
+        "placement": tables.placement(plan),
         "reasons": [str(s).replace("degC", "°C") for s in f.at(plan, "explanation.sentences", [])],
         "limit_costs": tables.limit_costs(plan),
         "checks": rows.checks(plan),
