@@ -28,8 +28,6 @@ _SIZES = {"core_diameter", "core_sigma", "fwhm"}
 _IMAGING = {"fwhm": "fwhm_t", "diameter": "diameter_m", "magnetic_diameters": "magnetic_diameters_m"}
 _PLACE = ("name", "file", "pose", "heater_shift", "heater_shift_noticed")
 """Keys of a protocol's device that say which machine it is and how the animal lies in it."""
-_PLACE = ("name", "file", "pose", "heater_shift", "heater_shift_noticed")
-"""Keys of a protocol's device that say which machine it is and how the animal lies in it."""
 _FILES = (*FILES, "table")
 
 
