@@ -285,6 +285,8 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
             "amplitude_mt": 13.0,
             "frequency_khz": 354.0,
             "drive_axis": [0, 0, 1],
+            "to_device": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
+            "bore_radius_mm": 30.0,
         },
         "ffr": {"fwhm_along_mm": 7.03, "fwhm_across_mm": 10.4},
         "safety": {
