@@ -13,7 +13,7 @@ from ..arrays import Array
 from ..bioheat.problem import BioheatProblem, Boundary
 from ..errors import InputError
 from ..iron import MeshIron, iron_on_mesh
-from ..meshing import MeshReport, MeshSizes, mesh_labels
+from ..meshing import MeshReport, MeshSizes
 from ..progress import Stages
 from ..protocol import Protocol, Surface
 from ..tissue import (
@@ -28,6 +28,7 @@ from ..tissue import (
     species_facts,
 )
 from .inputs import OUTSIDE_WARNING, Inputs
+from .meshes import meshed
 
 COARSEST_TARGET_M, TARGET_PER_RADIUS = 0.8e-3, 1.0 / 8.0
 SIZE_M = 2.5e-3
@@ -98,7 +99,7 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
     anatomy, report = inputs.mesh, None
     if anatomy is None:
         with stages.stage("mesh"):
-            anatomy, report = mesh_labels(inputs.labels, inputs.table, mesh_sizes(inputs, quick=quick))
+            anatomy, report = meshed(inputs.labels, inputs.table, mesh_sizes(inputs, quick=quick))
         notes += report.warnings
     with stages.stage("iron on the mesh"):
         uptake = tuple(dict.fromkeys((*inputs.targets, *protocol.iron.uptake)))
