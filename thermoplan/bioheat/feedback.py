@@ -14,14 +14,11 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 
 from ..arrays import Array, IntArray
-from ..errors import InputError, SolverError
-from .problem import BioheatProblem
-from .system import ThermalSystem, solved
+from ..errors import SolverError
+from .problem import BioheatProblem, TemperatureCourse
+from .radiation import Radiation, linear_w_m2_k
+from .system import ThermalSystem, skin_conditions, solved
 
-STEFAN_BOLTZMANN_W_M2_K4 = 5.670374419e-8
-"""Exact in the SI since 2019, to the digits shown [CODATA2018]."""
-
-ZERO_C_K = 273.15
 STEADY_TOLERANCE_K = 1e-9
 STEADY_ROUNDS = 60
 
@@ -49,18 +46,18 @@ class PerfusionLaw:
     constant_w_m3_k
         ``(k,)`` perfusion that the linear system has there.
     arterial_c
-        Temperature of the blood where it is not a state.
+        Temperature of the blood where it is not a state, or its course.
     """
 
     nodes: IntArray
     volumes_m3: Array
     law: Callable[[Array], Array]
     constant_w_m3_k: Array
-    arterial_c: float
+    arterial_c: float | TemperatureCourse
     n_nodes: int
 
     def power_w(self, time_s: float, temperature_c: Array) -> Array:
-        here, blood = temperature_c[self.nodes], self._blood(temperature_c)
+        here, blood = temperature_c[self.nodes], self._blood(time_s, temperature_c)
         flow = self.volumes_m3 * (self.law(here) - self.constant_w_m3_k) * (blood - here)
         power = np.zeros(len(temperature_c))
         power[self.nodes] = flow
@@ -73,34 +70,13 @@ class PerfusionLaw:
         more = self.law(here) - self.constant_w_m3_k
         slope = np.zeros(len(temperature_c))
         slope[self.nodes] = np.minimum(
-            self.volumes_m3 * (rising * (self._blood(temperature_c) - here) - more), 0.0)
+            self.volumes_m3 * (rising * (self._blood(time_s, temperature_c) - here) - more), 0.0)
         return slope
 
-    def _blood(self, temperature_c: Array) -> float:
-        return float(temperature_c[-1]) if len(temperature_c) > self.n_nodes else self.arterial_c
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Radiation:
-    """Grey surface to surroundings: ``- eps sigma (T^4 - T_inf^4)`` with kelvin inside.
-
-    Parameters
-    ----------
-    areas_m2
-        ``(n_dof,)`` area that each node stands for, zero off the surface and for the blood.
-    """
-
-    areas_m2: Array
-    emissivity: float
-    surroundings_c: float
-
-    def power_w(self, time_s: float, temperature_c: Array) -> Array:
-        kelvin, around = temperature_c + ZERO_C_K, self.surroundings_c + ZERO_C_K
-        return -self.emissivity * STEFAN_BOLTZMANN_W_M2_K4 * self.areas_m2 * (kelvin**4 - around**4)
-
-    def slope_w_k(self, time_s: float, temperature_c: Array) -> Array:
-        kelvin = temperature_c + ZERO_C_K
-        return -4.0 * self.emissivity * STEFAN_BOLTZMANN_W_M2_K4 * self.areas_m2 * kelvin**3
+    def _blood(self, time_s: float, temperature_c: Array) -> float:
+        if len(temperature_c) > self.n_nodes:
+            return float(temperature_c[-1])
+        return self.arterial_c if isinstance(self.arterial_c, float | int) else float(self.arterial_c.at(time_s))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,17 +87,15 @@ class Course:
     ----------
     exchange_w_k
         ``(n_dof,)`` heat transfer times area of each node; for blood, ``system.perfused_w_k`` with a fixed core.
-    times_s, temperature_c
-        ``(k,)`` course, linear between its points and constant outside them.
+    given
+        The course; the linear system has its value at time 0.
     """
 
     exchange_w_k: Array
-    times_s: Array
-    temperature_c: Array
+    given: TemperatureCourse
 
     def power_w(self, time_s: float, temperature_c: Array) -> Array:
-        change = np.interp(time_s, self.times_s, self.temperature_c) - self.temperature_c[0]
-        return self.exchange_w_k * change
+        return self.exchange_w_k * (self.given.at(time_s) - self.given.at(0.0))
 
     def slope_w_k(self, time_s: float, temperature_c: Array) -> Array:
         return np.zeros(len(temperature_c))
@@ -140,15 +114,38 @@ class Together:
         return sum((p.slope_w_k(time_s, temperature_c) for p in self.parts), np.zeros(len(temperature_c)))
 
 
+def feedback_of(problem: BioheatProblem, system: ThermalSystem) -> Together | None:
+    """Whatever of a problem the linear system cannot hold: laws, courses, radiation; None where it holds all."""
+    from .. import fem
+
+    anatomy, skin = problem.anatomy, skin_conditions(problem)
+    parts = list(perfusion_laws(problem, problem.laws).parts)
+    if problem.core_course is not None:
+        parts.append(Course(system.perfused_w_k, problem.core_course))
+    for number, boundary in enumerate(problem.boundaries):
+        if boundary.course is None and not boundary.emissivity:
+            continue
+        areas = fem.lumped_surface(anatomy, anatomy.outer, (skin.owner == number).astype(float))
+        areas = np.append(areas, np.zeros(system.n_dof - system.n_nodes))
+        if boundary.course is not None:
+            parts.append(Course(boundary.heat_transfer_w_m2_k * areas, boundary.course))
+        if boundary.emissivity:
+            around = boundary.temperature_c if boundary.surroundings_c is None else boundary.surroundings_c
+            linear = linear_w_m2_k(boundary.emissivity, around, problem.arterial_c)
+            parts.append(Radiation(areas, boundary.emissivity, around, linear))
+    return Together(tuple(parts)) if parts else None
+
+
 def perfusion_laws(problem: BioheatProblem, laws: Mapping[str, Callable[[Array], Array]]) -> Together:
     """One law for each named region of the problem."""
     anatomy, parts = problem.anatomy, []
+    blood = problem.arterial_c if problem.core_course is None else problem.core_course
     for name, law in laws.items():
         volume = anatomy.node_weights_m3(anatomy.cells(name))
         nodes = np.flatnonzero(volume)
         constant = problem.perfusion_w_m3_k[anatomy.region_names.index(name)]
-        parts.append(PerfusionLaw(nodes, volume[nodes], law, np.full(len(nodes), constant),
-                                  problem.arterial_c, len(anatomy.points_m)))
+        parts.append(PerfusionLaw(nodes, volume[nodes], law, np.full(len(nodes), constant), blood,
+                                  len(anatomy.points_m)))
     return Together(tuple(parts))
 
 
@@ -175,13 +172,3 @@ def settled(system: ThermalSystem, feedback: Feedback) -> ThermalSystem:
                           f"after {STEADY_ROUNDS} rounds")
     drawn = float(feedback.power_w(0.0, state)[n:].sum() + system.perfused_w_k[:n] @ (state - start)[:n])
     return replace(system, base_c=state, thermoregulation_w=system.thermoregulation_w - drawn * system.has_blood)
-
-
-def known_laws(names: Mapping[str, str], laws: Mapping[str, Callable[[Array], Array]]) -> dict:
-    """Region to law from region to name; all unknown names in one complaint."""
-    known = ", ".join(laws)
-    wrong = [f'{region}: perfusion law "{name}": expected one of {known}'
-             for region, name in names.items() if name not in laws]
-    if wrong:
-        raise InputError(wrong)
-    return {region: laws[name] for region, name in names.items()}

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +17,23 @@ from ..errors import InputError
 BOUNDARY_KINDS = ("robin", "dirichlet", "insulated")
 CORE_KINDS = ("pool", "fixed")
 FACING_COSINE = float(np.cos(np.pi / 4.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemperatureCourse:
+    """A temperature that is given over time ``(k,)``: linear between its points, constant outside them."""
+
+    times_s: Array
+    temperature_c: Array
+
+    def __post_init__(self) -> None:
+        times, values = finite(self.times_s, "course: times"), finite(self.temperature_c, "course: temperatures")
+        if times.ndim != 1 or times.shape != values.shape or len(times) < 2 or not (np.diff(times) > 0.0).all():
+            raise InputError("course: expected two or more times that rise, each with a temperature")
+        put(self, times_s=times, temperature_c=values)
+
+    def at(self, time_s: float | Array) -> float | Array:
+        return np.interp(time_s, self.times_s, self.temperature_c)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +48,10 @@ class Boundary:
         ``(k, 3)`` node numbers on the outer surface; None is all of it.
     normal
         Only facets whose outward normal is within 45 degrees of this direction, such as those on a bed.
+    course
+        What is at ``temperature_c`` at the start and then changes, such as air that coils warm; ``robin`` only.
+    emissivity
+        Of a grey surface that radiates to ``surroundings_c``, at ``temperature_c`` if None; ``robin`` only.
     """
 
     kind: str
@@ -37,6 +59,9 @@ class Boundary:
     temperature_c: float = 0.0
     triangles: IntArray | None = None
     normal: Array | None = None
+    course: TemperatureCourse | None = None
+    emissivity: float = 0.0
+    surroundings_c: float | None = None
 
     def __post_init__(self) -> None:
         wrong = []
@@ -46,6 +71,13 @@ class Boundary:
             wrong.append(f"boundary: heat transfer = {self.heat_transfer_w_m2_k} W/m^2/K: expected 0 or more")
         if not np.isfinite(self.temperature_c):
             wrong.append(f"boundary: temperature = {self.temperature_c} degC: expected a finite number")
+        if not 0.0 <= self.emissivity <= 1.0:
+            wrong.append(f"boundary: emissivity = {self.emissivity}: expected 0 to 1, such as 0.98 for skin")
+        if self.kind != "robin" and (self.emissivity or self.course is not None):
+            wrong.append(f'boundary: kind = "{self.kind}": expected "robin" where it radiates or follows a course')
+        if self.course is not None and not np.isclose(self.course.at(0.0), self.temperature_c, rtol=0.0, atol=1e-9):
+            wrong.append(f"boundary: temperature = {self.temperature_c} degC: expected that of its course at the "
+                         f"start, {self.course.at(0.0):g} degC")
         if wrong:
             raise InputError(wrong)
         if self.triangles is not None:
@@ -66,6 +98,11 @@ class BioheatProblem:
         Core temperature before heating.
     core
         ``pool``: blood is well mixed, of capacity ``blood_j_k``, and a state; ``fixed``: at ``arterial_c``.
+    core_course
+        What a ``fixed`` core follows, from ``arterial_c`` on: a rectal thermometer's readings.
+    laws
+        Region -> perfusion in W/m3/K at temperatures in degC, where it depends on them; ``perfusion_w_m3_k`` is then
+        what the linear system has.
     """
 
     anatomy: Anatomy
@@ -78,6 +115,8 @@ class BioheatProblem:
     arterial_c: float
     core: str = "pool"
     blood_j_k: float = 0.0
+    core_course: TemperatureCourse | None = None
+    laws: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         wrong: list[str] = []
@@ -91,6 +130,9 @@ class BioheatProblem:
             wrong.append(f"blood capacity = {self.blood_j_k} J/K: expected more than zero, such as 4.5")
         if not np.isfinite(self.arterial_c):
             wrong.append(f"arterial = {self.arterial_c} degC: expected a finite temperature, such as 36.5")
+        wrong += _bad_course(self)
+        wrong += [f'perfusion law of "{name}": not a region; expected one of {", ".join(self.anatomy.region_names)}'
+                  for name in self.laws if name not in self.anatomy.region_names]
         if wrong:
             raise InputError(wrong)
         put(self, boundaries=tuple(self.boundaries))
@@ -108,6 +150,18 @@ _COEFFICIENTS = {
     "perfusion_w_m3_k": ("perfusion", "W/m^3/K", False),
     "metabolic_w_m3": ("metabolic heat", "W/m^3", False),
 }
+
+
+def _bad_course(problem: BioheatProblem) -> list[str]:
+    course = problem.core_course
+    if course is None:
+        return []
+    if problem.core != "fixed":
+        return [f'core = "{problem.core}": expected "fixed" where the core follows a given course']
+    if not np.isclose(course.at(0.0), problem.arterial_c, rtol=0.0, atol=1e-9):
+        return [f"arterial = {problem.arterial_c} degC: expected that of the core's course at the start, "
+                f"{course.at(0.0):g} degC"]
+    return []
 
 
 def _bad_entries(

@@ -11,7 +11,8 @@ from scipy.sparse.linalg import LinearOperator, cg
 from ..arrays import Array, IntArray, frozen, put
 from ..errors import InputError, SolverError
 from .capacity import fastest_rate_1_s, lent
-from .problem import BioheatProblem
+from .problem import BioheatProblem, Boundary
+from .radiation import linear_w_m2_k
 
 BASE_RTOL = 1e-11
 BASE_ITERATIONS = 20_000
@@ -119,8 +120,10 @@ def steady_rise(system: ThermalSystem, load_w: Array) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Skin:
-    """What each outer facet and each node of the surface is in touch with."""
+    """What each outer facet and each node of the surface is in touch with; ``owner`` is the boundary's number, -1
+    where there is none."""
 
+    owner: IntArray
     heat_transfer_w_m2_k: Array
     temperature_c: Array
     is_held: Array
@@ -130,25 +133,35 @@ class Skin:
 
 
 def skin_conditions(problem: BioheatProblem) -> Skin:
-    """Resolve the boundaries facet by facet; of two on one facet the later holds."""
+    """Resolve the boundaries facet by facet; of two on one facet the later holds. Radiation is in as a heat transfer
+    to the temperature that balances it with convection."""
     from .. import fem
 
     anatomy = problem.anatomy
     outer, n = anatomy.outer, len(anatomy.points_m)
     normals, _ = fem.area_vectors_m2(anatomy, outer)
     transfer, outside = np.zeros(len(outer)), np.full(len(outer), problem.arterial_c)
-    dirichlet = np.zeros(len(outer), bool)
-    for boundary in problem.boundaries:
+    dirichlet, owner = np.zeros(len(outer), bool), np.full(len(outer), -1)
+    for number, boundary in enumerate(problem.boundaries):
         facets = _facets(boundary, outer, normals)
-        transfer[facets] = boundary.heat_transfer_w_m2_k if boundary.kind == "robin" else 0.0
-        outside[facets] = boundary.temperature_c
-        dirichlet[facets] = boundary.kind == "dirichlet"
+        transfer[facets], outside[facets] = _outside(boundary, problem.arterial_c)
+        dirichlet[facets], owner[facets] = boundary.kind == "dirichlet", number
     held_c = np.zeros(n)
     held_c[outer[dirichlet].ravel()] = np.repeat(outside[dirichlet], 3)
     held = np.unique(outer[dirichlet])
     is_held = np.zeros(n, bool)
     is_held[held] = True
-    return Skin(transfer, outside, is_held, held, held_c[held], problem.arterial_c)
+    return Skin(owner, transfer, outside, is_held, held, held_c[held], problem.arterial_c)
+
+
+def _outside(boundary: Boundary, arterial_c: float) -> tuple[float, float]:
+    """Heat transfer, and the temperature outside that it is to."""
+    if boundary.kind != "robin" or not boundary.emissivity:
+        return (boundary.heat_transfer_w_m2_k if boundary.kind == "robin" else 0.0), boundary.temperature_c
+    air, around = boundary.temperature_c, boundary.surroundings_c
+    around = air if around is None else around
+    h, radiant = boundary.heat_transfer_w_m2_k, linear_w_m2_k(boundary.emissivity, around, arterial_c)
+    return h + radiant, (h * air + radiant * around) / (h + radiant)
 
 
 def _facets(boundary, outer: IntArray, normals: Array) -> Array:

@@ -1,0 +1,153 @@
+"""What a problem says of its surroundings: radiation, air and cores that follow a course, perfusion laws, beds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from heat_cases import RHO, C, box, problem
+from scipy.integrate import solve_ivp
+
+from thermoplan import fem
+from thermoplan.bioheat import (
+    Boundary,
+    EnergyAudit,
+    Segment,
+    TemperatureCourse,
+    feedback_of,
+    play,
+    settled,
+    thermal_system,
+)
+from thermoplan.errors import InputError
+
+SIGMA = 5.670374419e-8
+CUBE_M2, CUBE_J_K = 6e-4, RHO * C * 1e-6
+
+
+def ready(case):
+    """System in the steady state before heating, and what feeds back into it."""
+    system = thermal_system(case)
+    feedback = feedback_of(case, system)
+    return (system if feedback is None else settled(system, feedback)), feedback
+
+
+def played(case, pieces, times, **more):
+    system, feedback = ready(case)
+    return list(play(system, pieces, times, feedback=feedback, **more))
+
+
+def cube(**more):
+    """1 cm3 in which heat spreads at once."""
+    return problem(box((2, 2, 2), (0.01, 0.01, 0.01)), k=5000.0, **more)
+
+
+def test_layered_skin_as_a_problem_settles_at_the_published_benchmark():
+    # DB-3: core at 310.15 K; 3.6 mm k .16, 1.2 mm k .37, both perfused .038 x 3.9962e6; 0.1 mm k .21; 368.1 W/m3
+    # everywhere; h = 5 and eps = .98 to 297.15 K. Published: 309.4516 K on the skin, 137.832 W/m2.
+    mesh = box((49, 1, 1), (4.9e-3, 1e-3, 1e-3), lambda c: np.searchsorted([3.6e-3, 4.8e-3], c[:, 0]), ("a", "b", "c"))
+    w = 0.038 * 3.9962e6
+    case = problem(mesh, k=[0.16, 0.37, 0.21], perfusion=[w, w, 0.0], metabolic=368.1, boundaries=(
+        Boundary("insulated"), Boundary("robin", 5.0, 24.0, normal=(1, 0, 0), emissivity=0.98),
+        Boundary("dirichlet", 0.0, 37.0, normal=(-1, 0, 0))))
+    system, _ = ready(case)
+    skin_k = system.base_c[mesh.points_m[:, 0] > 4.9e-3 - 1e-9].mean() + 273.15
+    lost = 5.0 * (skin_k - 297.15) + 0.98 * SIGMA * (skin_k**4 - 297.15**4)
+    print("skin", skin_k, "K", lost, "W/m2")
+    assert skin_k == pytest.approx(309.4516, abs=1e-3)
+    assert lost == pytest.approx(137.832, abs=0.05)
+
+
+def test_a_body_cools_by_radiation_to_walls_colder_than_the_air():
+    # C T' = P - A [h (T - 25) + eps sigma (T^4 - T_wall^4)], walls at 10 degC, from its steady state at P = 0
+    case = cube(boundaries=(Boundary("robin", 3.0, 25.0, emissivity=0.9, surroundings_c=10.0),))
+
+    def loss(t):
+        return CUBE_M2 * (3.0 * (t - 25.0) + 0.9 * SIGMA * ((t + 273.15) ** 4 - 283.15**4))
+
+    system, feedback = ready(case)
+    assert abs(loss(system.base_c[0])) < 1e-9
+    load = fem.lumped(case.anatomy, np.full(len(case.anatomy.tets), 1e5))
+    exact = solve_ivp(lambda _, t: (0.1 - loss(t)) / CUBE_J_K, (0.0, 900.0), system.base_c[:1], t_eval=[300.0, 900.0],
+                      rtol=1e-10, atol=1e-10).y[0]
+    assert exact[1] - system.base_c[0] > 10.0
+    for (_, found), t in zip(play(system, [Segment(load, 900.0)], [300.0], feedback=feedback), [None, *exact],
+                             strict=True):
+        assert t is None or found == pytest.approx(np.full(len(found), t), abs=5e-3)
+
+
+def test_air_that_warms_reaches_only_the_skin_that_it_touches():
+    # one of the cube's six faces is on a bed at 30 degC: C T' = h A (air - T) + h_bed A_bed (30 - T)
+    course = TemperatureCourse([0.0, 600.0], [25.0, 31.0])
+    bed = Boundary("robin", 200.0, 30.0, normal=(0, -1, 0))
+    case = cube(boundaries=(Boundary("robin", 100.0, 25.0, course=course), bed))
+    skin, bed = 100.0 * 5e-4, 200.0 * 1e-4
+    start = (skin * 25.0 + bed * 30.0) / (skin + bed)
+    exact = solve_ivp(lambda s, t: (skin * (25.0 + 0.01 * s - t) + bed * (30.0 - t)) / CUBE_J_K, (0.0, 300.0), [start],
+                      t_eval=[60.0, 300.0], rtol=1e-10, atol=1e-10).y[0]
+    rest = Segment(np.zeros(len(case.anatomy.points_m)), 300.0)
+    found = played(case, [rest], [60.0])
+    for (_, temperature), t in zip(found, [start, *exact], strict=True):
+        assert temperature == pytest.approx(np.full(len(temperature), t), abs=5e-3)
+
+
+def rising_law(t):
+    return 1e4 * (1.0 + 2.0 / (1.0 + np.exp(-(t - 41.5) / 0.5)))
+
+
+def test_tissue_under_a_law_follows_a_core_that_is_given():
+    # rho c T' = q - W(T) (T - B(t)): perfusion triples at 41.5 degC while the core falls from 37 to 34 degC
+    course = TemperatureCourse([0.0, 600.0], [37.0, 34.0])
+    case = cube(perfusion=1e4, core_course=course, laws={"tissue": rising_law})
+    load = fem.lumped(case.anatomy, np.full(len(case.anatomy.tets), 1.2e5))
+    exact = solve_ivp(lambda s, t: (1.2e5 - rising_law(t) * (t - 37.0 + 0.005 * s)) / (RHO * C), (0.0, 600.0), [37.0],
+                      t_eval=[200.0, 600.0], rtol=1e-10, atol=1e-10).y[0]
+    assert exact.max() > 41.0
+    for (_, found), t in zip(played(case, [Segment(load, 600.0)], [200.0])[1:], exact, strict=True):
+        assert found == pytest.approx(np.full(len(found), t), abs=5e-3)
+
+
+def test_energy_closes_with_every_kind_of_surroundings_at_once():
+    mesh = box((6, 6, 6), (0.012, 0.012, 0.012))
+    air = TemperatureCourse([0.0, 120.0], [25.0, 30.0])
+    boundaries = (Boundary("robin", 5.0, 25.0, emissivity=0.98, course=air),
+                  Boundary("robin", 100.0, 37.0, normal=(0, -1, 0)))
+    case = problem(mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0, laws={"tissue": rising_law},
+                   boundaries=boundaries)
+    system, feedback = ready(case)
+    load = np.zeros(system.n_nodes)
+    load[[171, 172]] = 0.03
+    pieces = [Segment(load, 60.0), Segment(0.0 * load, 60.0)]
+    audit = EnergyAudit(system, pieces)
+    for _ in play(system, pieces, np.arange(0.0, 120.0, 10.0), feedback=feedback, ledger=audit):
+        pass
+    print("energy_balance_rel", audit.balance_rel)
+    assert audit.balance_rel < 1e-4
+
+
+def test_a_problem_without_laws_courses_or_radiation_feeds_nothing_back():
+    case = cube(boundaries=(Boundary("robin", 10.0, 25.0), Boundary("dirichlet", 0.0, 38.0, normal=(0, -1, 0))))
+    assert feedback_of(case, thermal_system(case)) is None
+
+
+@pytest.mark.parametrize(("given", "says"), [
+    ({"kind": "robin", "emissivity": 1.2}, "emissivity = 1.2: expected 0 to 1"),
+    ({"kind": "dirichlet", "emissivity": 0.9}, 'kind = "dirichlet": expected "robin"'),
+    ({"kind": "robin", "temperature_c": 20.0, "course": TemperatureCourse([0, 1], [25, 26])}, "at the start, 25 degC")])
+def test_surroundings_that_contradict_themselves_are_refused(given, says):
+    with pytest.raises(InputError, match=says):
+        Boundary(**given)
+
+
+@pytest.mark.parametrize(("given", "says"), [
+    ({"core": "pool", "blood_j_k": 4.0, "core_course": TemperatureCourse([0, 1], [37, 36])}, 'expected "fixed"'),
+    ({"core_course": TemperatureCourse([0, 1], [35, 36])}, "at the start, 35 degC"),
+    ({"laws": {"liver": rising_law}}, 'perfusion law of "liver": not a region; expected one of tissue')])
+def test_a_core_or_a_law_that_fits_nothing_is_refused(given, says):
+    with pytest.raises(InputError, match=says):
+        cube(**given)
+
+
+@pytest.mark.parametrize("times", [[0.0], [0.0, 0.0], [1.0, 0.5]])
+def test_a_course_whose_times_do_not_rise_is_refused(times):
+    with pytest.raises(InputError, match="two or more times that rise"):
+        TemperatureCourse(times, np.full(len(times), 25.0))
