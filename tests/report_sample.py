@@ -350,6 +350,28 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
             "relaxations": [],
             "sentences": ["Within the limits tumour CEM43T90 could reach 31 min.", "There: 0.7 K of tumour T90."],
         },
+        "pareto": {
+            "goal": "tumour CEM43T90",
+            "goal_unit": "min",
+            "limit": "liver CEM43max",
+            "limit_unit": "min",
+            "limit_bound": 2.0,
+            "points": [
+                {
+                    "bound": 0.1 * k,
+                    "limit_value": 0.1 * k,
+                    "goal_value": 3.0 * k,
+                    "t90_c": 41.0 + 0.1 * k,
+                    "cem43t90_min": 3.0 * k,
+                    "core_c": 38.0,
+                    "duty": 0.1 * k,
+                    "others_at_bound": ["core Tmax"] if k > 5 else [],
+                }
+                for k in range(1, 11)
+            ],
+            "plan": {"goal_value": 11.0, "limit_value": 0.5},
+            "complete": True,
+        },
         "trajectory": _steering(),
         "optimizer": {
             "method": "sequential linear programs",

@@ -179,6 +179,16 @@ def test_a_limit_is_listed_where_it_costs_something_or_is_at_its_bound(run: Path
     assert "could reach 31 min" in words and "The gradient buys 3.9 K." in words and "T90 at equal limits" in words
 
 
+def test_the_trade_off_is_drawn_and_listed_where_there_is_one(run: Path) -> None:
+    page = Page(write_report(run))
+    assert "Trade-off" in page.words and "tumour CEM43T90 for liver CEM43max" in page.words
+    assert "From 3.0\u202fmin at 0.10\u202fmin to 30\u202fmin at 1.0\u202fmin." in page.words
+    assert "points are missing" not in page.words
+    plan = plan_of(run)
+    assert "points are missing" in rewrite(run, plan | {"pareto": plan["pareto"] | {"complete": False}}).words
+    assert "Trade-off" not in rewrite(run, plan | {"pareto": None}).words
+
+
 def test_a_plan_that_is_not_valid_says_so_first(run: Path) -> None:
     plan = plan_of(run) | {"status": "not-valid"}
     plan["checks"]["energy_balance_rel"] = 2e-3

@@ -87,6 +87,12 @@ def plan(
     settings: Settings = None,
     output: Output = None,
     quick: Quick = False,
+    pareto: Annotated[
+        bool, typer.Option("--pareto", help="What the first goal could have for more or less of an organ's dose.")
+    ] = False,
+    against: Annotated[
+        str, typer.Option(metavar="LIMIT", help='The limit to trade it for, such as "liver CEM43max"; with --pareto.')
+    ] = "",
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -98,6 +104,7 @@ def plan(
 
     with listening() as listener:
         run = plan_and_write(
-            protocol_with(protocol, settings), output=output, quick=quick, force=force, listener=listener
+            protocol_with(protocol, settings), output=output, quick=quick, force=force, listener=listener,
+            pareto=against if pareto or against else None,
         )
     finish(run, as_json, show_run)

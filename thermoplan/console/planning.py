@@ -86,6 +86,21 @@ def _show_reasons(record: Mapping[str, Any]) -> None:
     if record["alternatives"]:
         out.print(_alternative_table(record["alternatives"]))
         out.print(escape(record.get("comparison") or ""))
+    if record.get("pareto"):
+        out.print(_front_table(record["pareto"]))
+
+
+def _front_table(front: Mapping[str, Any]) -> Table:
+    shown = {"min": dose, "degC": number}
+    goal, limit = (shown.get(front[f"{what}_unit"], number) for what in ("goal", "limit"))
+    table = table_of(front["limit"], front["goal"], "T90 C", "CEM43T90", "core C", "duty", "also at their bound",
+                     title=f"Trade-off: {front['goal']} for {front['limit']}, all other limits kept (predicted)")
+    for row in front["points"]:
+        table.add_row(limit(row["limit_value"]), goal(row["goal_value"]), number(row["t90_c"]),
+                      dose(row["cem43t90_min"]), number(row["core_c"]), f"{row['duty']:.0%}",
+                      escape(", ".join(row["others_at_bound"]) or "-"))
+    table.columns[-1].justify = "left"
+    return table
 
 
 def _alternative_table(rows: list[Mapping[str, Any]]) -> Table:

@@ -9,11 +9,13 @@ from typing import Any
 
 
 def write_tables(folder: Path, plan: Mapping[str, Any]) -> None:
-    """Write ``dose.csv``, ``tvh.csv``, ``probes.csv`` and ``expected.csv`` into a run folder."""
+    """Write ``dose.csv``, ``tvh.csv``, ``probes.csv``, ``expected.csv``, and ``pareto.csv`` where there is a front."""
     write_dose(folder / "dose.csv", plan)
     write_tvh(folder / "tvh.csv", plan)
     write_probes(folder / "probes.csv", plan)
     write_expected(folder / "expected.csv", plan)
+    if plan.get("pareto"):
+        write_front(folder / "pareto.csv", plan["pareto"])
 
 
 def write_dose(path: Path, plan: Mapping[str, Any]) -> None:
@@ -51,6 +53,16 @@ def write_expected(path: Path, plan: Mapping[str, Any]) -> None:
     """Probe and rectal readings to expect at the bedside, with stop rules."""
     rows = plan.get("expected", [])
     write_rows(path, rows, list(dict.fromkeys(["minute", *(key for row in rows for key in row)])))
+
+
+def write_front(path: Path, front: Mapping[str, Any]) -> None:
+    """A row per point of the trade-off; the columns name goal, limit and their units."""
+    goal, limit = (f"{front[what].replace(' ', '_')}_{front[f'{what}_unit']}" for what in ("goal", "limit"))
+    rows = ({f"{limit}_at_most": point["bound"], limit: point["limit_value"], goal: point["goal_value"],
+             **{key: point[key] for key in ("t90_c", "cem43t90_min", "core_c", "duty")},
+             "others_at_bound": "; ".join(point["others_at_bound"])} for point in front["points"])
+    columns = [f"{limit}_at_most", limit, goal, "t90_c", "cem43t90_min", "core_c", "duty", "others_at_bound"]
+    write_rows(path, rows, list(dict.fromkeys(columns)))
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ temperatures, exactly and affinely, and gradients of temperatures back into grad
 """
 
 from ..search.heat import CorrectedModel
+from .beyond import asking_beyond, first_goal
 from .explain import Explanation, LimitCost, Relaxation, explain
 from .loop import Progress, Search, Settings, Shares, optimize_shares
 from .pareto import Front, pareto_front
@@ -19,5 +20,5 @@ from .second import second_opinion
 
 __all__ = [
     "CorrectedModel", "Explanation", "Front", "LimitCost", "Progress", "Relaxation", "Search", "Settings", "Shares",
-    "explain", "optimize_shares", "pareto_front", "second_opinion",
+    "asking_beyond", "explain", "first_goal", "optimize_shares", "pareto_front", "second_opinion",
 ]

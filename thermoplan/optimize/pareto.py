@@ -39,20 +39,25 @@ def pareto_front(model: Model, resolved: Resolved, *, window_edges_s: Array, lim
                  settings: Settings | None = None, progress: Callable[[int, int], None] | None = None) -> Front:
     """Best of the first goal for each bound of row number ``limit``, all other limits kept.
 
-    Each point starts from the one before it, whose limit was narrower, so the front never falls.
+    Each point starts from the one before it, whose limit was narrower, so the front never falls. Control-C ends it:
+    the points found so far are returned.
     """
     rows, goal = resolved.rows, first_goal(resolved)
     if goal is None or rows[limit].goal.kind != "limit" or len(bounds) == 0:
         raise InputError("pareto: expected a goal, a limit to trade it for, and bounds of that limit")
     plans: list[Shares] = []
     for i, bound in enumerate(sorted(bounds)):
-        asked = _asking(resolved, goal, limit, bound)
         start = plans[-1].shares if plans else None
-        plans.append(optimize_shares(model, asked, window_edges_s=window_edges_s, settings=settings, start=start))
+        plan = optimize_shares(model, _asking(resolved, goal, limit, bound), window_edges_s=window_edges_s,
+                               settings=settings, start=start)
+        if plan.status == "interrupted" and plans:
+            break
+        plans.append(plan)
         if progress is not None:
             progress(i + 1, len(bounds))
     values = np.array([plan.values for plan in plans])
-    return Front(rows[goal].label, rows[limit].label, np.sort(bounds), values[:, limit], values[:, goal], tuple(plans))
+    return Front(rows[goal].label, rows[limit].label, np.sort(bounds)[: len(plans)], values[:, limit],
+                 values[:, goal], tuple(plans))
 
 
 def _asking(resolved: Resolved, goal: int, limit: int, bound: float) -> Resolved:

@@ -28,12 +28,16 @@ twenty times more."""
 
 
 @one_thread
-def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener: Listener = silent) -> Plan:
+def make_plan(
+    protocol: Protocol | Path | str, *, quick: bool = False, pareto: str | None = None, listener: Listener = silent
+) -> Plan:
     """Optimize, sequence and verify; nothing is written.
 
-    The reported numbers are those of the full model over exactly the sequence that a machine would play.
+    The reported numbers are those of the full model over exactly the sequence that a machine would play. ``pareto``
+    names a limit, such as "liver CEM43max": what the first goal could have for more or less of it is found too; ""
+    leaves the choice to the plan.
     """
-    from . import hard, placement, prediction, steering
+    from . import hard, placement, prediction, steering, tradeoff
     from .alternatives import alternatives, comparison_sentence
     from .outcome import verified
     from .reasons import explanation
@@ -45,6 +49,7 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
     placement.refuse_unnoticed(protocol)
     engine = _engine(protocol, stages, quick)
     resolved = steering.resolved_goals(engine)
+    against = None if pareto is None else tradeoff.chosen_limit(resolved, pareto)
     found = steering.steer(engine, resolved, stages)
     with stages.stage("verify with the full model"):
         trajectory = found.sequenced.trajectory
@@ -55,10 +60,11 @@ def make_plan(protocol: Protocol | Path | str, *, quick: bool = False, listener:
     notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case)
     with stages.stage("explain"):
         why = explanation(found, outcome)
+    front = None if pareto is None else tradeoff.trade_off(engine, found, stages, limit=against)
     record = full_record(Subject(engine, outcome, resolved, stages, "plan", quick), {
         "checks": checks, "trajectory": _trajectory_record(trajectory, outcome),
         "optimizer": steering.optimizer_record(found), "alternatives": others,
-        "comparison": comparison_sentence(others), "explanation": why,
+        "comparison": comparison_sentence(others), "explanation": why, "pareto": front,
         "warnings": _warnings(engine, *notes, quick=quick),
     }) | {"placement": plain(astray)}
     if found.shares.status == "interrupted":
@@ -98,13 +104,13 @@ def simulate(
 
 
 def plan_and_write(
-    protocol: Protocol | Path, *, output: Path | None = None, quick: bool = False, force: bool = False,
-    listener: Listener = silent,
+    protocol: Protocol | Path, *, output: Path | None = None, quick: bool = False, pareto: str | None = None,
+    force: bool = False, listener: Listener = silent,
 ) -> Run:
     """Plan and write the run folder; a target that cannot be written is refused before anything is computed."""
     if output is not None:
         refuse_full(output, force=force)
-    return make_plan(protocol, quick=quick, listener=listener).write(output, force=force)
+    return make_plan(protocol, quick=quick, pareto=pareto, listener=listener).write(output, force=force)
 
 
 def simulate_and_write(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from . import drawings, methods, rows, tables
+from . import drawings, front, methods, rows, tables
 from . import formats as f
 from .palette import ISOTHERMS_C
 
@@ -93,6 +93,7 @@ def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
         "alternatives": tables.alternatives(plan),
         "reasons": [str(s).replace("degC", "°C") for s in f.at(plan, "explanation.sentences", [])],
         "limit_costs": tables.limit_costs(plan),
+        "front": {"chart": front.chart(plan), "table": front.table(plan)},
         "placement": tables.placement(plan),
         "checks": rows.checks(plan),
         "goals": tables.goals(plan),

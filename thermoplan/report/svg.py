@@ -32,7 +32,10 @@ class Axis:
         """Round values inside the scale, about ``wanted`` of them."""
         if self.log:
             first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
-            return [10.0**k for k in range(first, last + 1)]
+            if last - first >= 2:
+                return [10.0**k for k in range(first, last + 1)]
+            steps = (m * 10.0**k for k in range(first - 1, last + 1) for m in (1.0, 2.0, 5.0))
+            return [v for v in steps if self.low <= v <= self.high]
         raw = (self.high - self.low) / max(wanted, 1)
         power = 10.0 ** math.floor(math.log10(raw))
         step = next(s * power for s in _STEPS if s * power >= raw * 0.999)

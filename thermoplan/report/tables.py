@@ -170,7 +170,7 @@ def limit_costs(plan: Plan) -> Table:
     body = []
     for row in given:
         gain, unit = row.get("gain_k"), row.get("unit")
-        if not row.get("active") and not (usable(gain) and gain > 0.0):
+        if not row.get("active") and not (usable(gain) and gain >= 0.01):
             continue
         per = {"min": "per doubling", "%": "per tenth"}.get(unit, "per K")
         body.append(
