@@ -1,4 +1,4 @@
-"""What comes of a run folder: report, view, export."""
+"""What comes of a run folder: report, view, export, compare."""
 
 from __future__ import annotations
 
@@ -82,3 +82,19 @@ def export(
 
     files = write(run, to.value, output)
     say({"run": str(run), "to": to.value, "files": [str(path) for path in files]}, as_json, show_written)
+
+
+@app.command(rich_help_panel=_PANEL)
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, A.")],
+    b: Annotated[Path, typer.Argument(metavar="RUN", help="Another, B; differences are B - A.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write a page, such as compare.html.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Set two runs beside each other: goals, organs, histograms, and maps of the difference."""
+    from ..compare import compare_and_write
+    from ..console.results import show_comparison
+
+    say(compare_and_write(a, b, output), as_json, show_comparison)

@@ -228,7 +228,7 @@ def histograms(plan: Plan) -> list[Markup]:
         if not curves:
             continue
         label = "CEM43, min" if log else "temperature at the end of heating, °C"
-        axis = Axis(0.01, max(100.0, *(c.x[-1] for c in curves)), label, True) if log else _narrow(curves, label)
+        axis = Axis(0.01, max(100.0, *(c.x[-1] for c in curves)), label, True) if log else narrow_axis(curves, label)
         title = "Cumulative dose-volume histogram" if log else "Cumulative temperature-volume histogram"
         words = "Share of each region's volume above a value: " + ", ".join(c.name for c in curves) + "."
         bound = Level(2.0, "2 min", True) if log else Level(43.0, "43 °C", True)
@@ -253,7 +253,7 @@ def _cumulative(histogram: Plan, key: str, fraction: str, name: str, colour: str
     return Line([p[0] for p in pairs], [p[1] for p in pairs], name, colour, width=width)
 
 
-def _narrow(curves: list[Line], label: str) -> Axis:
+def narrow_axis(curves: list[Line], label: str) -> Axis:
     """The part of the scale where something happens."""
     live = [x for c in curves for x, y in zip(c.x, c.y, strict=True) if 0.01 < y < 99.99] or [36.0, 44.0]
     return Axis(min(live) - 0.5, max(live) + 0.5, label)

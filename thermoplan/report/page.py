@@ -66,18 +66,19 @@ def _stated(value: Any) -> Any:
 
 def render(plan: Mapping[str, Any], run: Path) -> str:
     """The page as text. Everything from the plan is escaped; only the charts made here are markup."""
-    return _template().render(**context(plan, run))
+    return template().render(**context(plan, run))
 
 
 @functools.cache
-def _template() -> Any:
+def template(name: str = "report.html") -> Any:
+    """A page of this folder, with the style sheet; whatever is put into it is escaped."""
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
     environment.globals.update(f=f, at=f.at, usable=f.usable, style=jinja2.utils.markupsafe.Markup(style))
-    return environment.get_template("report.html")
+    return environment.get_template(name)
 
 
 def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
