@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arrays import Array, finite
+from .arrays import Array, finite, frozen
 from .errors import InputError
 from .measured import Estimate, interval
 from .tracer import BOLTZMANN_J_K
@@ -13,10 +15,24 @@ from .tracer import BOLTZMANN_J_K
 FWHM_XI = 4.161049  # full width of L'(xi) at half of its 1/3
 
 
-def corrected_slope_slp_w_kg(
+@dataclass(frozen=True, slots=True, eq=False)
+class CorrectedSlope:
+    """What a heating curve says: W per kg of iron, and the loss to the room, W/K.
+
+    ``slope_k_s`` and ``rise_k`` are the windows' ``(windows,)``, through which the line was laid.
+    """
+
+    slp_w_kg: Estimate
+    loss_w_k: float
+    start_c: float
+    slope_k_s: Array
+    rise_k: Array
+
+
+def corrected_slope(
     time_s: ArrayLike, temperature_c: ArrayLike, *, iron_kg: float, heat_capacity_j_k: float,
     start_c: float | None = None, windows: int = 8,
-) -> Estimate:
+) -> CorrectedSlope:
     """SLP from a heating curve with linear heat loss, ``C dT/dt = P - L (T - T_start)`` [Wildeboer2014].
 
     Parameters
@@ -25,12 +41,14 @@ def corrected_slope_slp_w_kg(
         The heated part of the record alone, ``(n,)``.
     heat_capacity_j_k
         Of the sample with its vessel.
+    start_c
+        Temperature at which nothing is lost; the first reading unless given.
 
     Returns
     -------
-    W per kg of iron. Each window gives a slope and the temperature that goes with it (weighted as a line
-    fit weights slopes, so that the windows' length makes no error); a line through them gives P and L, and
-    its standard error the interval.
+    Each window gives a slope and the temperature that goes with it (weighted as a line fit weights slopes, so
+    that the windows' length makes no error); a line through them gives P and L, and its standard error the
+    interval. Errors of iron mass and heat capacity are not in it.
     """
     t, temperature = finite(time_s, "calorimetry, time"), finite(temperature_c, "calorimetry, temperature")
     _check_curve(t, temperature, windows, iron_kg, heat_capacity_j_k)
@@ -44,7 +62,7 @@ def corrected_slope_slp_w_kg(
     found = interval(float(solution[0]), deviation, windows - 2).scaled(heat_capacity_j_k / iron_kg)
     if found.value <= 0.0:
         raise InputError("calorimetry: the sample does not warm: give the heated part of the record")
-    return found
+    return CorrectedSlope(found, float(solution[1]) * heat_capacity_j_k, rest, frozen(slope), frozen(rise))
 
 
 def _check_curve(t: Array, temperature: Array, windows: int, iron_kg: float, capacity_j_k: float) -> None:

@@ -16,7 +16,13 @@ from .tracer import Tracer, slp_bound_w_kg, slp_w_kg
 
 _SCAN = np.log([0.75, 0.87, 1.0, 1.15, 1.33])
 """First guesses of each parameter but the efficiency, which follows: a Neel time makes many valleys."""
-_STARTS = 3
+_STARTS = 2
+_BELIEF = {"core_diameter": np.log(1.5), "anisotropy": np.log(2.0), "relaxation_time": np.log(2.0)}
+"""How far a parameter may well be from the tracer's own, a standard error in logarithms: what measurements do not
+fix stays there, instead of wandering along a valley; a relaxation much faster than the drive shows only its
+product with the efficiency."""
+_STEP, _LITTLE = 1e-2, 1e-4
+"""Differences are over a percent, as the loss is solved to 5e-5; a search ends where nothing measurable is gained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,79 +96,109 @@ def fitted(
 ) -> TracerFit:
     """Fit named parameters to SLPs over amplitude, frequency or bias, by weighted least squares in logarithms.
 
-    ``free`` is of `PARAMETERS`; core_diameter moves all modes by one factor. The search starts from the best of a
-    coarse scan. Intervals are of the linearized fit, wider where the misfit is beyond the stated errors. Where
-    the efficiency is free, the fitted tracer carries the measurements as its calibration.
+    ``free`` is of `PARAMETERS`; core_diameter moves all modes by one factor. A free efficiency is not searched: it
+    is put where it fits best for every trial of the others, which start from the best of a coarse scan and are held
+    loosely to the tracer's own. Intervals are of the linearized fit, wider where the misfit is beyond the stated
+    errors. Where the efficiency is free, the fitted tracer carries the measurements as its calibration.
     """
     _check_fit(tracer, measured, free)
-    start = replace(tracer, calibration=None)
-    spread = _errors(measured)
-    target = np.log([m.in_tissue_w_kg(tracer.iron_fraction) for m in measured])
-
-    def misses(logs: Array) -> Array:
-        return (np.log(_predicted(_scaled(start, free, np.exp(logs)), measured, model)) - target) / spread
-
-    bounds = _bounds(start, free)
-    found = [optimize.least_squares(misses, guess, bounds=bounds, diff_step=1e-3, x_scale=0.1)
-             for guess in _guesses(misses, free, bounds, spread)]
-    result = min(found, key=lambda r: r.cost)
-    if not result.success:
-        raise SolverError(f"tracer fit: not converged after {result.nfev} evaluations")
-    estimates = _estimates(start, free, result, len(measured) - len(free))
-    text = f"fit of {', '.join(free)} to {len(measured)} measured SLPs"
-    best = replace(_scaled(start, free, np.exp(result.x)), effective=text)
-    misfit = float(np.sqrt(np.mean((result.fun * spread) ** 2)))
-    beside = tuple(float(m.value_w_kg * np.exp(miss * error))
-                   for m, miss, error in zip(measured, result.fun, spread, strict=True))
+    problem = _Problem(replace(tracer, calibration=None), tuple(measured), tuple(free), model)
+    logs, miss = problem.solved()
+    freedom = len(measured) - len(free)
+    estimates = _estimates(problem, logs, max(1.0, float(miss @ miss) / freedom), freedom)
+    best = replace(problem.at(logs), effective=f"fit of {', '.join(free)} to {len(measured)} measured SLPs")
+    beside = tuple(float(m.value_w_kg * np.exp(d * e)) for m, d, e in zip(measured, miss, problem.errors, strict=True))
     if "heating_efficiency" in free:
         best = calibrated(best, measured, model=model)
-    return TracerFit(best, estimates, beside, misfit)
+    return TracerFit(best, estimates, beside, float(np.sqrt(np.mean((miss * problem.errors) ** 2))))
 
 
-def _bounds(tracer: Tracer, free: Sequence[str]) -> tuple[Array, Array]:
-    """Twenty times either way; a core stays inside its shell."""
-    low, high = np.full(len(free), -3.0), np.full(len(free), 3.0)
-    if "core_diameter" in free:
-        room = [(m.hydrodynamic_diameter_m or tracer.hydrodynamic_diameter_m or np.inf) / m.core_diameter_m
-                for m in tracer.populations]
-        at = list(free).index("core_diameter")
-        low[at], high[at] = -1.0, min(1.0, np.log(min(room)) if tracer.viscosity_pa_s is not None else 1.0)
-    return low, high + 1e-9
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Logarithms of the factors on free parameters, and what the model misses by with them, in standard errors."""
+
+    tracer: Tracer
+    measured: tuple[MeasuredSlp, ...]
+    free: tuple[str, ...]
+    model: str | None
+
+    @property
+    def errors(self) -> Array:
+        return _errors(self.measured)
+
+    @property
+    def shape(self) -> list[int]:
+        """Places of all parameters but the efficiency."""
+        return [i for i, name in enumerate(self.free) if name != "heating_efficiency"]
+
+    def at(self, logs: Array) -> Tracer:
+        tracer = self.tracer
+        for name, factor in zip(self.free, np.exp(logs), strict=True):
+            tracer = _PARAMETERS[name][0](tracer, float(factor))
+        return tracer
+
+    def misses(self, logs: Array) -> Array:
+        target = [m.in_tissue_w_kg(self.tracer.iron_fraction) for m in self.measured]
+        return np.log(_predicted(self.at(logs), self.measured, self.model) / target) / self.errors
+
+    def projected(self, part: Array) -> tuple[Array, Array]:
+        """All logarithms and the misses for given ones of the shape, the efficiency where it fits best."""
+        logs = np.zeros(len(self.free))
+        logs[self.shape] = part
+        miss = self.misses(logs)
+        if "heating_efficiency" in self.free:
+            weight = self.errors**-2.0
+            shift = float((miss / self.errors).sum() / weight.sum())
+            logs[self.free.index("heating_efficiency")] = -shift
+            miss = miss - shift / self.errors
+        return logs, miss
+
+    @property
+    def belief(self) -> Array:
+        """Standard errors of the free parameters before anything is measured; the efficiency has none."""
+        return np.array([_BELIEF.get(name, np.inf) for name in self.free])
+
+    def searched(self, part: Array) -> Array:
+        return np.concatenate([self.projected(part)[1], part / self.belief[self.shape]])
+
+    def solved(self) -> tuple[Array, Array]:
+        if not self.shape:
+            return self.projected(np.zeros(0))
+        low, high = self._bounds()
+        tried = [np.clip(point, low, high) for point in itertools.product(_SCAN, repeat=len(self.shape))]
+        tried.sort(key=lambda part: float(np.square(self.searched(part)).sum()))
+        found = [optimize.least_squares(self.searched, part, bounds=(low, high), ftol=_LITTLE, xtol=_LITTLE,
+                                        diff_step=_STEP, x_scale=0.1, max_nfev=100)
+                 for part in tried[:_STARTS]]
+        best = min(found, key=lambda r: r.cost)
+        if not best.success:
+            raise SolverError(f"tracer fit: not converged after {best.nfev} evaluations")
+        return self.projected(best.x)
+
+    def _bounds(self) -> tuple[Array, Array]:
+        """Twenty times either way, sizes e times; a core stays inside its shell."""
+        wide = {"core_diameter": 1.0}
+        reach = np.array([wide.get(self.free[i], 3.0) for i in self.shape])
+        high = reach.copy()
+        if "core_diameter" in self.free and self.tracer.viscosity_pa_s is not None:
+            shells = [(m.hydrodynamic_diameter_m or self.tracer.hydrodynamic_diameter_m or np.inf) / m.core_diameter_m
+                      for m in self.tracer.populations]
+            at = self.shape.index(self.free.index("core_diameter"))
+            high[at] = min(high[at], max(1e-6, np.log(min(shells)) - 1e-9))
+        return -reach, high
 
 
-def _guesses(misses: Callable[[Array], Array], free: Sequence[str], bounds: tuple[Array, Array],
-             spread: Array) -> list[Array]:
-    """The best of a scan over all parameters but the efficiency, which is put where it fits best."""
-    scans = [np.zeros(1) if name == "heating_efficiency" else _SCAN for name in free]
-    ranked = []
-    for point in itertools.product(*scans):
-        logs = np.clip(point, bounds[0] + 1e-6, bounds[1] - 1e-6)
-        miss = misses(logs)
-        if "heating_efficiency" in free:
-            shift = float((miss / spread).sum() / (spread**-2.0).sum())
-            logs[list(free).index("heating_efficiency")] -= np.clip(shift, -2.9, 2.9)
-            miss = miss - shift / spread
-        ranked.append((float(miss @ miss), logs))
-    ranked.sort(key=lambda pair: pair[0])
-    return [np.clip(logs, bounds[0] + 1e-6, bounds[1] - 1e-6) for _, logs in ranked[:_STARTS]]
-
-
-def _estimates(tracer: Tracer, free: Sequence[str], result: optimize.OptimizeResult,
-               freedom: int) -> dict[str, Estimate]:
-    excess = max(1.0, 2.0 * result.cost / freedom)
-    deviation = np.sqrt(np.diag(np.linalg.pinv(result.jac.T @ result.jac)) * excess)
+def _estimates(problem: _Problem, logs: Array, excess: float, freedom: int) -> dict[str, Estimate]:
+    sides = [problem.misses(logs + s * e) for e in _STEP * np.eye(len(logs)) for s in (1.0, -1.0)]
+    slope = np.array([(ahead - behind) / (2.0 * _STEP) for ahead, behind in itertools.batched(sides, 2)]).T
+    known = slope.T @ slope / excess + np.diag(problem.belief**-2.0)
+    deviation = np.sqrt(np.diag(np.linalg.pinv(known)))
     found = {}
-    for name, value, error in zip(free, result.x, deviation, strict=True):
-        logs, now = interval(value, error, freedom), _PARAMETERS[name][1](tracer)
+    for name, value, error in zip(problem.free, logs, deviation, strict=True):
+        span, now = interval(value, error, freedom), _PARAMETERS[name][1](problem.tracer)
         found[name] = Estimate(*(now * float(np.exp(np.clip(v, -50.0, 50.0)))
-                                 for v in (logs.value, logs.low, logs.high)))
+                                 for v in (span.value, span.low, span.high)))
     return found
-
-
-def _scaled(tracer: Tracer, free: Sequence[str], factors: Array) -> Tracer:
-    for name, factor in zip(free, factors, strict=True):
-        tracer = _PARAMETERS[name][0](tracer, float(factor))
-    return tracer
 
 
 def _predicted(tracer: Tracer, measured: Sequence[MeasuredSlp], model: str | None) -> Array:

@@ -81,6 +81,7 @@ KINDS: dict[str, Kind] = {
     ),
     "density": Kind("kg/m^3", "a density", "1050 kg/m^3", low=_POSITIVE),
     "heat capacity": Kind("J/kg/K", "a heat capacity", "3600 J/kg/K", low=_POSITIVE),
+    "heat capacity of a sample": Kind("J/K", "heat capacity of sample and vessel", "4.2 J/K", low=_POSITIVE),
     "conductivity": Kind("W/m/K", "a thermal conductivity", "0.55 W/m/K", low=_POSITIVE),
     "electrical conductivity": Kind("S/m", "an electrical conductivity", "0.3 S/m", low=_POSITIVE),
     "heat transfer": Kind("W/m^2/K", "a heat-transfer coefficient", "10 W/m^2/K", low=_POSITIVE),

@@ -52,6 +52,63 @@ def ffr(
 
 
 @app.command(rich_help_panel=_PANEL)
+def calorimetry(
+    curve: Annotated[Path, typer.Argument(metavar="CURVE.csv", help="A heating curve: time_s,temperature_C.")],
+    iron: Annotated[str, typer.Option(help='Iron in the sample, such as "2 mg".')],
+    heat_capacity: Annotated[str, typer.Option(help='Of the sample with its vessel, such as "4.2 J/K".')],
+    amplitude: Annotated[str, typer.Option(help='Peak drive field, such as "13 mT".')],
+    frequency: Annotated[str, typer.Option(help='Such as "354 kHz".')],
+    medium: Annotated[str, typer.Option(help="water, immobilised or tissue.")] = "water",
+    tissue_factor: Annotated[str | None, typer.Option(help='From water to tissue, such as "0.7".')] = None,
+    start: Annotated[str | None, typer.Option(
+        help="Temperature of the room; else the mean before --from, or the first reading.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help='When the field went on, such as "30 s".')] = None,
+    to: Annotated[str | None, typer.Option(help="When it went off.")] = None,
+    error: Annotated[str | None, typer.Option(help='Of iron and heat capacity together, such as "3 %".')] = None,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the curve and its corrected slope.")] = None,
+    as_json: Json = False,
+) -> None:
+    """SLP of a heating curve with its interval, by the corrected-slope method."""
+    from ..console.heating import show_calorimetry
+    from ..fits import calorimetry_answer
+
+    sample = {"iron": iron, "heat_capacity": heat_capacity, "medium": medium, "tissue_factor": tissue_factor,
+              "start": start, "from": from_, "to": to, "error": error}
+    answer = calorimetry_answer(curve, sample, {"amplitude": amplitude, "frequency": frequency})
+    if png is not None:
+        from ..report.curve import write_curve_figure
+
+        write_curve_figure(png, answer)
+        print(f"wrote {png}", file=sys.stderr)
+    say(answer, as_json, show_calorimetry)
+
+
+@app.command(rich_help_panel=_PANEL)
+def fit_tracer(
+    measurements: Annotated[Path, typer.Argument(
+        metavar="MEASUREMENTS.csv",
+        help="amplitude_mT,frequency_kHz,slp_W_g, and where known along_mT,across_mT,relative_error.")],
+    tracer: Annotated[str, typer.Option(metavar="NAME|FILE", help="The tracer to start from.")],
+    basis: Annotated[str, typer.Option(help="What a gram is of: iron or oxide.")],
+    medium: Annotated[str, typer.Option(help="water, immobilised or tissue.")],
+    tissue_factor: Annotated[str | None, typer.Option(help='From water to tissue, such as "0.7".')] = None,
+    fit: Annotated[list[str] | None, typer.Option(
+        metavar="PARAMETER", help="heating_efficiency, core_diameter, anisotropy, relaxation_time; may repeat."
+    )] = None,
+    model: Annotated[str | None, typer.Option(help="mrsh, fokker-planck, neel, linear, blocked.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="A tracer file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Size, anisotropy and efficiency of a tracer from measured SLPs, as a tracer file."""
+    from ..console.heating import show_fit
+    from ..fits import fit_answer
+
+    stated = {"basis": basis, "medium": medium, "tissue_factor": tissue_factor}
+    answer = fit_answer(measurements, tracer, stated=stated, free=tuple(fit or ()), model=model, output=output)
+    say(answer, as_json, show_fit)
+
+
+@app.command(rich_help_panel=_PANEL)
 def library(
     what: Annotated[str, typer.Argument(metavar="tracers|devices", help="Which library.")],
     as_json: Json = False,

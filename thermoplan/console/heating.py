@@ -40,6 +40,37 @@ def show_ffr(record: Mapping[str, Any]) -> None:
     show_notes(record["warnings"])
 
 
+def show_calorimetry(record: Mapping[str, Any]) -> None:
+    """What a heating curve says, and the line for a protocol."""
+    out, slp = stdout(), record["slp_w_per_g_fe"]
+    out.print(f"[bold]{slp['value']:.4g} W per g of iron[/bold], {slp['low']:.4g} to {slp['high']:.4g} (95 %)")
+    out.print(f"{record['samples']} readings from {record['from_s']:g} to {record['to_s']:g} s; "
+              f"{record['power_mw']:.4g} mW heat the sample, {record['loss_mw_k']:.3g} mW per kelvin above "
+              f"{record['start_c']:.2f} degC are lost")
+    out.print("for a protocol's \\[tracer] or a tracer file:")
+    out.print(f"measured_slp = {record['measured_slp']}", markup=False, soft_wrap=True)
+    show_notes(record["warnings"])
+
+
+def show_fit(record: Mapping[str, Any]) -> None:
+    """A fitted tracer: its parameters, and each measurement beside the fit."""
+    out = stdout()
+    table = table_of("fitted", "value", "from", "to (95 %)", title=f"{record['tracer']}, {record['model']}")
+    for name, estimate in record["estimates"].items():
+        table.add_row(name.replace("_", " "), *(f"{estimate[key]:.4g}" for key in ("value", "low", "high")))
+    out.print(table)
+    fields = ("amplitude_mt", "frequency_khz", "along_mt", "across_mt", "slp_w_per_g", "fitted_w_per_g")
+    table = table_of("mT", "kHz", "along, mT", "across, mT", f"measured, W per g of {record['basis']}", "fitted")
+    for row in record["measurements"]:
+        table.add_row(*(f"{row[key]:.4g}" for key in fields))
+    out.print(table)
+    out.print(f"rms difference {record['misfit_rel']:.1%}; {record['medium']}, factor to tissue "
+              f"{record['tissue_factor']:g}")
+    if record["file"] is not None:
+        out.print(f"wrote {escape(record['file'])}: \\[tracer] file = \"{escape(record['file'])}\"", soft_wrap=True)
+    show_notes(record["warnings"])
+
+
 def show_library(record: Mapping[str, Any]) -> None:
     """The rows of a library, with their sources."""
     rows = record["rows"]
