@@ -12,10 +12,10 @@ AFFINE = np.diag([1e-3, 1e-3, 1e-3, 1.0])
 SIZES = MeshSizes(2e-3, 3e-3, ())
 
 
-def labels(size: int = 8, at: int = 0) -> Image:
+def labels(size: int = 8) -> Image:
     data = np.zeros((12, 12, 12), np.uint8)
     data[2:2 + size, 2:10, 2:10] = 1
-    data[5, 5, 5] += at
+    data[4:7, 4:8, 4:8] = 2
     return Image(data, AFFINE)
 
 
