@@ -19,8 +19,8 @@ UNEVEN = f"{FFP}\ndrive_coils = [ {COIL % 15}, {COIL % -15} ]"
 
 
 @pytest.mark.parametrize(
-    ("device", "positions"), [(LINE, None), ('name = "hyper"', 1), (UNEVEN, None)],
-    ids=["line", "stage", "uneven drive"])
+    ("device", "positions"), [(LINE, None), (f"{LINE}\nrotating = true", None), ('name = "hyper"', 1), (UNEVEN, None)],
+    ids=["line", "turning line", "stage", "uneven drive"])
 def test_a_plan_for_another_machine_holds_and_stays_inside_it(tmp_path, device, positions):
     assert FFP in PROTOCOL
     plan = make_plan(write_case(tmp_path, protocol=PROTOCOL.replace(FFP, device)))
@@ -29,6 +29,8 @@ def test_a_plan_for_another_machine_holds_and_stays_inside_it(tmp_path, device, 
     assert record["checks"]["power_rel"] < 3e-4
     assert max(record["optimizer"]["ripple_k"]) <= 0.25 * (1.0 + 1e-6)
     assert limit_violations(plan.products.trajectory, plan.products.engine.case.protocol.device) == []
+    lines = {column.direction for column in plan.products.outcome.basis.columns}
+    assert (None not in lines) == ("rotating" in device)
     if positions:  # moving takes the stage 20 s and more: it parks
         assert record["trajectory"]["positions"] == positions
 

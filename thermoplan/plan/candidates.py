@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..optimize import Settings
 from ..sar import Column, ffr_widths_m
 from ..trajectory import candidate_positions
+from ..trajectory.positions import MOST_POSITIONS
 from .case import Case
 from .hard import allowed_amplitudes_t
 
@@ -23,7 +24,7 @@ LEAST_SHARE = 0.06
 
 
 def candidate_columns(case: Case) -> tuple[Column, ...]:
-    """Every position worth trying, at every amplitude level."""
+    """Every position worth trying, at every amplitude level, and in every direction of a line that turns."""
     protocol, device = case.protocol, case.protocol.device
     steering = protocol.steering
     if not case.targets:
@@ -32,14 +33,17 @@ def candidate_columns(case: Case) -> tuple[Column, ...]:
     along, across = ffr_widths_m(protocol.tracer, device)
     spacing = steering.spacing_m or tuple(width / 4.0 for width in (along, across, across))
     margin = MARGIN_M if steering.margin_m is None else steering.margin_m
-    positions = candidate_positions(case.anatomy, case.targets, device=device, spacing_m=spacing, margin_m=margin)
+    lines = device.line_directions()
+    places = [(line, place) for line in lines for place in candidate_positions(
+        case.anatomy, case.targets, device=device.turned(line), spacing_m=spacing, margin_m=margin,
+        most=max(1, MOST_POSITIONS // len(lines))).tolist()]
     low, high = device.amplitude_range_t
     levels = steering.amplitudes_t or tuple(device.amplitude_t * level for level in LEVELS)
     levels = allowed_amplitudes_t(case, levels)
     usable = [level for level in levels if low * (1 - 1e-9) <= level <= high * (1 + 1e-9)]
     if not usable:
         raise InputError(device.violations(amplitude_t=levels))
-    return tuple(Column(tuple(p), a, device.gradient_t_m) for a in usable for p in positions.tolist())
+    return tuple(Column(tuple(place), a, device.gradient_t_m, line) for a in usable for line, place in places)
 
 
 def without_gradient(case: Case, columns: Sequence[Column]) -> tuple[Column, ...]:
