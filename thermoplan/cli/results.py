@@ -15,13 +15,21 @@ _PANEL = "What comes of a run"
 
 
 @app.command(rich_help_panel=_PANEL)
-def report(run: Run, as_json: Json = False) -> None:
+def report(
+    run: Run,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print it to report.pdf too, through a Chromium.")] = False,
+    as_json: Json = False,
+) -> None:
     """Render the report again, from plan.json and figures/ alone."""
     from ..console.base import show_written
     from ..report import write_report
 
-    page = write_report(run)
-    say({"folder": str(run), "files": [str(page)]}, as_json, show_written)
+    pages = [write_report(run)]
+    if pdf:
+        from ..report.pdf import write_pdf
+
+        pages.append(write_pdf(run))
+    say({"folder": str(run), "files": [str(page) for page in pages]}, as_json, show_written)
 
 
 class _Cut(StrEnum):
