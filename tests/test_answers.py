@@ -97,6 +97,22 @@ def test_libraries_are_listed_with_their_sources(what, known):
         library_answer("animals")
 
 
+def test_a_machine_is_listed_with_all_that_it_can_do():
+    rows = {row["name"]: row for row in said("library", "devices")["rows"]}
+    hyper, uniform = rows["hyper"], rows["uniform"]
+    assert hyper["gradient_range_t_m"] == [0.5, 2.6] and hyper["frequency_range_khz"] == [335, 345]
+    assert (hyper["slew_mm_s"], hyper["settle_s"], hyper["max_duty"], hyper["moves_stage"]) == (2.0, 20.0, 0.9, True)
+    assert hyper["position_range_mm"] == [[-30, 30], [-30, 30], [-100, 100]]
+    assert uniform["position_range_mm"] == [[None, None]] * 3 and uniform["slew_mm_s"] is None
+
+
+def test_a_person_reads_range_source_and_pose_of_a_machine():
+    shown = CliRunner().invoke(app, ["library", "devices"], catch_exceptions=False).stdout
+    for words in ("2.6 T/m, 0.5 to 2.6", "2 mm/s, a stage", "z -100 to 100", "line along (RAS)", "[Tay2018]",
+                  "5.7 T/m only"):
+        assert words in shown
+
+
 @pytest.mark.parametrize("words", [["slp", "--tracer", "synomag-d", *DRIVE, "--model", "linear"],
                                    ["library", "tracers"], ["library", "devices"]])
 def test_answers_are_shown_to_people_too(words):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +109,27 @@ def _imaging(tracer: Tracer) -> dict[str, Any]:
 
 def _device_rows() -> list[dict[str, Any]]:
     return [{
-        "name": name, "kind": d.kind, "gradient_t_m": d.gradient_t_m, "amplitude_mt": d.amplitude_t * 1e3,
-        "frequency_khz": d.frequency_hz * 1e-3, "settle_s": d.settle_s, "min_dwell_s": d.min_dwell_s,
+        "name": name, "kind": d.kind,
+        "gradient_t_m": d.gradient_t_m, "gradient_range_t_m": _ends(d.gradient_range_t_m),
+        "amplitude_mt": d.amplitude_t * 1e3, "amplitude_range_mt": _ends(d.amplitude_range_t, 1e3),
+        "frequency_khz": d.frequency_hz * 1e-3, "frequency_range_khz": _ends(d.frequency_range_hz, 1e-3),
+        "drive_axis": d.drive_axis.tolist(), "line_axis": None if d.line_axis is None else d.line_axis.tolist(),
+        "strong_axis": None if d.strong_axis is None else d.strong_axis.tolist(), "rotating": d.rotating,
+        "position_range_mm": [_ends(axis, 1e3) for axis in d.position_range_m.tolist()],
+        "slew_mm_s": _finite(d.slew_m_s * 1e3), "settle_s": d.settle_s, "min_dwell_s": d.min_dwell_s,
+        "max_duty": d.max_duty, "moves_stage": d.moves_stage,
+        "bore_radius_mm": None if d.bore_radius_m is None else d.bore_radius_m * 1e3,
         "source": d.source, "notes": dict(d.notes),
     } for name, d in library_devices().items()]
+
+
+def _ends(pair: Sequence[float], scale: float = 1.0) -> list[float | None]:
+    """Low and high end of a range; None where it has none."""
+    return [_finite(value * scale) for value in pair]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 _LIBRARIES = {"tracers": _tracer_rows, "devices": _device_rows}

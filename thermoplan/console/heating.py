@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
@@ -74,6 +74,9 @@ def show_fit(record: Mapping[str, Any]) -> None:
 def show_library(record: Mapping[str, Any]) -> None:
     """The rows of a library, with their sources."""
     rows = record["rows"]
+    if record["library"] == "devices":
+        _show_devices(rows)
+        return
     words = ("notes", "fit", "imaging", "source")
     shown = [key for key in rows[0] if key not in (*words, *_SAID)]
     table = table_of(*(key.replace("_", " ") for key in shown))
@@ -86,6 +89,61 @@ def show_library(record: Mapping[str, Any]) -> None:
         for key, note in {**{word: row.get(word) for word in words[1:]}, **row.get("notes", {})}.items():
             if note:
                 out.print(Padding(escape(note if key == "fit" else f"{key}: {note}"), (0, 0, 0, 4)))
+
+
+def _show_devices(rows: list[Mapping[str, Any]]) -> None:
+    """A block a machine: what it can do, and where each number comes from. Fields are peak."""
+    out = stdout()
+    for row in rows:
+        table = table_of(row["name"], row["kind"], "", title=None)
+        table.columns[1].justify = table.columns[2].justify = "left"
+        for label, (key, words) in _MACHINE.items():
+            value = words(row)
+            if value:
+                table.add_row(label, escape(value), escape(row["notes"].get(key, "")))
+        out.print(table)
+        out.print(escape(row["source"]) + "\n")
+
+
+def _value(row: Mapping[str, Any], key: str, unit: str) -> str:
+    """A number, and the range that it may be set in."""
+    name = f"{key}_{unit.lower().replace('/', '_')}"
+    low, high = row[f"{key}_range_{unit.lower().replace('/', '_')}"]
+    ends = "" if high is None else " only" if low == high else f", {low:g} to {high:g}"
+    return f"{row[name]:g} {unit}{ends}"
+
+
+def _along(axis: Sequence[float] | None) -> str:
+    """The letter of an anatomical axis, or the vector."""
+    if axis is None:
+        return ""
+    letters = {(1, 0, 0): "R", (0, 1, 0): "A", (0, 0, 1): "S"}
+    return letters.get(tuple(axis), " ".join(f"{v:.2g}" for v in axis))
+
+
+def _reach(row: Mapping[str, Any]) -> str:
+    ranges = zip("xyz", row["position_range_mm"], strict=True)
+    return "; ".join(f"{axis} {low:g} to {high:g}" for axis, (low, high) in ranges if high is not None)
+
+
+def _with_unit(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:g} {unit}"
+
+
+_MACHINE: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
+    "gradient": ("gradient", lambda row: "" if row["kind"] == "uniform" else _value(row, "gradient", "T/m")),
+    "amplitude": ("amplitude", lambda row: _value(row, "amplitude", "mT")),
+    "frequency": ("frequency", lambda row: _value(row, "frequency", "kHz")),
+    "drive along (RAS)": ("drive_axis", lambda row: _along(row["drive_axis"])),
+    "line along (RAS)": ("line_axis", lambda row: _along(row["line_axis"]) + (", turns" if row["rotating"] else "")),
+    "steepest along (RAS)": ("strong_axis", lambda row: _along(row["strong_axis"])),
+    "reach, machine's mm": ("position_range", _reach),
+    "slew": ("slew", lambda row: _with_unit(row["slew_mm_s"], "mm/s") + (", a stage" if row["moves_stage"] else "")),
+    "settle": ("settle", lambda row: _with_unit(row["settle_s"], "s")),
+    "shortest dwell": ("min_dwell", lambda row: _with_unit(row["min_dwell_s"], "s")),
+    "duty at most": ("max_duty", lambda row: f"{row['max_duty']:g}"),
+    "bore radius": ("bore_radius", lambda row: _with_unit(row["bore_radius_mm"], "mm")),
+}
 
 
 def _cell(value: Any) -> str:
