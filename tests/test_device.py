@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thermoplan.device import Device, device_from_dict, traceless
+from thermoplan.device import Device, device_from_dict, traceless, unknown_field
 from thermoplan.errors import InputError
 from thermoplan.selection import selection_field
 
@@ -258,3 +258,11 @@ def test_a_place_outside_the_measured_ball_is_named():
     own = Device("own", "measured", 2.0, 13e-3, 354e3, Z, selection=probed())
     (told,) = own.violations(centers_m=[[0.05, 0, 0]])
     assert "first: 50.0 0.0 0.0 mm is outside the ball of 41.9 mm" in told and "where its field is known" in told
+
+
+def test_a_body_beyond_the_measured_ball_is_warned_of():
+    own = Device("own", "measured", 2.0, 13e-3, 354e3, Z, selection=probed())
+    body = np.outer(np.linspace(0.0, 0.1, 11), Z)  # from the ball's middle on: 42 mm of 100 inside
+    (told,) = unknown_field(own, body)
+    assert "device own: 55% of the mesh's nodes lie outside the ball of 41.9 mm in which the selection field" in told
+    assert unknown_field(own, body[:4]) == [] == unknown_field(machine(), body)

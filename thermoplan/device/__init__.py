@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from .keys import AXES, device_from_dict
-from .limits import KINDS
+from .limits import KINDS, unknown_field
 from .model import Device, split
 from .tensors import traceless
 
-__all__ = ["AXES", "KINDS", "Device", "device_from_dict", "split", "traceless"]
+__all__ = ["AXES", "KINDS", "Device", "device_from_dict", "split", "traceless", "unknown_field"]

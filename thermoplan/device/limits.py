@@ -70,6 +70,20 @@ def _askew(device: Any, directions: Array) -> list[str]:
     return [f"device {device.name}: direction = {_axis(off[0])}, {len(off)} stop(s): {words}"]
 
 
+def unknown_field(device: Any, points_m: Array) -> list[str]:
+    """Where a field that was measured or computed in a ball is only carried on, for points ``(n, 3)`` of the body."""
+    found = []
+    machine = device.machine_m(points_m)
+    for what, field in (("selection field", device.selection), ("drive field", device.drive)):
+        if field is None:
+            continue
+        share = float((np.linalg.norm(machine - field.center_m, axis=1) > field.radius_m).mean())
+        if share > 0.0:
+            found.append(f"device {device.name}: {share:.0%} of the mesh's nodes lie outside the ball of "
+                         f"{field.radius_m * 1e3:.3g} mm in which the {what} is known; it is carried on from its edge")
+    return found
+
+
 def _axis(vector: Array) -> str:
     return " ".join(f"{v:.3g}" for v in vector)
 

@@ -162,13 +162,14 @@ def _checks(engine: Any, outcome: Any) -> dict[str, float | None]:
 
 
 def _warnings(engine: Any, *more: Any, quick: bool) -> list[str]:
+    from ..device import unknown_field
     from ..focus import focus_warnings
     from .placement import shift_notes
 
     case = engine.case
     tracer, physiology = case.protocol.tracer, case.protocol.physiology
     found = ["quick: a coarse mesh; temperatures are a first look"] if quick else []
-    found += shift_notes(case.protocol)
+    found += [*shift_notes(case.protocol), *unknown_field(case.protocol.device, case.anatomy.points_m)]
     if tracer.effective:
         found.append(f"{tracer.name} is an effective tracer: {tracer.effective}")
     found += focus_warnings(tracer, case.protocol.device)
