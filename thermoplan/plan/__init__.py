@@ -39,6 +39,7 @@ def make_plan(
     """
     from . import hard, placement, prediction, steering, tradeoff
     from .alternatives import alternatives, comparison_sentence
+    from .feasible import refuse_impossible_goals
     from .outcome import verified
     from .reasons import explanation
     from .record import Subject, full_record, plain
@@ -47,7 +48,9 @@ def make_plan(
     stages = Stages(listener)
     protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
     placement.refuse_unnoticed(protocol)
-    engine = _engine(protocol, stages, quick)
+    inputs = _inputs(protocol, stages)
+    refuse_impossible_goals(inputs)
+    engine = _engine(inputs, stages, quick)
     resolved = steering.resolved_goals(engine)
     against = None if pareto is None else tradeoff.chosen_limit(resolved, pareto)
     found = steering.steer(engine, resolved, stages)
@@ -91,7 +94,7 @@ def simulate(
     notes: list[str] = []
     played = _given(protocol, trajectory, notes)
     notes += limit_violations(played, protocol.device)
-    engine = _engine(protocol, stages, quick)
+    engine = _engine(_inputs(protocol, stages), stages, quick)
     resolved = resolved_goals(engine) if protocol.goals else None
     with stages.stage("full model"):
         outcome = verified(engine, played, resolved, stages)
@@ -123,16 +126,20 @@ def simulate_and_write(
     return simulate(protocol, trajectory, quick=quick, listener=listener).write(output, force=force)
 
 
-def _engine(protocol: Protocol | Path | str, stages: Stages, quick: bool) -> Any:
-    from .case import build_case
-    from .engine import build_engine
-    from .hard import refuse_impossible
+def _inputs(protocol: Protocol | Path | str, stages: Stages) -> Any:
     from .inputs import read_inputs
 
     if find_spec("dolfinx") is None:
         raise MissingPart("solving the bioheat equation needs DOLFINx: pip install 'thermoplan[fem]'")
     with stages.stage("read protocol and inputs"):
-        inputs = read_inputs(protocol if isinstance(protocol, Protocol) else read_protocol(protocol))
+        return read_inputs(protocol if isinstance(protocol, Protocol) else read_protocol(protocol))
+
+
+def _engine(inputs: Any, stages: Stages, quick: bool) -> Any:
+    from .case import build_case
+    from .engine import build_engine
+    from .hard import refuse_impossible
+
     engine = build_engine(build_case(inputs, stages, quick=quick), stages)
     refuse_impossible(engine)
     return engine

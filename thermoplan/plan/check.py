@@ -23,6 +23,7 @@ from ..tracer import omega_tau, slp_w_kg
 from ..units import quantity
 from .blur import image_blur
 from .case import mesh_sizes
+from .feasible import refuse_impossible_goals
 from .inputs import Inputs, outside_share, read_inputs, recorded_scan
 from .placing import placing_rows
 
@@ -35,9 +36,7 @@ def understood(path: Path) -> dict[str, Any]:
     protocol = read_protocol(path)
     inputs = read_inputs(protocol)
     notes = list(inputs.notes)
-    complaints = [f"{protocol.path.name}: {text}" for text in _unreachable(inputs)]
-    if complaints:
-        raise InputError(complaints)
+    refuse_impossible_goals(inputs)
     rows = [*_iron_rows(inputs), *_body_rows(inputs, notes), *_machine_rows(protocol), *_session_rows(inputs)]
     return {"name": protocol.name, "protocol": str(path), "ok": True,
             "understood": [list(row) for row in rows], "notes": list(dict.fromkeys(notes))}
@@ -140,15 +139,6 @@ def _session_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
         yield goal.kind + by, f"{', '.join(goal.region)}: {goal.metric} {sign} {goal.bound:g} {goal.unit}"
     for probe in protocol.probes:
         yield "probe", f"{probe.name} at {_axis(1e3 * np.array(probe.position_m))} mm"
-
-
-def _unreachable(inputs: Inputs) -> Iterator[str]:
-    """Targets that the field-free region cannot be put on."""
-    device = inputs.protocol.device
-    for name in inputs.targets:
-        centre = inputs.centroid_m(name)
-        if not device.reachable(centre)[0]:
-            yield f"goals: region {name}: {device.violations(centers_m=centre)[0]}"
 
 
 def mesh_file(

@@ -1,0 +1,65 @@
+"""What no plan can do is said before anything is meshed, by `check` and by `plan` alike."""
+
+from __future__ import annotations
+
+import pytest
+from small_case import PROTOCOL, write_case
+
+from thermoplan.errors import InputError
+from thermoplan.plan import make_plan
+from thermoplan.plan.check import understood
+
+RANGE = 'amplitude = "13 mT"\namplitude_range = ["0 mT", "0 mT"]'
+CASES = {
+    "a goal against a default limit": (
+        [('"CEM43T90"', '"T90"'), ('at_least = "2 min"', 'at_least = "51 degC"')],
+        "tumour: T90 at least 51 degC cannot be had with Tmax at most 50 degC .a default limit"),
+    "a dose that the limit on temperature leaves no time for": (
+        # 10 min at 42 degC are 2.5 CEM43, and 3 min of cool-down 0.75
+        [('at_least = "2 min"', 'at_least = "4 min"'),
+         ("[[probes]]", '[[limits]]\nregion = "tumour"\nmetric = "Tmax"\nat_most = "42 degC"\n\n[[probes]]')],
+        "CEM43T90 at least 4 min cannot be had with Tmax at most 42 degC"),
+    "a limit below the body's own temperature": (
+        [("[[probes]]", '[[limits]]\nregion = "liver"\nmetric = "Tmax"\nat_most = "36 degC"\n\n[[probes]]')],
+        "liver: Tmax at most 36 degC is below the body's own 36.5 degC"),
+    "no drive": ([('amplitude = "13 mT"\nfrequency = "354 kHz"\n\n[phys',
+                   f'{RANGE}\nfrequency = "354 kHz"\n\n[phys')], "amplitude_range ends at 0 mT"),
+    "a drive that the machine cannot give": (
+        [("[session]", '[steering]\namplitudes = ["40 mT"]\n\n[session]')], "amplitude = 40 mT: outside amplitude_range"),
+    "a target out of reach": (
+        [('name = "berkeley-ffp"', 'name = "berkeley-ffp"\nto_device = [[1,0,0,0],[0,1,0,0],[0,0,1,300],[0,0,0,1]]')],
+        "goals: region tumour: .*out of reach"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_no_plan_can_do_is_refused_by_check_and_plan(tmp_path, name):
+    text = PROTOCOL
+    for old, new in CASES[name][0]:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = write_case(tmp_path / "case", protocol=text)
+    for ask in (understood, make_plan):
+        with pytest.raises(InputError, match=CASES[name][1]):
+            ask(path)
+
+
+def test_a_goal_on_a_region_without_tracer_is_refused_with_what_it_holds(tmp_path):
+    path = write_case(tmp_path / "case", tumour_mg_ml=0.0)
+    with pytest.raises(InputError, match=r"region tumour: holds 0 mg of iron.*out of reach.*check the iron image"):
+        make_plan(path)
+
+
+def test_a_goal_that_only_much_tracer_could_reach_is_refused_where_there_is_little(tmp_path):
+    """0.01 mg/mL makes 2.5 kW/m3; in 10 min, with no loss at all, that warms 2 MJ/m3/K by 0.75 K."""
+    with pytest.raises(InputError, match=r"0\.01 mg/mL at most"):
+        understood(write_case(tmp_path / "little", tumour_mg_ml=0.01))
+    assert understood(write_case(tmp_path / "enough", tumour_mg_ml=0.2))["ok"]
+
+
+def test_every_impossible_thing_is_said_at_once(tmp_path):
+    text = PROTOCOL.replace('"CEM43T90"', '"T90"').replace('at_least = "2 min"', 'at_least = "51 degC"')
+    text = text.replace(*CASES["no drive"][0][0])
+    with pytest.raises(InputError) as error:
+        understood(write_case(tmp_path / "case", protocol=text, tumour_mg_ml=0.0))
+    assert len(error.value.complaints) == 3
