@@ -19,9 +19,11 @@ import shapes
 from scipy import ndimage
 from shapes import Grid, blend, capsule, chain, ellipsoid, largest, trunk, tube, union
 
-from thermoplan.files.mdf import write_mdf
+from thermoplan.files.scans import ScanFacts, write_scan
 from thermoplan.image import Image
+from thermoplan.library import library_tracers
 from thermoplan.meshing.outline import smoothed_area_m2
+from thermoplan.psf import signal_sizes, tangential_width
 
 HERE = Path(__file__).parent
 BODY_G = 24.0
@@ -30,6 +32,7 @@ VOXEL_MM = 0.3
 LOW, HIGH = (-24.0, -16.0, -58.0), (24.0, 18.0, 95.0)
 COVER_MM = 2.6
 FWHM_MM, IRON_VOXEL_MM = 2.0, 1.0
+TRACER = "synomag-d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,9 +230,16 @@ def build(folder: Path, study: Study) -> None:
     write_table(folder / f"{study.name}-labels.csv", study)
     iron = iron_on(labels, at, study)
     picture, picture_mm = scanned(iron, affine)
-    write_mdf(folder / f"{study.name}-mpi.mdf", Image(picture.astype(np.float32), in_metres(picture_mm)),
-              tracer="synomag-d", scanner="simulated", created=WHEN)
+    facts = ScanFacts(tracer=TRACER, scanner="simulated", topology="FFL", gradient_t_m=gradient_t_m())
+    write_scan(folder / f"{study.name}-mpi.mdf", Image(picture.astype(np.float32), in_metres(picture_mm)), facts,
+               created=WHEN)
     report(study, labels, iron)
+
+
+def gradient_t_m() -> np.ndarray:
+    """Of a field-free line along A in which a point of the tracer is as wide as the picture's blur, 4.77 T/m."""
+    xi_per_t, _ = signal_sizes(library_tracers()[TRACER])
+    return tangential_width() / (xi_per_t[0] * 1e-3 * FWHM_MM) * np.diag([1.0, 0.0, -1.0])
 
 
 def in_metres(affine_mm: np.ndarray) -> np.ndarray:

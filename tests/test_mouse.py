@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from thermoplan.anatomy import Anatomy
-from thermoplan.files.mdf import read_mdf
+from thermoplan.files.mdf import read_mdf, read_mdf_info
 from thermoplan.image import Image
 from thermoplan.meshing import MeshReport, MeshSizes, mesh_labels
 from thermoplan.meshing.shape import quality
@@ -119,6 +119,16 @@ def test_the_shipped_iron_is_the_stated_truth_blurred():
     beyond = edge + np.array([0.0, 0.0, 1.5])
     assert 0.3 < iron.sampled(edge[None] * 1e-3)[0] / 6.0 < 0.55
     assert iron.sampled(beyond[None] * 1e-3)[0] / 6.0 < 0.15
+
+
+@pytest.mark.parametrize("name", ["mouse", "mouse-dual", "mouse-liver"])
+def test_the_recorded_gradient_implies_the_blur_of_the_shipped_picture(name):
+    """4.16105 kT/(m G) of 20 nm at 37 degrees, with the G that the file records: the 2 mm it was blurred by."""
+    info = read_mdf_info(MESHES / f"{name}-mpi.mdf")
+    gradient = np.abs(np.linalg.eigvalsh(info.gradient_t_m)).max()
+    width = 4.16105 * 1.380649e-23 * 310.15 / (446e3 * np.pi / 6 * 20e-9**3 * gradient)
+    assert (info.tracer, info.topology) == ("synomag-d", "FFL")
+    assert width == pytest.approx(2e-3, rel=1e-5)
 
 
 def test_the_quick_mouse_has_about_ten_thousand_nodes():
