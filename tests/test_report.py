@@ -13,7 +13,7 @@ from report_sample import write_sample
 
 from thermoplan.errors import InputError
 from thermoplan.report import formats as f
-from thermoplan.report import rows, svg, tables, write_report
+from thermoplan.report import methods, rows, svg, tables, write_report
 from thermoplan.report.page import read_plan
 
 PIXEL = base64.b64decode(
@@ -248,6 +248,10 @@ def test_the_interval_of_the_dose_is_that_of_the_two_slp_lines() -> None:
         ],
     }
     assert rows.goal_cards(plan)[0]["interval"] == "7.5 to 60\u202fmin at SLP × 0.7 to 1.3"
+    # What the SLP leaves open comes first: 30 min at 43 °C are 30 min, at 45 °C 120 min.
+    plan["history"] |= {"t90_slp_low_c": [43.0, 43.0], "t90_slp_high_c": [45.0, 45.0]}
+    plan["summary"]["slp_interval"] = {"shown_factors": [0.428, 1.43]}
+    assert rows.goal_cards(plan)[0]["interval"] == "30 to 120\u202fmin at SLP × 0.43 to 1.4"
 
 
 def test_volume_over_a_threshold_is_read_between_the_edges() -> None:
@@ -335,3 +339,20 @@ def test_the_displacement_that_a_registration_assumed_stands_by_the_iron_and_in_
     plan = plan_of(run)
     plan["iron"]["registration"] = None
     assert "centroid of tumour" not in rewrite(run, plan).words
+
+
+def test_raw_and_confined_iron_stand_side_by_side(run: Path) -> None:
+    plan = read_plan(run)
+    header, body = tables.organs(plan)
+    tumour = dict(zip(header, next(row for row in body if row[0] == "tumour"), strict=True))
+    planned, raw = (float(tumour[name]) for name in ("Iron mg", "in the image"))
+    assert raw == pytest.approx(0.63 * planned, rel=0.05)  # two digits
+    as_it_is = {**plan, "iron": {**plan["iron"], "confined": False}}
+    assert "in the image" not in tables.organs(as_it_is)[0]
+
+
+def test_a_sharpened_image_is_named_in_the_methods(run: Path) -> None:
+    plan = read_plan(run)
+    assert "sharpened" not in methods.paragraph(plan)
+    plan = {**plan, "iron": {**plan["iron"], "deblur_noise_gain": 3.0}}
+    assert "at most 3.0 times; sharpening can invent iron" in methods.paragraph(plan)

@@ -86,6 +86,7 @@ def iron_section(case: Case) -> dict[str, Any]:
         "regions_raw": {k: v * milli for k, v in iron.raw_kg.items()},
         "regions_confined": {k: v * milli for k, v in iron.region_kg(case.anatomy).items()},
         "relative_uncertainty": case.iron_uncertainty, "registration": case.placing,
+        "deblur_noise_gain": case.protocol.iron.deblur,
     }
 
 

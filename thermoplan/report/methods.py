@@ -56,6 +56,11 @@ def _iron(plan: Plan) -> str:
             f"; iron within one point-spread width ({f.significant(fwhm, 2)} mm) of a region that takes up "
             f"tracer was moved into it ({f.significant(at(plan, 'iron.moved_mg'), 2)} mg), mass conserved"
         )
+    if usable(gain := at(plan, "iron.deblur_noise_gain")):
+        text += (
+            f". The image was sharpened first, non-negative and mass kept, its noise "
+            f"growing at most {f.significant(gain, 2)} times; sharpening can invent iron"
+        )
     return f"{text}. {at(plan, 'iron.registration.words') or ''}".strip()
 
 

@@ -14,12 +14,14 @@ Table = tuple[list[str], list[list[str]]]
 
 
 def organs(plan: Plan) -> Table:
-    """Header and rows of the organ table."""
+    """Header and rows of the organ table; iron as planned on, and as the image has it where some was moved."""
+    raw = at(plan, "iron.regions_raw", {}) if at(plan, "iron.confined") else {}
     header = [
         "Region",
         "Tissue",
         "Volume mm³",
         "Iron mg",
+        *(["in the image"] if raw else []),
         "T90",
         "T50",
         "T10",
@@ -43,6 +45,7 @@ def organs(plan: Plan) -> Table:
                 row.get("tissue") or "",
                 f.significant(row.get("volume_mm3")),
                 _milligrams(row.get("iron_mg")),
+                *([_milligrams(raw.get(name))] if raw else []),
                 *(
                     f.temperature(row.get(k), "")
                     for k in ("t90_c", "t50_c", "t10_c", "t_max_c", "t_peak_c", "t90_hold_c")
