@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from .anatomy import Anatomy
 from .arrays import Array, IntArray, frozen, put
+from .display import card
 from .errors import InputError
 from .image import Image
 
@@ -33,12 +34,16 @@ class IronMap:
         Relative standard uncertainty of the whole map (calibration), 0 when not known.
     fwhm_m
         Full width at half maximum of the image's point-spread function, None when not known.
+    noise_kg_m3
+        Standard uncertainty of a voxel by noise, such that n voxels together have the root of n of it; 0 when
+        not known.
     """
 
     image: Image
     relative_uncertainty: float = 0.0
     fwhm_m: float | None = None
     name: str = "iron map"
+    noise_kg_m3: float = 0.0
 
     def __post_init__(self) -> None:
         data = self.image.data
@@ -55,6 +60,26 @@ class IronMap:
     @property
     def mass_kg(self) -> float:
         return self.image.integral()
+
+    @property
+    def uncertainty_kg_m3(self) -> Array:
+        """Standard uncertainty of every voxel, calibration and noise."""
+        return np.hypot(self.relative_uncertainty * self.image.data, self.noise_kg_m3)
+
+    def mass_sd_kg(self, mass_kg: float, volume_m3: float) -> float:
+        """Standard uncertainty of the iron of a region, calibration and noise."""
+        noise = self.noise_kg_m3 * float(np.sqrt(volume_m3 * self.image.voxel_volume_m3))
+        return float(np.hypot(self.relative_uncertainty * mass_kg, noise))
+
+    def _repr_html_(self) -> str:
+        spacing = " x ".join(f"{1e3 * s:.3g}" for s in self.image.spacing_m)
+        known = self.relative_uncertainty > 0.0
+        return card(self.name, [
+            ("iron", f"{self.mass_kg * 1e6:.4g} mg" + (f" ± {100 * self.relative_uncertainty:.2g} %" if known else "")),
+            ("highest", f"{float(self.image.data.max()):.4g} mg/mL"),
+            ("voxels", f"{' x '.join(map(str, self.image.shape))} of {spacing} mm"),
+            ("point-spread function", f"{self.fwhm_m * 1e3:.3g} mm FWHM" if self.fwhm_m else "not known"),
+        ])
 
     def __repr__(self) -> str:
         return f"IronMap({self.mass_kg * 1e6:.4g} mg Fe on {self.image.shape} voxels)"

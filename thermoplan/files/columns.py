@@ -19,13 +19,7 @@ _MOST_COMPLAINTS = 10
 def read_columns(path: Path | str, needed: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Array]:
     """Columns of finite numbers by name; lines that start with ``#`` are comments."""
     path = existing(path)
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines()
-                 if line.strip() and not line.startswith("#")]
-        reader = csv.DictReader(lines, skipinitialspace=True)
-        names, rows = [name.strip() for name in reader.fieldnames or []], list(reader)
-    except (csv.Error, UnicodeDecodeError) as problem:
-        raise InputError(f"{path.name}: cannot be read as CSV: {problem}") from problem
+    names, rows = read_rows(path)
     missing = [name for name in needed if name not in names]
     if missing:
         raise InputError(f"{path.name}: has no column {', '.join(missing)}; expected {','.join(needed)}")
@@ -37,6 +31,19 @@ def read_columns(path: Path | str, needed: Sequence[str], optional: Sequence[str
         more = len(complaints) - _MOST_COMPLAINTS
         raise InputError(complaints[:_MOST_COMPLAINTS] + ([f"{path.name}: and {more} more"] if more > 0 else []))
     return {name: np.array([float(row[name]) for row in rows]) for name in wanted}
+
+
+def read_rows(path: Path | str) -> tuple[list[str], list[dict[str, str]]]:
+    """Names of the columns and rows of text; lines that start with ``#`` are comments."""
+    path = existing(path)
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines()
+                 if line.strip() and not line.startswith("#")]
+        reader = csv.DictReader(lines, skipinitialspace=True)
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
+        return list(reader.fieldnames), list(reader)
+    except (csv.Error, UnicodeDecodeError) as problem:
+        raise InputError(f"{path.name}: cannot be read as CSV: {problem}") from problem
 
 
 def number(text: str | None) -> float:
