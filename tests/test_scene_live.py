@@ -118,6 +118,7 @@ def test_a_plane_cuts_what_lies_in_front_and_shows_the_field_there(live: Live) -
     planes = live.plotter.actors["region liver"].mapper.GetClippingPlanes()
     keeps = [planes.GetItem(0).EvaluateFunction(point) > 0 for point in ([0, 5, 0], [0, -5, 0])]
     assert keeps == [False, True]
+    assert not live.plotter.actors["drive axis"].mapper.GetClippingPlanes()  # the machine stays whole
     live.unclip()
     assert "cut" not in live.plotter.actors
     assert not live.plotter.actors["region liver"].mapper.GetClippingPlanes()
@@ -252,7 +253,8 @@ def test_slider_and_keys_of_the_window_move_the_scene(session: Path) -> None:
     press = live.plotter.iren._key_press_event_callbacks
     assert live.time_s == pytest.approx(900.0)
     for key, seen in (("d", lambda: live.dose), ("c", lambda: live.plane is not None),
-                      ("1", lambda: not live.plotter.actors["region liver"].visibility)):
+                      ("1", lambda: not live.plotter.actors["region liver"].visibility),
+                      ("4", lambda: not live.plotter.actors["bore"].visibility)):
         assert not seen()
         press[key][0]()
         assert seen()

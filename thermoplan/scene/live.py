@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 NORMALS = {"R": (-1.0, 0.0, 0.0), "A": (0.0, -1.0, 0.0), "S": (0.0, 0.0, -1.0)}
 """A plane cuts away what lies to the right, in front or above."""
+MACHINE = ("machine", "bore", "drive axis", "field-free line")
+PARTS: Mapping[str, str | tuple[str, ...]] = {"organs": "region", "iron": "iron", "FFR": "FFR", "machine": MACHINE}
+"""What can be shown or hidden, and how the names of its actors begin."""
+
 CUT, OUTLINES, MARK, CLOCK, WORDS = "cut", "cut outlines", "reading", "clock", "reading words"
 
 
@@ -82,8 +86,8 @@ class Live:
         self.dose = dose
         self._draw_surfaces()
 
-    def show(self, part: str, visible: bool) -> None:
-        """Show or hide all actors whose name begins with ``part``, such as "region", "iron" or "FFR"."""
+    def show(self, part: str | tuple[str, ...], visible: bool) -> None:
+        """Show or hide all actors whose name begins with ``part``, such as "region", "iron" or one of ``PARTS``."""
         for name, actor in self.plotter.actors.items():
             if name.startswith(part):
                 actor.visibility = visible
@@ -195,10 +199,10 @@ class Live:
             actor.mapper.AddClippingPlane(self.plane)
 
     def _clipped(self) -> Iterator[Any]:
-        """What a plane cuts: neither the words nor the arrows nor the cut itself."""
+        """What a plane cuts: neither words nor arrows nor the machine nor the cut itself."""
         for name, actor in self.plotter.actors.items():
             solid = isinstance(actor, self.stage.pv.Actor | self.stage.pv.Volume)
-            if solid and not name.startswith(("axis", "letter", CUT, MARK)):
+            if solid and not name.startswith(("axis", "letter", CUT, MARK, *MACHINE)):
                 yield actor
 
     def _clock(self) -> str:

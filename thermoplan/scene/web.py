@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError, MissingPart
 from ..report.formats import at
-from .live import WORDS, Live
+from .live import PARTS, WORDS, Live
 from .run import INSTALL
 from .stage import Look
 
@@ -21,7 +21,6 @@ CLICK_PX = 4.0
 _CLIPS = [{"title": "no cut", "value": ""}, *(
     {"title": f"cut what is {words}", "value": axis} for axis, words in
     (("R", "to the right"), ("A", "in front"), ("S", "above")))]
-_PARTS = (("organs", "region"), ("iron", "iron"), ("FFR", "FFR"))
 
 
 def serve(run: Path, look: Look | None = None, *, port: int = 8081, open_browser: bool = True) -> None:
@@ -69,7 +68,7 @@ def application(live: Live) -> Any:
                 v3.VSlider(v_model=("depth", 0.5), min=0, max=1, step=0.01, label="cut at", hide_details=True,
                            disabled=("!clip",), style="min-width: 140px")
                 v3.VSwitch(v_model=("dose", live.dose), label="dose", density="compact", hide_details=True)
-                for key, _ in _PARTS:
+                for key in PARTS:
                     v3.VSwitch(v_model=(key, True), label=key, density="compact", hide_details=True)
         with page.content:
             v3.VAlert(text=("words", ""), v_show="words", density="compact", variant="flat", color="#007c80",
@@ -111,9 +110,9 @@ def _behave(server: Any, live: Live) -> None:
             live.unclip()
         drawn()
 
-    @state.change(*(key for key, _ in _PARTS))
+    @state.change(*PARTS)
     def _parts(**said: Any) -> None:
-        for key, part in _PARTS:
+        for key, part in PARTS.items():
             live.show(part, bool(said[key]))
         drawn()
 

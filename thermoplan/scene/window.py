@@ -11,11 +11,11 @@ import numpy as np
 from ..errors import MissingPart
 from ..report.formats import at
 from ..report.palette import INK, MUTED
-from .live import Live
+from .live import PARTS, Live
 from .stage import Look
 
-KEYS = "p  probe under the mouse    c  cut    d  dose or temperature    1  organs    2  iron    3  FFR    q  quit"
-_PARTS = {"1": "region", "2": "iron", "3": "FFR"}
+KEYS = "p  probe under the mouse    c  cut    d  dose or temperature    " \
+    + "    ".join(f"{key}  {words}" for key, words in enumerate(PARTS, start=1)) + "    q  quit"
 
 
 def open_window(run: Path, look: Look | None = None) -> None:
@@ -39,8 +39,8 @@ def equip(live: Live) -> None:
     plotter.add_key_event("p", lambda: _read(live, *plotter.iren.interactor.GetEventPosition()))
     plotter.add_key_event("c", lambda: _cut(live))
     plotter.add_key_event("d", lambda: _done(live, live.show_dose(not live.dose)))
-    for key, part in _PARTS.items():
-        plotter.add_key_event(key, lambda part=part: _done(live, live.show(part, not _shown(live, part))))
+    for key, part in enumerate(PARTS.values(), start=1):
+        plotter.add_key_event(str(key), lambda part=part: _done(live, live.show(part, not _shown(live, part))))
     plotter.add_text(KEYS, position=(0.02, 0.965), viewport=True, font_size=9, color=MUTED, name="keys")
 
 
@@ -70,7 +70,7 @@ def _cut(live: Live) -> None:
     live.plotter.render()
 
 
-def _shown(live: Live, part: str) -> bool:
+def _shown(live: Live, part: str | tuple[str, ...]) -> bool:
     return any(actor.visibility for name, actor in live.plotter.actors.items() if name.startswith(part))
 
 
