@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_case import PROTOCOL, write_case
 
 from thermoplan.errors import InputError
 from thermoplan.library import chosen_device
+from thermoplan.protocol import read_protocol
 from thermoplan.protocol.tables import DeviceTable
 
 MU0 = 4e-7 * np.pi
@@ -110,3 +112,17 @@ def test_a_line_of_ones_own_may_turn(tmp_path):
 def test_what_no_machine_can_be_is_named(tmp_path, text, words):
     with pytest.raises(InputError, match=words):
         device(tmp_path, text + DRIVEN)
+
+
+def test_the_files_of_a_machine_of_ones_own_are_among_a_plans_inputs(tmp_path):
+    points = np.random.default_rng(2).normal(size=(60, 3))
+    points *= 0.04 / np.linalg.norm(points, axis=1)[:, None]
+    np.savetxt(tmp_path / "map.csv", 1e3 * np.hstack([points, points * [-1, -1, 2]]), delimiter=",",
+               header="x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT", comments="")
+    (tmp_path / "own.toml").write_text(f'kind = "measured"\nselection = "map.csv"\n{DRIVEN}')
+    own = PROTOCOL.replace('name = "berkeley-ffp"', 'file = "own.toml"')
+    files = read_protocol(write_case(tmp_path, protocol=own)).files
+    assert {"own.toml", "map.csv"} <= {path.name for path in files}
+    (tmp_path / "own.toml").write_text("kind = measured")
+    with pytest.raises(InputError, match=r"own\.toml: cannot be read as TOML"):
+        read_protocol(tmp_path / "protocol.toml")

@@ -68,6 +68,12 @@ def test_a_shift_out_of_reach_and_a_plan_that_should_not_know_it_are_refused(tmp
         make_plan(shifted(tmp_path, 'heater_shift = "0 0 2 mm"', "heater_shift_noticed = false"))
 
 
+def test_a_trajectory_that_the_machine_cannot_reach_is_refused(tmp_path):
+    (tmp_path / "far.csv").write_text("start_s,dwell_s,x_mm,y_mm,z_mm,amplitude_mT\n0,1,0,0,8,13\n2,1,0,0,120,13\n")
+    with pytest.raises(InputError, match=r"far\.csv: device berkeley-ffp: 1 position\(s\) out of reach .*z 120\.0 mm"):
+        simulate(write_case(tmp_path), tmp_path / "far.csv")
+
+
 def test_check_says_how_the_animal_lies_in_the_machine(tmp_path):
     pose = dict(understood(shifted(tmp_path, 'pose = "prone, head first"', 'heater_shift = "0 0 2 mm"'))["understood"])
     assert pose["pose"] == ("prone, head first, the machine's origin is at 0 0 -2 mm (RAS), its bore along 0 0 1, "

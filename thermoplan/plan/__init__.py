@@ -153,7 +153,10 @@ def _given(protocol: Protocol, path: Path | str | None, notes: list[str]) -> Any
     device, duration = protocol.device, protocol.session.duration_s
     path = protocol.session.trajectory if path is None else path
     if path is not None:
-        return as_it_lies(read_trajectory(Path(path), device, duration, notes=notes), protocol)
+        played = as_it_lies(read_trajectory(Path(path), device, duration, notes=notes), protocol)
+        if out := device.violations(centers_m=played.center_m):
+            raise InputError([f"{Path(path).name}: {text}" for text in out])
+        return played
     if device.kind != "uniform":
         raise InputError(f"{protocol.path.name}: device.kind = \"{device.kind}\": a device with a gradient needs "
                          "--trajectory T.csv; only a uniform device can heat without one")

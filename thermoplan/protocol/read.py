@@ -30,6 +30,9 @@ from .model import (
 )
 
 
+_BESIDE = ("to_device", "selection", "drive", "table")
+
+
 def read_protocol(path: Path | str, changes: Mapping[str, Any] = MappingProxyType({})) -> Protocol:
     """Read and check a protocol; raises ``InputError`` with every complaint at once.
 
@@ -65,8 +68,16 @@ def protocol_with(path: Path, settings: Iterable[str] | None) -> Protocol | Path
 
 
 def _parts(path: Path) -> list[Path]:
-    """The file itself; of a folder every file in it."""
-    return sorted(part for part in path.iterdir() if part.is_file()) if path.is_dir() else [path]
+    """The file itself; of a folder every file in it; a tracer's or machine's file with the files that it names."""
+    if path.is_dir():
+        return sorted(part for part in path.iterdir() if part.is_file())
+    if path.suffix != ".toml":
+        return [path]
+    from .complaints import read_toml
+
+    given = read_toml(path)[1]
+    beside = (path.parent / given[key] for key in _BESIDE if isinstance(given.get(key), str))
+    return [path, *(part for part in beside if part.is_file())]
 
 
 def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> Protocol:
