@@ -193,8 +193,8 @@ def test_what_is_left_out_takes_the_design_s_defaults(folder):
 def test_tissue_values_follow_the_density_that_the_protocol_gives(folder):
     path = changed(folder, ("[tissues.tumour]", '[tissues.tumour]\ndensity = "1100 kg/m^3"'))
     given = read_protocol(path).tissues["tumour"]
-    tumour = given.values(1000.0, blood_kg_m3=1050.0, blood_j_kg_k=3600.0)
-    assert tumour["perfusion_w_m3_k"] == pytest.approx(300e-6 / 60 * 1100 * 1050 * 3600)
+    tumour = given.values(1000.0)
+    assert tumour["perfusion_w_m3_k"] == pytest.approx(300e-6 / 60 * 1100 * 1049.75 * 3617)
     assert tumour["metabolic_w_m3"] == pytest.approx(0.7 * 1100) and tumour["conductivity_w_m_k"] == 0.55
 
 
@@ -244,10 +244,24 @@ def test_an_override_of_how_the_tracer_relaxes_is_not_shadowed_by_the_file(folde
     (('image = "mouse-mpi.mdf"', 'image = "mouse-mip.mdf"'), 'did you mean "mouse-mpi.mdf"?'),
     (('bed = { temperature = "37 degC", normal', 'bed = { temperature = "37 degC", insulated = true, normal'),
      "mouse.toml: boundary.bed: expected exactly one of heat_transfer with ambient, or temperature, or"),
-    (('perfusion = "300 mL/min/kg"', 'perfusion = "lang-tumour"'), "not available yet"),
+    (('perfusion = "300 mL/min/kg"', 'perfusion = "lang-moon"'),
+     'mouse.toml: tissues.tumour.perfusion = "lang-moon": expected a perfusion, such as "300 mL/min/kg", or a law'),
+    (('perfusion = "300 mL/min/kg"', 'perfusion = { law = "lang-tumour", rst = "1e4 W/m^3/K" }'),
+     'expected law and rest, such as'),
+    (('perfusion = "300 mL/min/kg"', 'perfusion = { temperature = ["9 degC", "8 degC"], perfusion = ["1 1/s", "2 1/s"] }'),
+     "expected temperatures that rise"),
+    (('perfusion = "300 mL/min/kg"', 'perfusion = { temperature = ["37 degC"], perfusion = ["1 1/s", "2 1/s"] }'),
+     "expected as many perfusions as temperatures, two or more of each"),
     (('fwhm = "2 mm"', 'fwhm = "2 mm"\ncalibration = "fiducials.csv"'),
      'mouse.toml: iron.calibration = "fiducials.csv": not available yet'),
-    (('arterial = "36.5 degC"', 'anaesthesia = "isoflurane"'), "mouse.toml: physiology.anaesthesia"),
+    (('arterial = "36.5 degC"', 'anaesthesia = "ether"'),
+     'mouse.toml: physiology.anaesthesia = "ether": expected one of isoflurane'),
+    (('arterial = "36.5 degC"', 'core = "pool"\ncore_course = "mouse-labels.csv"'),
+     "mouse.toml: physiology: has core and core_course; expected one of them"),
+    (('arterial = "36.5 degC"', 'core_course = "nowhere.csv"'),
+     'mouse.toml: physiology.core_course = "nowhere.csv": no such file'),
+    (('arterial = "36.5 degC"', 'core_course = "mouse-labels.csv"'),
+     "mouse-labels.csv: has no column time_s, temperature_C"),
     (("schema = 1\nname", "schema = 2\nname"), "mouse.toml: schema = 2: this thermoplan reads schema = 1"),
     (("schema = 1\nname", "name"), "mouse.toml: schema: missing: the first line of a protocol is schema = 1"),
     (("[[probes]]", '[[probes]]\nname = "tumour-centre"\nposition = "0 0 0 mm"\n\n[[probes]]'),

@@ -186,7 +186,8 @@ def anaesthetised(tissues: Iterable[Tissue], species: str, agent: str) -> tuple[
     facts = _species_facts(species)
     known = [name for name in facts if name in _ANAESTHETICS]
     if agent not in known:
-        raise InputError(f'physiology.anaesthesia = "{agent}": expected one of {", ".join(known)}')
+        wanted = f"expected one of {', '.join(known)}" if known else f"a {species} is not anaesthetised: remove the key"
+        raise InputError(f'physiology.anaesthesia = "{agent}": {wanted}')
     return tuple(_slowed(tissue, agent, facts[agent]) for tissue in tissues)
 
 
@@ -225,6 +226,9 @@ def scaled_metabolism(
 PerfusionLaw = Callable[[Array], Array]
 """Temperature in degrees C to perfusion in W/m3/K, both ``(n,)``."""
 
+REST_C = 37.0
+"""Temperature at which perfusion is that of a tissue at rest."""
+
 
 def _lang(low: float, rise: float) -> PerfusionLaw:
     return lambda t: (low + rise * np.exp(-np.maximum(45.0 - t, 0.0) ** 2 / 12.0)) * BLOOD_J_KG_K
@@ -259,7 +263,7 @@ def table_law(temperature_c: Sequence[float], perfusion_w_m3_k: Sequence[float])
     return lambda temperature: np.interp(temperature, t, w)
 
 
-def scaled_law(law: PerfusionLaw, rest_w_m3_k: float, rest_c: float = 37.0) -> PerfusionLaw:
+def scaled_law(law: PerfusionLaw, rest_w_m3_k: float, rest_c: float = REST_C) -> PerfusionLaw:
     """The course of a law, at the perfusion that a tissue of another animal has at rest."""
     factor = rest_w_m3_k / float(law(np.array(rest_c)))
     return lambda temperature_c: factor * law(temperature_c)
@@ -273,6 +277,9 @@ PERFUSION_LAWS: Mapping[str, PerfusionLaw] = MappingProxyType({
     "sigmoid-tumour": sigmoid_law(1e4),
 })
 """Laws by name, of man [Lang1999] but for the last; `scaled_law` takes them to another animal."""
+
+LAW_SOURCES: Mapping[str, str] = MappingProxyType(
+    {name: "Lang1999" if name.startswith("lang-") else "assumed" for name in PERFUSION_LAWS})
 
 
 def _rows(name: str) -> list[dict[str, str]]:

@@ -60,7 +60,7 @@ def make_plan(
     with stages.stage("compare with planning by hand"):
         others, astray = alternatives(engine, found), placement.off_target(engine, found)
     checks = _checks(engine, outcome) | {"prediction_k": prediction.prediction_k(found, outcome)}
-    notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case)
+    notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case), _search_notes(engine)
     with stages.stage("explain"):
         why = explanation(found, outcome)
     front = None if pareto is None else tradeoff.trade_off(engine, found, stages, limit=against)
@@ -183,11 +183,18 @@ def _warnings(engine: Any, *more: Any, quick: bool) -> list[str]:
     if tracer.effective:
         found.append(f"{tracer.name} is an effective tracer: {tracer.effective}")
     found += focus_warnings(tracer, case.protocol.device)
-    if physiology.core == "fixed" and case.species.is_alive:
+    if physiology.core == "fixed" and physiology.core_course is None and case.species.is_alive:
         found.append("core = \"fixed\": blood stays at its temperature whatever is absorbed, an infinite heat sink; "
                      "core temperature and organ limits look better than they are")
     found += [*case.notes, *(note for notes in more for note in notes)]
     return list(dict.fromkeys(found))
+
+
+def _search_notes(engine: Any) -> list[str]:
+    if engine.feedback is None:
+        return []
+    return ["the search has perfusion at rest, and air, core and radiation as at the start; the reported temperatures "
+            "are of the full model, which follows them: prediction_k says how far apart the two are"]
 
 
 def _trajectory_record(trajectory: Any, outcome: Any) -> dict[str, Any]:

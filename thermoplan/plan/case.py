@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 
 from ..anatomy import Anatomy
-from ..arrays import Array
+from ..arrays import Array, IntArray
 from ..bioheat.problem import BioheatProblem, Boundary
 from ..errors import InputError
 from ..iron import MeshIron, iron_on_mesh
 from ..meshing import MeshReport, MeshSizes
 from ..progress import Stages
-from ..protocol import Protocol, Surface
+from ..protocol import PerfusionCourse, Protocol, Surface
 from ..tissue import (
-    BLOOD_HEAT_J_M3_K,
-    BLOOD_J_KG_K,
-    BLOOD_KG_M3,
+    PerfusionLaw,
     Species,
     Tissue,
+    anaesthetised,
     canonical_tissue,
     region_tissues,
     scaled_metabolism,
@@ -77,19 +76,40 @@ class Case:
             conductivity_w_m_k=np.array([t.conductivity_w_m_k for t in tissues]),
             perfusion_w_m3_k=np.array([t.perfusion_w_m3_k for t in tissues]),
             metabolic_w_m3=self.metabolic_w_m3,
-            boundaries=tuple(self._boundary(s) for s in (protocol.skin, protocol.bed) if s is not None),
+            boundaries=tuple(self.boundary(s) for s in (protocol.skin, protocol.bed) if s is not None),
             arterial_c=protocol.physiology.arterial_c,
             core=protocol.physiology.core,
             blood_j_k=self.species.blood_j_k(self.mass_kg),
+            core_course=protocol.physiology.core_course,
+            laws=self.laws(),
         )
 
-    def _boundary(self, surface: Surface) -> Boundary:
+    def laws(self) -> dict[str, PerfusionLaw]:
+        """Region -> perfusion law, where the protocol gives its tissue one."""
+        given = {canonical_tissue(name): tissue.perfusion for name, tissue in self.protocol.tissues.items()}
+        return {region: given[tissue.name].course(tissue.density_kg_m3, tissue.perfusion_w_m3_k)
+                for region, tissue in zip(self.anatomy.region_names, self.tissues, strict=True)
+                if isinstance(given.get(tissue.name), PerfusionCourse)}
+
+    def boundary(self, surface: Surface) -> Boundary:
+        """A surface of the protocol on this mesh, with the species' heat transfer where it gives none."""
         transfer = surface.heat_transfer_w_m2_k
         return Boundary(
             surface.kind,
             heat_transfer_w_m2_k=self.species.skin_heat_transfer_w_m2_k if transfer is None else transfer,
-            temperature_c=surface.temperature_c, normal=surface.normal,
+            temperature_c=surface.temperature_c, normal=surface.normal, triangles=self._triangles(surface),
+            course=surface.course, emissivity=surface.emissivity, surroundings_c=surface.surroundings_c,
         )
+
+    def _triangles(self, surface: Surface) -> IntArray | None:
+        if surface.surface is None:
+            return None
+        known = self.anatomy.surfaces
+        if surface.surface not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none: give normal, such as \"0 -1 0\""
+            raise InputError(f'{self.protocol.path.name}: boundary.bed.surface = "{surface.surface}": not a named '
+                             f"surface of the mesh; {has}")
+        return known[surface.surface]
 
 
 def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
@@ -110,6 +130,8 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
     overrides = _overrides(protocol, anatomy)
     tissues = region_tissues(anatomy.tissue_names, species.name, frequency_hz=protocol.device.frequency_hz,
                              overrides=overrides)
+    if protocol.physiology.anaesthesia is not None:
+        tissues = anaesthetised(tissues, species.name, protocol.physiology.anaesthesia)
     volumes = [anatomy.volume_m3(name) for name in anatomy.region_names]
     case = Case(
         protocol, anatomy, report, iron, inputs.iron.fwhm_m, inputs.iron.relative_uncertainty, tissues, species,
@@ -152,55 +174,5 @@ def _overrides(protocol: Protocol, anatomy: Anatomy) -> Mapping[str, Mapping[str
     if unused:
         raise InputError([f"{protocol.path.name}: tissues.{name}: no region of the anatomy is made of it; it has "
                           f"{', '.join(table)}" for name in unused])
-    return {name: given.values(table[canonical_tissue(name)].density_kg_m3, blood_kg_m3=BLOOD_KG_M3,
-                               blood_j_kg_k=BLOOD_J_KG_K)
+    return {name: given.values(table[canonical_tissue(name)].density_kg_m3)
             for name, given in protocol.tissues.items()}
-
-
-def parameter_rows(case: Case) -> list[dict[str, Any]]:
-    """Every number of tissue, boundary and body that entered, with unit and source."""
-    rows: list[dict[str, Any]] = []
-    seen: set[str] = set()
-    for tissue, heat in zip(case.tissues, case.metabolic_w_m3, strict=True):
-        if tissue.name in seen:
-            continue
-        seen.add(tissue.name)
-        for key, (label, unit) in _TISSUE_ROWS.items():
-            value = heat if key == "metabolic_w_m3" else getattr(tissue, key)
-            source = tissue.sources.get(key, "")
-            if key == "metabolic_w_m3" and source != "protocol":
-                source += ", scaled to the whole body's metabolic rate"
-            rows.append({"name": f"{tissue.name}: {label}", "value": float(value), "unit": unit, "source": source})
-    mass = case.mass_kg
-    facts = case.species.facts
-    rows += [
-        {"name": "body mass", "value": mass * 1e3, "unit": "g", "source": "volumes and densities of the anatomy"
-         if case.protocol.physiology.body_mass_kg is None else "protocol"},
-        {"name": "metabolic rate", "value": case.species.metabolic_w(mass), "unit": "W",
-         "source": facts["metabolic_rate"].source},
-        {"name": "blood: heat capacity", "value": case.species.blood_j_k(mass), "unit": "J/K",
-         "source": facts["blood_fraction"].source},
-        {"name": "blood: heat capacity per volume", "value": BLOOD_HEAT_J_M3_K, "unit": "J/m^3/K", "source": "ITIS5"},
-        {"name": "core temperature before heating", "value": case.protocol.physiology.arterial_c, "unit": "degC",
-         "source": "protocol"},
-    ]
-    for name, surface in (("skin", case.protocol.skin), ("bed", case.protocol.bed)):
-        if surface is not None:
-            boundary = case._boundary(surface)
-            source = "protocol" if surface.heat_transfer_w_m2_k is not None else facts["skin_heat_transfer"].source
-            rows += [{"name": f"{name}: heat transfer", "value": boundary.heat_transfer_w_m2_k, "unit": "W/m^2/K",
-                      "source": source},
-                     {"name": f"{name}: outside temperature", "value": boundary.temperature_c, "unit": "degC",
-                      "source": "protocol"}]
-    return rows
-
-
-_TISSUE_ROWS = {
-    "density_kg_m3": ("density", "kg/m^3"),
-    "heat_capacity_j_kg_k": ("heat capacity", "J/kg/K"),
-    "conductivity_w_m_k": ("conductivity", "W/m/K"),
-    "perfusion_w_m3_k": ("perfusion", "W/m^3/K"),
-    "metabolic_w_m3": ("metabolic heat", "W/m^3"),
-    "electrical_conductivity_s_m": ("electrical conductivity", "S/m"),
-    "relative_permittivity": ("relative permittivity", "1"),
-}

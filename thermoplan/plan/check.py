@@ -18,13 +18,13 @@ from ..goals import default_limits
 from ..meshing import MeshReport, MeshSizes, mesh_labels
 from ..progress import Listener, Stages
 from ..protocol import Protocol, read_protocol
-from ..tissue import species_facts
 from ..tracer import omega_tau, slp_w_kg
 from ..units import quantity
 from .blur import image_blur
 from .case import mesh_sizes
 from .feasible import refuse_impossible_goals
 from .inputs import Inputs, outside_share, read_inputs, recorded_scan
+from .surroundings import surrounding_rows
 from .placing import placing_rows
 
 MANY_NODES = 300_000
@@ -127,10 +127,7 @@ def _session_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
     session = protocol.session
     cool = "until every node is under 39 degC" if session.cool_down_s is None else f"{session.cool_down_s / 60:g} min"
     yield "session", f"{session.duration_s / 60:g} min of heating, cool-down {cool}"
-    if species_facts(protocol.anatomy.species).is_alive:
-        yield "core", f"{protocol.physiology.arterial_c:g} degC before heating, {protocol.physiology.core}"
-    else:
-        yield "phantom", f"no blood, no metabolic heat; {protocol.physiology.arterial_c:g} degC before heating"
+    yield from surrounding_rows(protocol)
     body = SimpleNamespace(region_names=tuple(inputs.tissues), tissue_names=tuple(inputs.tissues.values()))
     defaults = default_limits(protocol.goals, body, core=protocol.physiology.core == "pool") if protocol.goals else ()
     for goal in (*protocol.goals, *defaults):

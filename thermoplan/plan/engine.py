@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..bioheat import ThermalSystem, thermal_system
+from ..bioheat import Feedback, ThermalSystem, feedback_of, settled, thermal_system
 from ..device import Device
 from ..eddy import EddyPower, eddy_power, field_potential_t_m, induced_power
 from ..progress import Stages
@@ -21,11 +21,16 @@ _BINS, _DRIVE_BINS = 128, 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Engine:
-    """Everything about a case that does not depend on the trajectory."""
+    """Everything about a case that does not depend on the trajectory.
+
+    ``system`` is linear; ``feedback`` is what it cannot hold (perfusion laws, courses, radiation), None where that is
+    nothing, and the system's state before heating is then the one that both lead to.
+    """
 
     case: Case
     system: ThermalSystem
     eddy: EddyPower | None
+    feedback: Feedback | None = None
 
     def basis(self, columns: Sequence[Column], device: Device | None = None) -> HeatingBasis:
         """Loads of the given columns, eddy currents included; ``device`` where it is not the protocol's."""
@@ -51,12 +56,20 @@ def build_engine(case: Case, stages: Stages) -> Engine:
     """Assemble the heat problem, find the state before heating, solve the eddy currents."""
     device = case.protocol.device
     with stages.stage("heat matrices, steady state"):
-        system = thermal_system(case.problem())
+        system, feedback = heat(case)
     eddy = None
     if device.eddy_currents:
         with stages.stage("eddy currents"):
             eddy = _eddies(case)
-    return Engine(case, system, eddy)
+    return Engine(case, system, eddy, feedback)
+
+
+def heat(case: Case) -> tuple[ThermalSystem, Feedback | None]:
+    """Matrices in the state before heating, and what feeds back into them."""
+    problem = case.problem()
+    system = thermal_system(problem)
+    feedback = feedback_of(problem, system)
+    return (system if feedback is None else settled(system, feedback)), feedback
 
 
 def _eddies(case: Case) -> EddyPower:

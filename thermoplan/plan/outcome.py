@@ -9,7 +9,7 @@ import numpy as np
 
 from ..anatomy import Anatomy
 from ..arrays import Array, IntArray
-from ..bioheat import EnergyAudit, Segment, cycles, evolve
+from ..bioheat import EnergyAudit, Segment, cycles, evolve, play
 from ..dose import Dose, DoseMap, RegionSeries, cem43_min, exceeded_by
 from ..errors import InputError
 from ..goals import Resolved
@@ -37,7 +37,8 @@ class Outcome:
     """What a trajectory does to the animal.
 
     ``values`` of the resolved rows, ``end_c (n_nodes,)`` at the end of heating, ``core_c (t,)`` or None
-    for a fixed core, ``focus_c`` T90 of the first target with the SLP scaled, by factor.
+    for a fixed core, ``focus_c`` T90 of the first target with the SLP scaled, by factor (of the rise: with perfusion
+    that depends on temperature an approximation).
     """
 
     basis: HeatingBasis
@@ -142,7 +143,7 @@ def verified(
     times = np.concatenate([output_times_s(heating, longest), dwell_ends_s(trajectory), also_s])
     times = np.unique(np.where(np.abs(times - heating) < 1e-6, heating, times))  # of two ends of heating the exact one
     watch = _Watch(engine, resolved, heating, times)
-    for time_s, temperature in evolve(system, pieces, times, ledger=audit):
+    for time_s, temperature in play(system, pieces, times, feedback=engine.feedback, ledger=audit):
         watch.add(time_s, temperature)
         stages.update(time_s / end, f"{time_s / 60:.1f} min, hottest {temperature.max():.2f} C")
         early = protocol.session.cool_down_s is None and time_s > heating + 1.0
@@ -192,9 +193,11 @@ class _Watch:
     def outcome(self, basis: HeatingBasis, shares: Array, audit: EnergyAudit) -> Outcome:
         return Outcome(
             basis, shares, self.series, self.dose.map(), self.meter.values() if self.meter else (),
-            self.end_c, np.array(self.core) if self.core else None,
+            self.end_c, core,
             {name: np.array(values) for name, values in self.probe_c.items()}, self.probes,
             self._scaled(basis, shares), self.frames.frames(), self.heating_s, self.last_s, audit.balance_rel,
+        course = self.engine.case.protocol.physiology.core_course
+        core = np.array(self.core) if self.core else None if course is None else course.at(self.series.time_s)
         )
 
     def _scaled(self, basis: HeatingBasis, shares: Array) -> dict[float, Array]:

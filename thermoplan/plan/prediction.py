@@ -45,6 +45,7 @@ def prediction_k(steering: Steering, outcome: Outcome) -> float:
     for name, course in outcome.probes_c.items():
         nodes, weights = outcome.probe_rows[name]
         gaps.append(gap(course, dofs[:, nodes] @ weights))
-    if outcome.core_c is not None:
+    has_blood = dofs.shape[1] > len(outcome.dose.peak_c)
+    if has_blood and outcome.core_c is not None:
         gaps.append(gap(outcome.core_c, dofs[:, -1]))
     return max(gaps)

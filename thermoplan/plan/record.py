@@ -23,10 +23,11 @@ from ..progress import Stages
 from ..safety import safety_report
 from ..sar import ffr_widths_m
 from ..tracer import omega_tau, slp_w_kg
-from .case import Case, parameter_rows
+from .case import Case
 from .engine import Engine
 from .hard import exposure
 from .outcome import Outcome
+from .parameters import parameter_rows
 
 PROBE_K = 0.5
 """Error of a fibre-optic reading that no one should stop for; a planner's choice."""

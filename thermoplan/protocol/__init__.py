@@ -11,6 +11,7 @@ from .model import (
     AnatomyInput,
     IronInput,
     MeshInput,
+    PerfusionCourse,
     Physiology,
     Probe,
     Protocol,
@@ -21,5 +22,5 @@ from .model import (
 )
 from .read import read_protocol
 
-__all__ = ["AMBIENT_C", "CORE_C", "AddedRegion", "AnatomyInput", "IronInput", "MeshInput", "Physiology", "Probe",
-           "Protocol", "Session", "SteeringInput", "Surface", "TissueInput", "read_protocol"]
+__all__ = ["AMBIENT_C", "CORE_C", "AddedRegion", "AnatomyInput", "IronInput", "MeshInput", "PerfusionCourse",
+           "Physiology", "Probe", "Protocol", "Session", "SteeringInput", "Surface", "TissueInput", "read_protocol"]

@@ -12,7 +12,7 @@ from ..files.labels import read_label_table, regions_of
 from ..files.landmarks import SUFFIXES as LANDMARKS
 from ..files.volumes import FOLDER, READERS
 from ..goals import CORE, EVERYWHERE_ELSE, SKIN
-from ..tissue import canonical_tissue, species_facts
+from ..tissue import anaesthetised, canonical_tissue, species_facts
 from ..units import shown
 from .complaints import suggestion
 
@@ -24,8 +24,10 @@ _ONE_OF = (
     (("anatomy", "add"), ("sphere", "mask", "iron_above"), 'sphere = "4.1 -2.0 31.5 mm, 4 mm"'),
     (("goals",), ("at_least", "at_most"), 'at_least = "10 min"'),
     (("limits",), ("at_least", "at_most"), 'at_most = "42 degC"'),
+    (("boundary", "bed"), ("normal", "surface"), 'normal = "0 -1 0"'),
 )
 _SURFACE = 'heat_transfer with ambient, or temperature, or insulated = true'
+_AIR = {"heat_transfer", "ambient", "ambient_course", "emissivity", "surroundings"}
 _REGISTRATION = ("file", "landmarks", "reference")
 _FILES = (
     (("iron",), "image"), (("iron",), "registration"), *((("iron", "registration"), key) for key in _REGISTRATION),
@@ -33,6 +35,7 @@ _FILES = (
     (("anatomy",), "label_table"), (("anatomy",), "mesh"), (("anatomy", "add"), "mask"),
     (("tracer",), "file"), (("device",), "file"), (("device",), "to_device"),
     (("device",), "selection"), (("device",), "drive"), (("tracer",), "table"), (("session",), "trajectory"),
+    (("physiology",), "core_course"), (("boundary", "skin"), "ambient_course"), (("boundary", "bed"), "ambient_course"),
 )
 _PLACED = tuple(kind for kind in READERS if kind not in (".npy", FOLDER))
 _LABELS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".npz")
@@ -67,9 +70,9 @@ def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
         for name, surface in _tables_at(raw, path):
             yield from _surface(surface, f"{where}: {name}")
     for name, physiology in _tables_at(raw, ("physiology",)):
-        if "anaesthesia" in physiology:
-            yield (f"{where}: {name}.anaesthesia = {shown(physiology['anaesthesia'])}: not available yet; "
-                   "remove the key and give perfusion in [tissues.X]")
+        if "core_course" in physiology and "core" in physiology:
+            yield (f"{where}: {name}: has core and core_course; expected one of them: a core that follows a file is "
+                   "no state of its own")
     for name, mesh in _tables_at(raw, ("mesh",)):
         if mesh.get("order", 1) != 1:
             yield f"{where}: {name}.order = {shown(mesh['order'])}: only order = 1 is available yet"
@@ -106,8 +109,10 @@ def file_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterato
 def name_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterator[str]:
     """Species, tissues and regions that nobody knows; the label table is read for its regions."""
     for _, anatomy in _tables_at(raw, ("anatomy",)):
-        if isinstance(anatomy.get("species"), str):
-            yield from (f"{where}: {words}" for words in _refused(species_facts, anatomy["species"]))
+        species = anatomy.get("species", "mouse")
+        if isinstance(species, str):
+            refused = list(_refused(species_facts, species))
+            yield from (f"{where}: {words}" for words in refused or _anaesthesia(raw, species))
         table = folder / str(anatomy.get("label_table"))[:_LONGEST_NAME]
         if "labels" in anatomy and table.is_file():
             yield from _refused(read_label_table, table)
@@ -129,10 +134,23 @@ def _tables_at(raw: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[
 
 
 def _surface(surface: Mapping[str, Any], where: str) -> Iterator[str]:
-    ways = [bool({"heat_transfer", "ambient"} & surface.keys()), "temperature" in surface,
-            surface.get("insulated") is True]
+    ways = [bool(_AIR & surface.keys()), "temperature" in surface, surface.get("insulated") is True]
     if sum(ways) != 1:
         yield f"{where}: expected exactly one of {_SURFACE}"
+    if "ambient" in surface and "ambient_course" in surface:
+        yield f"{where}: has ambient and ambient_course; expected one of them: a course begins at its own temperature"
+    if "emissivity" in surface and "heat_transfer" not in surface:
+        yield (f"{where}.emissivity: expected heat_transfer beside it, of convection alone, such as \"5 W/m^2/K\": "
+               "the species' own heat transfer has radiation in it")
+    if "surroundings" in surface and "emissivity" not in surface:
+        yield f"{where}.surroundings: expected emissivity beside it, such as 0.98"
+
+
+def _anaesthesia(raw: Mapping[str, Any], species: str) -> Iterator[str]:
+    for _, physiology in _tables_at(raw, ("physiology",)):
+        agent = physiology.get("anaesthesia")
+        if isinstance(agent, str):
+            yield from _refused(lambda name: anaesthetised((), species, name), agent)
 
 
 def _repeated_probes(raw: Mapping[str, Any], where: str) -> Iterator[str]:

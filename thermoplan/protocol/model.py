@@ -8,10 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..bioheat.problem import TemperatureCourse
 from ..device import Device
 from ..goals import Goal
 from ..registration import Registration
 from ..safety import HardLimit
+from ..tissue import BLOOD_J_KG_K, BLOOD_KG_M3, PERFUSION_LAWS, REST_C, PerfusionLaw, scaled_law, table_law
 from ..tracer import Tracer
 from ..units import MetabolicHeat, Perfusion
 
@@ -72,12 +74,15 @@ class Physiology:
     core: str = "pool"  # or "fixed"
     body_mass_kg: float | None = None  # None: what the anatomy weighs
 
+    anaesthesia: str | None = None
+    core_course: TemperatureCourse | None = None  # a fixed core follows it
 
 @dataclass(frozen=True, slots=True)
 class Surface:
     """How a part of the skin meets its surroundings: "robin", "dirichlet" or "insulated".
 
-    ``heat_transfer_w_m2_k`` None means the species' value; ``normal`` selects facets that face that way.
+    ``heat_transfer_w_m2_k`` None means the species' value; ``normal`` selects facets that face that way, ``surface``
+    a named surface of the mesh. ``course`` is that of the air, ``emissivity`` what radiates to the surroundings.
     """
 
     kind: str = "robin"
@@ -85,12 +90,38 @@ class Surface:
     temperature_c: float = AMBIENT_C
     normal: tuple[float, float, float] | None = None
 
+    surface: str | None = None
+    course: TemperatureCourse | None = None
+    emissivity: float = 0.0
+    surroundings_c: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PerfusionCourse:
+    """Perfusion that depends on temperature: a law by name, at rest as the table or ``rest`` says, or a table."""
+
+    law: str | None = None
+    rest: Perfusion | None = None
+    temperature_c: tuple[float, ...] = ()
+    perfusion: tuple[Perfusion, ...] = ()
+
+    def rest_w_m3_k(self, density_kg_m3: float) -> float | None:
+        """Perfusion at rest in a tissue of this density; None is the table's."""
+        if self.law is None:
+            return float(self.course(density_kg_m3, 0.0)(REST_C))
+        return None if self.rest is None else _sink_w_m3_k(self.rest, density_kg_m3)
+
+    def course(self, density_kg_m3: float, rest_w_m3_k: float) -> PerfusionLaw:
+        """Temperature in degC to perfusion in W/m3/K; a table knows what it is at rest."""
+        if self.law is not None:
+            return scaled_law(PERFUSION_LAWS[self.law], rest_w_m3_k)
+        return table_law(self.temperature_c, [_sink_w_m3_k(part, density_kg_m3) for part in self.perfusion])
 
 @dataclass(frozen=True, slots=True)
 class TissueInput:
     """Properties that the protocol gives a tissue; None leaves the table's."""
 
-    perfusion: Perfusion | None = None
+    perfusion: Perfusion | PerfusionCourse | None = None
     metabolic_heat: MetabolicHeat | None = None
     density_kg_m3: float | None = None
     heat_capacity_j_kg_k: float | None = None
@@ -98,21 +129,29 @@ class TissueInput:
     electrical_conductivity_s_m: float | None = None
     relative_permittivity: float | None = None
 
-    def values(self, density_kg_m3: float, *, blood_kg_m3: float, blood_j_kg_k: float) -> dict[str, float]:
-        """By property name, given the table's density of the tissue and the properties of blood."""
+    def values(self, density_kg_m3: float) -> dict[str, float]:
+        """By property name, given the table's density of the tissue; of a perfusion that depends on temperature the
+        value at rest, where the protocol gives it."""
         density = self.density_kg_m3 or density_kg_m3
         plain = ("density_kg_m3", "heat_capacity_j_kg_k", "conductivity_w_m_k", "electrical_conductivity_s_m",
                  "relative_permittivity")
         found = {name: getattr(self, name) for name in plain if getattr(self, name) is not None}
-        if self.perfusion is not None:
-            found["perfusion_w_m3_k"] = self.perfusion.sink_w_m3_k(
-                density_kg_m3=density, blood_kg_m3=blood_kg_m3, blood_j_kg_k=blood_j_kg_k)
+        if isinstance(self.perfusion, PerfusionCourse):
+            rest = self.perfusion.rest_w_m3_k(density)
+        else:
+            rest = None if self.perfusion is None else _sink_w_m3_k(self.perfusion, density)
+        if rest is not None:
+            found["perfusion_w_m3_k"] = rest
         if self.metabolic_heat is not None:
             found["metabolic_w_m3"] = self.metabolic_heat.heat_w_m3(density)
         return found
 
 
 @dataclass(frozen=True, slots=True)
+def _sink_w_m3_k(perfusion: Perfusion, density_kg_m3: float) -> float:
+    return perfusion.sink_w_m3_k(density_kg_m3=density_kg_m3, blood_kg_m3=BLOOD_KG_M3, blood_j_kg_k=BLOOD_J_KG_K)
+
+
 class MeshInput:
     """Edge lengths; None leaves DESIGN's default."""
 

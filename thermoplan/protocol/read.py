@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..bioheat.problem import TemperatureCourse
 from ..errors import InputError
 from ..goals import Goal
 from ..registration import Registration, rigid_from_landmarks
@@ -28,6 +29,9 @@ from .model import (
     Surface,
     TissueInput,
 )
+
+SAME_K = 0.05
+"""Two statements of one temperature may differ by so much: thermometers are read to a tenth."""
 
 
 _BESIDE = ("to_device", "selection", "drive", "table")
@@ -91,6 +95,9 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         "device": lambda: chosen_device(tables.device, folder, path.name, notes),
         "goals": lambda: _goals(tables, path.name),
         "safety": lambda: _safety(tables.safety, path.name, tables.device.eddy_currents),
+        "physiology": lambda: _physiology(tables.physiology, tables.anatomy.species or "mouse", path),
+        "skin": lambda: _surface(tables.boundary.skin, folder),
+        "bed": lambda: _surface(tables.boundary.bed, folder) if tables.boundary.bed else None,
     }
     place = {"pose": tables.device.pose or "", "heater_shift_m": tables.device.heater_shift or (0.0, 0.0, 0.0),
              "heater_shift_noticed": tables.device.heater_shift_noticed is not False}
@@ -105,9 +112,6 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
     return Protocol(
         path, text, tables.name or path.stem, **built,
         session=_session(tables.session, folder), **place,
-        physiology=_physiology(tables.physiology, tables.anatomy.species or "mouse"),
-        skin=_surface(tables.boundary.skin),
-        bed=_surface(tables.boundary.bed) if tables.boundary.bed else None,
         tissues={name: _tissue(table) for name, table in tables.tissues.items()},
         mesh=MeshInput(tables.mesh.size, tables.mesh.target_size), steering=_steering(tables.steering),
         probes=tuple(Probe(p.name, p.position) for p in tables.probes), files=files, notes=tuple(notes),
@@ -197,23 +201,45 @@ def _session(table: Any, folder: Path) -> Session:
     return Session(table.duration, table.cool_down, folder / table.trajectory if table.trajectory else None)
 
 
-def _physiology(table: Any, species: str) -> Physiology:
+def _physiology(table: Any, species: str, path: Path) -> Physiology:
     """A phantom has no blood: it starts at the temperature of the room unless the protocol says otherwise."""
     alive = species != "phantom"
     arterial = (CORE_C if alive else AMBIENT_C) if table.arterial is None else table.arterial
-    return Physiology(arterial, table.core or ("pool" if alive else "fixed"), table.body_mass)
+    core, course = table.core or ("pool" if alive else "fixed"), None
+    if table.core_course:
+        course = _course(path.parent / table.core_course)
+        begins = float(course.at(0.0))
+        if table.arterial is not None and abs(table.arterial - begins) > SAME_K:
+            raise InputError(f"{path.name}: physiology.arterial: {table.arterial:g} degC, but {table.core_course} "
+                             f"begins at {begins:g} degC: leave arterial out, or correct one of the two")
+        arterial, core = begins, "fixed"
+    return Physiology(arterial, core, table.body_mass, table.anaesthesia, course)
 
 
-def _surface(table: Any | None) -> Surface:
+def _course(path: Path) -> TemperatureCourse:
+    """A file of ``time_s,temperature_C``, time 0 being the start of heating."""
+    from ..files.columns import read_columns
+
+    columns = read_columns(path, ("time_s", "temperature_C"))
+    try:
+        return TemperatureCourse(columns["time_s"], columns["temperature_C"])
+    except InputError as error:
+        raise InputError([f"{path.name}: {words}" for words in error.complaints]) from None
+
+
+def _surface(table: Any | None, folder: Path) -> Surface:
     if table is None:
         return Surface()
-    normal = getattr(table, "normal", None)
+    where = {"normal": getattr(table, "normal", None), "surface": getattr(table, "surface", None)}
     if table.insulated:
-        return Surface("insulated", normal=normal)
+        return Surface("insulated", **where)
     if table.temperature is not None:
-        return Surface("dirichlet", temperature_c=table.temperature, normal=normal)
-    ambient = AMBIENT_C if table.ambient is None else table.ambient
-    return Surface("robin", table.heat_transfer, ambient, normal)
+        return Surface("dirichlet", temperature_c=table.temperature, **where)
+    course = _course(folder / table.ambient_course) if table.ambient_course else None
+    given = AMBIENT_C if table.ambient is None else table.ambient
+    ambient = given if course is None else float(course.at(0.0))
+    return Surface("robin", table.heat_transfer, ambient, **where, course=course, emissivity=table.emissivity or 0.0,
+                   surroundings_c=table.surroundings)
 
 
 def _tissue(table: Any) -> TissueInput:

@@ -227,6 +227,7 @@ class PhysiologyTable(Table):
     arterial: values.Temperature | None = None
     core: Literal["pool", "fixed"] | None = None
     anaesthesia: values.Text | None = None
+    core_course: values.Text | None = None
     body_mass: values.Mass | None = None
 
 
@@ -234,11 +235,15 @@ class SkinTable(Table):
     heat_transfer: values.HeatTransfer | None = None
     ambient: values.Temperature | None = None
     temperature: values.Temperature | None = None
+    ambient_course: values.Text | None = None
+    emissivity: values.Share | None = None
+    surroundings: values.Temperature | None = None
     insulated: StrictBool | None = None
 
 
 class BedTable(SkinTable):
-    normal: values.Direction
+    normal: values.Direction | None = None
+    surface: values.Text | None = None
 
 
 class BoundaryTable(Table):
@@ -247,7 +252,7 @@ class BoundaryTable(Table):
 
 
 class TissueTable(Table):
-    perfusion: values.PerfusionText | None = None
+    perfusion: values.Perfusion | None = None
     conductivity: values.Conductivity | None = None
     density: values.Density | None = None
     heat_capacity: values.HeatCapacity | None = None

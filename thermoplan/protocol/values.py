@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, StrictInt, StrictStr, Tag, WithJsonSchema
 
 from .. import units
-from ..units import KINDS, MetabolicHeat, NotAQuantity, Perfusion
+from ..tissue import PERFUSION_LAWS
+from ..units import KINDS, MetabolicHeat, NotAQuantity
+from ..units import Perfusion as Constant
+from .model import PerfusionCourse
 
 
 def text(read: Callable[[Any], Any], words: str, example: str) -> tuple[BeforeValidator, WithJsonSchema]:
@@ -92,11 +96,35 @@ def _when(value: Any) -> datetime:
     return found
 
 
-def _perfusion(value: Any) -> Perfusion:
+def _perfusion(value: Any) -> Constant | PerfusionCourse:
+    """A number with a unit, a law by name, or a table ``{ law, rest }`` or ``{ temperature, perfusion }``."""
     if isinstance(value, str) and value and not any(c.isdigit() for c in value):
-        raise NotAQuantity("a perfusion that depends on temperature is not available yet; "
-                           'give a constant, such as "300 mL/min/kg"')
-    return units.perfusion(value)
+        return PerfusionCourse(_law(value))
+    if not isinstance(value, dict):
+        return units.perfusion(value)
+    if "law" in value and value.keys() <= {"law", "rest"}:
+        return PerfusionCourse(_law(value["law"]), units.perfusion(value["rest"]) if "rest" in value else None)
+    if value.keys() == {"temperature", "perfusion"}:
+        return _perfusion_table(value["temperature"], value["perfusion"])
+    raise NotAQuantity('expected law and rest, such as { law = "lang-tumour", rest = "1e4 W/m^3/K" }, or temperature '
+                       'and perfusion, such as { temperature = ["37 degC", "43 degC"], '
+                       'perfusion = ["1e4 W/m^3/K", "2e4 W/m^3/K"] }')
+
+
+def _law(name: Any) -> str:
+    if name not in PERFUSION_LAWS:
+        raise NotAQuantity(f'expected a perfusion, such as "300 mL/min/kg", or a law: {", ".join(PERFUSION_LAWS)}')
+    return name
+
+
+def _perfusion_table(temperatures: Any, perfusions: Any) -> PerfusionCourse:
+    both = isinstance(temperatures, list) and isinstance(perfusions, list)
+    if not both or len(temperatures) != len(perfusions) or len(temperatures) < 2:
+        raise NotAQuantity("expected as many perfusions as temperatures, two or more of each")
+    degrees = tuple(units.parse(part, "temperature") for part in temperatures)
+    if any(b <= a for a, b in pairwise(degrees)):
+        raise NotAQuantity("expected temperatures that rise")
+    return PerfusionCourse(temperature_c=degrees, perfusion=tuple(units.perfusion(part) for part in perfusions))
 
 
 def _matrix(value: Any) -> Any:
@@ -168,7 +196,15 @@ Direction = Annotated[tuple[float, float, float], *text(units.direction, "direct
 Sphere = Annotated[tuple, *text(_sphere, "centre and radius", "4.1 -2.0 31.5 mm, 4 mm")]
 Window = Annotated[tuple[float, float], *text(_window, "span of time", "20 min to 30 min")]
 When = Annotated[datetime, *text(_when, "date and time", "2026-05-04 10:30")]
-PerfusionText = Annotated[Perfusion, *text(_perfusion, "perfusion", "300 mL/min/kg")]
+_TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 2}
+_PERFUSION = {"description": "perfusion, or a law of temperature", "examples": ["300 mL/min/kg", *PERFUSION_LAWS],
+              "anyOf": [
+    {"type": "string"},
+    {"type": "object", "properties": {"law": {"enum": list(PERFUSION_LAWS)}, "rest": {"type": "string"}},
+     "required": ["law"], "additionalProperties": False},
+    {"type": "object", "properties": {"temperature": _TEXTS, "perfusion": _TEXTS},
+     "required": ["temperature", "perfusion"], "additionalProperties": False}]}
+Perfusion = Annotated[Constant | PerfusionCourse, BeforeValidator(_perfusion), WithJsonSchema(_PERFUSION)]
 MetabolicText = Annotated[MetabolicHeat, *text(units.metabolic_heat, "metabolic heat", "700 W/m^3")]
 IronUnit = Annotated[str, *text(lambda v: units.iron_factor(v) and v, "unit of the image's values", "mg/mL")]
 LengthUnit = Annotated[str, *text(lambda v: units.length_factor(v) and v, "unit of length", "mm")]

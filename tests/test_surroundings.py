@@ -1,0 +1,201 @@
+"""From a protocol to the full model: perfusion laws, an anaesthetic, given cores and air, radiation, a heated bed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import meshio
+import nibabel
+import numpy as np
+import pytest
+from heat_cases import box
+
+from thermoplan.errors import InputError
+from thermoplan.plan import make_plan, simulate
+from thermoplan.plan.check import understood
+from thermoplan.protocol import read_protocol
+
+PROTOCOL = """\
+schema = 1
+name = "box"
+
+[iron]
+image = "iron.nii.gz"
+unit = "mg/mL"
+
+[anatomy]
+mesh = "body.msh"
+label_table = "body.csv"
+
+[tracer]
+name = "synomag-d"
+measured_slp = { value = "200 W/g", basis = "iron", medium = "tissue", amplitude = "13 mT", frequency = "354 kHz" }
+
+[device]
+name = "uniform"
+amplitude = "13 mT"
+frequency = "354 kHz"
+eddy_currents = false
+
+[physiology]
+body_mass = "24 g"
+
+[session]
+duration = "5 min"
+cool_down = "2 min"
+"""
+SIDE_MM = 20.0
+
+
+def write_body(folder: Path) -> Path:
+    """A cube of muscle with a tumour of 8 mm in its middle, on a mesh whose face towards P is named "bed"."""
+    middle = 0.5e-3 * SIDE_MM
+    body = box((10, 10, 10), [1e-3 * SIDE_MM] * 3,
+               lambda c: (np.abs(c - middle).max(axis=1) < 4e-3).astype(int), ("body", "tumour"))
+    bed = body.outer[(body.points_m[body.outer][:, :, 1] < 1e-9).all(axis=1)]
+    tags = [7 + body.region.astype(np.int32), np.full(len(bed), 9, np.int32)]
+    mesh = meshio.Mesh(1e3 * body.points_m, [("tetra", body.tets), ("triangle", bed)],
+                       field_data={"body": [7, 3], "tumour": [8, 3], "bed": [9, 2]},
+                       cell_data={"gmsh:physical": tags, "gmsh:geometrical": tags})
+    meshio.write(folder / "body.msh", mesh, file_format="gmsh22", binary=False)
+    (folder / "body.csv").write_text("label,region,tissue\n7,body,muscle\n8,tumour,tumour\n")
+    data = np.zeros((20, 20, 20), np.float32)
+    data[6:14, 6:14, 6:14] = 5.0
+    affine = np.diag([1.0, 1.0, 1.0, 1.0])
+    affine[:3, 3] = 0.5
+    image = nibabel.Nifti1Image(data, affine)
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, folder / "iron.nii.gz")
+    (folder / "air.csv").write_text("time_s,temperature_C\n0,25\n300,35\n")
+    (folder / "rectal.csv").write_text("time_s,temperature_C\n0,36\n420,34.6\n")
+    (folder / "box.toml").write_text(PROTOCOL)
+    return folder / "box.toml"
+
+
+@pytest.fixture(scope="module")
+def body(tmp_path_factory):
+    return write_body(tmp_path_factory.mktemp("box"))
+
+
+def end(path, **changes):
+    """Record of a simulation with keys of the protocol set; ``__`` stands for a dot."""
+    return simulate(read_protocol(path, {key.replace("__", "."): value for key, value in changes.items()})).record
+
+
+def tumour(record, key="t90_c"):
+    return record["regions"]["tumour"][key]
+
+
+@pytest.fixture(scope="module")
+def plain(body):
+    return end(body)
+
+
+def row(record, name):
+    return next(row for row in record["parameters"] if row["name"] == name)
+
+
+def test_perfusion_that_a_hot_tumour_loses_makes_it_hotter(body, plain):
+    # Lang's tumour at 42 degC has half of its perfusion at rest; so has the constant of a half, which is hotter still
+    lang = end(body, tissues__tumour__perfusion={"law": "lang-tumour", "rest": "5e4 W/m^3/K"})
+    whole, half = (end(body, tissues__tumour__perfusion=given) for given in ("5e4 W/m^3/K", "2.5e4 W/m^3/K"))
+    print([tumour(r) for r in (whole, lang, half)])
+    assert tumour(whole, "t_max_c") > 42.0
+    assert tumour(whole) + 0.2 < tumour(lang) < tumour(half) - 0.02
+    assert lang["checks"]["energy_balance_rel"] < 1e-3
+    table = row(end(body, tissues__tumour__perfusion="lang-tumour"), "tumour: perfusion")
+    before = row(plain, "tumour: perfusion")
+    assert table == before | {"source": before["source"] + "; at rest, then as lang-tumour [Lang1999]"}
+
+
+def test_a_table_of_equal_perfusions_is_that_constant(body):
+    table = {"temperature": ["36 degC", "45 degC"], "perfusion": ["2e4 W/m^3/K"] * 2}
+    constant, course = (end(body, tissues__tumour__perfusion=given) for given in ("2e4 W/m^3/K", table))
+    assert tumour(course) == pytest.approx(tumour(constant), abs=2e-3)
+
+
+def test_a_law_starts_from_the_rest_that_the_protocol_gives(body):
+    given = end(body, tissues__tumour__perfusion={"law": "sigmoid-tumour", "rest": "3e3 W/m^3/K"})
+    assert row(given, "tumour: perfusion")["value"] == pytest.approx(3e3)
+    assert row(given, "tumour: perfusion")["source"] == "protocol; at rest, then as sigmoid-tumour [assumed]"
+
+
+def test_an_anaesthetic_slows_the_table_s_perfusion_and_says_so(body, plain):
+    slow = end(body, physiology__anaesthesia="isoflurane")
+    now, before = (row(record, "muscle: perfusion") for record in (slow, plain))
+    assert 0.7 <= now["value"] / before["value"] < 1.0
+    assert now["source"] == before["source"] + ", slowed by isoflurane"
+    assert slow["history"]["regions"]["body"]["t50_c"][0] < plain["history"]["regions"]["body"]["t50_c"][0] - 0.1
+
+
+def test_a_core_that_was_measured_is_followed_and_shown(body, plain):
+    measured = end(body, physiology__core_course="rectal.csv")
+    core = measured["core"]
+    assert core["temperature_c"] == pytest.approx(36.0 - np.array(core["time_s"]) / 300.0)
+    assert row(measured, "core temperature before heating")["value"] == 36.0
+    assert tumour(measured) < tumour(end(body, physiology__core="fixed", physiology__arterial="36 degC")) - 0.05
+    assert not any("infinite heat sink" in text for text in measured["warnings"])
+    with pytest.raises(InputError, match=r"physiology\.arterial: 37 degC, but rectal\.csv begins at 36 degC"):
+        end(body, physiology__core_course="rectal.csv", physiology__arterial="37 degC")
+
+
+def test_air_that_coils_warm_warms_the_skin(body, plain):
+    skin = {"heat_transfer": "11 W/m^2/K", "ambient_course": "air.csv"}
+    warmed = end(body, boundary__skin=skin)
+    here, there = (record["regions"]["skin"]["t_min_c"] for record in (warmed, plain))
+    assert there + 0.2 < here < there + 10.0
+    with pytest.raises(InputError, match="has ambient and ambient_course"):
+        end(body, boundary__skin={**skin, "ambient": "25 degC"})
+
+
+def test_radiation_and_convection_apart_are_about_their_sum(body, plain):
+    # 5 W/m2/K and emissivity 0.98 to 25 degC: 4 eps sigma (302 K)^3 = 6.1, the table's 11 together
+    apart = end(body, boundary__skin={"heat_transfer": "5 W/m^2/K", "emissivity": 0.98})
+    assert apart["regions"]["skin"]["t_min_c"] == pytest.approx(plain["regions"]["skin"]["t_min_c"], abs=0.1)
+    assert row(apart, "skin: emissivity")["value"] == 0.98
+    with pytest.raises(InputError, match=r"boundary\.skin\.emissivity: expected heat_transfer beside it"):
+        end(body, boundary__skin={"emissivity": 0.98})
+
+
+def test_a_bed_on_a_named_surface_is_the_one_that_faces_its_way(body, plain):
+    bed = {"heat_transfer": "100 W/m^2/K", "ambient": "38 degC"}
+    named, facing = (end(body, boundary__bed={**bed, **where}) for where in ({"surface": "bed"}, {"normal": "0 -1 0"}))
+    assert named["regions"] == facing["regions"]
+    assert named["regions"]["body"]["t_mean_c"] > plain["regions"]["body"]["t_mean_c"] + 0.1
+    with pytest.raises(InputError, match=r'bed\.surface = "table": not a named surface of the mesh; it has bed'):
+        end(body, boundary__bed={**bed, "surface": "table"})
+    with pytest.raises(InputError, match=r"boundary\.bed: has normal and surface"):
+        end(body, boundary__bed={**bed, "surface": "bed", "normal": "0 -1 0"})
+
+
+def test_a_held_bed_and_an_insulated_skin_are_what_they_say(body):
+    held = end(body, boundary__bed={"temperature": "38 degC", "surface": "bed"}, boundary__skin={"insulated": True})
+    assert held["regions"]["skin"]["t_max_c"] >= 38.0
+    assert held["checks"]["energy_balance_rel"] < 1e-3
+
+
+def test_check_says_what_follows_a_law_or_a_file(body):
+    path = body.with_name("said.toml")
+    blood = '[physiology]\nanaesthesia = "isoflurane"\ncore_course = "rectal.csv"'
+    path.write_text(PROTOCOL.replace("[physiology]", blood)
+                    + '[tissues.tumour]\nperfusion = "lang-tumour"\n[boundary]\nbed = { temperature = "38 degC", '
+                    'surface = "bed" }\nskin = { heat_transfer = "5 W/m^2/K", ambient_course = "air.csv", '
+                    "emissivity = 0.98 }\n")
+    said = dict(understood(path)["understood"])
+    assert said["core"] == "36 degC before heating, then as measured, 34.6 to 36 degC over 7 min"
+    assert said["anaesthesia"] == "isoflurane: perfusion of the table times 0.8"
+    assert said["perfusion of tumour"] == "follows lang-tumour"
+    assert said["skin"] == ("5 W/m^2/K to 25 degC, which follows a file, 25 to 35 degC over 5 min, "
+                            "radiates to 25 degC at emissivity 0.98")
+    assert said["bed"] == 'held at 38 degC, surface "bed" of the mesh'
+
+
+def test_a_plan_under_a_law_is_verified_with_it_and_says_how_far_off_the_search_was(body):
+    path = body.with_name("planned.toml")
+    path.write_text(PROTOCOL + '[tissues.tumour]\nperfusion = "lang-tumour"\n[[goals]]\nregion = "tumour"\n'
+                    'metric = "T90"\nat_least = "42 degC"\n')
+    plan = make_plan(path)
+    record = plan.record
+    assert plan.products.engine.feedback is not None
+    assert 0.02 < record["checks"]["prediction_k"] < 3.0
+    assert any("the search has perfusion at rest" in text for text in record["warnings"])
