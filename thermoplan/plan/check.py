@@ -24,8 +24,8 @@ from .blur import image_blur
 from .case import mesh_sizes
 from .feasible import refuse_impossible_goals
 from .inputs import Inputs, outside_share, read_inputs, recorded_scan
-from .surroundings import surrounding_rows
 from .placing import placing_rows
+from .surroundings import surrounding_rows
 
 MANY_NODES = 300_000
 _TETS_PER_EDGE3, _TETS_PER_NODE, _GRADING = 6.0 * np.sqrt(2.0), 5.6, 1.6  # as the shipped mouse has them

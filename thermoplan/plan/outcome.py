@@ -191,13 +191,13 @@ class _Watch:
         self.last_s = time_s
 
     def outcome(self, basis: HeatingBasis, shares: Array, audit: EnergyAudit) -> Outcome:
+        course = self.engine.case.protocol.physiology.core_course
+        core = np.array(self.core) if self.core else None if course is None else course.at(self.series.time_s)
         return Outcome(
             basis, shares, self.series, self.dose.map(), self.meter.values() if self.meter else (),
             self.end_c, core,
             {name: np.array(values) for name, values in self.probe_c.items()}, self.probes,
             self._scaled(basis, shares), self.frames.frames(), self.heating_s, self.last_s, audit.balance_rel,
-        course = self.engine.case.protocol.physiology.core_course
-        core = np.array(self.core) if self.core else None if course is None else course.at(self.series.time_s)
         )
 
     def _scaled(self, basis: HeatingBasis, shares: Array) -> dict[float, Array]:

@@ -73,9 +73,9 @@ class Physiology:
     arterial_c: float = CORE_C
     core: str = "pool"  # or "fixed"
     body_mass_kg: float | None = None  # None: what the anatomy weighs
-
     anaesthesia: str | None = None
     core_course: TemperatureCourse | None = None  # a fixed core follows it
+
 
 @dataclass(frozen=True, slots=True)
 class Surface:
@@ -89,7 +89,6 @@ class Surface:
     heat_transfer_w_m2_k: float | None = None
     temperature_c: float = AMBIENT_C
     normal: tuple[float, float, float] | None = None
-
     surface: str | None = None
     course: TemperatureCourse | None = None
     emissivity: float = 0.0
@@ -116,6 +115,7 @@ class PerfusionCourse:
         if self.law is not None:
             return scaled_law(PERFUSION_LAWS[self.law], rest_w_m3_k)
         return table_law(self.temperature_c, [_sink_w_m3_k(part, density_kg_m3) for part in self.perfusion])
+
 
 @dataclass(frozen=True, slots=True)
 class TissueInput:
@@ -147,11 +147,11 @@ class TissueInput:
         return found
 
 
-@dataclass(frozen=True, slots=True)
 def _sink_w_m3_k(perfusion: Perfusion, density_kg_m3: float) -> float:
     return perfusion.sink_w_m3_k(density_kg_m3=density_kg_m3, blood_kg_m3=BLOOD_KG_M3, blood_j_kg_k=BLOOD_J_KG_K)
 
 
+@dataclass(frozen=True, slots=True)
 class MeshInput:
     """Edge lengths; None leaves DESIGN's default."""
 

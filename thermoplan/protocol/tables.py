@@ -226,18 +226,18 @@ class DeviceTable(DeviceKeys):
 class PhysiologyTable(Table):
     arterial: values.Temperature | None = None
     core: Literal["pool", "fixed"] | None = None
-    anaesthesia: values.Text | None = None
     core_course: values.Text | None = None
+    anaesthesia: values.Text | None = None
     body_mass: values.Mass | None = None
 
 
 class SkinTable(Table):
     heat_transfer: values.HeatTransfer | None = None
     ambient: values.Temperature | None = None
-    temperature: values.Temperature | None = None
     ambient_course: values.Text | None = None
     emissivity: values.Share | None = None
     surroundings: values.Temperature | None = None
+    temperature: values.Temperature | None = None
     insulated: StrictBool | None = None
 
 
