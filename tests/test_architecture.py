@@ -23,7 +23,7 @@ LAYERS = (
     ("plan", "case", "answers", "fits", "study", "adapt", "validate", "report", "scene", "export", "compare", "doctor"),
     ("optimize", "search", "trajectory"),
     ("metrics", "goals", "dose", "bioheat"),
-    ("sar", "focus", "spread", "eddy", "safety"),
+    ("sar", "focus", "spread", "spread", "eddy", "safety"),
     ("registration", "fem", "iron", "calibration", "fiducials", "quantify", "roi", "background", "weighted",
      "psf", "scanner", "deblur", "device", "selection", "coils"),
     ("response", "fitting", "calorimetry", "slptable", "relaxometry", "tracer", "measured", "magnetization"),

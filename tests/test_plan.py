@@ -141,6 +141,22 @@ def test_a_hotter_tracer_is_shown_hotter(plan):
     assert high[at] - plain[at] == pytest.approx(0.3 * rise, rel=0.15)
 
 
+def test_bound_particles_without_a_measured_slp_are_planned_with_the_models_own_spread(tmp_path):
+    start = PROTOCOL.index("measured_slp")
+    text = PROTOCOL[:start] + 'relaxation_time = "1 us"\nanisotropy = "11 kJ/m^3"\nmodel = "neel"\n' + PROTOCOL[
+        PROTOCOL.index("[device]"):]
+    text = text.replace('duration = "10 min"', 'duration = "2 min"\ncool_down = "0 min"')
+    record = make_plan(write_case(tmp_path / "bound", protocol=text)).record
+    assert record["tracer"]["model"] == "neel" and record["checks"]["power_rel"] < BOUNDS["power_rel"]
+    spread, summary = record["summary"]["slp_interval"], record["summary"]
+    assert {c["name"] for c in spread["cases"]} >= {"omega tau 1", "omega tau 3", "cores one standard deviation larger"}
+    assert spread["low_w_per_g_fe"] < summary["slp_w_per_g_fe"] < spread["high_w_per_g_fe"]
+    low, high = summary["t90_interval_c"]
+    assert low < record["regions"]["tumour"]["t90_c"] < high
+    assert record["history"]["t90_slp_low_c"][-1] == pytest.approx(low)
+    assert any(text.startswith("no measured SLP") and "its own spread" in text for text in record["warnings"])
+
+
 def test_a_forgotten_gradient_shows_in_the_comparison(plan):
     rows = {row["name"]: row for row in plan.record["alternatives"]}
     assert rows["no gradient"]["core_c"] > rows["this plan"]["core_c"] + 0.5

@@ -252,6 +252,10 @@ def test_the_interval_of_the_dose_is_that_of_the_two_slp_lines() -> None:
     plan["history"] |= {"t90_slp_low_c": [43.0, 43.0], "t90_slp_high_c": [45.0, 45.0]}
     plan["summary"]["slp_interval"] = {"shown_factors": [0.428, 1.43]}
     assert rows.goal_cards(plan)[0]["interval"] == "30 to 120\u202fmin at SLP × 0.43 to 1.4"
+    # What the SLP leaves open comes first: 30 min at 43 °C are 30 min, at 45 °C 120 min.
+    plan["history"] |= {"t90_slp_low_c": [43.0, 43.0], "t90_slp_high_c": [45.0, 45.0]}
+    plan["summary"]["slp_interval"] = {"shown_factors": [0.428, 1.43]}
+    assert rows.goal_cards(plan)[0]["interval"] == "30 to 120\u202fmin at SLP × 0.43 to 1.4"
 
 
 def test_volume_over_a_threshold_is_read_between_the_edges() -> None:

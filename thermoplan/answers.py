@@ -9,11 +9,12 @@ from typing import Any
 
 from .device import Device
 from .errors import InputError
-from .focus import ffr_profile, gradient_for_t_m, model_warnings, slp_fields, slp_point, width_spread_m
+from .focus import ffr_profile, gradient_for_t_m, model_warnings, slp_fields, slp_point
 from .library import chosen_tracer, library_devices, library_tracers
 from .protocol import read_protocol
 from .protocol.tables import TracerTable
 from .relaxometry import Relaxometry
+from .spread import width_spread_m
 from .tracer import Tracer, omega_tau
 from .units import quantity
 

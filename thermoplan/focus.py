@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,10 +11,13 @@ from .device import Device
 from .errors import InputError
 from .magnetization import FIXED_AXIS, energy_kt, outside_validity
 from .sar import directions, displaced_slp_w_kg, ffr_widths_m
+from .spread import slp_interval, width_spread_m
 from .tracer import Tracer, omega_tau, particles, slp_bound_w_kg, slp_w_kg, volume_m3
 
-BROWNIAN_LAG = 5.0  # omega tau above which a bias across the drive hardly quenches a rotating dipole; section 2.8
-EFFECTIVE_LAGS = (1.0, 3.0)
+BROWNIAN_LAG = 5.0  # omega tau above which a bias across the drive hardly quenches a rotating dipole
+IMAGING = {"amplitude_t": 20e-3, "frequency_hz": 20e3}
+SCATTER = 0.25
+"""Scatter of measured SLPs about the model, relative, beyond which they speak against it."""
 _STEPS = 12
 
 
@@ -109,35 +112,38 @@ def gradient_for_t_m(tracer: Tracer, device: Device, diameter_m: float, *, model
     return gradient
 
 
-def width_spread_m(tracer: Tracer, device: Device) -> dict[float, tuple[float, float]]:
-    """Widths with the relaxation time set so that omega tau is 1 and 3, as the true one is not known.
-
-    ``omega tau -> (along, across)`` in metres, sizes as they are.
-    """
-    def at(lag: float) -> tuple[float, float]:
-        time = lag / (2.0 * np.pi * device.frequency_hz)
-        modes = tuple(replace(mode, relaxation_time_s=None) for mode in tracer.populations)
-        return ffr_widths_m(replace(tracer, populations=modes, relaxation_time_s=time), device)
-
-    return {lag: at(lag) for lag in EFFECTIVE_LAGS}
-
-
 def focus_warnings(tracer: Tracer, device: Device) -> list[str]:
-    """What a plan should say of its tracer on its machine: the model's range, and how sharp the focus may be."""
-    found = model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)
-    if tracer.table is None and device.kind != "uniform":
-        spread = (f"{1e3 * a:.1f} by {1e3 * b:.1f} mm if omega tau is {lag:g}"
-                  for lag, (a, b) in width_spread_m(tracer, device).items())
+    """What a plan should say of its tracer on its machine: how its SLP is known, the model's range, and how sharp the
+    focus may be."""
+    found = [*_slp_warnings(tracer, device),
+             *model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)]
+    widths = {} if device.kind == "uniform" else width_spread_m(tracer, device)
+    if widths:
+        spread = (f"{1e3 * a:.1f} by {1e3 * b:.1f} mm if omega tau is {lag:g}" for lag, (a, b) in widths.items())
         found.append("SLP under bias was not measured: along and across the drive the focus would be "
                      f"{', '.join(spread)}")
     return found
 
 
-def slp_fields(tracer: Tracer, device: Device) -> dict[str, float]:
-    """SLP at the device's drive, its bound, and at the imaging drive of 20 mT, 20 kHz; W per kg of iron."""
+def _slp_warnings(tracer: Tracer, device: Device) -> list[str]:
+    if tracer.calibration is not None and tracer.calibration.misfit_rel > SCATTER:
+        known = tracer.calibration
+        return [f"{len(known.measured)} measured SLPs are {known.misfit_rel:.0%} off the model's course over the "
+                "fields: fit size and anisotropy with thermoplan fit-tracer, or look for a wrong basis"]
+    if tracer.calibration is not None or tracer.table is not None:
+        return []
+    return ["no measured SLP: the heating is a priori from the tracer's model and uncertain by a factor of several; "
+            f"its own spread is {slp_interval(tracer, device)}; give [tracer] measured_slp"]
+
+
+def slp_fields(tracer: Tracer, device: Device) -> dict[str, float | None]:
+    """SLP at the device's drive, its bound, and at the imaging drive of 20 mT, 20 kHz; W per kg of iron.
+
+    Imaging is None where a measured table does not reach it.
+    """
     drive = {"amplitude_t": device.amplitude_t, "frequency_hz": device.frequency_hz}
-    imaging = {"amplitude_t": 20e-3, "frequency_hz": 20e3}
-    return {"heating": float(slp_w_kg(tracer, **drive)), "bound": slp_bound_w_kg(tracer, **drive),
-            "imaging": float(slp_w_kg(tracer, **imaging))}
-
-
+    try:
+        imaging = float(slp_w_kg(tracer, **IMAGING))
+    except InputError:
+        imaging = None
+    return {"heating": float(slp_w_kg(tracer, **drive)), "bound": slp_bound_w_kg(tracer, **drive), "imaging": imaging}

@@ -17,6 +17,7 @@ from ..metrics import Meter
 from ..progress import Stages
 from ..protocol import Protocol
 from ..sar import Column, HeatingBasis
+from ..spread import slp_interval
 from ..trajectory import Trajectory
 from .engine import Engine
 from .frames import FrameKeeper, Frames, frame_times_s
@@ -29,7 +30,7 @@ COOL_DOWN_PARTS_S = (120.0, 360.0)
 
 _NEVER = np.zeros(0)
 SLP_FACTORS = (0.7, 1.3)
-"""The span of SLP that every plan shows beside its own: a measured SLP is rarely known better."""
+"""The span of SLP that every plan shows beside its own, and beside what its tracer's SLP leaves open."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +64,10 @@ class Outcome:
     def focus_dose_min(self, factor: float) -> float:
         """CEM43T90 of the first target with the SLP scaled."""
         return float(cem43_min(zip(self.time_s, self.focus_c[factor], strict=True)))
+
+    def focus_end_c(self, factor: float) -> float:
+        """T90 of the first target at the end of heating with the SLP scaled."""
+        return float(np.interp(self.heating_end_s, self.time_s, self.focus_c[factor]))
 
 
 def columns_of(trajectory: Trajectory) -> tuple[tuple[Column, ...], IntArray]:
@@ -208,7 +213,8 @@ class _Watch:
         base = self.engine.system.base_c[nodes]
         eddy = self._eddy_rise(basis, shares, nodes)
         found = {}
-        for factor in SLP_FACTORS:
+        protocol = self.engine.case.protocol
+        for factor in {*SLP_FACTORS, *slp_interval(protocol.tracer, protocol.device).shown_factors}:
             found[factor] = np.array([
                 float(exceeded_by(base + e + factor * (t - base - e), weights, 90.0))
                 for t, e in zip(self.focus_c, eddy, strict=True)])

@@ -17,16 +17,16 @@ import numpy as np
 
 from .. import __version__
 from ..dose import region_table, volume_histograms
-from ..focus import width_spread_m
 from ..goals import Resolved
 from ..progress import Stages
 from ..safety import safety_report
 from ..sar import ffr_widths_m
-from ..tracer import omega_tau, slp_w_kg
+from ..spread import slp_interval, width_spread_m
+from ..tracer import omega_tau
 from .case import Case
 from .engine import Engine
 from .hard import exposure
-from .outcome import Outcome
+from .outcome import SLP_FACTORS, Outcome
 from .parameters import parameter_rows
 
 PROBE_K = 0.5
@@ -135,12 +135,16 @@ def safety_section(engine: Engine, outcome: Outcome, iron_w: Mapping[str, float]
     )
 
 
-def history_section(outcome: Outcome) -> dict[str, Any]:
+def history_section(case: Case, outcome: Outcome) -> dict[str, Any]:
     keep = ("t90_c", "t50_c", "t10_c", "t_max_c")
     regions = {name: {k: v for k, v in outcome.series.course(name).items() if k in keep}
                for name in outcome.series.regions}
-    scaled = {f"t90_slp_{round(factor * 10):02d}_c": course for factor, course in outcome.focus_c.items()}
-    return {"time_s": outcome.time_s, "regions": regions, **scaled}
+    if not outcome.focus_c:
+        return {"time_s": outcome.time_s, "regions": regions}
+    scaled = {f"t90_slp_{round(factor * 10):02d}_c": outcome.focus_c[factor] for factor in SLP_FACTORS}
+    shown = slp_interval(case.protocol.tracer, case.protocol.device).shown_factors
+    low, high = (outcome.focus_c[factor] for factor in shown)
+    return {"time_s": outcome.time_s, "regions": regions, **scaled, "t90_slp_low_c": low, "t90_slp_high_c": high}
 
 
 def hottest_section(case: Case, outcome: Outcome) -> dict[str, Any]:
@@ -197,13 +201,14 @@ def summary_section(
 ) -> dict[str, Any]:
     tracer, device = case.protocol.tracer, case.protocol.device
     amplitudes = [c.amplitude_t * 1e3 for c in outcome.basis.columns]
-    slp = slp_w_kg(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)
+    slp = slp_interval(tracer, device)
     return {
         "verdict": verdict(goals, safety), "tumour": case.targets[0] if case.targets else None,
         "duty": float(outcome.shares.sum()), "amplitude_mt": [min(amplitudes), max(amplitudes)],
-        "slp_w_per_g_fe": float(slp) * 1e-3, "slp_basis": tracer.slp_source,
+        "slp_w_per_g_fe": slp.value_w_kg * 1e-3, "slp_basis": tracer.slp_source, "slp_interval": slp.record(),
         "tissue_factor": tracer.calibration.factor if tracer.calibration else None,
-        "cem43t90_interval_min": [outcome.focus_dose_min(f) for f in sorted(outcome.focus_c)] or None,
+        "cem43t90_interval_min": [outcome.focus_dose_min(f) for f in slp.shown_factors] if outcome.focus_c else None,
+        "t90_interval_c": [outcome.focus_end_c(f) for f in slp.shown_factors] if outcome.focus_c else None,
     }
 
 
@@ -293,7 +298,7 @@ def full_record(subject: Subject, sections: Mapping[str, Any]) -> dict[str, Any]
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "summary": summary_section(case, outcome, goals, safety["limits"]),
         "timing": {"heating_end_s": outcome.heating_end_s, "end_s": outcome.end_s},
-        "regions": region_rows(case, outcome, iron_w), "core": core, "history": history_section(outcome),
+        "regions": region_rows(case, outcome, iron_w), "core": core, "history": history_section(case, outcome),
         "histograms": volume_histograms(weights, outcome.end_c, outcome.dose.cem43_min),
         "goals": goals, "probes": probes, "expected": expected,
         "iron": iron_section(case), **machine_section(case),

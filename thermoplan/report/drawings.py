@@ -35,17 +35,17 @@ def colours(plan: Plan) -> dict[str, str]:
 
 
 def tumour_t90(plan: Plan) -> Markup | None:
-    """T90 of the first goal's region, with the same plan at SLP x 0.7 and x 1.3."""
+    """T90 of the first goal's region, with the same plan at the lowest and highest SLP that is shown."""
     target = at(plan, "summary.tumour")
     minutes = _minutes(plan)
     course = at(plan, "history.regions", {}).get(target, {}).get("t90_c")
     if not minutes or not course:
         return None
-    low, high = at(plan, "history.t90_slp_07_c", []), at(plan, "history.t90_slp_13_c", [])
+    (low, high), (least, most) = rows.slp_courses(plan), rows.slp_factors(plan)
     curves = [Line(minutes, course, "T90", VERMILION, width=2.4)]
     if low and high:
-        curves.insert(0, Line(minutes, high, "SLP × 1.3", VERMILION, "5 3", 1.1, floor=low))
-        curves.append(Line(minutes, low, "SLP × 0.7", VERMILION, "5 3", 1.1))
+        curves.insert(0, Line(minutes, high, f"SLP × {most:.2g}", VERMILION, "5 3", 1.1, floor=low))
+        curves.append(Line(minutes, low, f"SLP × {least:.2g}", VERMILION, "5 3", 1.1))
     core = at(plan, "core.temperature_c", [])
     if core:
         curves.append(Line(_in_minutes(at(plan, "core.time_s", [])), core, "core", INK, width=1.2))
@@ -54,7 +54,7 @@ def tumour_t90(plan: Plan) -> Markup | None:
     time = Axis(0.0, minutes[-1], MINUTES)
     reached = at(plan, "regions", {}).get(target, {}).get("t90_c")
     words = f"T90 of {target} is {f.temperature(reached)} when heating ends." + (
-        " A band shows the same plan with the SLP times 0.7 and 1.3." if low and high else ""
+        f" A band shows the same plan with the SLP {rows.slp_words(plan)}." if low and high else ""
     )
     return charts.figure(
         "t90",

@@ -89,6 +89,7 @@ def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
         "cards": rows.goal_cards(plan),
         "iron_share": rows.iron_share(plan),
         "focus": rows.facts(_focus(plan)),
+        "slp_words": rows.slp_words(plan),
         "organs": tables.organs(plan),
         "expected": tables.expected(plan),
         "alternatives": tables.alternatives(plan),
@@ -132,6 +133,14 @@ def _charts(plan: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _slp_span(plan: Mapping[str, Any]) -> str:
+    low, high = (f.at(plan, f"summary.slp_interval.{end}_w_per_g_fe") for end in ("low", "high"))
+    if not (f.usable(low) and f.usable(high)):
+        return ""
+    words = f.at(plan, "summary.slp_interval.basis", "")
+    return f"{f.significant(low, 2)} to {f.significant(high, 2, 'W/g Fe')}: {words}"
+
+
 def _focus(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     amplitude = f.at(plan, "summary.amplitude_mt", [])
     ends = [f.significant(a, 3) for a in (amplitude if isinstance(amplitude, list) else [amplitude])]
@@ -139,6 +148,7 @@ def _focus(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("SLP used", f.significant(f.at(plan, "summary.slp_w_per_g_fe"), 3, "W/g Fe")),
         ("Basis, medium", str(f.at(plan, "summary.slp_basis", ""))),
+        ("SLP may be", _slp_span(plan)),
         ("Factor to tissue", f"{factor:g}" if f.usable(factor) else ""),
         ("Duty", f.percent(f.at(plan, "summary.duty"))),
         ("Amplitude, peak", " to ".join(dict.fromkeys(ends)) + "\u202fmT" if ends else ""),

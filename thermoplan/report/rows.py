@@ -57,7 +57,7 @@ def _card(plan: Plan, goal: Plan) -> Row:
         "value": f.metric(value, unit),
         "bound": ("≥\u00a0" if least else "≤\u00a0") + f.metric(bound, unit),
         "margin": _margin(value, bound, unit, least),
-        "interval": _interval_words(low, high, unit),
+        "interval": _interval_words(plan, low, high, unit),
         **_gauge(value, bound, unit),
     }
 
@@ -87,8 +87,26 @@ def _gauge(value: Any, bound: Any, unit: str | None) -> Row:
     }
 
 
+def slp_factors(plan: Plan) -> tuple[float, float]:
+    """The SLPs that a plan shows beside its own, over it: what its measurement or its model leaves open."""
+    stated = at(plan, "summary.slp_interval.shown_factors", [])
+    return (stated[0], stated[1]) if len(stated) == 2 else (0.7, 1.3)
+
+
+def slp_words(plan: Plan) -> str:
+    low, high = slp_factors(plan)
+    return f"× {low:.2g} and × {high:.2g}"
+
+
+def slp_courses(plan: Plan) -> tuple[list[float], list[float]]:
+    """T90 of the first target with the SLP as low and as high as it may well be."""
+    names = ("low", "high") if at(plan, "history.t90_slp_low_c", []) else ("07", "13")
+    low, high = (at(plan, f"history.t90_slp_{name}_c", []) for name in names)
+    return low, high
+
+
 def _interval(plan: Plan, goal: Plan) -> tuple[Any, Any]:
-    """The goal's value with the SLP at 0.7 and at 1.3 of the plan's, where the plan tells."""
+    """The goal's value with the SLP as low and as high as it may well be, where the plan tells."""
     low, high = goal.get("value_slp_07"), goal.get("value_slp_13")
     first = at(plan, "summary.tumour")
     if usable(low) and usable(high):
@@ -98,20 +116,21 @@ def _interval(plan: Plan, goal: Plan) -> tuple[Any, Any]:
     stated = at(plan, "summary.cem43t90_interval_min", [])
     if len(stated) == 2:
         return stated[0], stated[1]
-    return tuple(_dose_of(plan, key) for key in ("t90_slp_07_c", "t90_slp_13_c"))
+    return tuple(_dose_of(plan, course) for course in slp_courses(plan))
 
 
-def _dose_of(plan: Plan, key: str) -> float | None:
-    times, course = at(plan, "history.time_s"), at(plan, f"history.{key}")
+def _dose_of(plan: Plan, course: list[float]) -> float | None:
+    times = at(plan, "history.time_s")
     if not times or not course or len(times) != len(course) or not all(map(usable, course)):
         return None
     return float(cem43_min(zip(times, course, strict=True)))
 
 
-def _interval_words(low: Any, high: Any, unit: str | None) -> str:
+def _interval_words(plan: Plan, low: Any, high: Any, unit: str | None) -> str:
     if not (usable(low) and usable(high)):
         return ""
-    return f"{f.metric(low, unit, bare=True)} to {f.metric(high, unit)} at SLP × 0.7 to 1.3"
+    least, most = slp_factors(plan)
+    return f"{f.metric(low, unit, bare=True)} to {f.metric(high, unit)} at SLP × {least:.2g} to {most:.2g}"
 
 
 def limited(plan: Plan) -> list[Row]:
