@@ -39,12 +39,19 @@ def blur_of(path: Path) -> tuple[float | None, list[str]]:
     return image_blur(read_protocol(path), notes).fwhm_m, notes
 
 
-def test_tracer_and_gradient_that_a_scan_recorded_imply_the_width(tmp_path):
-    """4.16105 kT/(m G) of 20 nm at 37 degrees across a line of 5.7 T/m."""
+def test_what_was_measured_of_the_recorded_tracer_over_the_recorded_gradient_is_the_width(tmp_path):
+    """Synomag-D is 9.2 mT wide; a line of 5.7 T/m makes that 1.61 mm."""
     width, notes = blur_of(case(tmp_path, NO_WIDTH, recorded(5.7 * LINE)))
-    moment = 446e3 * np.pi / 6 * 20e-9**3
+    assert width == pytest.approx(9.2e-3 / 5.7, rel=1e-9)
+    assert any("1.61 mm is taken, the 9.2 mT measured of synomag-d" in note and "5.7 T/m" in note for note in notes)
+
+
+def test_without_a_measurement_the_tracers_sizes_imply_the_width(tmp_path):
+    """4.16105 kT/(m G) of 25 nm at 37 degrees across a line of 5.7 T/m."""
+    width, notes = blur_of(case(tmp_path, NO_WIDTH, recorded(5.7 * LINE, tracer="high-slp")))
+    moment = 446e3 * np.pi / 6 * 25e-9**3
     assert width == pytest.approx(4.16105 * 1.380649e-23 * 310.15 / (moment * 5.7), rel=1e-5)
-    assert any("1.67 mm is taken" in note and "5.7 T/m implies" in note for note in notes)
+    assert any("5.7 T/m implies" in note for note in notes)
 
 
 def test_the_width_that_the_scan_recorded_is_worth_more_than_the_one_implied(tmp_path):
@@ -56,15 +63,15 @@ def test_the_width_that_the_scan_recorded_is_worth_more_than_the_one_implied(tmp
 def test_the_protocols_width_is_worth_most_and_a_contradiction_is_said(tmp_path):
     given = NO_WIDTH.replace("[anatomy]", 'fwhm = "3 mm"\n[anatomy]', 1)
     width, notes = blur_of(case(tmp_path, given, recorded(5.7 * LINE)))
-    assert width == 3e-3 and any("fwhm = 3 mm is taken, though 1.67 mm" in note for note in notes)
-    agreed = NO_WIDTH.replace("[anatomy]", 'fwhm = "1.7 mm"\n[anatomy]', 1)
-    assert blur_of(case(tmp_path, agreed, recorded(5.7 * LINE))) == (1.7e-3, [])
+    assert width == 3e-3 and any("fwhm = 3 mm is taken, though 1.61 mm" in note for note in notes)
+    agreed = NO_WIDTH.replace("[anatomy]", 'fwhm = "1.6 mm"\n[anatomy]', 1)
+    assert blur_of(case(tmp_path, agreed, recorded(5.7 * LINE))) == (1.6e-3, [])
 
 
 def test_the_recorded_tracer_counts_and_another_one_in_the_protocol_is_said(tmp_path):
     width, notes = blur_of(case(tmp_path, NO_WIDTH, recorded(5.7 * LINE, tracer="Perimag")))
     own, _ = blur_of(case(tmp_path, NO_WIDTH, recorded(5.7 * LINE, tracer="something of ours")))
-    assert width == pytest.approx(own * (20.0 / 21.6) ** 3, rel=1e-3)
+    assert width == pytest.approx(own * 7.3 / 9.2, rel=1e-6)  # mT, measured
     assert any("recorded with perimag; the protocol heats synomag-d" in note for note in notes)
 
 
@@ -77,8 +84,8 @@ def test_without_any_record_the_width_is_unknown_and_nothing_is_moved(tmp_path):
 
 
 def test_check_says_where_the_width_comes_from(tmp_path):
-    said = dict(understood(case(tmp_path, NO_WIDTH, recorded(5.7 * LINE)))["understood"])
-    assert said["blur"].startswith("FWHM 1.67 mm, what synomag-d in the recorded gradient of 5.7 T/m implies")
+    blur = dict(understood(case(tmp_path, NO_WIDTH, recorded(5.7 * LINE)))["understood"])["blur"]
+    assert blur.startswith("FWHM 1.61 mm, the 9.2 mT measured of synomag-d over the recorded gradient of 5.7 T/m;")
 
 
 def test_the_picture_of_the_digital_scanner_brings_its_own_width(tmp_path):

@@ -15,7 +15,7 @@ from ..files.volumes import suffix
 from ..iron import IronMap
 from ..library import library_tracers
 from ..protocol import Protocol
-from ..psf import GaussianPsf, implied_fwhm_m
+from ..psf import GaussianPsf, implied_fwhm_m, seen_gradient_t_m
 from ..tracer import Tracer
 
 _APART, _UNEVEN = 1.3, 1.5
@@ -82,10 +82,19 @@ def _recorded(protocol: Protocol, notes: list[str]) -> ImageBlur:
     tracer = _tracer(info.tracer, protocol, notes)
     if info.gradient_t_m is None or not np.isfinite(info.gradient_t_m).all() or not info.gradient_t_m.any():
         return ImageBlur(None, "")
-    steepest = float(np.linalg.svd(info.gradient_t_m, compute_uv=False).max())
-    return ImageBlur(implied_fwhm_m(tracer, info.gradient_t_m),
-                     f"what {tracer.name} in the recorded gradient of {steepest:.3g} T/m implies; relaxation makes a "
-                     "real scanner's wider")
+    return _implied(tracer, info.gradient_t_m)
+
+
+def _implied(tracer: Tracer, gradient_t_m: Array) -> ImageBlur:
+    """What was measured of the tracer over the gradient, relaxation and all; else what its sizes imply without it."""
+    steepest = float(np.linalg.svd(gradient_t_m, compute_uv=False).max())
+    measured = tracer.imaging.fwhm_t if tracer.imaging is not None else None
+    if measured is None:
+        words = (f"what {tracer.name} in the recorded gradient of {steepest:.3g} T/m implies; relaxation makes a real "
+                 "scanner's wider")
+        return ImageBlur(implied_fwhm_m(tracer, gradient_t_m), words)
+    words = f"the {1e3 * measured:.3g} mT measured of {tracer.name} over the recorded gradient of {steepest:.3g} T/m"
+    return ImageBlur(measured / seen_gradient_t_m(gradient_t_m), words)
 
 
 def _tracer(recorded: str, protocol: Protocol, notes: list[str]) -> Tracer:

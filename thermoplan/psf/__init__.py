@@ -10,11 +10,11 @@ several such images, one a channel; with three channels at right angles that is 
 """
 
 from .blur import blurred, kernel_on
-from .imaging import device_psf, implied_fwhm_m, signal_sizes, tracer_psf
+from .imaging import device_psf, implied_fwhm_m, seen_gradient_t_m, signal_sizes, tracer_psf
 from .kinds import REACH_FWHM, GaussianPsf, LaggingPsf, TensorPsf
 from .sizes import CoreFit, fitted_core
 from .widths import Psf, fwhm_m, normal_width, tangential_width
 
 __all__ = ["REACH_FWHM", "CoreFit", "GaussianPsf", "LaggingPsf", "Psf", "TensorPsf", "blurred", "device_psf",
-           "fitted_core", "fwhm_m", "implied_fwhm_m", "kernel_on", "normal_width", "signal_sizes", "tangential_width",
-           "tracer_psf"]
+           "fitted_core", "fwhm_m", "implied_fwhm_m", "kernel_on", "normal_width", "seen_gradient_t_m",
+           "signal_sizes", "tangential_width", "tracer_psf"]

@@ -41,15 +41,20 @@ def device_psf(tracer: Tracer, device: Device, channels: Sequence[ArrayLike] | N
     return tracer_psf(tracer, device.gradient_t_m * tensor, [device.drive_axis] if channels is None else channels)
 
 
-def implied_fwhm_m(tracer: Tracer, gradient_t_m: ArrayLike) -> float:
-    """The width that a tracer and a selection field ``(3, 3)`` imply for an image, relaxation left out.
-
-    Along each direction ``4.16105 kT/(m G)``, the tangential width [Rahmer2009]; of a point's three directions the
-    geometric mean, of a line's the two across it.
-    """
+def seen_gradient_t_m(gradient_t_m: ArrayLike) -> float:
+    """One number for a selection field ``(3, 3)``: of a point's three directions the geometric mean, of a line's the
+    two across it."""
     size = np.linalg.svd(np.asarray(gradient_t_m, float), compute_uv=False)
     seen = size[size > 1e-6 * size.max()] if size.max() > 0.0 else size
     if not len(seen) or seen.min() <= 0.0:
         raise InputError("psf: a gradient of zero implies no width")
-    gradient = float(np.exp(np.log(seen).mean()))
-    return fwhm_m(tracer_psf(tracer, gradient * np.eye(3), [(1.0, 0.0, 0.0)]), (1.0, 0.0, 0.0))
+    return float(np.exp(np.log(seen).mean()))
+
+
+def implied_fwhm_m(tracer: Tracer, gradient_t_m: ArrayLike) -> float:
+    """The width that a tracer and a selection field ``(3, 3)`` imply for an image, relaxation left out.
+
+    Along each direction ``4.16105 kT/(m G)``, the tangential width [Rahmer2009]; see `seen_gradient_t_m` for G.
+    """
+    even = seen_gradient_t_m(gradient_t_m) * np.eye(3)
+    return fwhm_m(tracer_psf(tracer, even, [(1.0, 0.0, 0.0)]), (1.0, 0.0, 0.0))
