@@ -118,6 +118,21 @@ def test_view_draws_without_a_display(planned, case, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_comes_of_a_run_is_told_as_json_alone(planned, case, tmp_path):
+    folder = case.parent / "run"
+    exported = run("export", folder, "--to", "slicer", "-o", tmp_path / "slicer", "--json")
+    assert exported.returncode == 0, exported.stderr
+    assert all(Path(path).is_file() for path in json.loads(exported.stdout)["files"])
+    compared = run("compare", folder, folder, "-o", tmp_path / "compare.html", "--json")
+    assert compared.returncode == 0, compared.stderr
+    record = json.loads(compared.stdout)
+    assert {row["difference"] for row in record["goals"]} == {0.0}
+    assert Path(record["files"][0]).stat().st_size > 10_000
+    told = run("compare", folder, folder)
+    assert "Goals and limits" in told.stdout
+    assert run("export", folder, "--to", "avi").returncode == 2
+
+
 def test_simulate_plays_a_trajectory_and_says_what_a_device_with_a_gradient_needs(planned, case, tmp_path):
     ended = run("simulate", case, "--quick", "-o", tmp_path / "none")
     assert ended.returncode == 2
