@@ -77,7 +77,7 @@ def maxima(plan: Plan) -> Markup | None:
     ]
     axis = spanning([v for d in data for v in (d.value, d.bound)], "highest temperature, °C (upright: limit)")
     words = "; ".join(f"{d.name} {d.words}{d.more}" for d in data)
-    wide = Frame(448, 56 + 26 * len(data), left=108, right=172, top=8)
+    wide = Frame(448, 56 + 26 * len(data), left=108, right=196, top=8)
     narrow = Frame(NARROW, wide.height, left=108, right=98, top=8)
     return charts.figure(
         "maxima", "Maxima against limits", words, lambda fr: charts.dots(fr, data, axis), sizes=(wide, narrow)
