@@ -109,8 +109,12 @@ def reported_regions(anatomy: Anatomy, resolved: Resolved | None) -> dict[str, t
     return found
 
 
-def output_times_s(heating_s: float, cool_down_s: float) -> Array:
-    """When the full model is looked at: about 300 times while heating, then sparser."""
+def output_times_s(heating_s: float, cool_down_s: float, step_s: float | None = None) -> Array:
+    """When the full model is looked at: every ``step_s``; where that is None about 300 times while heating, then
+    sparser."""
+    if step_s is not None:
+        heating, cooling = (np.append(np.arange(0.0, end - 1e-6, step_s), end) for end in (heating_s, cool_down_s))
+        return np.concatenate([heating, heating_s + cooling[1:]])
     heating = np.linspace(0.0, heating_s, max(31, min(361, round(heating_s / 5.0) + 1)))
     if cool_down_s <= 0.0:
         return heating
@@ -145,7 +149,8 @@ def verified(
     pieces += [Segment(rest, part) for part in np.diff([0.0, *edges, longest]) if part > 0.0]
     audit = EnergyAudit(system, pieces)
     end = heating + longest
-    times = np.concatenate([output_times_s(heating, longest), dwell_ends_s(trajectory), also_s])
+    looked_at = output_times_s(heating, longest, protocol.session.output_step_s)
+    times = np.concatenate([looked_at, dwell_ends_s(trajectory), also_s])
     times = np.unique(np.where(np.abs(times - heating) < 1e-6, heating, times))  # of two ends of heating the exact one
     watch = _Watch(engine, resolved, heating, times)
     for time_s, temperature in play(system, pieces, times, feedback=engine.feedback, ledger=audit):

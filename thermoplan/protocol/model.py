@@ -173,11 +173,13 @@ class SteeringInput:
 @dataclass(frozen=True, slots=True)
 class Session:
     """``cool_down_s`` None: until every node is under 39 degrees C, 20 min at most; ``trajectory`` is what
-    ``simulate`` plays where it is given no other."""
+    ``simulate`` plays where it is given no other; temperatures are looked at every ``output_step_s``, None: about 300
+    times, more sparsely while cooling."""
 
     duration_s: float
     cool_down_s: float | None = None
     trajectory: Path | None = None
+    output_step_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

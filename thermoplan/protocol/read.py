@@ -95,6 +95,7 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         "device": lambda: chosen_device(tables.device, folder, path.name, notes),
         "goals": lambda: _goals(tables, path.name),
         "safety": lambda: _safety(tables.safety, path.name, tables.device.eddy_currents),
+        "session": lambda: _session(tables.session, path),
         "physiology": lambda: _physiology(tables.physiology, tables.anatomy.species or "mouse", path),
         "skin": lambda: _surface(tables.boundary.skin, folder),
         "bed": lambda: _surface(tables.boundary.bed, folder) if tables.boundary.bed else None,
@@ -111,7 +112,7 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         raise InputError(complaints)
     return Protocol(
         path, text, tables.name or path.stem, **built,
-        session=_session(tables.session, folder), **place,
+        **place,
         tissues={name: _tissue(table) for name, table in tables.tissues.items()},
         mesh=MeshInput(tables.mesh.size, tables.mesh.target_size), steering=_steering(tables.steering),
         probes=tuple(Probe(p.name, p.position) for p in tables.probes), files=files, notes=tuple(notes),
@@ -197,8 +198,13 @@ def _goal(kind: str, row: Any, duration_s: float, source: str) -> Goal:
                 **{key: value for key, value in given.items() if value is not None})
 
 
-def _session(table: Any, folder: Path) -> Session:
-    return Session(table.duration, table.cool_down, folder / table.trajectory if table.trajectory else None)
+def _session(table: Any, path: Path) -> Session:
+    step = table.output_step
+    if step is not None and step > table.duration:
+        raise InputError(f"{path.name}: session.output_step: {step:g} s is longer than the session of "
+                         f"{table.duration:g} s")
+    trajectory = path.parent / table.trajectory if table.trajectory else None
+    return Session(table.duration, table.cool_down, trajectory, step)
 
 
 def _physiology(table: Any, species: str, path: Path) -> Physiology:

@@ -289,6 +289,7 @@ class SafetyTable(Table):
 class SessionTable(Table):
     duration: values.Time
     cool_down: values.TimeOrZero | None = None
+    output_step: values.Time | None = None
     trajectory: values.Text | None = None
 
 

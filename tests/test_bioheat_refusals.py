@@ -1,0 +1,106 @@
+"""What the heat engine refuses, and what it says when a solver does not get there."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+from box_case import end, write_body
+from heat_cases import box, problem
+
+from thermoplan.anatomy import Anatomy
+from thermoplan.bioheat import Boundary, Segment, evolve_coupled, evolve_implicit, settled, steady_rise, thermal_system
+from thermoplan.errors import InputError, SolverError
+
+
+@pytest.fixture(scope="module")
+def body():
+    mesh = box((4, 4, 4), (0.012, 0.012, 0.012))
+    system = thermal_system(problem(mesh, perfusion=1e4, boundaries=(Boundary("robin", 10.0, 25.0),)))
+    load = np.zeros(system.n_nodes)
+    load[62] = 0.05
+    return system, load
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return write_body(tmp_path_factory.mktemp("refused"))
+
+
+@pytest.mark.parametrize(("points", "tets", "says"), [
+    ([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [5, 5, 5]], [[0, 1, 2, 3]], "1 nodes belong to no element"),
+    ([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], [[0, 1, 2, 3]], "element 0 has volume 0 m3: inverted or flat")])
+def test_a_mesh_that_carries_no_heat_is_refused(points, tets, says):
+    with pytest.raises(InputError, match=says):
+        Anatomy(np.array(points, float), np.array(tets), np.zeros(1, int), ("body",), ("muscle",))
+
+
+def test_a_region_without_a_tissue_is_refused():
+    with pytest.raises(InputError, match="every region needs one tissue"):
+        Anatomy(np.eye(4, 3, -1), [[0, 1, 2, 3]], [0], ("body",), ())
+
+
+def test_a_region_of_an_unknown_tissue_is_named(path):
+    (path.parent / "granite.csv").write_text("label,region,tissue\n7,body,granite\n8,tumour,tumour\n")
+    with pytest.raises(InputError, match='tissue "granite" is not in the table'):
+        end(path, anatomy__label_table="granite.csv")
+
+
+def test_a_steady_state_that_cannot_be_reached_is_refused_from_a_protocol(path):
+    bare = {f"tissues__{name}__perfusion": "0 1/s" for name in ("muscle", "tumour")}
+    with pytest.raises(InputError, match="unreachable, as the skin is insulated"):
+        end(path, boundary__skin={"insulated": True}, physiology__core="fixed", **bare)
+
+
+def test_every_output_step_is_met_and_so_are_both_ends(path):
+    # 5 min of heating and 2 min of cool-down in steps of 70 s from the start of each
+    times = end(path, session__output_step="70 s")["history"]["time_s"]
+    assert times == pytest.approx([0, 70, 140, 210, 280, 300, 370, 420])
+
+
+@pytest.mark.parametrize("step_s", [0.0, -1.0, float("nan")])
+def test_a_dwell_or_a_rest_without_length_is_refused(step_s):
+    with pytest.raises(InputError, match="expected a time above zero"):
+        Segment(np.zeros(3), step_s)
+
+
+@pytest.mark.parametrize("engine", [evolve_implicit, evolve_coupled])
+@pytest.mark.parametrize("time_s", [-1.0, 11.0])
+def test_an_output_outside_the_run_is_refused_by_every_engine(body, engine, time_s):
+    system, load = body
+
+    class Nothing:
+        def power_w(self, time_s, temperature_c):
+            return np.zeros(len(temperature_c))
+
+        slope_w_k = power_w
+
+    with pytest.raises(InputError, match="the run is from 0 to 10"):
+        list(engine(system, [Segment(load, 10.0)], [time_s], feedback=Nothing()))
+
+
+def test_conjugate_gradients_that_stop_short_say_how_far_they_got(body, monkeypatch):
+    system, load = body
+    monkeypatch.setattr(import_module("thermoplan.bioheat.system"), "BASE_ITERATIONS", 3)
+    with pytest.raises(SolverError, match=r"residual \d\.\d+e-\d+ after 3 iterations, wanted 1e-11"):
+        steady_rise(system, load)
+
+
+def test_a_step_whose_solver_stops_short_says_how_far_it_got(body, monkeypatch):
+    system, load = body
+    monkeypatch.setattr(import_module("thermoplan.bioheat.implicit"), "CG_ITERATIONS", 2)
+    with pytest.raises(SolverError, match=r"residual \d\.\de-\d+ K after 2 iterations, wanted 1\.0e-0\d"):
+        list(evolve_implicit(system, [Segment(load, 100.0)], []))
+
+
+def test_a_steady_state_that_never_settles_says_after_how_many_rounds(body):
+    class Thermostat:
+        def power_w(self, time_s, temperature_c):
+            return np.where(temperature_c < 37.2, 1e-2, 0.0)
+
+        def slope_w_k(self, time_s, temperature_c):
+            return np.zeros(len(temperature_c))
+
+    with pytest.raises(SolverError, match=r"still moving by .* K after 60 rounds"):
+        settled(body[0], Thermostat())
