@@ -22,6 +22,8 @@ def show_run(record: Mapping[str, Any]) -> None:
     out.print(_goal_table(record))
     _show_reasons(record)
     out.print(_safety_table(record["safety"]))
+    if record.get("placement"):
+        out.print(_placement_words(record["placement"]))
     checks = record["checks"]
     out.print("checks  " + "  ".join(f"{k} {v:.2g}" for k, v in checks.items() if v is not None))
     for warning in record["warnings"]:
@@ -113,6 +115,12 @@ def _alternative_table(rows: list[Mapping[str, Any]]) -> Table:
                       escape(broken or "nothing"))
     table.columns[-1].justify = "left"
     return table
+
+
+def _placement_words(rows: list[Mapping[str, Any]]) -> str:
+    """What it costs if the animal lies off and nobody notices."""
+    costs = ", ".join(f"{row['axis']} {round(row['cost_k'], 1) + 0.0:g} K" for row in rows)
+    return f"Off by {rows[0]['off_mm']:g} mm unnoticed costs of T90: {costs}"
 
 
 def _stage_table(stages: list[Mapping[str, Any]]) -> Table:

@@ -138,7 +138,7 @@ def placement(plan: Plan) -> Table:
     rows = [r for r in plan.get("placement") or [] if isinstance(r, Mapping)]
     header = ["Off by", "T90 °C", "costs K", "CEM43 T90 min", "Limits broken besides"]
     return header, [[f"{f.plain(r.get('off_mm'))} mm {r.get('axis', '')}", f.temperature(r.get("t90_c"), ""),
-                     f.fixed(r.get("cost_k"), 1), f.dose(r.get("cem43t90_min")),
+                     f.fixed(round(r.get("cost_k", 0.0), 1) + 0.0, 1), f.dose(r.get("cem43t90_min")),
                      _celsius("; ".join(map(str, r.get("limits_broken") or [])) or "none")] for r in rows]
 
 
