@@ -12,6 +12,7 @@ from thermoplan.bioheat.reduced import ReducedModel
 from thermoplan.errors import InputError
 from thermoplan.goals import Resolved
 from thermoplan.plan import make_plan
+from thermoplan.plan.check import understood
 from thermoplan.plan.hard import Budget, allowed_amplitudes_t, guarded, refuse_impossible
 from thermoplan.plan.record import status_of, verdict
 from thermoplan.protocol import read_protocol
@@ -86,6 +87,13 @@ def test_amplitudes_of_ones_own_are_kept_or_left_out_and_none_left_is_refused(tm
     assert allowed_amplitudes_t(case, levels) == pytest.approx([highest, 0.75 * highest, 0.5 * highest])
     case = body(tmp_path, 'h_f_r_at_most = "Brezovich1988"')  # 4.85e8 x 0.15 / 11 mm is 23.5 mT
     assert allowed_amplitudes_t(case, levels) == tuple(levels)
+
+
+def test_check_says_which_limits_must_hold(tmp_path):
+    protocol = with_safety(tmp_path, 'h_f_r_at_most = "Brezovich1988"\neddy_local_at_most = "5 W/kg"')
+    rows = understood(protocol)["understood"]
+    assert ["hard limit", "H f r <= the limit of Brezovich1988"] in rows
+    assert ["hard limit", "eddy currents, hottest 10 mm3 <= 5 W/kg"] in rows
 
 
 def test_a_hard_limit_that_this_case_cannot_judge_is_refused_before_anything_is_computed(tmp_path):

@@ -37,7 +37,9 @@ QUANTITIES = {
     "h_f": "H f", "h_f_r": "H f r", "nerve": "nerve stimulation", "eddy_whole_body": "eddy currents, whole body",
     "eddy_local": "eddy currents, hottest 10 mm3", "absorbed": "absorbed power",
 }
-"""What can be limited: the drive field alone, and powers that are means over the heating."""
+UNITS = {"h_f": "A/m/s", "h_f_r": "A/s", "nerve": "T m", "eddy_whole_body": "W/kg", "eddy_local": "W/kg",
+         "absorbed": "W"}
+"""What can be limited, and in what: the drive field alone, and powers that are means over the heating."""
 _ROUNDING = 1e-9
 
 

@@ -18,6 +18,7 @@ from ..goals import default_limits
 from ..meshing import MeshReport, MeshSizes, mesh_labels
 from ..progress import Listener, Stages
 from ..protocol import Protocol, read_protocol
+from ..safety import QUANTITIES, UNITS
 from ..tracer import omega_tau, slp_w_kg
 from ..units import quantity
 from .blur import image_blur
@@ -134,6 +135,9 @@ def _session_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
         sign = ">=" if goal.sense == "at_least" else "<="
         by = " (default)" if goal.default else ""
         yield goal.kind + by, f"{', '.join(goal.region)}: {goal.metric} {sign} {goal.bound:g} {goal.unit}"
+    for wish in protocol.safety:
+        bound = f"the limit of {wish.source}" if wish.at_most is None else f"{wish.at_most:.3g} {UNITS[wish.quantity]}"
+        yield "hard limit", f"{QUANTITIES[wish.quantity]} <= {bound}"
     for probe in protocol.probes:
         yield "probe", f"{probe.name} at {_axis(1e3 * np.array(probe.position_m))} mm"
 
