@@ -18,7 +18,7 @@ from thermoplan.export import KINDS, export
 from thermoplan.files.dicom_write import stacked
 from thermoplan.files.images import write_image
 from thermoplan.files.meshes import write_history
-from thermoplan.files.nrrd import read_segmentation
+from thermoplan.files.segments import read_segmentation
 from thermoplan.files.vtkhdf import Steps
 from thermoplan.image import Image
 

@@ -93,7 +93,7 @@ def test_sform_wins_and_a_differing_qform_is_noted(tmp_path):
     image = read_image(nifti(tmp_path / "a.nii", np.ones((3, 3, 3), np.float32), sform=sform, qform=qform),
                        notes=notes)
     np.testing.assert_allclose(image.affine_m[:3, 3], 0)
-    assert len(notes) == 1 and "differ by 7 mm" in notes[0]
+    assert len(notes) == 1 and "differ by up to 7 mm" in notes[0]
 
 
 def test_equal_sform_and_qform_make_no_note(tmp_path):

@@ -1,4 +1,4 @@
-"""Every image format keeps the same contract: a bright corner stays in its octant, in millimetres."""
+"""Image files of every kind, written by hand: what they say of place, scale and names, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MultiFrameGraysc
 
 from thermoplan.errors import InputError
 from thermoplan.files.images import read_image
-from thermoplan.files.nrrd import read_segmentation
+from thermoplan.files.segments import read_segmentation
 from thermoplan.files.volumes import convert, read_volume, write_volume
 from thermoplan.image import Image
 
@@ -39,7 +39,7 @@ def image() -> Image:
 
 
 def nrrd_bytes(data: np.ndarray, fields: str, encoding: str = "raw") -> bytes:
-    packed = {"raw": bytes, "gzip": gzip.compress, "bzip2": bz2.compress,
+    packed = {"raw": bytes, "gzip": lambda raw: gzip.compress(raw, 1), "bzip2": bz2.compress,
               "text": lambda raw: " ".join(map(str, np.frombuffer(raw, data.dtype))).encode()}[encoding]
     kind = {"i2": "short", "u1": "uchar", "f4": "float"}[data.dtype.str[1:]]
     sizes = " ".join(map(str, data.shape))
@@ -133,16 +133,6 @@ MAKERS = {
     **{kind: (lambda folder, kind=kind: (write_volume(folder / f"a{kind}", image()), folder / f"a{kind}")[1])
        for kind in (".nii", ".nii.gz", ".mdf", ".npz")},
 }
-
-
-@pytest.mark.parametrize("maker", MAKERS)
-def test_a_bright_corner_stays_in_its_octant_and_every_value_in_its_place(tmp_path, maker):
-    found = read_volume(MAKERS[maker](tmp_path))
-    bright = found.positions_m(np.unravel_index(np.argmax(found.data), found.shape))
-    np.testing.assert_allclose(bright, BRIGHT_MM * 1e-3, atol=1e-9)
-    index = found.indices(image().positions_m(np.argwhere(corner_data() >= 0)))
-    np.testing.assert_allclose(index, np.rint(index), atol=1e-5)
-    np.testing.assert_array_equal(found.data[tuple(np.rint(index).astype(int).T)], corner_data().ravel())
 
 
 @pytest.mark.parametrize("maker", [name for name in MAKERS if name not in ("nhdr", "dicom series")])

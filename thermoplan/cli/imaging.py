@@ -17,13 +17,18 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="A", help="An image: MDF, NIfTI, NRRD, DICOM or NumPy.")],
     target: Annotated[Path, typer.Argument(metavar="B", help="The image to write, .mdf, .nii or .nii.gz.")],
     unit: Annotated[str | None, typer.Option(metavar="UNIT", help="Unit of A's values, such as mg/mL.")] = None,
+    frame: Annotated[int | None, typer.Option(min=1, help="Of several frames, which; the first is 1.")] = None,
+    channel: Annotated[int | None, typer.Option(min=1, help="Of several channels, which; the first is 1.")] = None,
+    affine: Annotated[Path | None, typer.Option(metavar="FILE", help="Places a bare array: voxel to RAS, mm.")] = None,
+    allow_shear: Annotated[bool, typer.Option("--allow-shear", help="Take axes that are not at right angles.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write an image in another format, on its own voxels; with a unit, in mg of iron per mL."""
     from ..console.imaging import show_converted
-    from ..plan.check import converted
+    from ..plan.convert import Wanted, converted
 
-    say(converted(source, target, unit), as_json, show_converted)
+    wanted = Wanted(frame, channel, affine, allow_shear)
+    say(converted(source, target, unit, wanted), as_json, show_converted)
 
 
 @app.command(rich_help_panel=_PANEL)

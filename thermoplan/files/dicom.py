@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,11 +17,15 @@ from numpy.typing import NDArray
 from ..arrays import Array
 from ..errors import InputError, MissingPart
 from ..image import Image
-from .images import LIMIT_BYTES, guard_size, placed
+from .dicom_pixels import decoded_frames, refuse_deflated, refuse_large
+from .images import placed
+from .limits import LIMIT_BYTES
+from .nifti import scaled_type
 
 _BROKEN = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RuntimeError, OSError, EOFError,
-           struct.error)
+           struct.error, zlib.error)
 """What pydicom raises where bytes are not what they should be, besides its own errors."""
+_HELD_BYTES = 1024  # longer values stay in the file until they are looked at
 _EVEN = 0.01  # share of a slice's distance that rounding of positions may explain
 
 
@@ -38,42 +43,45 @@ class _Plane:
     intercept: float
 
 
-def read_dicom(path: Path | str, *, notes: list[str] | None = None, limit_bytes: int = LIMIT_BYTES) -> Image:
+def read_dicom(
+    path: Path | str, *, notes: list[str] | None = None, allow_shear: bool = False, limit_bytes: int = LIMIT_BYTES
+) -> Image:
     """The volume of a DICOM file, or of the one series in a folder; values are rescaled."""
     path, notes = Path(path), notes if notes is not None else []
-    files = _one_series(path) if path.is_dir() else [_dataset(path)]
+    files = _one_series(path, limit_bytes) if path.is_dir() else [_dataset(path, limit_bytes)]
     with _named(path.name):
+        refuse_large(files, path.name, limit_bytes)
         planes = [plane for file in files for plane in _planes(file, path.name, notes)]
         shape = _same(planes, path.name)
-        guard_size(path.name, (*shape, len(planes)), np.dtype(np.float32), limit_bytes)
         planes, step = _ordered(planes, files[0], path.name, notes)
-        return placed(_pixels(planes, shape), _affine_m(planes[0], step), path.name)
+        return placed(_pixels(planes, shape), _affine_m(planes[0], step), path.name, allow_shear=allow_shear)
 
 
-def _dataset(path: Path, *, quiet: bool = False) -> Any:
+def _dataset(path: Path, limit_bytes: int, *, quiet: bool = False) -> Any:
     try:
         import pydicom
         from pydicom.errors import BytesLengthException, InvalidDicomError
     except ImportError:
         raise MissingPart("reading DICOM needs pydicom: pip install 'thermoplan[dicom]'") from None
     try:
-        found = pydicom.dcmread(path, defer_size="1 MB")
+        refuse_deflated(path, limit_bytes)
+        found = pydicom.dcmread(path, defer_size=_HELD_BYTES)
         found.file_meta.get("TransferSyntaxUID")
     except (*_BROKEN, InvalidDicomError, BytesLengthException) as problem:
         if quiet:
             return None
         raise InputError(f"{path.name}: cannot be read as DICOM, it may be cut short: {problem}") from problem
-    if "PixelData" in found or "FloatPixelData" in found:
+    if any(key in found for key in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         return found
     if quiet:
         return None
     raise InputError(f"{path.name}: holds no image: it has no pixel data, or is cut short")
 
 
-def _one_series(folder: Path) -> list[Any]:
+def _one_series(folder: Path, limit_bytes: int) -> list[Any]:
     series = defaultdict(list)
     for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
-        found = _dataset(path, quiet=True)
+        found = _dataset(path, limit_bytes, quiet=True)
         if found is not None:
             series[str(found.get("SeriesInstanceUID", ""))].append(found)
     if not series:
@@ -142,7 +150,9 @@ def _same(planes: list[_Plane], name: str) -> tuple[int, int]:
                 np.concatenate([plane.along_row, plane.along_column, plane.spacing]), axes, atol=1e-4):
             raise InputError(f"{name}: its images differ in size, spacing or orientation; expected one volume")
     if min(first.spacing) <= 0.0:
-        raise InputError(f"{name}: the voxel size is zero or negative: {first.spacing}")
+        between = ", ".join(f"{v:g}" for v in reversed(first.spacing))
+        raise InputError(f"{name}: the voxel size is zero or negative: PixelSpacing = {between}; expected two lengths "
+                         "above zero (mm)")
     return int(first.source.Columns), int(first.source.Rows)
 
 
@@ -153,8 +163,9 @@ def _ordered(planes: list[_Plane], file: Any, name: str, notes: list[str]) -> tu
     planes = [planes[i] for i in np.argsort(height, kind="stable")]
     if len(planes) == 1:
         thickness = file.get("SpacingBetweenSlices") or file.get("SliceThickness")
-        if not thickness:
-            raise InputError(f"{name}: one slice, and no SliceThickness: its height is unknown")
+        if thickness is None or not float(thickness) > 0.0:
+            raise InputError(f"{name}: one slice, and SliceThickness = {thickness}: its height is unknown; expected a "
+                             "length above zero (mm)")
         return planes, float(thickness) * normal
     steps = np.diff(np.sort(height))
     step = (planes[-1].position - planes[0].position) / (len(planes) - 1)
@@ -169,15 +180,22 @@ def _ordered(planes: list[_Plane], file: Any, name: str, notes: list[str]) -> tu
 
 
 def _pixels(planes: list[_Plane], shape: tuple[int, int]) -> NDArray:
-    """Values ``(columns, rows, planes)``, rescaled; whole numbers stay whole where no scale is due."""
+    """Values ``(columns, rows, planes)``, rescaled; whole numbers stay whole where no scale is due.
+
+    Each file is decoded frame by frame and let go, so that a series is in memory once.
+    """
     plain = all(plane.slope == 1.0 and plane.intercept == 0.0 for plane in planes)
+    sources = {id(plane.source): plane.source for plane in planes}
     data = None
-    for number, plane in enumerate(planes):
-        stored = plane.source.pixel_array
-        stored = stored[plane.frame] if stored.ndim == 3 else stored
-        values = stored if plain else plane.slope * stored.astype(np.float32) + plane.intercept
-        data = np.empty((*shape, len(planes)), values.dtype) if data is None else data
-        data[:, :, number] = values.T
+    for key, source in sources.items():
+        slots = [number for number, plane in enumerate(planes) if id(plane.source) == key]
+        frames = decoded_frames(source, [planes[number].frame for number in slots])
+        for number, stored in zip(slots, frames, strict=True):
+            if data is None:
+                kinds = [stored.dtype] if plain else [scaled_type(stored.dtype, p.slope, p.intercept) for p in planes]
+                data = np.empty((*shape, len(planes)), np.result_type(*kinds))
+            plane = planes[number]
+            data[:, :, number] = (stored if plain else plane.slope * stored + plane.intercept).T
     return data
 
 

@@ -1,14 +1,14 @@
-"""NRRD, and the segmentations that 3D Slicer writes in it."""
+"""NRRD: header, place and order of axes; values are unpacked in ``packed``."""
 
 from __future__ import annotations
 
-import bz2
 import math
 import re
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from ..arrays import Array
 from ..errors import InputError
 from ..image import Image
-from .images import LIMIT_BYTES, existing, guard_size, placed
+from .images import placed
+from .limits import LIMIT_BYTES, chosen, existing, guard_size
+from .packed import LONGEST_HEADER, LONGEST_LINE, unpacked_values
 
 _TYPES = {
     "signed char": "i1", "int8": "i1", "int8_t": "i1", "uchar": "u1", "unsigned char": "u1", "uint8": "u1",
@@ -33,7 +35,7 @@ _NONSPATIAL = {"list", "vector", "covariant-vector", "normal", "3-vector", "rgb-
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Nrrd:
+class Nrrd:
     """Header, values with the fastest axis first, and which axes are space."""
 
     name: str
@@ -44,89 +46,49 @@ class _Nrrd:
 
 def read_nrrd(
     path: Path | str, *, channel: int | None = None, notes: list[str] | None = None,
-    limit_bytes: int = LIMIT_BYTES,
+    allow_shear: bool = False, limit_bytes: int = LIMIT_BYTES,
 ) -> Image:
     """The volume of an NRRD file; of several components one, counted from 0."""
     notes = notes if notes is not None else []
-    file = _read(existing(path), limit_bytes)
+    file = read_raw(existing(path), limit_bytes)
     data = file.data
     for axis in sorted(set(range(data.ndim)) - set(file.spatial), reverse=True):
-        count = data.shape[axis]
-        if channel is None and count > 1:
-            notes.append(f"{file.name}: has {count} channels; the first is used (channel = 1)")
-        if not 0 <= (channel or 0) < count:
-            raise InputError(f"{file.name}: has {count} channels, not a number {(channel or 0) + 1}")
-        data = np.take(data, channel or 0, axis=axis)
-    return placed(data, _affine_m(file, notes), file.name)
+        data = np.take(data, chosen(data.shape[axis], channel, "channel", file.name, notes), axis=axis)
+    return placed(data, affine_m(file, notes), file.name, allow_shear=allow_shear)
 
 
-def read_segmentation(path: Path | str, *, notes: list[str] | None = None) -> tuple[Image, dict[int, str]]:
-    """Labels and their names, ``{label: name}``, of a Slicer segmentation.
-
-    Labels are those of the file where it has one layer; of several layers they are numbered from 1 in the
-    order of the segments, and where segments overlap the later one counts.
-    """
-    notes = notes if notes is not None else []
-    file = _read(existing(path), LIMIT_BYTES)
-    segments = _segments(file)
-    if len(file.spatial) == file.data.ndim:
-        labels, names = file.data, {label: name for name, label, _ in segments}
-    else:
-        labels, names = _merged(file, segments, notes)
-    return placed(labels, _affine_m(file, notes), file.name), names
-
-
-def _merged(file: _Nrrd, segments: list[tuple[str, int, int]], notes: list[str]) -> tuple[NDArray, dict[int, str]]:
-    layers = np.moveaxis(file.data, next(iter(set(range(4)) - set(file.spatial))), 0)
-    labels = np.zeros(layers.shape[1:], np.int32)
-    overlap = 0
-    for number, (_, value, layer) in enumerate(segments, start=1):
-        inside = layers[layer] == value
-        overlap += int((labels[inside] > 0).sum())
-        labels[inside] = number
-    if overlap:
-        notes.append(f"{file.name}: segments overlap in {overlap} voxels; the later segment counts")
-    return labels, {number: name for number, (name, _, _) in enumerate(segments, start=1)}
-
-
-def _segments(file: _Nrrd) -> list[tuple[str, int, int]]:
-    """Name, label value and layer of each segment, in the order of the file."""
-    numbers = sorted({int(m[1]) for key in file.header if (m := re.match(r"segment(\d+)_", key))})
-    if not numbers:
-        raise InputError(f"{file.name}: names no segment; expected a segmentation of 3D Slicer (.seg.nrrd)")
-    def said(n: int, key: str, default: str) -> str:
-        return file.header.get(f"segment{n}_{key}", default)
-    try:
-        return [(said(n, "name", f"segment-{n}"), int(said(n, "labelvalue", "1")), int(said(n, "layer", "0")))
-                for n in numbers]
-    except ValueError as problem:
-        raise InputError(f"{file.name}: a segment's label or layer is not a whole number: {problem}") from problem
-
-
-def _read(path: Path, limit_bytes: int) -> _Nrrd:
-    raw = path.read_bytes()
-    blank = re.search(rb"\r?\n\r?\n", raw)
-    text, rest = (raw[: blank.start()], raw[blank.end():]) if blank else (raw, b"")
-    lines = text.decode("utf-8", "replace").splitlines()
-    if not lines or not lines[0].startswith("NRRD000"):
-        raise InputError(f"{path.name}: not an NRRD file; it does not begin with NRRD")
-    header = _header(lines[1:])
-    try:
-        sizes = [int(n) for n in header["sizes"].split()]
+def read_raw(path: Path, limit_bytes: int) -> Nrrd:
+    """All that a file holds, its values in its own order of axes."""
+    with opened(path) as (name, header, stream):
+        spatial, sizes = axes_of(header, name)
         dtype = np.dtype(_TYPES[header["type"].lower()])
-    except (KeyError, ValueError) as problem:
-        raise InputError(f"{path.name}: its header has no usable {problem}; expected type and sizes") from problem
-    if min(sizes, default=0) < 1:
-        raise InputError(f"{path.name}: has sizes {sizes}; expected none below 1")
-    guard_size(path.name, tuple(sizes), dtype, limit_bytes)
-    if "data file" in header or "datafile" in header:
-        rest = _detached(path, header.get("data file", header.get("datafile", "")))
-    elif blank is None:
-        raise InputError(f"{path.name}: is cut short: it has no data")
-    dtype = dtype.newbyteorder(">" if header.get("endian", "little").lower() == "big" else "<")
-    data = _values(rest, header, dtype, sizes, path.name)
-    native = data.astype(dtype.newbyteorder("="), copy=False).reshape(sizes, order="F")
-    return _Nrrd(path.name, header, native, _spatial(header, sizes, path.name))
+        guard_size(name, tuple(sizes), dtype, limit_bytes)
+        if "data file" in header or "datafile" in header:
+            with _detached(path, header.get("data file", header.get("datafile", ""))) as apart:
+                data = unpacked_values(apart, header, dtype, sizes, name)
+        else:
+            data = unpacked_values(stream, header, dtype, sizes, name)
+        return Nrrd(name, header, data.reshape(sizes, order="F"), spatial)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[str, dict[str, str], BinaryIO]]:
+    """Name, header and a stream that stands at the first byte of the values."""
+    with path.open("rb") as stream:
+        lines, taken = [], 0
+        while (line := stream.readline(LONGEST_LINE)).rstrip(b"\r\n"):
+            if not lines and not line.startswith(b"NRRD000"):
+                raise InputError(f"{path.name}: not an NRRD file; it does not begin with NRRD")
+            lines.append(line.decode("utf-8", "replace").rstrip("\r\n"))
+            taken += len(line)
+            if taken > LONGEST_HEADER:
+                raise InputError(f"{path.name}: its header does not end within {LONGEST_HEADER / 2**20:.0f} MiB")
+        if not lines:
+            raise InputError(f"{path.name}: not an NRRD file; it does not begin with NRRD")
+        header = _header(lines[1:])
+        if not line and not {"data file", "datafile"} & header.keys():
+            raise InputError(f"{path.name}: is cut short: it has no data")
+        yield path.name, header, stream
 
 
 def _header(lines: list[str]) -> dict[str, str]:
@@ -139,38 +101,22 @@ def _header(lines: list[str]) -> dict[str, str]:
     return said
 
 
-def _detached(path: Path, name: str) -> bytes:
+def axes_of(header: dict[str, str], name: str) -> tuple[tuple[int, ...], list[int]]:
+    """Which axes are space, and the sizes of all."""
+    try:
+        sizes = [int(n) for n in header["sizes"].split()]
+        np.dtype(_TYPES[header["type"].lower()])
+    except (KeyError, ValueError) as problem:
+        raise InputError(f"{name}: its header has no usable {problem}; expected type and sizes") from problem
+    if min(sizes, default=0) < 1:
+        raise InputError(f"{name}: has sizes {sizes}; expected none below 1")
+    return _spatial(header, sizes, name), sizes
+
+
+def _detached(path: Path, name: str) -> BinaryIO:
     if name.upper().startswith("LIST") or "%" in name:
         raise InputError(f"{path.name}: its data lie in several files, which cannot be read; save it as one .nrrd")
-    return existing(path.parent / name).read_bytes()
-
-
-def _values(raw: bytes, header: dict[str, str], dtype: np.dtype, sizes: list[int], name: str) -> NDArray:
-    count, encoding = math.prod(sizes), header.get("encoding", "raw").lower()
-    wanted = count * dtype.itemsize
-    try:
-        for _ in range(min(int(header.get("line skip", "0")), raw.count(b"\n"))):
-            raw = raw.partition(b"\n")[2]
-        skip = int(header.get("byte skip", "0"))
-        if encoding in ("gzip", "gz"):
-            unpacked = zlib.decompressobj(31).decompress(raw, wanted + max(skip, 0))[max(skip, 0):]
-        elif encoding in ("bzip2", "bz2"):
-            unpacked = bz2.BZ2Decompressor().decompress(raw, wanted + max(skip, 0))[max(skip, 0):]
-        elif encoding in ("text", "txt", "ascii"):
-            return _exactly(np.array(raw.split()[:count], dtype=dtype), count, name)
-        elif encoding == "raw":
-            unpacked = raw[-wanted:] if skip == -1 else raw[skip : skip + wanted]
-        else:
-            raise InputError(f'{name}: encoding = "{encoding}": expected raw, gzip, bzip2 or text')
-    except (zlib.error, OSError, EOFError, ValueError, OverflowError) as problem:
-        raise InputError(f"{name}: cannot be unpacked, it may be cut short: {problem}") from problem
-    return np.frombuffer(unpacked, dtype) if len(unpacked) == wanted else _exactly(np.zeros(0, dtype), count, name)
-
-
-def _exactly(values: NDArray, count: int, name: str) -> NDArray:
-    if values.size != count:
-        raise InputError(f"{name}: is cut short: it holds fewer than {count} values")
-    return values
+    return existing(path.parent / name).open("rb")
 
 
 def _spatial(header: dict[str, str], sizes: list[int], name: str) -> tuple[int, ...]:
@@ -187,7 +133,8 @@ def _spatial(header: dict[str, str], sizes: list[int], name: str) -> tuple[int, 
     return tuple(axes)
 
 
-def _affine_m(file: _Nrrd, notes: list[str]) -> Array:
+def affine_m(file: Nrrd, notes: list[str]) -> Array:
+    """Voxel to RAS+ metres."""
     header, affine = file.header, np.eye(4)
     space = header.get("space", "").lower()
     flips = _TO_RAS.get(space)
@@ -198,10 +145,17 @@ def _affine_m(file: _Nrrd, notes: list[str]) -> Array:
         directions = _vectors(header.get("space directions", ""))
         if len(directions) == 3:
             affine[:3, :3] = np.array(directions).T
+            if not np.linalg.norm(affine[:3, :3], axis=0).min() > 0.0:
+                raise InputError(f"{file.name}: space directions = {header['space directions']}: a voxel has no "
+                                 "volume; expected three directions of some length")
         else:
-            spacing = [s for s in map(float, header["spacings"].split()) if math.isfinite(s)]
+            spacing = [s for s in map(float, header["spacings"].split()) if not math.isnan(s)]
+            if not all(0.0 < s < math.inf for s in spacing):
+                raise InputError(f"{file.name}: spacings = {header['spacings']}: expected three lengths above zero")
             affine[:3, :3] = np.diag(spacing)
         origin = _vectors(header.get("space origin", ""))
+        if not origin:
+            notes.append(f"{file.name}: has no space origin; its first voxel is put at 0 0 0")
         affine[:3, 3] = origin[0] if origin else np.zeros(3)
     except (KeyError, ValueError) as problem:
         words = f"{file.name}: the size of a voxel is unknown: expected space directions or spacings"

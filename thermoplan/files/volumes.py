@@ -6,44 +6,49 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..errors import InputError
 from ..image import Image
 from ..units import NotAQuantity, iron_factor
 from .dicom import read_dicom
-from .images import existing, placed, read_image, write_image
+from .images import placed, read_image, write_image
+from .limits import LIMIT_BYTES, existing, guard_size
 from .mdf import read_mdf, write_mdf
 from .nrrd import read_nrrd
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What of a file is wanted: frame and channel counted from 0, a place where it gives none."""
+    """What of a file is wanted: frame and channel counted from 0, a place where it gives none, axes as they are."""
 
     frame: int | None
     channel: int | None
     affine_m: Array | None
+    allow_shear: bool
     notes: list[str]
 
 
 def read_volume(
     path: Path | str, *, frame: int | None = None, channel: int | None = None, affine_m: Array | None = None,
-    notes: list[str] | None = None,
+    allow_shear: bool = False, notes: list[str] | None = None,
 ) -> Image:
     """The image of a file, or of a folder of DICOM files, by its suffix.
 
-    ``frame`` and ``channel`` count from 0. ``affine_m`` places a NumPy array that says nothing of its place.
+    ``frame`` and ``channel`` count from 0. ``affine_m`` places a NumPy array that says nothing of its place. Axes
+    that are not at right angles are refused unless they are asked for.
     """
     path = Path(path)
     read = READERS.get(FOLDER if path.is_dir() else suffix(path))
     if read is None:
         known = ", ".join(key for key in READERS if key != FOLDER)
         raise InputError(f"{path.name}: of no known kind; expected one of {known}, or a folder of DICOM files")
-    return read(path, _Choice(frame, channel, affine_m, notes if notes is not None else []))
+    return read(path, _Choice(frame, channel, affine_m, allow_shear, notes if notes is not None else []))
 
 
 def _mdf(path: Path, choice: _Choice) -> Image:
@@ -51,15 +56,26 @@ def _mdf(path: Path, choice: _Choice) -> Image:
 
 
 def _nifti(path: Path, choice: _Choice) -> Image:
-    return read_image(path, notes=choice.notes)
+    return read_image(path, notes=choice.notes, frame=choice.frame, channel=choice.channel,
+                      allow_shear=choice.allow_shear)
 
 
 def _nrrd(path: Path, choice: _Choice) -> Image:
-    return read_nrrd(path, channel=choice.channel, notes=choice.notes)
+    return read_nrrd(_one_frame(path, choice), channel=choice.channel, notes=choice.notes,
+                     allow_shear=choice.allow_shear)
 
 
 def _dicom(path: Path, choice: _Choice) -> Image:
-    return read_dicom(path if path.is_dir() else existing(path), notes=choice.notes)
+    path = path if path.is_dir() else existing(path)
+    return read_dicom(_one_frame(path, choice, channels=True), notes=choice.notes, allow_shear=choice.allow_shear)
+
+
+def _one_frame(path: Path, choice: _Choice, *, channels: bool = False) -> Path:
+    """``path``, refused where a further frame (or channel) is asked of a format that has but one."""
+    for what, wanted in (("frame", choice.frame), ("channel", choice.channel if channels else None)):
+        if wanted:
+            raise InputError(f"{path.name}: has 1 {what}, not a number {wanted + 1}")
+    return path
 
 
 def write_volume(path: Path | str, image: Image) -> None:
@@ -70,10 +86,16 @@ def write_volume(path: Path | str, image: Image) -> None:
     WRITERS[suffix(path)](path, image)
 
 
-def convert(source: Path | str, target: Path | str, *, unit: str | None = None,
-            notes: list[str] | None = None) -> Image:
-    """Read ``source``, write ``target``; with the unit of its values they become mg of iron per mL."""
-    image = read_volume(source, notes=notes)
+def convert(
+    source: Path | str, target: Path | str, *, unit: str | None = None, notes: list[str] | None = None, **choice: Any
+) -> Image:
+    """Read ``source``, write ``target``; with the unit of its values they become mg of iron per mL.
+
+    ``choice`` is what `read_volume` takes besides: frame, channel, affine_m, allow_shear.
+    """
+    if suffix(Path(target)) not in WRITERS:
+        raise InputError(f"{Path(target).name}: cannot write this kind; expected one of {', '.join(WRITERS)}")
+    image = read_volume(source, notes=notes, **choice)
     if unit is not None:
         try:
             factor = iron_factor(unit)
@@ -91,19 +113,44 @@ def suffix(path: Path) -> str:
 
 
 def _numpy(path: Path, choice: _Choice) -> Image:
-    path, affine_m = existing(path), choice.affine_m
+    path, affine_m = existing(_one_frame(path, choice, channels=True)), choice.affine_m
     try:
-        found = np.load(path, allow_pickle=False)
-        data = found["data"] if path.suffix.lower() == ".npz" else found
-        if affine_m is None and path.suffix.lower() == ".npz" and "affine" in found:
-            affine_m = np.array(found["affine"], float)
-            affine_m[:3] *= 1e-3
+        if path.suffix.lower() == ".npz":
+            data, stored = _packed_arrays(path)
+            if affine_m is None and stored is not None:
+                affine_m = np.array(stored, float)
+                affine_m[:3] *= 1e-3
+        else:
+            with path.open("rb") as stream:
+                _guard_array(stream, path.name)
+            data = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError, KeyError, RuntimeError, BadZipFile, zlib.error) as problem:
         raise InputError(f"{path.name}: cannot be read as NumPy: {problem}; expected an array, or data and affine "
                          "(RAS, mm) in .npz") from problem
     if affine_m is None:
-        raise InputError(f"{path.name}: does not say where its voxels lie; expected an affine (4 x 4, RAS, mm)")
-    return placed(data, affine_m, path.name)
+        raise InputError(f"{path.name}: does not say where its voxels lie; expected an affine (4 x 4, voxel to RAS, "
+                         "mm): convert it with --affine FILE, or save data and affine as .npz")
+    return placed(data, affine_m, path.name, allow_shear=choice.allow_shear)
+
+
+def _packed_arrays(path: Path) -> tuple[NDArray, NDArray | None]:
+    """``data`` and ``affine`` of a packed file, each refused by what its own header says before it is unpacked."""
+    with ZipFile(path) as packed:
+        held = {name.removesuffix(".npy"): name for name in packed.namelist()}
+        for key in {"data", "affine"} & held.keys():
+            with packed.open(held[key]) as stream:
+                _guard_array(stream, f"{path.name}: {key}")
+    with np.load(path, allow_pickle=False) as found:
+        return found["data"], found.get("affine")
+
+
+def _guard_array(stream: Any, name: str) -> None:
+    version = np.lib.format.read_magic(stream)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"is of NumPy's format {version[0]}.{version[1]}")
+    shape, _, dtype = read(stream)
+    guard_size(name, shape, dtype, LIMIT_BYTES)
 
 
 def _millimetres(affine_m: Array) -> Array:

@@ -13,7 +13,6 @@ from ..errors import InputError
 from ..files.images import as_labels, read_image
 from ..files.labels import read_label_table
 from ..files.meshes import write_mesh
-from ..files.volumes import convert
 from ..goals import default_limits
 from ..meshing import MeshReport, MeshSizes, mesh_labels
 from ..progress import Listener, Stages
@@ -162,17 +161,6 @@ def mesh_file(
     with stages.stage("write"):
         write_mesh(out, anatomy)
     return mesh_record(report, out, [*notes, *report.warnings])
-
-
-def converted(source: Path, target: Path, unit: str | None) -> dict[str, Any]:
-    """Write an image in another format; what was written, and what is worth a warning."""
-    notes: list[str] = []
-    image = convert(source, target, unit=unit, notes=notes)
-    return {
-        "image": str(target), "shape": list(image.shape), "spacing_mm": (1e3 * image.spacing_m).tolist(),
-        "unit": "as in the source" if unit is None else "mg/mL", "sum": float(image.data.sum(dtype=float)),
-        "highest": float(image.data.max()), "notes": notes,
-    }
 
 
 def mesh_record(report: MeshReport, out: Path, notes: list[str]) -> dict[str, Any]:

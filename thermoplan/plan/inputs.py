@@ -115,7 +115,8 @@ def _attempt(read: Callable[[], Any], complaints: list[str]) -> Any:
 
 def _read_iron(protocol: Protocol, notes: list[str]) -> tuple[IronMap, Registration | None]:
     source = protocol.iron
-    image = read_volume(source.image, frame=source.frame, channel=source.channel, notes=notes)
+    image = read_volume(source.image, frame=source.frame, channel=source.channel, allow_shear=source.allow_shear,
+                        notes=notes)
     check_iron(image, source.image.name, source.unit)
     image = image.with_data(np.asarray(image.data, float) * source.kg_m3_per_unit)
     registration = found_registration(source, image, notes)

@@ -42,6 +42,7 @@ class IronInput:
     heating_at: datetime | None = None
     frame: int | None = None  # counted from 0
     channel: int | None = None
+    allow_shear: bool = False  # take voxel axes that are not at right angles
 
 
 @dataclass(frozen=True, slots=True)

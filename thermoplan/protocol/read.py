@@ -129,7 +129,7 @@ def _iron(table: Any, folder: Path, notes: list[str]) -> IronInput:
         confine=table.confine is not False, fwhm_m=table.fwhm, deblur=table.deblur, uptake=table.uptake or (),
         scanned_at=table.scanned_at, heating_at=table.heating_at,
         frame=None if table.frame is None else table.frame - 1,
-        channel=None if table.channel is None else table.channel - 1,
+        channel=None if table.channel is None else table.channel - 1, allow_shear=table.allow_shear is True,
     )
 
 

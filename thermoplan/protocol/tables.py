@@ -66,6 +66,7 @@ class IronTable(Table):
     uptake: values.Names | None = None
     frame: values.Count | None = None
     channel: values.Count | None = None
+    allow_shear: StrictBool | None = None
 
 
 class AddedTable(Table):
