@@ -12,7 +12,8 @@ from thermoplan.errors import InputError
 from thermoplan.files.mdf import write_mdf
 from thermoplan.files.scans import ScanFacts, write_scan
 from thermoplan.files.volumes import read_volume
-from thermoplan.plan.blur import image_blur
+from thermoplan.iron import IronMap
+from thermoplan.plan.blur import image_blur, sharpened
 from thermoplan.plan.check import understood
 from thermoplan.plan.inputs import read_inputs
 from thermoplan.plan.scan import ScanRequest, scan_file
@@ -108,6 +109,12 @@ def test_sharpening_is_off_unless_asked_for_and_loud_when_it_is_on(tmp_path):
     assert not [note for note in plain.notes if "DEBLURRED" in note]
     said = dict(understood(tmp_path / "protocol.toml")["understood"])
     assert "after sharpening ([iron] deblur = 3)" in said["blur"]
+
+
+def test_the_uncertainty_of_a_voxel_grows_with_the_noise(tmp_path):
+    protocol = read_protocol(case(tmp_path, NO_WIDTH.replace("[anatomy]", "deblur = 3\n[anatomy]", 1), write_mdf))
+    iron = IronMap(read_volume(tmp_path / "iron.nii.gz"), fwhm_m=3e-3, noise_kg_m3=0.02)
+    assert sharpened(iron, protocol, []).noise_kg_m3 == pytest.approx(0.06, rel=1e-3)
 
 
 def test_sharpening_needs_a_width(tmp_path):
