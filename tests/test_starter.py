@@ -54,6 +54,8 @@ def test_init_with_a_notebook_brings_the_protocols_that_it_reads(tmp_path):
     text = (tmp_path / "new" / "02-which-gradient.ipynb").read_text()
     assert "../" not in text and "dual-tumour.toml" in text
     assert read_protocol(tmp_path / "new" / "dual-tumour.toml").name == "dual-tumour"
+    write_starter(tmp_path / "measured", notebook="05-phantom-to-milligrams")
+    assert (tmp_path / "measured" / "data" / "openmpi-concentration" / "README.md").is_file()
     with pytest.raises(InputError, match="--notebook 99: expected one of 01-plan-a-mouse"):
         write_starter(tmp_path / "other", notebook="99")
     with pytest.raises(InputError, match="nobody: not one of the shipped protocols: ablation"):

@@ -3,6 +3,8 @@
 The map, in flow order; nothing is loaded before it is asked for.
 
     read_protocol        a protocol file -> Protocol
+    read_volume, standard_curve, quantified      an MPI image -> milligrams of iron, with an error bar
+    scanned, deblurred           a known distribution -> its MPI image; and some of the way back
     IronMap, iron_on_mesh        where the iron is -> the same iron in a mesh
     Anatomy, mesh_labels         labelled volume -> tetrahedra with named regions
     Tracer, Device, library_tracers, library_devices     what heats, and what drives it
@@ -21,6 +23,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "read_protocol": "protocol", "Protocol": "protocol",
+    "read_volume": "files.volumes", "read_fiducials": "files.calibrations", "in_view": "fiducials",
+    "fiducial_readings": "fiducials", "standard_curve": "calibration", "quantified": "quantify", "scanned": "scanner",
+    "GaussianPsf": "psf", "tracer_psf": "psf", "deblurred": "deblur", "Reading": "calibration",
     "Image": "image", "IronMap": "iron", "iron_on_mesh": "iron",
     "Anatomy": "anatomy", "MeshSizes": "meshing", "mesh_labels": "meshing",
     "Tracer": "tracer", "slp_w_kg": "tracer", "Device": "device",

@@ -18,7 +18,7 @@ _CHECKOUT = Path(__file__).parents[2]
 _MESH = re.compile(r'\.\./meshes/([\w.-]+)')
 _BESIDE = re.compile(r'^trajectory = "([\w.-]+)"', re.MULTILINE)
 _NAMED = re.compile(r"\.\./protocols/([\w{}-]+)\.toml")
-_DATA = re.compile(r"(?<![\w/])data/([\w.-]+)")
+_DATA = re.compile(r"(?<![\w/])data/([\w-]+)")
 
 
 def write_starter(folder: Path | str, *, protocol: str = PROTOCOL, notebook: str | None = None) -> list[Path]:
@@ -35,7 +35,7 @@ def write_starter(folder: Path | str, *, protocol: str = PROTOCOL, notebook: str
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in content.items():
             path = folder / name
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     except OSError as problem:
         raise InputError(f"{folder}: cannot be written: {problem.strerror}; choose another folder") from problem
@@ -63,15 +63,19 @@ def _notebook(wanted: str) -> Mapping[str, bytes]:
         protocols = dict.fromkeys(shipped_names("protocols", ".toml"))
     for name in protocols:
         found |= _with_inputs(f"{name}.toml", name)
-    return found | {f"data/{name}": _shipped(f"notebooks/data/{name}").read_bytes()
-                    for name in dict.fromkeys(_DATA.findall(text))}
+    for name in dict.fromkeys(_DATA.findall(text)):
+        found |= {f"data/{name}/{item.name}": item.read_bytes() for item in _room(f"notebooks/data/{name}").iterdir()}
+    return found
 
 
 def shipped_names(room: str, ending: str) -> list[str]:
     """What there is in ``protocols`` or ``notebooks``, without endings."""
-    packaged = files("thermoplan").joinpath("data", "starter", room)
-    home = packaged if packaged.is_dir() else _CHECKOUT / room
-    return sorted(item.name.removesuffix(ending) for item in home.iterdir() if item.name.endswith(ending))
+    return sorted(item.name.removesuffix(ending) for item in _room(room).iterdir() if item.name.endswith(ending))
+
+
+def _room(name: str) -> Traversable:
+    packaged = files("thermoplan").joinpath("data", "starter", *name.split("/"))
+    return packaged if packaged.is_dir() else _CHECKOUT / name
 
 
 def _text(room: str, ending: str, name: str) -> str:
