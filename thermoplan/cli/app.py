@@ -26,6 +26,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON alo
 Settings = Annotated[list[str] | None, typer.Option(
     "--set", metavar="KEY=VALUE", help='Change a key of the protocol, as in "device.gradient=5 T/m"; may repeat.')]
 Quick = Annotated[bool, typer.Option("--quick", help="A coarse mesh, for a first look.")]
+EstimateError = Annotated[bool, typer.Option(
+    "--estimate-error", help="Hold the mesh against quadratic elements, and say what it costs in temperature.")]
 
 
 def say(result: Any, as_json: bool, show: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .app import Force, Json, Output, Protocol, Quick, Settings, app, finish, say
+from .app import EstimateError, Force, Json, Output, Protocol, Quick, Settings, app, finish, say
 
 _PANEL = "Planning"
 
@@ -65,6 +65,7 @@ def simulate(
     settings: Settings = None,
     output: Output = None,
     quick: Quick = False,
+    estimate_error: EstimateError = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -76,7 +77,8 @@ def simulate(
 
     with listening() as listener:
         run = simulate_and_write(
-            protocol_with(protocol, settings), trajectory, output=output, quick=quick, force=force, listener=listener
+            protocol_with(protocol, settings), trajectory, output=output, quick=quick, force=force,
+            estimate_error=estimate_error, listener=listener,
         )
     finish(run, as_json, show_run)
 
@@ -87,6 +89,7 @@ def plan(
     settings: Settings = None,
     output: Output = None,
     quick: Quick = False,
+    estimate_error: EstimateError = False,
     pareto: Annotated[
         bool, typer.Option("--pareto", help="What the first goal could have for more or less of an organ's dose.")
     ] = False,
@@ -105,6 +108,6 @@ def plan(
     with listening() as listener:
         run = plan_and_write(
             protocol_with(protocol, settings), output=output, quick=quick, force=force, listener=listener,
-            pareto=against if pareto or against else None,
+            pareto=against if pareto or against else None, estimate_error=estimate_error,
         )
     finish(run, as_json, show_run)

@@ -26,6 +26,7 @@ def show_run(record: Mapping[str, Any]) -> None:
         out.print(_placement_words(record["placement"]))
     checks = record["checks"]
     out.print("checks  " + "  ".join(f"{k} {v:.2g}" for k, v in checks.items() if v is not None))
+    _show_accuracy(record)
     for warning in record["warnings"]:
         out.print(f"[yellow]warning[/yellow] {escape(warning)}")
     stages = record["provenance"]["stages"]
@@ -34,6 +35,18 @@ def show_run(record: Mapping[str, Any]) -> None:
     if "run" in record:
         run = escape(record["run"])
         out.print(f"run folder {run}\nreport     {run}/report.html", soft_wrap=True)
+
+
+def _show_accuracy(record: Mapping[str, Any]) -> None:
+    """What the mesh costs in temperature, where that was asked for."""
+    found = record.get("accuracy")
+    if found is None:
+        return
+    target = record["summary"]["tumour"]
+    rows = [f"{name} T90 {row['t90_k']:+.2g} K, Tmax {row['t_max_k']:+.2g} K"
+            for name, row in found["regions"].items() if name == target]
+    stdout().print(f"mesh error  {'; '.join([*rows, f'largest of any region {found['error_k']:.2g} K'])} "
+                   f"({escape(found['method'])})")
 
 
 def _organ_table(record: Mapping[str, Any]) -> Table:

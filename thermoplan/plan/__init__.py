@@ -29,13 +29,14 @@ twenty times more."""
 
 @one_thread
 def make_plan(
-    protocol: Protocol | Path | str, *, quick: bool = False, pareto: str | None = None, listener: Listener = silent
+    protocol: Protocol | Path | str, *, quick: bool = False, pareto: str | None = None, estimate_error: bool = False,
+    listener: Listener = silent,
 ) -> Plan:
     """Optimize, sequence and verify; nothing is written.
 
     The reported numbers are those of the full model over exactly the sequence that a machine would play. ``pareto``
     names a limit, such as "liver CEM43max": what the first goal could have for more or less of it is found too; ""
-    leaves the choice to the plan.
+    leaves the choice to the plan. With ``estimate_error`` the mesh is held against quadratic elements.
     """
     from . import hard, placement, prediction, steering, tradeoff
     from .alternatives import alternatives, comparison_sentence
@@ -70,6 +71,7 @@ def make_plan(
         "comparison": comparison_sentence(others), "explanation": why, "pareto": front,
         "warnings": _warnings(engine, *notes, quick=quick),
     }) | {"placement": plain(astray)}
+    record["accuracy"] = _accuracy(engine, outcome, stages) if estimate_error else None
     if found.shares.status == "interrupted":
         record["status"] = "interrupted"
         record["warnings"].insert(0, "the search was interrupted: this is the best plan it had found")
@@ -79,10 +81,10 @@ def make_plan(
 @one_thread
 def simulate(
     protocol: Protocol | Path | str, trajectory: Path | str | None = None, *, quick: bool = False,
-    listener: Listener = silent,
+    estimate_error: bool = False, listener: Listener = silent,
 ) -> Plan:
     """The full model over a given trajectory (``trajectory.csv``), else the one that the protocol names; without
-    either, a uniform device heats throughout."""
+    either, a uniform device heats throughout. With ``estimate_error`` the mesh is held against quadratic elements."""
     from ..trajectory import limit_violations
     from .outcome import verified
     from .record import Subject, full_record
@@ -103,27 +105,30 @@ def simulate(
         "checks": _checks(engine, outcome) | {"prediction_k": None}, "alternatives": [],
         "trajectory": _trajectory_record(played, outcome), "warnings": warnings,
     })
+    record["accuracy"] = _accuracy(engine, outcome, stages) if estimate_error else None
     return Plan(record, Products(record, engine, outcome, played), stages)
 
 
 def plan_and_write(
-    protocol: Protocol | Path, *, output: Path | None = None, quick: bool = False, pareto: str | None = None,
-    force: bool = False, listener: Listener = silent,
+    protocol: Protocol | Path, *, output: Path | None = None, force: bool = False, **wanted: Any
 ) -> Run:
-    """Plan and write the run folder; a target that cannot be written is refused before anything is computed."""
+    """Plan and write the run folder; a target that cannot be written is refused before anything is computed.
+
+    ``wanted`` is what `make_plan` takes.
+    """
     if output is not None:
         refuse_full(output, force=force)
-    return make_plan(protocol, quick=quick, pareto=pareto, listener=listener).write(output, force=force)
+    return make_plan(protocol, **wanted).write(output, force=force)
 
 
 def simulate_and_write(
-    protocol: Protocol | Path, trajectory: Path | None = None, *, output: Path | None = None, quick: bool = False,
-    force: bool = False, listener: Listener = silent,
+    protocol: Protocol | Path, trajectory: Path | None = None, *, output: Path | None = None, force: bool = False,
+    **wanted: Any,
 ) -> Run:
-    """Simulate and write the run folder."""
+    """Simulate and write the run folder; ``wanted`` is what `simulate` takes."""
     if output is not None:
         refuse_full(output, force=force)
-    return simulate(protocol, trajectory, quick=quick, listener=listener).write(output, force=force)
+    return simulate(protocol, trajectory, **wanted).write(output, force=force)
 
 
 def _inputs(protocol: Protocol | Path | str, stages: Stages) -> Any:
@@ -162,6 +167,13 @@ def _given(protocol: Protocol, path: Path | str | None, notes: list[str]) -> Any
                          "--trajectory T.csv; only a uniform device can heat without one")
     stop = Stop(0.0, duration, (0.0, 0.0, 0.0), device.amplitude_t, 0.0)
     return Trajectory.of_stops([stop], frequency_hz=device.frequency_hz, duration_s=duration)
+
+
+def _accuracy(engine: Any, outcome: Any, stages: Stages) -> dict[str, Any]:
+    from .accuracy import mesh_error
+    from .record import plain
+
+    return plain(mesh_error(engine, outcome, stages))
 
 
 def _checks(engine: Any, outcome: Any) -> dict[str, float | None]:

@@ -207,8 +207,22 @@ def mesh_facts(plan: Plan) -> list[tuple[str, str]]:
             ("Skin area", f.significant(at(plan, "mesh.skin_area_cm2"), 3, "cm²")),
             ("Worst element's quality", f.significant(at(plan, "mesh.quality_min"), 2)),
             ("Largest difference of a region's volume from its labels", worst),
+            *_mesh_error(plan),
         ]
     )
+
+
+def _mesh_error(plan: Plan) -> list[tuple[str, str]]:
+    """Estimated error of the target's and of every region's temperatures, where that was asked for."""
+    target, error = at(plan, "summary.tumour"), at(plan, "accuracy.error_k")
+    if not usable(error):
+        return []
+    row = (at(plan, "accuracy.regions") or {}).get(target, {})
+    return [
+        (f"Estimated error of {target}'s T90 by the mesh", f.significant(row.get("t90_k"), 2, "K")),
+        ("Largest estimated error of a region's T90, T50, T10 or Tmax", f.significant(error, 2, "K")),
+        ("Estimated by", str(at(plan, "accuracy.method", ""))),
+    ]
 
 
 def goals(plan: Plan) -> Table:
