@@ -25,6 +25,7 @@ _HOMES = {
     "read_protocol": "protocol", "Protocol": "protocol",
     "read_volume": "files.volumes", "read_fiducials": "files.calibrations", "in_view": "fiducials",
     "fiducial_readings": "fiducials", "standard_curve": "calibration", "quantified": "quantify", "scanned": "scanner",
+    "Fiducial": "fiducials", "StandardCurve": "calibration", "background_of": "background", "roi_rule": "roi",
     "GaussianPsf": "psf", "tracer_psf": "psf", "deblurred": "deblur", "Reading": "calibration",
     "Image": "image", "IronMap": "iron", "iron_on_mesh": "iron",
     "Anatomy": "anatomy", "MeshSizes": "meshing", "mesh_labels": "meshing",

@@ -10,7 +10,7 @@ from scipy import stats
 
 from .arrays import Array
 from .errors import InputError
-from .weighted import WeightedLine
+from .weighted import WeightedLine, scatter_of
 
 CONFIDENCE = 0.95
 DETECTABLE_SD = 3.0
@@ -115,14 +115,14 @@ class StandardCurve:
     def checked_against(self, readings: Sequence[Reading]) -> StandardCurve:
         """The same line, held against samples of known iron that did not make it.
 
-        How far they read off, rms and less their noise, joins the uncertainty; a bias that all share counts in full.
+        How far they read off beyond their noise joins the uncertainty; a bias that all share counts in full.
         """
         new = [r for r in readings if r.iron_kg > 0.0 and r not in self.readings]
         if not new:
             raise InputError("calibration: no other sample of known iron to hold the line against")
         ratio = np.array([self.iron(r.signal).kg / r.iron_kg for r in new])
         noise = np.array([0.0 if np.isnan(r.sd) else r.sd / self.slope / r.iron_kg for r in new])
-        scatter = float(np.sqrt(max(0.0, float(np.mean((ratio - 1.0) ** 2 - noise**2)))))
+        scatter = scatter_of(lambda s: float(((ratio - 1.0) ** 2 / (noise**2 + s**2)).sum()), len(new))
         low, high = int(ratio.argmin()), int(ratio.argmax())
         words = (f"{len(new)} other samples read {ratio[low]:.2f} ({new[low].name}) to {ratio[high]:.2f} "
                  f"({new[high].name}) of their iron, {ratio.mean():.2f} on average: {scatter:.0%} joins every "

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from .background import Background, Mask, voxel_sum
-from .calibration import Reading
+from .background import Background, Mask, background_of, voxel_sum
+from .calibration import DETECTABLE_SD, Reading
 from .errors import InputError
 from .image import Image
-from .roi import RoiRule, chosen, grown, sphere
+from .roi import DEFAULT, RoiRule, chosen, grown, roi_rule, sphere
 
 _MM3, _SPILLED = 1e-9, 0.02
 _FOOT, _NEAR = 0.2, 2.0
@@ -36,10 +36,19 @@ class Fiducial:
     per_mm3: bool = False
 
 
-def measured(
-    image: Image, fiducials: Sequence[Fiducial], rule: RoiRule, background: Background
+def in_view(image: Image, fiducials: Sequence[Fiducial]) -> tuple[Fiducial, ...]:
+    """The samples whose middle lies in a voxel of the image."""
+    placed = [f for f in fiducials if f.center_m is not None]
+    index = image.indices(np.array([f.center_m for f in placed]).reshape(-1, 3))
+    seen = ((index >= -0.5) & (index <= np.array(image.shape) - 0.5)).all(axis=1)
+    return tuple(f for f, inside in zip(placed, seen, strict=True) if inside)
+
+
+def fiducial_readings(
+    image: Image, fiducials: Sequence[Fiducial], rule: RoiRule | str = DEFAULT, background: Background | None = None
 ) -> tuple[Reading, ...]:
     """Signal of each sample: what its row says, else what the image shows inside its sphere by the rule."""
+    rule, background = roi_rule(rule), background or background_of(image)
     spheres = {f.name: sphere(image, f.center_m, f.radius_m) for f in fiducials if f.center_m is not None}
     complaints = [f"fiducial {name}: no voxel of the image has its centre within its radius: check position and radius"
                   for name, mask in spheres.items() if not mask.any()]
@@ -87,7 +96,7 @@ def kept_apart(
     around &= near & own[blob[tuple(nearest)]]
     beyond = voxel_sum(image, around & ~inside, background)
     share = beyond / max(voxel_sum(image, around, background), 1e-300)
-    if share > _SPILLED:
+    if share > _SPILLED and beyond > DETECTABLE_SD * background.sum_sd(around & ~inside):
         notes.append(f"fiducials: {share:.0%} of their signal lies beyond their radii: give larger radii, or the curve "
                      "is too low")
     return inside | around

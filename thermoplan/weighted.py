@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,10 +53,7 @@ class WeightedLine:
             variance = own**2 + (scatter * expected) ** 2
             return float(((y - columns @ _solved(columns, y, variance)[0]) ** 2 / variance).sum())
 
-        chi2, usual = misfit(_SMALLEST), float(stats.chi2.median(spare)) if spare else 0.0
-        scatter = 0.0
-        if spare > 0 and chi2 > usual > misfit(_LARGEST):
-            scatter = float(optimize.brentq(lambda s: misfit(s) - usual, _SMALLEST, _LARGEST, xtol=1e-12))
+        chi2, scatter = misfit(_SMALLEST), scatter_of(misfit, spare)
         solution, covariance = _solved(columns, y, own**2 + (max(scatter, _SMALLEST) * expected) ** 2)
         if spare == 0 and not known:
             covariance = np.full_like(covariance, np.nan)
@@ -64,6 +62,14 @@ class WeightedLine:
         chance = float(stats.chi2.sf(chi2, spare)) if known and own.any() and spare > 0 else np.nan
         freedom = float(spare) if scatter > 0.0 or not known else np.inf
         return cls(float(both[1]), float(both[0]), full, scatter, freedom, chance)
+
+
+def scatter_of(misfit: Callable[[float], float], freedom: int) -> float:
+    """The relative scatter that makes the weighted squares what they usually are; 0 where noise alone does."""
+    usual = float(stats.chi2.median(freedom)) if freedom > 0 else np.inf
+    if not misfit(_SMALLEST) > usual > misfit(_LARGEST):
+        return 0.0
+    return float(optimize.brentq(lambda s: misfit(s) - usual, _SMALLEST, _LARGEST, xtol=1e-12))
 
 
 def _solved(columns: Array, y: Array, variance: Array) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""Between iron and its image: convert, register, scan."""
+"""Between iron and its image: convert, register, scan, quantify."""
 
 from __future__ import annotations
 
@@ -74,3 +74,38 @@ def scan(
     blur = {"fwhm": fwhm, "relaxation": relaxation}
     request = ScanRequest(unit, **machine, **blur, voxel=voxel, noise=noise, seed=seed, sensitivity=sensitivity)
     say(scan_file(iron, target, request), as_json, show_scanned)
+
+
+@app.command(rich_help_panel=_PANEL)
+def quantify(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A signal image: MDF, NIfTI, NRRD, DICOM, NumPy.")],
+    calibration: Annotated[
+        Path, typer.Option(metavar="CSV", help="Samples of known iron: name,iron_ug,x_mm,y_mm,z_mm,radius_mm (balls in "
+                           "the image), or iron_ug,signal[,signal_sd]; or concentration_mg_ml,volume_ul as iron.")],
+    roi: Annotated[str, typer.Option(
+        metavar="RULE", help='Which voxels count, for samples and subject alike: "everything", "half-maximum", '
+        '"40 % of maximum", "background + 5 sigma", "threshold 0.2", "k-means", each also with ", grown" (as far as '
+        'signal shows) or ", grown 2 mm".')] = "background + 5 sigma, grown",
+    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Regions, in the same frame.")] = None,
+    table: Annotated[Path | None, typer.Option(metavar="CSV", help="label,region,tissue of --labels.")] = None,
+    background: Annotated[
+        str | None, typer.Option(metavar="BALL", help='Without tracer, such as "4 -2 31 mm, 4 mm"; else found.')
+    ] = None,
+    through_zero: Annotated[
+        bool, typer.Option("--through-zero", help="No test for an intercept; one sample is enough then.")
+    ] = False,
+    frame: Annotated[int | None, typer.Option(min=1, help="Of several frames, which; the first is 1.")] = None,
+    channel: Annotated[int | None, typer.Option(min=1, help="Of several channels, which; the first is 1.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The iron map to write, in mg/mL.")] = None,
+    uncertainty: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its standard uncertainty to write, in mg/mL.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="The table of regions to write.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn signal into milligrams of iron, with an error bar: by region, and as a map to plan on."""
+    from ..console.imaging import show_quantified
+    from ..plan.calibrated import QuantifyRequest, quantify_file
+
+    request = QuantifyRequest(calibration, roi, labels, table, background, through_zero, frame, channel)
+    say(quantify_file(image, request, output=output, uncertainty=uncertainty, table=csv), as_json, show_quantified)
