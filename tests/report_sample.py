@@ -136,7 +136,7 @@ def _goals(regions: dict[str, dict]) -> list[dict]:
 
 def _cost(region: str, metric: str, bound: float, value: float, gain_k: float) -> dict[str, object]:
     return {"kind": "limit", "region": region, "metric": metric, "bound": bound, "value": value, "unit": "degC",
-            "active": False, "gain_k": gain_k, "sentence": ""}
+            "active": False, "gain_k": gain_k, "per": "K", "sentence": ""}
 
 
 def _histograms(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, dict[str, list[float]]]:
@@ -341,7 +341,7 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
             "unit": "min",
             "missed": [],
             "limits": [
-                _cost("liver", "CEM43max", 2.0, 0.1, 0.7) | {"unit": "min"},
+                _cost("liver", "CEM43max", 2.0, 0.1, 0.7) | {"unit": "min", "per": "doubling"},
                 _cost("core", "Tmax", 39.5, 39.4, 0.0) | {"active": True},
                 _cost("skin", "Tmax", 43.0, 39.0, 0.0),
             ],

@@ -25,9 +25,10 @@ CASES = {
     "no drive": ([('amplitude = "13 mT"\nfrequency = "354 kHz"\n\n[phys',
                    f'{RANGE}\nfrequency = "354 kHz"\n\n[phys')], "amplitude_range ends at 0 mT"),
     "a drive that the machine cannot give": (
-        [("[session]", '[steering]\namplitudes = ["40 mT"]\n\n[session]')], "amplitude = 40 mT: outside amplitude_range"),
+        [("[session]", '[steering]\namplitudes = ["40 mT"]\n\n[session]')], "amplitude = 40 mT: outside amplitude_r"),
     "a target out of reach": (
-        [('name = "berkeley-ffp"', 'name = "berkeley-ffp"\nto_device = [[1,0,0,0],[0,1,0,0],[0,0,1,300],[0,0,0,1]]')],
+        [('name = "berkeley-ffp"',
+          'name = "berkeley-ffp"\nto_device = [[1,0,0,0],[0,1,0,0],[0,0,1,300],[0,0,0,1]]')],
         "goals: region tumour: .*out of reach"),
 }
 

@@ -7,7 +7,17 @@ import pytest
 
 from thermoplan.anatomy import Anatomy
 from thermoplan.errors import InputError
-from thermoplan.goals import CORE, EVERYWHERE_ELSE, TEMPLATES, Goal, Metric, contradictions, resolve, template
+from thermoplan.goals import (
+    CORE,
+    EVERYWHERE_ELSE,
+    TEMPLATES,
+    Goal,
+    Hottest,
+    Metric,
+    contradictions,
+    resolve,
+    template,
+)
 
 _CUBE = ((0, 1, 3, 7), (0, 1, 7, 5), (0, 5, 7, 4), (0, 3, 2, 7), (0, 6, 4, 7), (0, 2, 6, 7))
 
@@ -146,13 +156,97 @@ def test_goals_that_no_plan_can_meet_together_are_told_before_any_solve(goal, bo
     assert bool(contradictions([goal, bound], 1800.0, 36.5)) is clash
 
 
+@pytest.mark.parametrize(("goal", "bound", "clash"), [
+    # 90 % of the volume above 43 degC is T90 of 43, and no more than a tenth of it T10 of 43
+    (wish("V43C", 90.0), limit("T90", 42.9), True), (wish("V43C", 90.0), limit("T50", 42.9), True),
+    (wish("V43C", 90.0), limit("V43C", 50.0), True), (wish("V43C", 40.0), limit("V43C", 50.0), False),
+    (wish("V60CEM43", 90.0), limit("CEM43D90", 50.0), True), (wish("Tmean", 44.0), limit("Tmean", 43.0), True),
+    # the other tenth may be cold enough for any mean
+    (wish("T90", 44.0), limit("Tmean", 43.0), False), (wish("T90", 44.0), limit("Thot5mm3", 43.0), False),
+    (wish("Tmin", 44.0), limit("Thot5mm3", 43.0), True)])
+def test_volumes_and_means_contradict_only_what_they_must(goal, bound, clash):
+    assert bool(contradictions([goal, bound], 1800.0, 36.5)) is clash
+
+
+def test_a_volume_is_searched_as_the_percentile_that_must_lie_at_its_edge():
+    assert (wish("V43C", 90.0).searched.metric, wish("V43C", 90.0).searched.bound) == ("T90", 43.0)
+    assert (limit("V60CEM43", 5.0).searched.metric, limit("V60CEM43", 5.0).searched.bound) == ("CEM43D5", 60.0)
+    assert wish("V43C", 100.0).searched.metric == "Tmin" and limit("V43C", 0.0).searched.metric == "Tmax"
+    assert wish("T90", 43.0).searched.metric == "T90"
+
+
+def test_metric_names_carry_volumes_temperatures_and_doses():
+    assert Metric.named("Thot5mm3") == Metric("T", Hottest(5.0)) and Hottest(5.0).m3 == pytest.approx(5e-9)
+    assert Metric.named("V42.5C") == Metric("V", 42.5) and Metric.named("V42.5C").unit == "%"
+    assert Metric.named("V60CEM43") == Metric("VD", 60.0) and not Metric.named("V60CEM43").is_dose
+    for name in ("Thot0mm3", "V43", "VC", "V43C%"):
+        with pytest.raises(InputError):
+            Metric.named(name)
+
+
+def test_a_part_of_the_volume_is_at_most_all_of_it():
+    with pytest.raises(InputError, match="0 % to 100 %"):
+        wish("V43C", 101.0)
+
+
+def test_regions_taken_as_one_are_one_row_with_their_volumes_together():
+    anatomy = mouse()
+    both = Goal("limit", ("liver", "tumour"), "T10", 43.0, "at_most", as_one=True)
+    rows = resolve([both], anatomy, defaults=False).rows
+    assert [row.region for row in rows] == ["liver + tumour"]
+    assert rows[0].weights_m3.sum() == pytest.approx(anatomy.volume_m3("liver") + anatomy.volume_m3("tumour"))
+
+
+def shell(start_mm: float, end_mm: float, region="tumour", **more) -> Goal:
+    return Goal("limit", (region,), "Tmax", 43.0, "at_most", shell_m=(1e-3 * start_mm, 1e-3 * end_mm), **more)
+
+
+def test_a_shell_is_the_tissue_between_two_distances_from_the_surface():
+    """The tumour is a slab from 1 to 3 mm across a box of 12 mm: elements 2 to 4 mm beyond lie from 5 to 7 mm."""
+    anatomy = mouse()
+    row = resolve([shell(2.0, 4.0)], anatomy, defaults=False).rows[0]
+    centre = anatomy.centroids_m[np.isin(anatomy.tets, row.nodes).all(axis=1)][:, 0]
+    assert row.region == "tumour, shell of 2 to 4 mm"
+    assert row.weights_m3.sum() == pytest.approx(2e-3 * 36e-6, rel=0.35)
+    assert centre.min() >= 4e-3 and centre.max() <= 8e-3
+
+
+def test_what_lies_deeper_than_a_distance_is_inside_and_the_rind_is_the_rest():
+    anatomy = box(shape=(12, 6, 6), regions={"tumour": lambda c: c[:, 0] < 6e-3})
+    deep, rind = resolve([shell(-np.inf, -2.0), shell(-2.0, 0.0)], anatomy, defaults=False).rows
+    assert deep.region == "tumour, deeper than 2 mm"
+    assert anatomy.points_m[deep.nodes, 0].max() < 5e-3 < anatomy.points_m[rind.nodes, 0].max() + 1e-3
+    assert deep.weights_m3.sum() + rind.weights_m3.sum() == pytest.approx(anatomy.volume_m3("tumour"))
+
+
+def test_tissue_in_a_limited_shell_is_not_everywhere_else():
+    anatomy = mouse()
+    plain, shelled = (next(row for row in resolve([TUMOUR, *more], anatomy).rows if row.region == EVERYWHERE_ELSE)
+                      for more in ((), (shell(0.0, 5.0),)))
+    assert anatomy.points_m[plain.nodes, 0].min() < 7.5e-3 < anatomy.points_m[shelled.nodes, 0].min()
+
+
+def test_a_shell_thinner_than_the_mesh_is_refused_with_the_reason():
+    with pytest.raises(InputError, match="thicker than the mesh's edges"):
+        resolve([shell(5.01, 5.02)], mouse(), defaults=False)
+
+
+def test_core_and_everywhere_else_have_no_shell():
+    with pytest.raises(InputError, match="has no shell and joins no other"):
+        resolve([shell(0.0, 3.0, region="core")], mouse(), defaults=False)
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_every_template_is_a_goal_with_a_source(name):
+def test_every_template_is_a_goal_with_a_source_and_fits_the_default_limits(name):
     goals = template(name, "tumour", spared=("liver",))
-    assert goals[0].kind == "goal" and all(goal.source for goal in goals)
-    assert contradictions(goals, 3600.0, 36.5) == ()
+    assert goals[0].kind == "goal" and goals[0].region == ("tumour",)
+    assert all(goal.source.startswith(f"template {name}: ") and len(goal.source) > 25 for goal in goals)
+    assert goals[-1].region == ("liver",) and goals[-1].metric == "V43C"
+    anatomy = box(regions={"tumour": lambda c: c[:, 0] < 4e-3, "liver": lambda c: c[:, 0] > 11e-3})
+    rows = resolve(goals, anatomy).rows
+    assert contradictions([row.goal for row in rows], 3600.0, 36.5) == ()
 
 
 def test_an_unknown_template_is_refused_with_the_known_ones():
-    with pytest.raises(InputError, match="mild"):
+    with pytest.raises(InputError, match="mild-hyperthermia"):
         template("wild", "tumour")

@@ -277,6 +277,18 @@ def test_an_override_of_how_the_tracer_relaxes_is_not_shadowed_by_the_file(folde
      'mouse.toml: probes[1].name = "tumour-centre": used twice'),
     (('window = "20 min to 30 min"', 'window = "20 min to 40 min"'),
      "mouse.toml: goals[0].window: ends after the session of 30 min"),
+    (('metric = "Tmax"\n', 'metric = "Tmax"\nshell = "6 mm to 3 mm"\n'),
+     'mouse.toml: limits[1].shell = "6 mm to 3 mm": expected distances from the surface, such as "3 mm"'),
+    (('metric = "Tmax"\nat_most = "42 degC"', 'metric = "V43C"\nat_most = "42 degC"'),
+     'mouse.toml: limits[1].at_most = "42 degC": expected a part of the volume, such as "90 %"'),
+    (("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "abblation"\n\n[[probes]]'),
+     'mouse.toml: goals[1].template = "abblation": expected "mild-hyperthermia"'),
+    (("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "ablation"\nweight = 2.0\n\n[[probes]]'),
+     "mouse.toml: goals[1]: a template takes no weight; write its goals out instead"),
+    (("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "ablation"\nmetric = "T90"\n\n[[probes]]'),
+     "mouse.toml: goals[1]: has metric and template; expected exactly one"),
+    (("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "salloum"\nspared = "livre"\n\n[[probes]]'),
+     'mouse.toml: goals[1].spared = "livre": not a region of mouse-labels.csv; did you mean "liver"?'),
     (('[tracer]\nfile = "tracer.toml"', '[tracer]\nname = "synomagd"'),
      'mouse.toml: tracer.name = "synomagd": not in the library; did you mean "synomag-d"?'),
     (("windows = 3", "windows = 0"),
@@ -292,6 +304,26 @@ def test_a_mistake_is_named_with_file_key_value_and_remedy(folder, change, compl
     found = complaints(changed(folder, change))
     assert any(complaint in text for text in found), found
     assert len(found) == 1, found
+
+
+def test_a_template_stands_for_its_goals_and_limits_beside_those_written_out(folder):
+    path = changed(folder, ("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "ablation"\nspared = "liver"\n\n'
+                            "[[probes]]"))
+    goals = read_protocol(path).goals
+    assert [goal.kind for goal in goals] == ["goal"] * 2 + ["limit"] * (len(goals) - 2)
+    ablation = [goal for goal in goals if goal.source.startswith("template ablation")]
+    assert [goal.places[0] for goal in ablation] == ["tumour, deeper than 1 mm", "tumour, shell of 3 to 6 mm", "tumour",
+                                                     "liver"]
+
+
+@pytest.mark.parametrize(("text", "shell_m"), [
+    ("3 mm", (0.0, 3e-3)), ("3 mm to 6 mm", (3e-3, 6e-3)), ("-1 mm to 0 mm", (-1e-3, 0.0)),
+    ("deeper than 2 mm", (-np.inf, -2e-3))])
+def test_a_shell_is_read_in_metres_from_the_surface(folder, text, shell_m):
+    path = changed(folder, ('metric = "Tmax"\n', f'metric = "V43C"\nshell = "{text}"\nas_one = true\n'),
+                   ('at_most = "42 degC"', 'at_most = "10 %"'))
+    goal = read_protocol(path).goals[2]
+    assert goal.shell_m == pytest.approx(shell_m) and goal.bound == 10.0 and goal.as_one
 
 
 def test_all_mistakes_are_reported_at_once(folder):

@@ -79,3 +79,19 @@ def test_a_broken_limit_shows_a_dose_with_two_digits(missed):
     for text in broken:
         shown = text.split()[2]
         assert len(shown.replace(".", "").lstrip("0").rstrip("0")) <= 2, text
+
+
+def test_a_plan_by_template_shows_volumes_in_per_cent_and_its_shell_as_a_region(tmp_path):
+    """Salloum's criterion: 90 % of the tumour and less than 10 % of the tissue next to it above 43 degrees C."""
+    wish = SHORT[SHORT.index("[[goals]]"): SHORT.index("[[probes]]")]
+    text = SHORT.replace(wish, '[[goals]]\nregion = "tumour"\ntemplate = "salloum"\nspared = "liver"\n\n')
+    record = make_plan(write_case(tmp_path / "case", protocol=text)).record
+    rows = {(row["region"], row["metric"]): row for row in record["goals"]}
+    shell, tumour = rows["tumour, shell of 0 to 3 mm", "V43C"], rows["tumour", "V43C"]
+    assert shell["unit"] == "%" and shell["source"].startswith("template salloum")
+    assert tumour["value"] > 50.0 > shell["value"] and rows["liver", "V43C"]["met"]
+    histogram = record["histograms"]["tumour, shell of 0 to 3 mm"]
+    assert histogram["volume_fraction"][0] == pytest.approx(1.0, abs=0.05)
+    assert record["explanation"]["unit"] in ("degC", "%")
+    schema = json.loads(files("thermoplan.data").joinpath("schemas", "plan.schema.json").read_text())
+    jsonschema.validate({"goals": record["goals"]}, {**schema, "required": []})

@@ -7,23 +7,48 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from .arrays import Array, IntArray
-from .dose import HOTTEST_M3, Dose, cem43_min, cem43_rate, exceeded_by, hottest_mean, mean_over
-from .goals import Goal, Resolved, Row
+from .dose import HOTTEST_M3, Dose, cem43_min, cem43_rate, exceeded_by, fraction_above, hottest_mean, mean_over
+from .goals import Goal, Hottest, Resolved, Row
+from .goals.metric import Statistic
 
 LN2, LN4 = float(np.log(2.0)), float(np.log(4.0))
 _FLAT_K = 1e-4
 
 
-def statistic(values: Array, weights: Array, which: str | float) -> Array:
-    """Spatial statistic over the last axis: "min", "mean", "max" or a percentage that exceeds it."""
+def statistic(values: Array, weights: Array, which: Statistic) -> Array:
+    """Spatial statistic over the last axis: "min", "mean", "max", a percentage that exceeds it, or the mean of the
+    hottest part, where ``weights`` are m3."""
     if which == "min":
         return values.min(axis=-1)
     if which == "max":
         return values.max(axis=-1)
     if which == "mean":
         return values @ weights / weights.sum()
+    if isinstance(which, Hottest):
+        return (values * hottest_parts(values, weights, which.m3)).sum(axis=-1)
     nodes, mix = between(values, weights, 1.0 - float(which) / 100.0)
     return (np.take_along_axis(values, nodes, -1) * mix).sum(axis=-1)
+
+
+def hottest_parts(values: Array, weights_m3: Array, amount_m3: float) -> Array:
+    """Coefficients, in the shape of the values, of the mean over the hottest ``amount_m3`` (all, where there is
+    less) along the last axis."""
+    order = np.argsort(values, axis=-1)[..., ::-1]
+    upto = np.minimum(np.cumsum(weights_m3[order], axis=-1), amount_m3)
+    part = np.diff(upto, prepend=0.0, axis=-1) / upto[..., -1:]
+    found = np.empty_like(part)
+    np.put_along_axis(found, order, part, -1)
+    return found
+
+
+def volume_above(values: Array, weights: Array, edge: float) -> Array:
+    """Per cent of the weight at or above an edge, along the last axis: the inverse of the percentage in `statistic`.
+
+    The share at each value is known in the middle of its own weight; between two values it is linear in them.
+    """
+    flat = np.reshape(values, (-1, values.shape[-1]))
+    found = np.array([100.0 * float(fraction_above(row, weights, np.array([edge]))[0]) for row in flat])
+    return found.reshape(values.shape[:-1])
 
 
 def between(values: Array, weights: Array, share: float) -> tuple[IntArray, Array]:
@@ -81,24 +106,24 @@ def _intervals(times_s: Array, temperature_c: Array) -> tuple[Array, Array, Arra
     return minutes * mean, minutes * before, minutes * after
 
 
-def dose_statistic(dose: Array, weights_m3: Array, which: str | float) -> float:
+def dose_statistic(dose: Array, weights_m3: Array, which: Statistic) -> float:
     """Statistic of a dose map; "max" is the mean of the hottest 1 mm3."""
     if which == "max":
         return hottest_mean(dose, weights_m3)
+    if isinstance(which, Hottest):
+        return hottest_mean(dose, weights_m3, which.m3)
     if isinstance(which, float):
         return float(exceeded_by(dose, weights_m3, which))
     return float(statistic(dose, weights_m3, which))
 
 
-def dose_mixture(dose: Array, weights_m3: Array, which: str | float) -> tuple[IntArray, Array]:
+def dose_mixture(dose: Array, weights_m3: Array, which: Statistic) -> tuple[IntArray, Array]:
     """Nodes ``(m,)`` and their coefficients in `dose_statistic`, at this dose map."""
     if which == "mean":
         return np.arange(len(dose)), weights_m3 / weights_m3.sum()
-    if which == "max":
-        order = np.argsort(dose)[::-1]
-        upto = np.minimum(np.cumsum(weights_m3[order]), HOTTEST_M3)
-        part = np.diff(upto, prepend=0.0) / upto[-1]
-        return order[part > 0.0], part[part > 0.0]
+    if which == "max" or isinstance(which, Hottest):
+        part = hottest_parts(dose, weights_m3, which.m3 if isinstance(which, Hottest) else HOTTEST_M3)
+        return np.flatnonzero(part), part[part > 0.0]
     return between(dose, weights_m3, 0.0 if which == "min" else 1.0 - float(which) / 100.0)
 
 
@@ -134,14 +159,33 @@ def hold_weights(times_s: Array, start_s: float, end_s: float) -> Array:
 
 
 def value(row: Row, times_s: Array, temperature_c: Array, heating_s: float) -> float:
-    """The metric of a row, degrees C or minutes; ``temperature_c (t, k)`` has a column a node of the row."""
+    """The metric of a row, in its unit; ``temperature_c (t, k)`` has a column a node of the row."""
     metric = row.goal.parts
-    if metric.family == "CEM43D":
-        return dose_statistic(dose_min(times_s, temperature_c), row.weights_m3, metric.statistic)
-    series = statistic(temperature_c, row.weights_m3, metric.statistic)
+    if metric.family in _OF_DOSE_MAP:
+        return of_dose_map(row, dose_min(times_s, temperature_c))
+    series = of_temperatures(row, temperature_c)
     if metric.family == "CEM43T":
         return float(dose_min(times_s, series))
     return over_time(row.goal, times_s, series, heating_s)
+
+
+_OF_DOSE_MAP = ("CEM43D", "VD")
+
+
+def of_dose_map(row: Row, dose: Array) -> float:
+    """A statistic of the row's dose map ``(k,)``, minutes, or the per cent of its volume at or above a dose."""
+    metric = row.goal.parts
+    if metric.family == "VD":
+        return float(volume_above(dose, row.weights_m3, metric.statistic))
+    return dose_statistic(dose, row.weights_m3, metric.statistic)
+
+
+def of_temperatures(row: Row, temperature_c: Array) -> Array:
+    """The row's statistic ``(...)`` of temperatures ``(..., k)``, or the per cent of its volume above one."""
+    metric = row.goal.parts
+    if metric.family == "V":
+        return volume_above(temperature_c, row.weights_m3, metric.statistic)
+    return statistic(temperature_c, row.weights_m3, metric.statistic)
 
 
 class Meter:
@@ -157,15 +201,13 @@ class Meter:
         self._heating_s = heating_s
         self._times: list[float] = []
         self._series: list[list[float]] = [[] for _ in self.rows]
-        self._own = dose is None and any(row.goal.parts.family == "CEM43D" for row in self.rows)
+        self._own = dose is None and any(row.goal.parts.family in _OF_DOSE_MAP for row in self.rows)
         self._dose = Dose() if dose is None else dose
 
     def add(self, time_s: float, temperature_c: Array) -> None:
         for row, series in zip(self.rows, self._series, strict=True):
-            metric = row.goal.parts
-            if metric.family != "CEM43D":
-                here = temperature_c[row.nodes]
-                series.append(float(statistic(here, row.weights_m3, metric.statistic)))
+            if row.goal.parts.family not in _OF_DOSE_MAP:
+                series.append(float(of_temperatures(row, temperature_c[row.nodes])))
         if self._own:
             self._dose.add(time_s, temperature_c)
         self._times.append(time_s)
@@ -176,13 +218,13 @@ class Meter:
         return self.values()
 
     def values(self) -> tuple[float, ...]:
-        """In the order of the rows; degrees C or minutes."""
+        """In the order of the rows, each in its unit."""
         return tuple(self._value(row, series) for row, series in zip(self.rows, self._series, strict=True))
 
     def _value(self, row: Row, series: Sequence[float]) -> float:
         metric, times = row.goal.parts, np.array(self._times)
-        if metric.family == "CEM43D":
-            return dose_statistic(self._dose.cem43_min[row.nodes], row.weights_m3, metric.statistic)
+        if metric.family in _OF_DOSE_MAP:
+            return of_dose_map(row, self._dose.cem43_min[row.nodes])
         if metric.family == "CEM43T":
             return float(cem43_min(zip(times, series, strict=True)))
         return over_time(row.goal, times, np.array(series), self._heating_s)

@@ -10,8 +10,10 @@ BEYOND_K, BEYOND_DOUBLINGS = 20.0, 10.0
 
 
 def asking_beyond(resolved: Resolved, goal: int) -> Resolved:
-    """The same rows, of which number ``goal`` asks for 20 K or ten doublings more than it did."""
+    """The same rows, of which number ``goal`` asks for 20 K or ten doublings more than it did; of a volume above a
+    temperature or dose, the percentile is asked for."""
     rows = list(resolved.rows)
+    rows[goal] = rows[goal].searched
     wanted = rows[goal].goal
     sign = 1.0 if wanted.sense == "at_least" else -1.0
     bound = wanted.bound * 2.0 ** (sign * BEYOND_DOUBLINGS) if wanted.parts.is_dose else wanted.bound + sign * BEYOND_K

@@ -20,6 +20,7 @@ _YIELDING = 0.02
 _MOST_RELAXED = 4
 _LONGER = 1.5
 _STEP_K = 0.02
+_SECONDS_RELAXED = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,14 @@ class Relaxation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What stands against a goal: the first that is missed, else the first of all.
+    """What stands against a goal: the first that is missed, else the first of all, a volume as its percentile.
 
     ``reach`` is the most that can be had of it within the limits. ``limits`` with their costs there, dearest
     first; ``duty_gain`` and ``duty_gain_k`` are its gain per 0.1 of duty in all windows. Only where a goal is
     missed: ``missed`` and ``conflicts`` in words, and ``relaxations``, most helpful first.
     """
 
-    goal: str
+    goal: Row
     reach: float
     missed: tuple[str, ...]
     limits: tuple[LimitCost, ...]
@@ -91,11 +92,13 @@ def explain(model: Model, resolved: Resolved, shares: Shares, *, settings: Setti
     limits = sorted((prices.cost(i, resolved, shares) for i, row in enumerate(resolved.rows)
                      if row.goal.kind == "limit" or i in prices.rivals), key=lambda cost: -cost.gain)
     labels = tuple(resolved.rows[i].label for i in missed)
+    settings = replace(settings, starts=1, time_limit_s=min(_SECONDS_RELAXED, settings.time_limit_s))
     found = (*_relaxations(model, resolved, shares, settings, limits),
              *_more_time(model, resolved, shares, settings, prices.duty_gain)) if relax and missed else ()
     goals = [i for i, row in enumerate(resolved.rows) if row.goal.kind == "goal"]
     ranked = sorted(found, key=lambda r: (not r.goals_met, _shortfall(resolved, goals, r.goal_values)))
-    return Explanation(resolved.rows[asked].label, best.values[asked], labels, tuple(limits), prices.duty_gain,
+    told = resolved.rows[asked] if missed or not resolved.rows[asked].goal.parts.is_volume else at.rows[asked]
+    return Explanation(told, best.values[asked], labels, tuple(limits), prices.duty_gain,
                        prices.duty_gain / prices.doublings_per_k, tuple(_conflicts(labels, limits, prices.duty_gain)),
                        tuple(ranked))
 
@@ -125,8 +128,7 @@ class _Prices:
 
     def cost(self, i: int, resolved: Resolved, shares: Shares) -> LimitCost:
         row, value, gain = resolved.rows[i], shares.values[i], float(self.of[i])
-        found = np.log2(max(value, 1e-300)) if row.goal.parts.is_dose else value
-        room = (row.goal.bound_k - found) * (1.0 if row.goal.sense == "at_most" else -1.0)
+        room = -row.goal.short_k(value)
         gain_k = gain / self.doublings_per_k
         sentence = "" if gain_k < _TELLING_K else _gain_text(resolved.rows[self.asked], row, gain, gain_k)
         return LimitCost(row.label, value, row.goal.bound, bool(room < _ACTIVE_K), gain, gain_k, sentence)
@@ -144,7 +146,7 @@ def _doublings_per_k(term: Term, look: Look) -> float:
 
 
 def _gain_text(goal: Row, limit: Row, gain: float, gain_k: float) -> str:
-    step, per = _widened(limit)
+    goal, (step, per) = goal.searched, _widened(limit)
     metric = goal.goal.metric
     behind = metric.removeprefix("CEM43") if goal.goal.parts.family == "CEM43T" else f"temperature behind {metric}"
     kelvins = f"{step * gain_k:.2g} K of {goal.region} {behind if goal.goal.parts.is_dose else metric}"
@@ -156,7 +158,8 @@ def _widened(limit: Row) -> tuple[float, str]:
     """By how much a limit is widened to say what it costs, and that in words."""
     if limit.goal.is_budget:
         return 0.1 * limit.goal.bound, f"per tenth of the {limit.label}"
-    return 1.0, f"per {'doubling' if limit.goal.parts.is_dose else 'K'} of {limit.region} {limit.goal.metric}"
+    name = limit.searched.goal.metric
+    return 1.0, f"per {'doubling' if limit.searched.goal.parts.is_dose else 'K'} of {limit.region} {name}"
 
 
 def _conflicts(missed: tuple[str, ...], limits: list[LimitCost], duty_gain: float) -> Iterator[str]:
@@ -172,9 +175,7 @@ def _shortfall(resolved: Resolved, goals: list[int], values: tuple[float, ...]) 
     total = 0.0
     for i, value in zip(goals, values, strict=True):
         goal = resolved.rows[i].goal
-        found = np.log2(max(value, 1e-300)) if goal.parts.is_dose else value
-        short = (goal.bound_k - found) * (1.0 if goal.sense == "at_least" else -1.0)
-        total += goal.weight * 10.0 ** (1 - goal.priority) * max(0.0, float(short))
+        total += goal.weight * 10.0 ** (1 - goal.priority) * max(0.0, goal.short_k(value))
     return total
 
 

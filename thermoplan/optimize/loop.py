@@ -297,16 +297,16 @@ class Search:
     def result(self, status: str, bound: float | None, method: str = METHOD) -> Shares:
         look, merit = self.best
         terms = self.terms[: self.rows]
-        values = tuple(term.value(look) for term in terms)
-        broken = tuple(term.row.label for term, value in zip(terms, values, strict=True)
-                       if not term.row.goal.met(value))
+        values = tuple(term.value_stated(look) for term in terms)
+        rows = [term.stated or term.row for term in terms]
+        broken = tuple(row.label for row, value in zip(rows, values, strict=True) if not row.goal.met(value))
         return Shares(look.shares, self.heat.window_edges_s, values, broken, status, merit, bound,
                       self.iterations, time.perf_counter() - self._began, method, tuple(self.ends))
 
 
 def _terms(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
     """A term for every row, and one that keeps the targets from being hotter than they need."""
-    rows = [*resolved.rows, *_peaks(resolved, heat)]
+    rows = [*(row.searched for row in resolved.rows), *_peaks(resolved, heat)]
     minutes = (heat.heating_s + settings.cool_down_s) / 60.0
     by_region: dict[tuple[str, int], list[Row]] = {}
     for row in rows:
@@ -322,17 +322,16 @@ def _terms(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
         limit = row.goal.kind == "limit"
         cost = 1000.0 if limit else 100.0 * row.goal.weight / 10.0 ** (row.goal.priority - 1)
         soft = margin * (2.0 / 3.0 if limit else 1.0)
-        terms.append(Term(row, tissue, cost, min(1.0, 0.1 * cost), margin, soft))
+        stated = resolved.rows[i] if resolved.rows[i].goal.parts.is_volume else None
+        terms.append(Term(row, tissue, cost, min(1.0, 0.1 * cost), margin, soft, stated))
     return terms
 
 
 def _peaks(resolved: Resolved, heat: Heat) -> list[Row]:
     found = []
-    for name in resolved.targets:
-        row = next(row for row in resolved.rows if row.region == name)
+    for row in resolved.focus:
         coldest = float(np.asarray(heat.model.base_c)[row.nodes].min())
-        goal = Goal("goal", (name,), "Tmax", coldest, "at_most")
-        found.append(replace(row, goal=goal))
+        found.append(replace(row, goal=Goal("goal", (row.region,), "Tmax", coldest, "at_most")))
     return found
 
 

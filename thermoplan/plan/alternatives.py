@@ -112,7 +112,7 @@ def _within_limits(compared: _Compared) -> dict[str, float]:
 
 def _most(resolved: Resolved) -> Resolved:
     """The limits, and T90 of the first target as the one goal, first of the rows."""
-    target = next(row for row in resolved.rows if row.region == resolved.targets[0])
+    target = resolved.focus[0]
     goal = Goal("goal", (target.region,), "T90", BEYOND_C, "at_least")
     limits = tuple(row for row in resolved.rows if row.goal.kind == "limit")
     return replace(resolved, rows=(replace(target, goal=goal), *limits))
@@ -127,7 +127,7 @@ def _row(name: str, shares: Array, compared: _Compared) -> dict[str, Any]:
         if row.goal.kind == "limit" and not row.goal.met(found):
             sign, bound = ">" if row.goal.sense == "at_most" else "<", row.goal.said(row.goal.bound)
             broken.append(f"{row.region} {row.goal.metric} {row.goal.said(found).split()[0]} {sign} {bound}")
-    target = next(r for r in resolved.rows if r.region == resolved.targets[0])
+    target = resolved.focus[0]
     heating = float(edges[-1])
     times = looked_at_s(heating, cool_down)
     focus = model.temperature(shares, edges, times, rows=target.nodes)

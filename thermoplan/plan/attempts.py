@@ -81,7 +81,7 @@ class Attempt:
 
 def _kelvins(goal: Goal, found: float) -> float:
     """A temperature, or a dose as the temperature above 43 degrees C that doubles it per kelvin."""
-    return float(np.log2(max(found, 1e-3))) if goal.parts.is_dose else found
+    return goal.in_k(max(found, 1e-3) if goal.parts.is_dose else found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -48,8 +48,8 @@ def _no_drive(protocol: Protocol) -> Iterator[str]:
     device = protocol.device
     low, high = device.amplitude_range_t
     if high <= 0.0:
-        yield ("device.amplitude_range ends at 0 mT: no drive field, so nothing can be heated; expected a range such as "
-               '["0 mT", "13 mT"]')
+        yield ("device.amplitude_range ends at 0 mT: no drive field, so nothing can be heated; expected a range "
+               'such as ["0 mT", "13 mT"]')
         return
     levels = protocol.steering.amplitudes_t or tuple(device.amplitude_t * level for level in LEVELS)
     if not any(low * (1 - 1e-9) <= level <= high * (1 + 1e-9) for level in levels):
@@ -77,8 +77,9 @@ def _without_tracer(inputs: Inputs) -> Iterator[str]:
         iron_kg_m3, mass_kg = _tracer_near(inputs, name)
         rise_k = slp * iron_kg_m3 * 60.0 * minutes / LEAST_HEAT_J_M3_K + eddy_k
         highest = min(protocol.physiology.arterial_c + rise_k, BOILING_C)
-        reached = minutes * float(cem43_rate(highest)) if goal.parts.is_dose else highest
-        if reached < goal.bound:
+        wish = goal.searched
+        reached = minutes * float(cem43_rate(highest)) if wish.parts.is_dose else highest
+        if reached < wish.bound:
             yield (f"goals: region {name}: holds {1e6 * mass_kg:.2g} mg of iron, {iron_kg_m3:.2g} mg/mL at most: "
                    f"{goal.metric} {goal.said(goal.bound)} is out of reach in {minutes:.3g} min; check the iron image, "
                    "its registration and its unit")

@@ -96,7 +96,7 @@ def segments_of(trajectory: Trajectory, basis: HeatingBasis, which: IntArray) ->
 
 
 def reported_regions(anatomy: Anatomy, resolved: Resolved | None) -> dict[str, tuple[IntArray, Array]]:
-    """Name -> nodes and volumes: the anatomy's regions, the skin, and everywhere-else where it is judged."""
+    """Name -> nodes and volumes: the anatomy's regions, the skin, and whatever else is judged, but for the core."""
     found = {}
     for name in (*anatomy.region_names, *(() if "skin" in anatomy.region_names else ("skin",))):
         weights = anatomy.node_weights_m3(anatomy.cells(name))
@@ -104,7 +104,7 @@ def reported_regions(anatomy: Anatomy, resolved: Resolved | None) -> dict[str, t
         if len(nodes):
             found[name] = (nodes, weights[nodes])
     for row in resolved.rows if resolved else ():
-        if row.region == "everywhere-else":
+        if row.region not in found and row.region != "core":
             found[row.region] = (row.nodes, row.weights_m3)
     return found
 

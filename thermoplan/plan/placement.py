@@ -61,7 +61,7 @@ class _Judge:
     def __init__(self, engine: Engine, steering: Steering, shares: Array) -> None:
         self.steering, self.shares = steering, shares
         self.cool_down_s = search_settings(engine.case).cool_down_s
-        self.target = next(r for r in steering.resolved.rows if r.region == steering.resolved.targets[0])
+        self.target = steering.resolved.focus[0]
 
     def __call__(self, inputs: Array) -> dict[str, Any]:
         edges, resolved = self.steering.edges_s, self.steering.resolved

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..goals import Row
 from ..optimize import Explanation, LimitCost, explain
 from ..search.heat import restricted
@@ -30,21 +28,22 @@ def explanation(steering: Steering, outcome: Outcome) -> dict[str, Any] | None:
     verified = {row.label: value for row, value in zip(kept.rows, outcome.values, strict=False)}
     limits = [_limit(cost, rows[cost.label], verified.get(cost.label, cost.value)) for cost in found.limits]
     return {
-        "goal": found.goal, "reach": found.reach, "unit": rows[found.goal].goal.unit, "missed": list(found.missed),
+        "goal": found.goal.label, "reach": found.reach, "unit": found.goal.goal.unit, "missed": list(found.missed),
         "limits": limits, "duty_gain_k": found.duty_gain_k, "conflicts": list(found.conflicts),
         "relaxations": [{"label": r.label, "from": r.from_bound, "to": r.to_value, "goals_met": r.goals_met,
                          "sentence": r.sentence} for r in found.relaxations],
-        "sentences": [*_sentences(found, rows[found.goal]), *_machine(steering)],
+        "sentences": [*_sentences(found, found.goal), *_machine(steering)],
     }
 
 
 def _limit(cost: LimitCost, row: Row, value: float) -> dict[str, Any]:
     goal = row.goal
     facts = {"kind": goal.kind, "region": row.region, "metric": goal.metric, "bound": goal.bound, "value": value,
-             "unit": goal.unit, "active": cost.active, "gain_k": cost.gain_k, "sentence": cost.sentence}
+             "unit": goal.unit, "active": cost.active, "gain_k": cost.gain_k, "sentence": cost.sentence,
+             "per": "doubling" if goal.searched.parts.is_dose else "K"}
     if goal.is_budget:
         facts |= {"region": row.label, "metric": "", "bound": 100.0, "value": 100.0 * value / goal.bound, "unit": "%",
-                  "gain_k": 0.1 * goal.bound * cost.gain_k}
+                  "per": "tenth", "gain_k": 0.1 * goal.bound * cost.gain_k}
     return facts
 
 
@@ -74,7 +73,7 @@ def _machine(steering: Steering) -> list[str]:
     for row, promised, played in rows:
         if row.goal.kind != "goal" or row.goal.sense != "at_least":
             continue
-        lost = np.log2(promised / max(played, 1e-300)) if row.goal.parts.is_dose else promised - played
+        lost = row.goal.in_k(promised) - row.goal.in_k(played)
         if lost > 2.0 * _LOST and not row.goal.met(played):
             found.append(f"The machine's moves, settling and shortest dwell take {row.region} {row.goal.metric} from "
                          f"{row.goal.said(promised)} to {row.goal.said(played)}.")

@@ -112,7 +112,7 @@ def _apart(bounds: list[float], row: Row) -> list[float]:
 def _point(search: _Search, shares: Array, goal: int, limit: int) -> dict[str, Any]:
     """One plan of the front: both values, temperature and dose of the first target, the core, the limits reached."""
     rows, values = search.resolved.rows, search.judged(shares)
-    target = next(row for row in rows if row.region == search.resolved.targets[0])
+    target = search.resolved.focus[0]
     heating = float(search.edges_s[-1])
     times = looked_at_s(heating, search.settings.cool_down_s)
     focus = search.model.temperature(shares, search.edges_s, times, rows=target.nodes)
@@ -126,5 +126,4 @@ def _point(search: _Search, shares: Array, goal: int, limit: int) -> dict[str, A
 
 
 def _at_bound(row: Row, value: float) -> bool:
-    found = np.log2(max(value, 1e-300)) if row.goal.parts.is_dose else value
-    return bool(row.goal.bound_k - found < 0.05)
+    return -row.goal.short_k(value) < 0.05

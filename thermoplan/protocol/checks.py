@@ -22,7 +22,8 @@ _ONE_OF = (
     (("tracer",), ("name", "file"), 'name = "synomag-d" or file = "my-tracer.toml"'),
     (("device",), ("name", "file"), 'name = "berkeley-ffp" or file = "my-device.toml"'),
     (("anatomy", "add"), ("sphere", "mask", "iron_above"), 'sphere = "4.1 -2.0 31.5 mm, 4 mm"'),
-    (("goals",), ("at_least", "at_most"), 'at_least = "10 min"'),
+    (("goals",), ("metric", "template"), 'metric = "CEM43T90" or template = "thermal-dose"'),
+    (("goals",), ("at_least", "at_most", "template"), 'at_least = "10 min"'),
     (("limits",), ("at_least", "at_most"), 'at_most = "42 degC"'),
     (("boundary", "bed"), ("normal", "surface"), 'normal = "0 -1 0"'),
 )
@@ -77,6 +78,7 @@ def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
         if mesh.get("order", 1) != 1:
             yield f"{where}: {name}.order = {shown(mesh['order'])}: only order = 1 is available yet"
     yield from _repeated_probes(raw, where)
+    yield from _templates(raw, where)
 
 
 def named_files(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -153,6 +155,16 @@ def _anaesthesia(raw: Mapping[str, Any], species: str) -> Iterator[str]:
             yield from _refused(lambda name: anaesthetised((), species, name), agent)
 
 
+def _templates(raw: Mapping[str, Any], where: str) -> Iterator[str]:
+    """A template says everything but its regions, and which other regions it spares."""
+    for name, goal in _tables_at(raw, ("goals",)):
+        others = goal.keys() - {"region", "template", "spared", "metric", "at_least", "at_most"}
+        if "template" in goal and others:
+            yield f"{where}: {name}: a template takes no {', '.join(sorted(others))}; write its goals out instead"
+        if "spared" in goal and "template" not in goal:
+            yield f"{where}: {name}.spared: belongs to a template; expected a limit of its own"
+
+
 def _repeated_probes(raw: Mapping[str, Any], where: str) -> Iterator[str]:
     seen: set[Any] = set()
     for key, probe in _tables_at(raw, ("probes",)):
@@ -189,7 +201,8 @@ def _region_complaints(raw: Mapping[str, Any], table: Path, where: str) -> Itera
         return
     known += [t["region"] for _, t in _tables_at(raw, ("anatomy", "add")) if isinstance(t.get("region"), str)]
     for path, key, special in ((("goals",), "region", (SKIN, CORE)), (("iron",), "uptake", ()),
-                               (("limits",), "region", (SKIN, CORE, EVERYWHERE_ELSE))):
+                               (("limits",), "region", (SKIN, CORE, EVERYWHERE_ELSE)),
+                               (("goals",), "spared", (SKIN,))):
         for name, part in _tables_at(raw, path):
             given = part.get(key, ())
             for region in [given] if isinstance(given, str) else given if isinstance(given, list) else ():

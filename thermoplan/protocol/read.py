@@ -10,7 +10,7 @@ from typing import Any
 
 from ..bioheat.problem import TemperatureCourse
 from ..errors import InputError
-from ..goals import Goal
+from ..goals import Goal, template
 from ..registration import Registration, rigid_from_landmarks
 from ..safety import HardLimit
 from ..units import iron_factor, length_factor
@@ -176,24 +176,29 @@ def _safety(table: Any, where: str, eddy_currents: bool | None) -> tuple[HardLim
 
 
 def _goals(tables: Any, where: str) -> tuple[Goal, ...]:
+    """Goals first, then limits; those of templates stand with their own kind."""
     complaints: list[str] = []
-    goals = []
+    goals: list[Goal] = []
     for kind, rows in (("goal", tables.goals), ("limit", tables.limits)):
         for number, row in enumerate(rows):
             try:
-                goals.append(_goal(kind, row, tables.session.duration, f"{kind}s[{number}]"))
+                if getattr(row, "template", None):
+                    goals += template(row.template, row.region, spared=row.spared or ())
+                else:
+                    goals.append(_goal(kind, row, tables.session.duration, f"{kind}s[{number}]"))
             except InputError as error:
                 complaints += [f"{where}: {kind}s[{number}].{words}" for words in error.complaints]
     if complaints:
         raise InputError(complaints)
-    return tuple(goals)
+    return tuple(sorted(goals, key=lambda goal: goal.kind))
 
 
 def _goal(kind: str, row: Any, duration_s: float, source: str) -> Goal:
     sense = "at_least" if row.at_least is not None else "at_most"
     if row.window is not None and row.window[1] > duration_s:
         raise InputError(f"window: ends after the session of {duration_s / 60:g} min")
-    given = {"margin_m": row.margin, "weight": row.weight, "priority": row.priority, "window": row.window}
+    given = {"margin_m": row.margin, "weight": row.weight, "priority": row.priority, "window": row.window,
+             "as_one": row.as_one, "shell_m": row.shell}
     return Goal(kind, row.region, row.metric, getattr(row, sense), sense, source=f"protocol, {source}",
                 **{key: value for key, value in given.items() if value is not None})
 

@@ -303,10 +303,12 @@ class GoalTable(Table):
     weight: values.Weight | None = None
     priority: values.Count | None = None
     window: values.Window | None = None
+    shell: values.Shell | None = None
+    as_one: StrictBool | None = None
 
     @field_validator("metric")
     @classmethod
-    def _known(cls, name: str) -> str:
+    def _known(cls, name: str | None) -> str | None:
         try:
             Metric.named(name)
         except InputError:
@@ -316,12 +318,22 @@ class GoalTable(Table):
     @field_validator("at_least", "at_most", mode="before")
     @classmethod
     def _bound(cls, value: Any, info: ValidationInfo) -> Any:
-        """Degrees C for a temperature, minutes for a dose: the metric decides."""
-        if "metric" not in info.data:
+        """Degrees C for a temperature, minutes for a dose, per cent for a volume: the metric decides."""
+        if not info.data.get("metric"):
             return value
-        dose = Metric.named(info.data["metric"]).is_dose
-        kind, example = ("time", "10 min") if dose else ("temperature", "42 degC")
-        return units.parse(value, kind, example=example) / (60.0 if dose else 1.0)
+        metric = Metric.named(info.data["metric"])
+        if metric.is_volume:
+            return values.percent(value)
+        kind, example = ("time", "10 min") if metric.is_dose else ("temperature", "42 degC")
+        return units.parse(value, kind, example=example) / (60.0 if metric.is_dose else 1.0)
+
+
+class WishTable(GoalTable):
+    """A goal, or a template of goals and limits by its name."""
+
+    metric: values.MetricName | None = None
+    template: Literal["mild-hyperthermia", "thermal-dose", "thermal-dose-10", "ablation", "salloum"] | None = None
+    spared: values.Names | None = None
 
 
 class ProbeTable(Table):
@@ -345,6 +357,6 @@ class ProtocolTable(Table):
     steering: SteeringTable = SteeringTable()
     safety: SafetyTable = SafetyTable()
     session: SessionTable
-    goals: tuple[GoalTable, ...] = ()
+    goals: tuple[WishTable, ...] = ()
     limits: tuple[GoalTable, ...] = ()
     probes: tuple[ProbeTable, ...] = ()

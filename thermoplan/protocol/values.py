@@ -84,6 +84,35 @@ def _window(value: Any) -> tuple[float, float]:
     return found
 
 
+def _shell(value: Any) -> tuple[float, float]:
+    """Distances from a region's surface, m, negative inside."""
+    text = value.strip() if isinstance(value, str) else ""
+    start, _, end = text.removeprefix("deeper than ").rpartition(" to ")
+    deep = text.startswith("deeper than ")
+    try:
+        found = tuple(units.vector(f"0 0 {part}")[2] for part in (start or "0 mm", end))
+    except NotAQuantity:
+        found = (0.0, 0.0)
+    if deep and found[1] > 0.0 and not start:
+        return -float("inf"), -found[1]
+    if found[1] <= found[0]:
+        raise NotAQuantity('expected distances from the surface, such as "3 mm", "3 mm to 6 mm", "-1 mm to 0 mm" for a '
+                           'rind inside, or "deeper than 1 mm"')
+    return found
+
+
+def percent(value: Any) -> float:
+    """A part of a volume, "90 %" -> 90.0."""
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        found = float(text.removesuffix("%")) if text.endswith("%") else -1.0
+    except ValueError:
+        found = -1.0
+    if not 0.0 <= found <= 100.0:
+        raise NotAQuantity('expected a part of the volume, such as "90 %"')
+    return found
+
+
 def _when(value: Any) -> datetime:
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else value
@@ -195,6 +224,7 @@ Position = Annotated[tuple[float, float, float], *text(units.vector, "RAS positi
 Direction = Annotated[tuple[float, float, float], *text(units.direction, "direction, RAS", "S")]
 Sphere = Annotated[tuple, *text(_sphere, "centre and radius", "4.1 -2.0 31.5 mm, 4 mm")]
 Window = Annotated[tuple[float, float], *text(_window, "span of time", "20 min to 30 min")]
+Shell = Annotated[tuple[float, float], *text(_shell, "distances from a region's surface", "3 mm to 6 mm")]
 When = Annotated[datetime, *text(_when, "date and time", "2026-05-04 10:30")]
 _TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 2}
 _PERFUSION = {"description": "perfusion, or a law of temperature", "examples": ["300 mL/min/kg", *PERFUSION_LAWS],
@@ -224,8 +254,8 @@ GradientRange = limits("gradient", '["0.5 T/m", "2.6 T/m"]')
 FieldRange = limits("field", '["0 mT", "20 mT"]')
 FrequencyRange = limits("frequency", '["340 kHz", "360 kHz"]')
 MetricName = Annotated[str, Field(min_length=1, strict=True, examples=["CEM43T90", "Tmax"])]
-_BOUND = {"type": "string", "description": "minutes of a dose, or a temperature"}
-Bound = Annotated[Any, WithJsonSchema({**_BOUND, "examples": ["10 min", "42 degC"]})]
+_BOUND = {"type": "string", "description": "minutes of a dose, a temperature, or a part of the volume"}
+Bound = Annotated[Any, WithJsonSchema({**_BOUND, "examples": ["10 min", "42 degC", "90 %"]})]
 Deviation = number(0.0, 1.0, "0.1", open_low=False)
 Count = Annotated[StrictInt, Field(ge=1)]
 

@@ -172,10 +172,9 @@ def limit_costs(plan: Plan) -> Table:
     given = [r for r in at(plan, "explanation.limits", []) if isinstance(r, Mapping)]
     body = []
     for row in given:
-        gain, unit = row.get("gain_k"), row.get("unit")
+        gain, unit, per = row.get("gain_k"), row.get("unit"), f"per {row.get('per', 'K')}"
         if not row.get("active") and not (usable(gain) and gain >= 0.01):
             continue
-        per = {"min": "per doubling", "%": "per tenth"}.get(unit, "per K")
         body.append(
             [
                 f"{row.get('region', '')} {row.get('metric', '')}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..goals import Hottest as HottestPart
 from .knots import Coldest
 from .linearize import DoseCover, Form, Hottest, Tangent
 from .terms import Term
@@ -18,8 +19,8 @@ def forms_of(terms: Sequence[Term]) -> list[Form]:
 def _form(term: Term) -> Form:
     metric = term.row.goal.parts
     if not term.at_least:
-        return Hottest(term) if (metric.family, metric.statistic) == ("T", "max") else Tangent(term)
-    if metric.statistic in ("mean", "max"):
+        return Hottest(term) if (metric.family, metric.statistic) == ("T", "max") else Tangent(term, is_convex(term))
+    if metric.statistic in ("mean", "max") or isinstance(metric.statistic, HottestPart):
         return Tangent(term)
     return DoseCover(term) if metric.family == "CEM43D" else Coldest(term)
 
@@ -29,4 +30,6 @@ def is_convex(term: Term) -> bool:
     metric = term.row.goal.parts
     if metric.family != "T":
         return False
+    if isinstance(metric.statistic, HottestPart):
+        return not term.at_least
     return metric.statistic == "mean" or metric.statistic == ("min" if term.at_least else "max")

@@ -14,6 +14,8 @@ import numpy as np
 
 from .. import metrics
 from ..arrays import Array, IntArray
+from ..goals import Hottest as HottestPart
+from ..goals.metric import Statistic
 from .program import Program
 from .terms import Look, Term
 
@@ -71,13 +73,18 @@ def at_node(look: Look, term: Term, node: int, time: int) -> tuple[Array, float]
 
 @dataclass(slots=True, eq=False)
 class Tangent:
-    """Any statistic to first order at the iterate; at most, also at every trial that breaks it."""
+    """Any statistic to first order at the iterate; at most, also at every trial that breaks it. Tangents of a
+    ``convex`` one never cut a plan off, so they are kept from iterate to iterate."""
 
     term: Term
+    convex: bool = False
     _give: dict[int, float] = field(default_factory=dict)
+    _kept: list[tuple[Array, float]] = field(default_factory=list)
 
     def begin(self, program: Program, look: Look) -> None:
         self._give = self.term.give(program)
+        for adjoint, constant in self._kept[-_KEPT_CUTS:]:
+            program.row(adjoint, self._give, self.term.aim_k + constant)
         if self.term.at_least or self.term.excess_k(self.term.value_k(look)) > -4.0 * _NEAR_K:
             self._add(program, look)
 
@@ -94,8 +101,12 @@ class Tangent:
         slopes, value_k = gradient(self.term, look)
         adjoint = look.heat.adjoint(slopes)
         at_iterate = float((adjoint * (look.heat.loads(look.shares))).sum())
-        sign = -1.0 if self.term.at_least else 1.0
-        program.row(sign * adjoint, self._give, sign * (self.term.aim_k - value_k + at_iterate))
+        if self.term.at_least:
+            program.row(-adjoint, self._give, value_k - at_iterate - self.term.aim_k)
+            return
+        program.row(adjoint, self._give, self.term.aim_k - value_k + at_iterate)
+        if self.convex:
+            self._kept.append((adjoint, at_iterate - value_k))
 
 
 def gradient(term: Term, look: Look) -> tuple[Array, float]:
@@ -115,8 +126,10 @@ def gradient(term: Term, look: Look) -> tuple[Array, float]:
     return slope[:, None] * spatial, value_k
 
 
-def _statistic_nodes(temperature: Array, weights: Array, which: str | float) -> tuple[IntArray, Array]:
+def _statistic_nodes(temperature: Array, weights: Array, which: Statistic) -> tuple[IntArray, Array]:
     n_times, n = temperature.shape
+    if isinstance(which, HottestPart):
+        return np.tile(np.arange(n), (n_times, 1)), metrics.hottest_parts(temperature, weights, which.m3)
     if which == "mean":
         return np.tile(np.arange(n), (n_times, 1)), np.tile(weights / weights.sum(), (n_times, 1))
     if which in ("min", "max"):

@@ -103,7 +103,7 @@ class Look:
         return self._seen[id(tissue)]
 
     def value(self, term: Term) -> float:
-        """Of a goal or limit, as it is stated: degrees C or minutes."""
+        """Of a goal or limit, as it is searched: degrees C or minutes."""
         if id(term) not in self._values:
             self._values[id(term)] = term.value(self)
         return self._values[id(term)]
@@ -111,7 +111,8 @@ class Look:
 
 @dataclass(slots=True, eq=False)
 class Term:
-    """One row of the goals, in K or, where it is a dose, in doublings of the dose.
+    """One row of the goals, in K or, where it is a dose, in doublings of the dose; ``row`` is how it is searched,
+    ``stated`` how the protocol has it, where the two differ.
 
     The search aims ``margin_k`` beyond the bound. Up to ``soft_k`` of that is given up at ``soft_cost`` per
     K, the rest and all beyond at ``cost``.
@@ -123,6 +124,7 @@ class Term:
     soft_cost: float
     margin_k: float
     soft_k: float
+    stated: Row | None = None
     slack: tuple[int, int] = (0, 0)
 
     @property
@@ -133,11 +135,16 @@ class Term:
     def aim_k(self) -> float:
         return self.row.goal.bound_k + (self.margin_k if self.at_least else -self.margin_k)
 
-    def value(self, look: Look) -> float:
-        """As the goal is stated: degrees C or minutes; `Look.value` remembers it."""
+    def value(self, look: Look, row: Row | None = None) -> float:
+        """As the goal is searched, degrees C or minutes, unless a row says otherwise; `Look.value` remembers it."""
         kept, temperature = look.at(self.tissue)
-        row = Row(self.row.goal, self.row.region, self.row.nodes[kept], self.row.weights_m3[kept])
+        row = row or self.row
+        row = Row(row.goal, row.region, row.nodes[kept], row.weights_m3[kept])
         return metrics.value(row, look.heat.times_s, temperature, look.heat.heating_s)
+
+    def value_stated(self, look: Look) -> float:
+        """As the protocol states the goal, in its unit."""
+        return look.value(self) if self.stated is None else self.value(look, self.stated)
 
     def value_k(self, look: Look) -> float:
         value = look.value(self)

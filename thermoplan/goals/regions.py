@@ -1,0 +1,134 @@
+"""Goals bound to a mesh: which nodes each looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..anatomy import Anatomy
+from ..arrays import IntArray, frozen
+from ..errors import InputError
+from .defaults import default_limits
+from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, Resolved, Row, target_regions
+
+
+def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defaults: bool = True) -> Resolved:
+    """Bind goals to the mesh; all complaints at once.
+
+    ``core`` says whether the blood is the last degree of freedom, number ``n_nodes``.
+    """
+    everything = tuple(goals) + (default_limits(goals, anatomy, core=core) if defaults else ())
+    targets = target_regions(goals)
+    complaints = list(_region_complaints(everything, anatomy, core))
+    if complaints:
+        raise InputError(complaints)
+    rows, notes = [], []
+    for goal in everything:
+        for name in goal.places:
+            row = _row(goal, name, anatomy, lambda goal=goal: _elsewhere(everything, targets, goal, anatomy))
+            if len(row.nodes) == 0 and name == EVERYWHERE_ELSE:
+                notes.append("everywhere-else is empty: no other tissue is farther than "
+                             f"{goal.margin_m * 1e3:g} mm from a target")
+            elif len(row.nodes) == 0:
+                thin = "; a shell must be thicker than the mesh's edges there" if goal.shell_m else ""
+                complaints.append(f'region "{name}": has no element, so {goal.metric} cannot be judged{thin}')
+            else:
+                rows.append(row)
+    if complaints:
+        raise InputError(complaints)
+    inside = _cells(anatomy, targets)
+    outside = anatomy.node_volumes_m3 - anatomy.node_weights_m3(inside)
+    notes += _touching(rows, targets, anatomy)
+    focus = tuple(_row(Goal("goal", (name,), "T90", 43.0, "at_least"), name, anatomy) for name in targets)
+    return Resolved(tuple(rows), targets, frozen(np.unique(anatomy.tets[inside]), np.int64),
+                    frozen(np.maximum(outside, 0.0)), tuple(dict.fromkeys(notes)), focus)
+
+
+def tightened(resolved: Resolved, *, limit_k: float = 0.0, dose_factor: float = 1.0) -> Resolved:
+    """A copy whose limits lie ``limit_k`` lower, or ``dose_factor`` times lower where they are doses."""
+    def tighter(row: Row) -> Row:
+        if row.goal.kind != "limit" or row.goal.sense != "at_most":
+            return row
+        goal = row.goal
+        if goal.parts.is_volume:
+            return row
+        bound = goal.bound / dose_factor if goal.parts.is_dose else goal.bound - limit_k
+        return replace(row, goal=replace(goal, bound=bound))
+    return replace(resolved, rows=tuple(tighter(row) for row in resolved.rows))
+
+
+def _region_complaints(goals: Sequence[Goal], anatomy: Anatomy, core: bool) -> Iterator[str]:
+    known = (*anatomy.region_names, SKIN, EVERYWHERE_ELSE, CORE)
+    for name in dict.fromkeys(name for goal in goals for name in goal.region):
+        if name not in known:
+            yield f'region "{name}": not in the anatomy; it has {", ".join(known)}'
+        elif name == CORE and not core:
+            yield 'region "core": the blood temperature is fixed; expected physiology.core = "pool"'
+    for goal in goals:
+        if goal.kind == "goal" and EVERYWHERE_ELSE in goal.region:
+            yield 'region "everywhere-else": it is what no goal names; expected a limit'
+        joined = goal.as_one or goal.shell_m is not None
+        if joined and (wrong := [name for name in goal.region if name in (EVERYWHERE_ELSE, CORE)]):
+            yield f'region "{wrong[0]}": has no shell and joins no other; expected regions of the anatomy'
+
+
+def _cells(anatomy: Anatomy, names: Sequence[str]) -> IntArray:
+    real = [name for name in names if name not in (EVERYWHERE_ELSE, CORE)]
+    return anatomy.cells(*real) if real else np.zeros(0, np.int64)
+
+
+def _elsewhere(goals: Sequence[Goal], targets: Sequence[str], goal: Goal, anatomy: Anatomy) -> IntArray:
+    if EVERYWHERE_ELSE not in goal.region:
+        return np.zeros(0, np.int64)
+    limited = [other for other in goals if other.kind == "limit"]
+    keep = np.ones(len(anatomy.tets), bool)
+    for other in limited:
+        keep[_cells(anatomy, other.region) if other.shell_m is None else _shell(other, anatomy)] = False
+    inside = np.unique(anatomy.tets[_cells(anatomy, targets)])
+    if len(inside):
+        reach = goal.margin_m * (1.0 + 1e-9) + 1e-12
+        distance = cKDTree(anatomy.points_m[inside]).query(anatomy.points_m, distance_upper_bound=reach)[0]
+        keep &= ~np.isfinite(distance)[anatomy.tets].any(axis=1)
+    return np.flatnonzero(keep)
+
+
+def _shell(goal: Goal, anatomy: Anatomy) -> IntArray:
+    """Elements whose centre lies in the goal's shell around, or inside, its regions taken as one."""
+    start, end = goal.shell_m or (0.0, 0.0)
+    member = np.zeros(len(anatomy.tets), bool)
+    member[_cells(anatomy, goal.region)] = True
+    distance = np.zeros(len(member))
+    for side, sign in ((member, -1.0), (~member, 1.0)):
+        if side.any() and (~side).any():
+            beyond = cKDTree(anatomy.points_m[np.unique(anatomy.tets[~side])])
+            distance[side] = sign * beyond.query(anatomy.centroids_m[side])[0]
+    return np.flatnonzero((distance >= start) & (distance <= end))
+
+
+def _row(goal: Goal, name: str, anatomy: Anatomy, elsewhere: Callable[[], IntArray] | None = None) -> Row:
+    if name == CORE:
+        return Row(goal, name, np.array([len(anatomy.points_m)]), np.ones(1))
+    if name == EVERYWHERE_ELSE and elsewhere is not None:
+        cells = elsewhere()
+    elif goal.shell_m is not None:
+        cells = _shell(goal, anatomy)
+    else:
+        cells = anatomy.cells(*(goal.region if goal.as_one else (name,)))
+    weights = anatomy.node_weights_m3(cells)
+    nodes = np.flatnonzero(weights)
+    return Row(goal, name, nodes, weights[nodes])
+
+
+def _touching(rows: Sequence[Row], targets: Sequence[str], anatomy: Anatomy) -> Iterator[str]:
+    inside = np.zeros(len(anatomy.points_m) + 1, bool)
+    inside[np.unique(anatomy.tets[_cells(anatomy, targets)])] = True
+    for row in rows:
+        mine = row.region in targets or (row.goal.shell_m is not None and set(row.goal.region) <= set(targets))
+        limit = row.goal.kind == "limit" and row.goal.sense == "at_most" and not mine
+        shared = int(inside[row.nodes].sum()) if limit else 0
+        if shared:
+            yield (f"{row.region} touches a target at {shared} nodes: the limit {row.goal.metric} "
+                   f"{row.goal.bound:g} {row.goal.unit} holds there too")
