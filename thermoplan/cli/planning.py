@@ -39,9 +39,11 @@ def check(protocol: Protocol, as_json: Json = False) -> None:
 
 @app.command(rich_help_panel=_PANEL)
 def mesh(
-    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="A labelled volume, NIfTI.")],
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="A label volume, or a .seg.nrrd.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The mesh to write, .vtu or .msh.")],
-    table: Annotated[Path, typer.Option("--table", metavar="CSV", help="label,region,tissue")],
+    table: Annotated[
+        Path | None, typer.Option("--table", metavar="CSV", help="label,region,tissue; else the names of segments.")
+    ] = None,
     size: Annotated[str, typer.Option(help="Edge length far from the target.")] = "2.5 mm",
     target_size: Annotated[str, typer.Option(help="Edge length in and near the target.")] = "0.8 mm",
     target: Annotated[list[str] | None, typer.Option(help="A region to resolve finely; may repeat.")] = None,

@@ -1,14 +1,20 @@
-"""The table of a label volume: which label is which region, made of which tissue."""
+"""A label volume and its table: which label is which region, made of which tissue."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
-from .images import existing
+from ..image import Image
+from ..tissue import canonical_tissue
+from .images import as_labels
+from .limits import existing
+from .segments import has_segments, read_segment_names, read_segmentation
+from .volumes import read_volume
 
 _COLUMNS = ("label", "region", "tissue")
 
@@ -40,6 +46,62 @@ def read_label_table(path: Path | str) -> dict[int, Label]:
     if complaints or not table:
         raise InputError(complaints or f"{path.name}: no label; expected rows such as 3,liver,liver")
     return table
+
+
+def read_labelled(
+    path: Path | str, table: Mapping[int, Label] | None = None, *, notes: list[str] | None = None
+) -> tuple[Image, dict[int, Label]]:
+    """A label volume of any format and its table; the segments of a Slicer segmentation are its regions.
+
+    A table that is given counts before the segments' names; it must then have a row for every label.
+    """
+    path, notes = Path(path), notes if notes is not None else []
+    if not has_segments(path):
+        labels = as_labels(read_volume(path, notes=notes), path.name)
+        if table is None:
+            raise InputError(f"{path.name}: label_table: missing: expected a table of label,region,tissue, such as "
+                             '"mouse-labels.csv", or a segmentation of 3D Slicer (.seg.nrrd), which has names')
+        return labels, dict(table)
+    labels = as_labels(read_segmentation(path, notes=notes)[0], path.name)
+    if table is None:
+        table = segment_table(path)
+        guessed = [f"{region} is made of {tissue}" for region, tissue in table.values() if not _known(region)]
+        if guessed:
+            notes.append(f"{path.name}: by the words in its segments' names, {', '.join(guessed)}")
+    return labels, dict(table)
+
+
+def segment_table(path: Path | str) -> dict[int, Label]:
+    """The table that a Slicer segmentation stands for: a region a segment, its tissue by the segment's name.
+
+    A name counts whole, else by the one word in it that is a tissue: "flank tumour" is tumour.
+    """
+    path = Path(path)
+    table, complaints = {}, []
+    for label, name in read_segment_names(path).items():
+        found = _tissues_in(name)
+        if len(found) == 1:
+            table[label] = Label(name, found.pop())
+        else:
+            said = "names several tissues" if found else "names no tissue"
+            complaints.append(f'{path.name}: segment "{name}": {said}: rename it after one, or give label_table with a '
+                              f"row such as {label},{name},muscle")
+    if complaints:
+        raise InputError(complaints)
+    return table
+
+
+def _tissues_in(name: str) -> set[str]:
+    whole = _known(name)
+    return {whole} if whole else {tissue for word in re.split(r"[\W_\d]+", name) if (tissue := _known(word))}
+
+
+def _known(name: str) -> str:
+    """The table's name of a tissue, or nothing."""
+    try:
+        return canonical_tissue(name)
+    except InputError:
+        return ""
 
 
 def regions_of(table: Mapping[int, Label | tuple[str, str]]) -> dict[str, str]:

@@ -15,6 +15,8 @@ from .images import placed
 from .limits import LIMIT_BYTES, existing
 from .nrrd import Nrrd, affine_m, axes_of, opened, read_raw
 
+_SEGMENT = re.compile(r"segment(\d+)_")
+
 
 class _Segment(NamedTuple):
     name: str
@@ -56,9 +58,10 @@ def _merged(file: Nrrd, segments: list[_Segment], notes: list[str]) -> NDArray:
 
 def _segments(header: dict[str, str], name: str) -> list[_Segment]:
     """The segments, in the order of the file."""
-    numbers = sorted({int(m[1]) for key in header if (m := re.match(r"segment(\d+)_", key))})
+    numbers = sorted({int(m[1]) for key in header if (m := _SEGMENT.match(key))})
     if not numbers:
-        raise InputError(f"{name}: names no segment; expected a segmentation of 3D Slicer (.seg.nrrd)")
+        raise InputError(f"{name}: names no segment; expected a segmentation of 3D Slicer (.seg.nrrd), or beside it a "
+                         "table of label,region,tissue (label_table)")
     def said(n: int, key: str, default: str) -> str:
         return header.get(f"segment{n}_{key}", default)
     try:
@@ -66,6 +69,23 @@ def _segments(header: dict[str, str], name: str) -> list[_Segment]:
                 for n in numbers]
     except ValueError as problem:
         raise InputError(f"{name}: a segment's label or layer is not a whole number: {problem}") from problem
+
+
+def names_segments(path: Path) -> bool:
+    """Whether a file is of a kind that may name its segments, by its suffix."""
+    return path.suffix.lower() in (".nrrd", ".nhdr")
+
+
+def has_segments(path: Path | str) -> bool:
+    """Whether a file is a segmentation of 3D Slicer, by its header."""
+    path = Path(path)
+    if not names_segments(path) or not path.is_file():
+        return False
+    try:
+        with opened(path) as (_, header, _):
+            return any(_SEGMENT.match(key) for key in header)
+    except InputError:
+        return False
 
 
 def read_segment_names(path: Path | str) -> dict[int, str]:

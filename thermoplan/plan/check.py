@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..files.images import as_labels, read_image
-from ..files.labels import read_label_table
+from ..files.labels import read_label_table, read_labelled
 from ..files.meshes import write_mesh
 from ..goals import default_limits
 from ..meshing import MeshReport, MeshSizes, mesh_labels
@@ -142,18 +141,18 @@ def _session_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
 
 
 def mesh_file(
-    labels: Path, table: Path, out: Path, *, sizes: tuple[str, str, tuple[str, ...]], listener: Listener
+    labels: Path, table: Path | None, out: Path, *, sizes: tuple[str, str, tuple[str, ...]], listener: Listener
 ) -> dict[str, Any]:
-    """Mesh a label volume and write it; sizes are edge lengths far away and in the targets, and the targets."""
+    """Mesh a label volume or a segmentation; sizes are edge lengths far away and in the targets, and the targets."""
     if out.suffix.lower() not in (".vtu", ".msh"):
         raise InputError(f"{out}: cannot write this kind of mesh; expected .vtu or .msh")
     stages, notes = Stages(listener), []
-    volume = as_labels(read_image(labels, notes=notes), labels.name)
-    entries = {key: tuple(entry) for key, entry in read_label_table(table).items()}
+    volume, found = read_labelled(labels, None if table is None else read_label_table(table), notes=notes)
+    entries = {key: tuple(entry) for key, entry in found.items()}
     size, target, regions = sizes
     unknown = [name for name in regions if name not in {region for region, _ in entries.values()}]
     if unknown:
-        raise InputError(f"--target {unknown[0]}: not a region of {table.name}; it has "
+        raise InputError(f"--target {unknown[0]}: not a region of {(table or labels).name}; it has "
                          f"{', '.join(dict.fromkeys(region for region, _ in entries.values()))}")
     with stages.stage("mesh"):
         anatomy, report = mesh_labels(volume, entries, MeshSizes(

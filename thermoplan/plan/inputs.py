@@ -13,8 +13,8 @@ from scipy.spatial import cKDTree
 from ..anatomy import Anatomy
 from ..arrays import Array, IntArray
 from ..errors import InputError
-from ..files.images import as_labels, check_iron
-from ..files.labels import regions_of
+from ..files.images import check_iron
+from ..files.labels import read_labelled, regions_of
 from ..files.meshes import read_mesh
 from ..files.volumes import read_volume
 from ..goals import CORE, EVERYWHERE_ELSE, SKIN, target_regions
@@ -142,8 +142,8 @@ def _read_body(protocol: Protocol, iron: IronMap | None, notes: list[str]) -> tu
         for added in source.added:
             anatomy = _added_to_mesh(anatomy, added, iron)
         return None, {}, anatomy
-    labels = as_labels(read_volume(source.labels, notes=notes), source.labels.name)
-    table = {key: tuple(entry) for key, entry in source.label_table.items()}
+    labels, entries = read_labelled(source.labels, source.label_table, notes=notes)
+    table = {key: tuple(entry) for key, entry in entries.items()}
     present = {int(v) for v in np.unique(labels.data)}
     unknown = sorted(present - set(table) - {0})
     if unknown:

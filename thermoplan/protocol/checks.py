@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files.labels import read_label_table, regions_of
+from ..files.labels import read_label_table, regions_of, segment_table
 from ..files.landmarks import SUFFIXES as LANDMARKS
+from ..files.segments import names_segments
 from ..files.volumes import FOLDER, READERS
 from ..goals import CORE, EVERYWHERE_ELSE, SKIN
 from ..tissue import anaesthetised, canonical_tissue, species_facts
@@ -65,7 +66,7 @@ def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
             yield (f"{where}: {name}.moving = {shown(way['moving'])}: expected beside it the image that it is brought "
                    'to, such as reference = "anatomy-ct.nii.gz"')
     for name, anatomy in _tables_at(raw, ("anatomy",)):
-        if "labels" in anatomy and "label_table" not in anatomy:
+        if "labels" in anatomy and "label_table" not in anatomy and not names_segments(Path(str(anatomy["labels"]))):
             yield f'{where}: {name}.label_table: missing: expected a table, such as "mouse-labels.csv"'
     for path in (("boundary", "skin"), ("boundary", "bed")):
         for name, surface in _tables_at(raw, path):
@@ -115,10 +116,11 @@ def name_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterato
         if isinstance(species, str):
             refused = list(_refused(species_facts, species))
             yield from (f"{where}: {words}" for words in refused or _anaesthesia(raw, species))
-        table = folder / str(anatomy.get("label_table"))[:_LONGEST_NAME]
-        if "labels" in anatomy and table.is_file():
-            yield from _refused(read_label_table, table)
-            yield from _region_complaints(raw, table, where)
+        read = read_label_table if "label_table" in anatomy else segment_table
+        table = folder / str(anatomy.get("label_table", anatomy.get("labels")))[:_LONGEST_NAME]
+        if "labels" in anatomy and table.is_file() and (read is read_label_table or names_segments(table)):
+            yield from _refused(read, table)
+            yield from _region_complaints(raw, table, read, where)
     for key, tissue in _tissues(raw):
         yield from (f"{where}: {key}: {words}" for words in _refused(canonical_tissue, tissue))
 
@@ -194,9 +196,11 @@ def _tissues(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"{key}.tissue", added["tissue"]
 
 
-def _region_complaints(raw: Mapping[str, Any], table: Path, where: str) -> Iterator[str]:
+def _region_complaints(
+    raw: Mapping[str, Any], table: Path, read: Callable[[Path], Mapping[int, Any]], where: str
+) -> Iterator[str]:
     try:
-        known = list(regions_of(read_label_table(table)))
+        known = list(regions_of(read(table)))
     except InputError:
         return
     known += [t["region"] for _, t in _tables_at(raw, ("anatomy", "add")) if isinstance(t.get("region"), str)]
