@@ -138,3 +138,24 @@ def test_a_layer_that_is_not_there_is_refused(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"Segment2_Layer:=2", b"Segment2_Layer:=5"))
     with pytest.raises(InputError, match=r"segment flank tumour: Layer = 5: the file has 3 layers"):
         read_segmentation(path)
+
+
+def test_quantify_names_its_regions_by_the_segments(tmp_path):
+    from test_quantify import VOXEL_M, noisy, truth
+
+    from thermoplan.files.volumes import write_volume
+    from thermoplan.plan.calibrated import QuantifyRequest, quantify_file
+
+    _, labels, vials = truth()
+    write_volume(tmp_path / "scan.nii.gz", noisy("gauss", 0.02, 4))
+    rows = [f"{v.name},{v.iron_kg * 1e9},{','.join(f'{1e3 * c:g}' for c in v.center_m)},{1e3 * v.radius_m}"
+            for v in vials]
+    (tmp_path / "fiducials.csv").write_text("\n".join(["name,iron_ug,x_mm,y_mm,z_mm,radius_mm", *rows]) + "\n")
+    *axes, origin = ("(" + ",".join(f"{1e3 * v:.17g}" for v in column) + ")" for column in labels.affine_m[:3].T)
+    fields = f"space: RAS\nspace directions: {' '.join(axes)}\nspace origin: {origin}\n"
+    (tmp_path / "a.seg.nrrd").write_bytes(nrrd_bytes(labels.data, fields + segments({1: "lump", 2: "other lump"})))
+    record = quantify_file(tmp_path / "scan.nii.gz", QuantifyRequest(tmp_path / "fiducials.csv",
+                                                                     labels=tmp_path / "a.seg.nrrd"))
+    volumes = {row["region"]: row["volume_mm3"] for row in record["regions"]}
+    assert volumes["lump"] == pytest.approx((labels.data == 1).sum() * VOXEL_M**3 * 1e9, rel=0.1)
+    assert volumes["other lump"] == pytest.approx((labels.data == 2).sum() * VOXEL_M**3 * 1e9, rel=0.1)
