@@ -229,6 +229,16 @@ def test_missed_goals_come_before_met_ones_and_say_by_how_much() -> None:
     assert [c["margin"] for c in cards] == ["0.4\u202fK in hand", "1.5\u202fK over", "1.0\u202fK in hand"]
 
 
+def test_the_test_shot_is_told_with_its_readings() -> None:
+    row = {"minute": 2.0, "centre_c": 39.04, "centre_low_c": 38.26, "centre_high_c": 39.82}
+    shot = {"position_mm": [0.0, -1.0, 8.0], "amplitude_mt": 6.5, "gradient_t_m": 2.35, "duration_s": 120.0,
+            "hottest_c": 40.2, "rows": [row]}
+    assert tables.shot({"test_shot": shot}) == (["Minute", "centre °C"], [["2", "39.0 (38.3 to 39.8)"]])
+    words = tables.shot_words({"test_shot": shot})
+    assert "0.0, −1.0, 8.0 mm" in words and "6.50 mT" in words and "120 s" in words and "40.2" in words
+    assert tables.shot({}) == (["Minute"], []) and tables.shot_words({}) == ""
+
+
 def test_the_interval_of_the_dose_is_that_of_the_two_slp_lines() -> None:
     # 30 min held at 42 °C are 30 * 0.25 = 7.5 min; held at 44 °C they are 30 * 2 = 60 min.
     plan = {

@@ -32,9 +32,9 @@ def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Map
     ``sample`` states iron, heat_capacity, and where known medium, tissue_factor, error (of iron and heat capacity,
     relative), from, to and start; ``field`` amplitude and frequency. All are text with a unit.
     """
-    known = _read(sample, {"iron": "mass", "heat_capacity": "heat capacity of a sample", "error": "fraction",
+    known = options(sample, {"iron": "mass", "heat_capacity": "heat capacity of a sample", "error": "fraction",
                            "from": "time", "to": "time", "start": "temperature", "tissue_factor": "fraction"})
-    drive = _read(field, {"amplitude": "field", "frequency": "frequency"})
+    drive = options(field, {"amplitude": "field", "frequency": "frequency"})
     columns = read_columns(curve, ["time_s", "temperature_C"])
     time_s, temperature_c = columns["time_s"], columns["temperature_C"]
     first, last = known["from"] or time_s[0], np.inf if known["to"] is None else known["to"]
@@ -84,8 +84,8 @@ def _in_water(factor: float) -> str:
     return f"measured in water: a factor of {factor:g} to tissue is taken, 0.3 to 1 is possible"
 
 
-def _read(given: Mapping[str, str | None], kinds: Mapping[str, str]) -> dict[str, float | None]:
-    """Options in SI, all complaints at once; None where one was not given."""
+def options(given: Mapping[str, str | None], kinds: Mapping[str, str]) -> dict[str, float | None]:
+    """What the command line was given, in SI, all complaints at once; None where it was not."""
     values: dict[str, float | None] = {}
     faults = []
     for key, kind in kinds.items():
@@ -96,7 +96,7 @@ def _read(given: Mapping[str, str | None], kinds: Mapping[str, str]) -> dict[str
         except NotAQuantity as problem:
             faults.append(f'{option} = "{text}": {problem}')
             continue
-        if values[key] == 0.0 and key not in ("from", "start", "error"):
+        if values[key] == 0.0 and kind != "temperature" and key not in ("from", "error", "tip"):
             faults.append(f'{option} = "{text}": expected more than zero')
     if faults:
         raise InputError(faults)
@@ -141,7 +141,7 @@ def _starting(tracer: Tracer, model: str | None) -> Tracer:
 def _measurements(path: Path, stated: Mapping[str, str | None]) -> list[MeasuredSlp]:
     columns = read_columns(path, ["amplitude_mT", "frequency_kHz", "slp_W_g"],
                            ["along_mT", "across_mT", "relative_error"])
-    known = _read(stated, {"tissue_factor": "fraction"})
+    known = options(stated, {"tissue_factor": "fraction"})
     factor = TISSUE_FACTOR if known["tissue_factor"] is None else known["tissue_factor"]
     count = len(columns["slp_W_g"])
     along, across = (columns.get(name, np.zeros(count)) * 1e-3 for name in ("along_mT", "across_mT"))

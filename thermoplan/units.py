@@ -74,6 +74,7 @@ KINDS: dict[str, Kind] = {
     "field": Kind("T", "a field amplitude", "13 mT", (("A/m", MU0_T_M_A),), low=_POSITIVE),
     "gradient": Kind("T/m", "a field gradient", "2.35 T/m", (("A/m^2", MU0_T_M_A),), low=_POSITIVE),
     "temperature": Kind("degC", "a temperature", "36.5 degC", low=-273.15),
+    "temperature difference": Kind("K", "a difference of temperatures", "0.2 K", low=_POSITIVE),
     "mass": Kind("kg", "a mass", "20 g", low=_POSITIVE),
     "velocity": Kind("m/s", "a speed", "20 mm/s", low=_POSITIVE),
     "iron concentration": Kind(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .. import __version__
+from ..errors import InputError
 
 app = typer.Typer(
     name="thermoplan",
@@ -35,6 +37,13 @@ def say(result: Any, as_json: bool, show: Any) -> None:
         print(json.dumps(result, indent=2, allow_nan=False))
     else:
         show(result)
+
+
+def paired(first: Sequence[str], second: Sequence[str], *names: str) -> list[tuple[str, str]]:
+    """Two options that repeat together."""
+    if len(first) != len(second):
+        raise InputError(f"{names[0]} is given {len(first)} times, {names[1]} {len(second)}: expected one for each")
+    return list(zip(first, second, strict=True))
 
 
 def _version(wanted: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .app import Json, Protocol, app, say
+from .app import Json, Protocol, Run, app, paired, say
 
 _PANEL = "Tracers and machines"
 
@@ -106,6 +106,26 @@ def fit_tracer(
     stated = {"basis": basis, "medium": medium, "tissue_factor": tissue_factor}
     answer = fit_answer(measurements, tracer, stated=stated, free=tuple(fit or ()), model=model, output=output)
     say(answer, as_json, show_fit)
+
+
+@app.command(rich_help_panel=_PANEL)
+def test_shot(
+    run: Run,
+    probe: Annotated[str, typer.Option(help="The probe that was read, by its name in the protocol.")],
+    at: Annotated[list[str], typer.Option(help='When, from the start of the shot, such as "2 min"; may repeat.')],
+    reads: Annotated[list[str], typer.Option(help='What it read, such as "38.1 degC"; one for each --at.')],
+    before: Annotated[str | None, typer.Option(help="What it read just before the shot.")] = None,
+    thermometer: Annotated[str, typer.Option(help="Standard error of a reading.")] = "0.2 K",
+    tip: Annotated[str | None, typer.Option(
+        help='Error of the prediction for an uncertain tip, such as "10 %"; else what a millimetre does.')] = None,
+    as_json: Json = False,
+) -> None:
+    """SLP in the animal from a short low-power shot and one probe, before full power."""
+    from ..console.heating import show_shot
+    from ..shot import shot_answer
+
+    pairs = paired(at, reads, "--at", "--reads")
+    say(shot_answer(run, probe, pairs, before=before, thermometer=thermometer, tip=tip), as_json, show_shot)
 
 
 @app.command(rich_help_panel=_PANEL)

@@ -71,6 +71,25 @@ def show_fit(record: Mapping[str, Any]) -> None:
     show_notes(record["warnings"])
 
 
+def show_shot(record: Mapping[str, Any]) -> None:
+    """What a test shot says, and what to put into the protocol."""
+    out, factor, slp = stdout(), record["factor"], record["slp_w_per_g_fe"]
+    table = table_of("test shot", "reads, °C", "expected", "rise, K", "expected")
+    for row in record["readings"]:
+        table.add_row(f"{record['probe']} at {row['at_s'] / 60:.3g} min", *(
+            f"{row[key]:.2f}" for key in ("reads_c", "expected_c", "rise_k", "expected_rise_k")))
+    out.print(table)
+    out.print(f"[bold]SLP x {factor['value']:.3g}[/bold] of the plan's, {factor['low']:.3g} to {factor['high']:.3g} "
+              f"(95 %): {slp['value']:.4g} W per g of iron at {record['amplitude_mt']:g} mT in this animal, "
+              f"{slp['low']:.4g} to {slp['high']:.4g}")
+    if record["stands"]:
+        out.print("the plan is within what the shot says; to plan again with its SLP:")
+    else:
+        out.print("plan again before full power, with this in the protocol's \\[tracer]:")
+    out.print(f"measured_slp = {record['measured_slp']}", markup=False, soft_wrap=True)
+    show_notes(record["warnings"])
+
+
 def show_library(record: Mapping[str, Any]) -> None:
     """The rows of a library, with their sources."""
     rows = record["rows"]

@@ -14,6 +14,8 @@ def write_tables(folder: Path, plan: Mapping[str, Any]) -> None:
     write_tvh(folder / "tvh.csv", plan)
     write_probes(folder / "probes.csv", plan)
     write_expected(folder / "expected.csv", plan)
+    if plan.get("test_shot"):
+        write_shot(folder / "test-shot.csv", plan["test_shot"])
     if plan.get("pareto"):
         write_front(folder / "pareto.csv", plan["pareto"])
 
@@ -55,6 +57,16 @@ def write_expected(path: Path, plan: Mapping[str, Any]) -> None:
     write_rows(path, rows, list(dict.fromkeys(["minute", *(key for row in rows for key in row)])))
 
 
+def write_shot(path: Path, shot: Mapping[str, Any]) -> None:
+    """What to play as the test shot, in comment lines, and what each probe should read."""
+    place = " ".join(f"{v:.3f}" for v in shot["position_mm"])
+    rows = shot["rows"]
+    write_rows(path, rows, list(dict.fromkeys(key for row in rows for key in row)), [
+        f"park at: {place} mm, anatomy, RAS+", f"amplitude, peak: {shot['amplitude_mt']:.6g} mT",
+        f"gradient: {shot['gradient_t_m']:.6g} T/m", f"frequency: {shot['frequency_khz']:.6g} kHz",
+        f"for: {shot['duration_s']:.6g} s", "low and high: the tracer heats 0.7 and 1.3 times as the plan has it"])
+
+
 def write_front(path: Path, front: Mapping[str, Any]) -> None:
     """A row per point of the trade-off; the columns name goal, limit and their units."""
     goal, limit = (f"{front[what].replace(' ', '_')}_{front[f'{what}_unit']}" for what in ("goal", "limit"))
@@ -65,9 +77,12 @@ def write_front(path: Path, front: Mapping[str, Any]) -> None:
     write_rows(path, rows, list(dict.fromkeys(columns)))
 
 
-def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """A CSV file; numbers keep seven digits, what is absent stays empty."""
+def write_rows(
+    path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], comments: Sequence[str] = ()
+) -> None:
+    """A CSV file; numbers keep seven digits, what is absent stays empty; comment lines open it."""
     with path.open("w", encoding="utf-8", newline="") as stream:
+        stream.writelines(f"# {text}\n" for text in comments)
         writer = csv.DictWriter(stream, columns, lineterminator="\n", restval="")
         writer.writeheader()
         writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)

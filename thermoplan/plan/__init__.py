@@ -44,6 +44,7 @@ def make_plan(
     from .outcome import verified
     from .reasons import explanation
     from .record import Subject, full_record, plain
+    from .shot import low_power_shot, shot_notes
     from .write import Products
 
     stages = Stages(listener)
@@ -64,12 +65,14 @@ def make_plan(
     notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case), _search_notes(engine)
     with stages.stage("explain"):
         why = explanation(found, outcome)
+    with stages.stage("test shot"):
+        shot = low_power_shot(engine, outcome)
     front = None if pareto is None else tradeoff.trade_off(engine, found, stages, limit=against)
     record = full_record(Subject(engine, outcome, resolved, stages, "plan", quick), {
         "checks": checks, "trajectory": _trajectory_record(trajectory, outcome),
         "optimizer": steering.optimizer_record(found), "alternatives": others,
-        "comparison": comparison_sentence(others), "explanation": why, "pareto": front,
-        "warnings": _warnings(engine, *notes, quick=quick),
+        "comparison": comparison_sentence(others), "explanation": why, "pareto": front, "test_shot": shot,
+        "warnings": _warnings(engine, *notes, shot_notes(shot), quick=quick),
     }) | {"placement": plain(astray)}
     record["accuracy"] = _accuracy(engine, outcome, stages) if estimate_error else None
     if found.shares.status == "interrupted":
@@ -88,6 +91,7 @@ def simulate(
     from ..trajectory import limit_violations
     from .outcome import verified
     from .record import Subject, full_record
+    from .shot import low_power_shot, shot_notes
     from .steering import resolved_goals
     from .write import Products
 
@@ -100,10 +104,12 @@ def simulate(
     resolved = resolved_goals(engine) if protocol.goals else None
     with stages.stage("full model"):
         outcome = verified(engine, played, resolved, stages)
-    warnings = _warnings(engine, resolved.notes if resolved else (), notes, quick=quick)
+    with stages.stage("test shot"):
+        shot = low_power_shot(engine, outcome)
+    warnings = _warnings(engine, resolved.notes if resolved else (), notes, shot_notes(shot), quick=quick)
     record = full_record(Subject(engine, outcome, resolved, stages, "simulate", quick), {
         "checks": _checks(engine, outcome) | {"prediction_k": None}, "alternatives": [],
-        "trajectory": _trajectory_record(played, outcome), "warnings": warnings,
+        "trajectory": _trajectory_record(played, outcome), "warnings": warnings, "test_shot": shot,
     })
     record["accuracy"] = _accuracy(engine, outcome, stages) if estimate_error else None
     return Plan(record, Products(record, engine, outcome, played), stages)

@@ -280,7 +280,8 @@ class Subject:
     quick: bool
 
 
-SECTIONS = ("checks", "trajectory", "optimizer", "alternatives", "comparison", "explanation", "pareto", "warnings")
+SECTIONS = ("checks", "trajectory", "optimizer", "alternatives", "comparison", "explanation", "pareto", "test_shot",
+            "warnings")
 
 
 def full_record(subject: Subject, sections: Mapping[str, Any]) -> dict[str, Any]:

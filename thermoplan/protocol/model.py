@@ -172,6 +172,14 @@ class SteeringInput:
 
 
 @dataclass(frozen=True, slots=True)
+class ShotInput:
+    """A test shot before the session; None leaves the plan's default."""
+
+    amplitude_t: float | None = None
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """``cool_down_s`` None: until every node is under 39 degrees C, 20 min at most; ``trajectory`` is what
     ``simulate`` plays where it is given no other; temperatures are looked at every ``output_step_s``, None: about 300
@@ -213,5 +221,6 @@ class Protocol:
     goals: tuple[Goal, ...] = ()  # goals first, then limits
     safety: tuple[HardLimit, ...] = ()
     probes: tuple[Probe, ...] = ()
+    shot: ShotInput = field(default_factory=ShotInput)
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()

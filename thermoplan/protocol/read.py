@@ -25,6 +25,7 @@ from .model import (
     Probe,
     Protocol,
     Session,
+    ShotInput,
     SteeringInput,
     Surface,
     TissueInput,
@@ -116,6 +117,7 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         tissues={name: _tissue(table) for name, table in tables.tissues.items()},
         mesh=MeshInput(tables.mesh.size, tables.mesh.target_size), steering=_steering(tables.steering),
         probes=tuple(Probe(p.name, p.position) for p in tables.probes), files=files, notes=tuple(notes),
+        shot=ShotInput(tables.test_shot.amplitude, tables.test_shot.duration),
     )
 
 

@@ -287,6 +287,13 @@ class SafetyTable(Table):
     absorbed_at_most: values.safety_bound("power", "Kleiber1947") | None = None
 
 
+class ShotTable(Table):
+    """A short shot at low power before the session, which tells the SLP in the animal."""
+
+    amplitude: values.Field_ | None = None
+    duration: values.Time | None = None
+
+
 class SessionTable(Table):
     duration: values.Time
     cool_down: values.TimeOrZero | None = None
@@ -357,6 +364,7 @@ class ProtocolTable(Table):
     steering: SteeringTable = SteeringTable()
     safety: SafetyTable = SafetyTable()
     session: SessionTable
+    test_shot: ShotTable = ShotTable()
     goals: tuple[WishTable, ...] = ()
     limits: tuple[GoalTable, ...] = ()
     probes: tuple[ProbeTable, ...] = ()

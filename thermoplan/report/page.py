@@ -92,6 +92,8 @@ def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
         "slp_words": rows.slp_words(plan),
         "organs": tables.organs(plan),
         "expected": tables.expected(plan),
+        "shot": tables.shot(plan),
+        "shot_words": tables.shot_words(plan),
         "alternatives": tables.alternatives(plan),
         "reasons": [str(s).replace("degC", "°C") for s in f.at(plan, "explanation.sentences", [])],
         "limit_costs": tables.limit_costs(plan),

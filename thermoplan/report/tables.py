@@ -105,6 +105,33 @@ def expected(plan: Plan) -> Table:
     ]
 
 
+def shot(plan: Plan) -> Table:
+    """What every probe should read during the test shot, and with the SLP x 0.7 and 1.3."""
+    given = at(plan, "test_shot.rows", [])
+    names = [key.removesuffix("_c") for key in (given[0] if given else ())
+             if key.endswith("_c") and not key.endswith(("_low_c", "_high_c"))]
+    return ["Minute", *(f"{name} °C" for name in names)], [
+        [f.plain(row.get("minute")), *(
+            f"{f.temperature(row.get(f'{name}_c'), '')} ({f.temperature(row.get(f'{name}_low_c'), '')} to "
+            f"{f.temperature(row.get(f'{name}_high_c'), '')})" for name in names)]
+        for row in given
+    ]
+
+
+def shot_words(plan: Plan) -> str:
+    """How to play the test shot, in a sentence."""
+    found = at(plan, "test_shot", {})
+    if not found:
+        return ""
+    place = ", ".join(f.fixed(v, 1) for v in found["position_mm"])
+    return (
+        f"Park at {place} mm (RAS), {f.significant(found['amplitude_mt'], 3)} mT peak, "
+        f"{f.significant(found['gradient_t_m'], 3)} T/m, for {f.significant(found['duration_s'], 3)} s; the hottest "
+        f"tissue reaches {f.temperature(found['hottest_c'])}. Then run thermoplan test-shot on this run with a reading: it "
+        "gives the SLP in this animal. In brackets, what a probe reads if the tracer heats 0.7 or 1.3 times as much."
+    )
+
+
 def _reading(row: Plan, name: str) -> tuple[str, str]:
     low, high = row.get(f"{name}_low_c"), row.get(f"{name}_stop_above_c")
     reading = f.temperature(row.get(f"{name}_c"), "")
