@@ -97,7 +97,7 @@ def oblique_nifti(path: Path) -> Path:
 def nifti_2(path: Path) -> Path:
     write_volume(path, image())
     first = nibabel.load(path)
-    nibabel.save(nibabel.Nifti2Image(np.array(first.dataobj), first.affine, first.header), path)
+    nibabel.save(nibabel.Nifti2Image(np.asarray(first.dataobj).copy(), first.affine, first.header), path)
     return path
 
 

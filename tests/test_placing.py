@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import nibabel
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from small_case import PROTOCOL, write_case
 
 from thermoplan.errors import InputError
 from thermoplan.files.transforms import write_transform
+from thermoplan.plan import simulate
 from thermoplan.plan.check import understood
 from thermoplan.plan.inputs import read_inputs
 from thermoplan.protocol import read_protocol
@@ -109,3 +113,15 @@ def test_a_mistaken_registration_is_refused_by_key(tmp_path, way, words):
     path = with_registration(tmp_path, way)
     with pytest.raises(InputError, match=r"protocol\.toml: " + words):
         read_protocol(path)
+
+
+def test_a_plan_carries_the_registration_and_fits_its_schema(tmp_path):
+    path = with_registration(tmp_path, '{ landmarks = "pairs.csv" }')
+    text = path.read_text().replace('"10 min"', '"1 min"').replace("[session]\n", '[session]\ncool_down = "0 min"\n')
+    path.write_text(text.replace('name = "berkeley-ffp"\ngradient = "2.35 T/m"', 'name = "uniform"'))
+    record = simulate(path, quick=True).record
+    section = record["iron"]["registration"]
+    assert section["targets"]["tumour"]["length_mm"] == pytest.approx(13.0) and len(section["landmarks"]) == 5
+    schema = json.loads((files("thermoplan.data") / "schemas" / "plan.schema.json").read_text())
+    jsonschema.validate(record["iron"], schema["properties"]["iron"])
+    assert "pairs.csv" in record["provenance"]["inputs"]

@@ -13,6 +13,7 @@ from test_volumes import RAS, nrrd_bytes
 from thermoplan.errors import InputError
 from thermoplan.files.labels import read_labelled, segment_table
 from thermoplan.files.segments import has_segments, read_segment_names, read_segmentation
+from thermoplan.files.volumes import convert, read_volume
 from thermoplan.plan.check import mesh_file, understood
 from thermoplan.plan.inputs import read_inputs
 from thermoplan.progress import silent
@@ -132,6 +133,17 @@ def test_names_are_read_without_the_values(tmp_path):
         read_segmentation(path)
 
 
+@pytest.mark.parametrize("layered", [False, True])
+def test_converting_a_segmentation_keeps_every_segment(tmp_path, layered):
+    write_case(tmp_path)
+    convert(write_segmentation(tmp_path, layered=layered), tmp_path / "b.nii.gz")
+    found, first = read_volume(tmp_path / "b.nii.gz"), read_volume(tmp_path / "labels.nii.gz")
+    values = {1: 1, 3: 2, 7: 3} if layered else {1: 1, 3: 3, 7: 7}
+    expected = np.select([first.data == label for label in values], list(values.values()))
+    everywhere = first.positions_m(np.argwhere(first.data >= 0))
+    np.testing.assert_array_equal(found.sampled(everywhere, order=0), expected.ravel())
+
+
 def test_a_layer_that_is_not_there_is_refused(tmp_path):
     write_case(tmp_path)
     path = write_segmentation(tmp_path, layered=True)
@@ -144,7 +156,7 @@ def test_quantify_names_its_regions_by_the_segments(tmp_path):
     from test_quantify import VOXEL_M, noisy, truth
 
     from thermoplan.files.volumes import write_volume
-    from thermoplan.plan.calibrated import QuantifyRequest, quantify_file
+    from thermoplan.plan.quantify import QuantifyRequest, quantify_file
 
     _, labels, vials = truth()
     write_volume(tmp_path / "scan.nii.gz", noisy("gauss", 0.02, 4))

@@ -5,6 +5,7 @@ The map, in flow order; nothing is loaded before it is asked for.
     read_protocol        a protocol file -> Protocol
     read_volume, standard_curve, quantified      an MPI image -> milligrams of iron, with an error bar
     scanned, deblurred           a known distribution -> its MPI image; and some of the way back
+    rigid_from_landmarks, rigid_from_images      a scan -> the anatomy's frame
     IronMap, iron_on_mesh        where the iron is -> the same iron in a mesh
     Anatomy, mesh_labels         labelled volume -> tetrahedra with named regions
     Tracer, Device, library_tracers, library_devices     what heats, and what drives it
@@ -27,6 +28,8 @@ _HOMES = {
     "fiducial_readings": "fiducials", "standard_curve": "calibration", "quantified": "quantify", "scanned": "scanner",
     "Fiducial": "fiducials", "StandardCurve": "calibration", "background_of": "background", "roi_rule": "roi",
     "GaussianPsf": "psf", "tracer_psf": "psf", "deblurred": "deblur", "Reading": "calibration",
+    "Landmarks": "registration", "Registration": "registration", "rigid_from_landmarks": "registration",
+    "rigid_from_images": "registration.intensity", "fitted_core": "psf",
     "Image": "image", "IronMap": "iron", "iron_on_mesh": "iron",
     "Anatomy": "anatomy", "MeshSizes": "meshing", "mesh_labels": "meshing",
     "Tracer": "tracer", "slp_w_kg": "tracer", "Device": "device",

@@ -21,6 +21,7 @@ from .images import placed, read_image, write_image
 from .limits import LIMIT_BYTES, existing, guard_size
 from .mdf import read_mdf, write_mdf
 from .nrrd import read_nrrd
+from .segments import has_segments, read_segmentation
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ def _nifti(path: Path, choice: _Choice) -> Image:
 
 
 def _nrrd(path: Path, choice: _Choice) -> Image:
+    if choice.channel is None and has_segments(_one_frame(path, choice)):
+        return read_segmentation(path, notes=choice.notes)[0]
     return read_nrrd(_one_frame(path, choice), channel=choice.channel, notes=choice.notes,
                      allow_shear=choice.allow_shear)
 
