@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import struct
 from pathlib import Path
@@ -242,3 +243,16 @@ def test_packed_values_that_do_not_match_their_checksum_are_refused(tmp_path, na
         else:
             assert same
     assert refused >= 4
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "dicom series"])
+def test_bytes_that_are_not_what_they_should_be_make_a_complaint_and_nothing_else(tmp_path, name):
+    path, random = FORMATS[name][0](tmp_path), np.random.default_rng(11)
+    whole = path.read_bytes()
+    for _ in range(40):
+        broken = bytearray(whole)
+        for place_of in random.integers(0, min(len(whole), 700), 2):
+            broken[place_of] = random.integers(0, 256)
+        path.write_bytes(bytes(broken))
+        with contextlib.suppress(InputError):
+            read_volume(path, affine_m=np.diag([1e-3, 1e-3, 1e-3, 1.0]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import h5py
 import numpy as np
 import pytest
@@ -189,3 +191,17 @@ def test_a_foreign_hdf5_is_no_transform(tmp_path):
         file["data"] = [1.0, 2.0]
     with pytest.raises(InputError, match=r"t\.h5: holds no /TransformGroup"):
         read_transform(tmp_path / "t.h5")
+
+
+@pytest.mark.parametrize("suffix", [".tfm", ".h5", ".mat"])
+def test_bytes_of_a_transform_that_are_not_what_they_should_be_make_a_complaint_and_nothing_else(tmp_path, suffix):
+    path, random = tmp_path / f"t{suffix}", np.random.default_rng(7)
+    sitk.WriteTransform(sitk_transforms()["affine"], path)
+    whole = path.read_bytes()
+    for _ in range(200):
+        broken = bytearray(whole)
+        for place in random.integers(0, min(len(whole), 3000), 2):
+            broken[place] = random.integers(0, 256)
+        path.write_bytes(bytes(broken))
+        with contextlib.suppress(InputError):
+            assert read_transform(path).shape == (4, 4)

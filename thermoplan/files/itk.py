@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from ..arrays import Array
 from ..errors import InputError
 
 ITK_TEXT = "#Insight Transform File"
-_COMPOSITE = "CompositeTransform"
+_COMPOSITE, _LONGEST_MAT = "CompositeTransform", 2**20
+_MATLAB_KINDS = {("<", 0): "<f8", ("<", 10): "<f4", (">", 1000): ">f8", (">", 1010): ">f4"}
 
 
 class Step(NamedTuple):
@@ -61,21 +63,31 @@ def steps_of_hdf5(path: Path) -> list[Step]:
 
 def steps_of_mat(path: Path) -> list[Step]:
     """The one transform of a MATLAB file as ITK writes it: a variable named by kind, and ``fixed``."""
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        held = loadmat(path)
-        kinds = [key for key in held if "Transform" in key]
-        numbers = {"Parameters": np.ravel(held[kinds[0]]) if kinds else np.zeros(0),
-                   "FixedParameters": np.ravel(held.get("fixed", np.zeros(0)))}
-        steps = [_step(kind, {k: np.array(v, float) for k, v in numbers.items()}, path.name) for kind in kinds]
-    except (OSError, KeyError, ValueError, TypeError, IndexError, NotImplementedError, EOFError,
-            MatReadError) as problem:
-        raise InputError(f"{path.name}: cannot be read as a transform of ITK (MATLAB): {problem}") from problem
+    held = dict(_matlab_4(path))
+    kinds = [key for key in held if "Transform" in key]
+    fixed = held.get("fixed", np.zeros(0))
+    steps = [_step(kind, {"Parameters": held[kind], "FixedParameters": fixed}, path.name) for kind in kinds]
     if any(step.kind == _COMPOSITE for step in steps):
         raise InputError(f"{path.name}: ITK keeps only part of a composite transform in .mat; save it as .tfm or .h5")
     return _linear(steps, path.name)
+
+
+def _matlab_4(path: Path) -> Iterator[tuple[str, Array]]:
+    """Names and numbers of a MATLAB file of level 4: real matrices of doubles or singles, as ITK writes them."""
+    raw, start = path.read_bytes()[:_LONGEST_MAT], 0
+    while start < len(raw):
+        kind, begin, end = "", 0, -1
+        for order in "<>" if len(raw) - start >= 20 else "":
+            code, rows, columns, imaginary, length = struct.unpack_from(order + "5i", raw, start)
+            if (order, code) in _MATLAB_KINDS and min(rows, columns, length) >= 0 and not imaginary:
+                kind, begin = _MATLAB_KINDS[order, code], start + 20 + length
+                end = begin + rows * columns * np.dtype(kind).itemsize
+        if not begin <= end <= len(raw):
+            raise InputError(f"{path.name}: cannot be read as a transform of ITK (MATLAB), it may be cut short: "
+                             "save it as .tfm")
+        name = raw[start + 20 : begin].rstrip(b"\x00").decode("latin-1")
+        yield name, np.frombuffer(raw[begin:end], kind).astype(float)
+        start = end
 
 
 def composed(steps: list[Step], name: str) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,7 +128,8 @@ def _numpy(path: Path, choice: _Choice) -> Image:
             with path.open("rb") as stream:
                 _guard_array(stream, path.name)
             data = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError, KeyError, RuntimeError, BadZipFile, zlib.error) as problem:
+    except (ValueError, OSError, EOFError, LookupError, RuntimeError, TypeError, SyntaxError, tokenize.TokenError,
+            BadZipFile, zlib.error) as problem:
         raise InputError(f"{path.name}: cannot be read as NumPy: {problem}; expected an array, or data and affine "
                          "(RAS, mm) in .npz") from problem
     if affine_m is None:
