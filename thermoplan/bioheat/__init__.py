@@ -8,16 +8,17 @@ from .coupled import evolve_coupled
 from .evolve import evolve
 from .feedback import Course, Feedback, PerfusionLaw, Together, feedback_of, perfusion_laws, settled
 from .implicit import evolve_implicit
-from .play import play, preferred
+from .play import Choice, play, preferred
 from .problem import BioheatProblem, Boundary, TemperatureCourse
 from .radiation import Radiation
 from .reduced import ReducedModel, reduced_model
 from .sequence import Cycle, Segment, after, cycles
+from .stand import Keeping, Stand
 from .system import ThermalSystem, steady_rise, thermal_system
 
 __all__ = [
-    "BioheatProblem", "Boundary", "Course", "Cycle", "EnergyAudit", "Feedback", "PerfusionLaw", "Radiation",
-    "ReducedModel", "Segment", "TemperatureCourse", "ThermalSystem", "Together", "after", "cycles", "evolve",
-    "evolve_coupled", "evolve_implicit", "feedback_of", "perfusion_laws", "play", "preferred", "reduced_model",
-    "settled", "spatial_error_k", "steady_rise", "thermal_system",
+    "BioheatProblem", "Boundary", "Choice", "Course", "Cycle", "EnergyAudit", "Feedback", "Keeping", "PerfusionLaw",
+    "Radiation", "ReducedModel", "Segment", "Stand", "TemperatureCourse", "ThermalSystem", "Together", "after",
+    "cycles", "evolve", "evolve_coupled", "evolve_implicit", "feedback_of", "perfusion_laws", "play", "preferred",
+    "reduced_model", "settled", "spatial_error_k", "steady_rise", "thermal_system",
 ]

@@ -17,10 +17,11 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import SolverError
-from .evolve import SAME_TIME_S, Ledger, Run, combined, play_piece, started, watched
+from .evolve import SAME_TIME_S, Ledger, Run, combined, play_piece, resumed, started, watched
 from .feedback import Feedback
 from .krylov import Operator, Space, grown, phi2, phi3
 from .sequence import Cycle, Segment
+from .stand import FREE, Keeping
 from .system import ThermalSystem
 
 FIRST_STRETCH_S, SHORTEST_STRETCH_S, LONGEST_STRETCH_S = 10.0, 1e-4, 120.0
@@ -37,6 +38,7 @@ def evolve_coupled(
     tolerance_k: float = TOLERANCE_K,
     ledger: Ledger | None = None,
     engine: Operator | None = None,
+    keeping: Keeping = FREE,
 ) -> Iterator[tuple[float, Array]]:
     """As ``evolve``, with feedback relative to its value in ``system.base_c`` (see ``settled``).
 
@@ -46,9 +48,12 @@ def evolve_coupled(
         Largest correction of a stretch over the nodes; the error of a run is well below it.
     """
     run = started(system, pieces, output_times_s, tolerance_k=1e-3 * tolerance_k, ledger=ledger, engine=engine)
+    left = resumed(run, pieces, keeping)
     coupling = _Coupling(run, feedback, tolerance_k)
+    if keeping.start is not None:
+        coupling.stretch = keeping.start.pace_s
     last = None
-    for time, y, sums in coupling.played(pieces):
+    for time, y, sums in coupling.played(left):
         if last is not None and time <= last + SAME_TIME_S:
             continue
         last, rise = time, y / run.op.root_capacity
@@ -74,16 +79,16 @@ class _Coupling:
         return power
 
     def played(self, pieces: Sequence[Segment | Cycle]) -> Iterator[Moment]:
-        yield 0.0, self.run.y, np.append(self.run.integrals, self.gained)
+        yield self.run.clock, self.run.y, np.append(self.run.integrals, self.gained)
         for piece in pieces:
             rest: list[Segment | Cycle] = [piece]
             while rest:
-                part, *rest = _split(rest[0], self.stretch, rest[1:])
+                part, *later = _split(rest[0], self.stretch, rest[1:])
                 moments = self._stretched(part)
-                if moments is None:
-                    rest = [part, *rest]
-                else:
+                if moments is not None:
+                    rest = later
                     yield from moments
+                    self.run.mark(self.stretch)
         yield self.run.clock, self.run.y, np.append(self.run.integrals, self.gained)
 
     def _stretched(self, part: Segment | Cycle) -> list[Moment] | None:
@@ -92,7 +97,9 @@ class _Coupling:
         before = run.clock, run.y, run.integrals
         held = self.gain(run.clock, run.y)
         run.offset = held / run.op.root_capacity
+        keeping, run.keeping = run.keeping, FREE  # what is not corrected yet is no place to go on from
         moments = list(play_piece(run, part))
+        run.keeping = keeping
         change = self.gain(run.clock, run.y) - held
         space = grown(run.op, change / run.op.root_capacity / h, h, tolerance=1e-2 * self.tolerance)
         if space.reach < h:

@@ -17,12 +17,14 @@ import numpy as np
 from ..arrays import Array, IntArray
 from ..errors import InputError
 from .krylov import Operator, Space, decay, grown, operator, phi1, phi2
-from .sequence import Cycle, Segment, flat
+from .sequence import Cycle, Segment, after, flat
+from .stand import FREE, Keeping, Stand
 from .system import ThermalSystem
 
 TOLERANCE_K = 1e-5
 OUTPUT_BYTES = 100e6
 CYCLES_AT_ONCE = 4096
+FEWEST_CYCLED = 2
 SAME_TIME_S = 1e-6
 
 
@@ -52,6 +54,8 @@ class Run:
     integrals: Array = field(default_factory=lambda: np.zeros(0))
     offset: Array | float = 0.0
     shown: IntArray | slice = slice(None)
+    keeping: Keeping = FREE
+    end_s: float = np.inf
 
     def scaled(self, load_w: Array) -> Array:
         return self.system.loads(load_w) / self.op.root_capacity + self.offset
@@ -60,6 +64,12 @@ class Run:
         """Requested times in (clock, end], as times since the clock."""
         now = (self.times > self.clock + SAME_TIME_S) & (self.times <= end + SAME_TIME_S)
         return self.times[now] - self.clock
+
+    def mark(self, pace_s: float = 0.0) -> None:
+        """Tell where the run stands, if anything is left to play."""
+        if self.keeping.mark is not None and self.clock < self.end_s - SAME_TIME_S:
+            state = self.system.base_c + self.y / self.op.root_capacity
+            self.keeping.mark(Stand(self.clock, state, pace_s))
 
 
 def evolve(
@@ -72,6 +82,7 @@ def evolve(
     tolerance_k: float = TOLERANCE_K,
     ledger: Ledger | None = None,
     engine: Operator | None = None,
+    keeping: Keeping = FREE,
 ) -> Iterator[tuple[float, Array]]:
     """Temperatures ``(time_s, temperature_c (n_dof,))`` at 0, at every requested time, and at the end.
 
@@ -87,8 +98,11 @@ def evolve(
         Largest error of a piece over the nodes, estimated by its residual.
     engine
         ``operator(system.stiffness, system.capacity_j_k)``, where many runs share one or its counts are read.
+    keeping
+        A place in the run to go on from, in the times of the whole run, and who is told of such places.
     """
     run = started(system, pieces, output_times_s, tolerance_k=tolerance_k, ledger=ledger, engine=engine)
+    left = resumed(run, pieces, keeping)
     if start_c is not None:
         run.y = (start_c - system.base_c) * run.op.root_capacity
     if rows is not None:
@@ -97,7 +111,7 @@ def evolve(
         run.shown = np.asarray(rows, np.int64)
     root_capacity, base = run.op.root_capacity[run.shown], system.base_c[run.shown]
     last = None
-    for time, y, integrals in _played(run, pieces):
+    for time, y, integrals in _played(run, left, sum(p.duration_s for p in pieces)):
         if last is not None and time <= last + SAME_TIME_S:
             continue
         last, rise = time, y / root_capacity
@@ -118,19 +132,33 @@ def started(
     op = engine or operator(system.stiffness, system.capacity_j_k)
     rows = np.zeros((0, system.n_dof)) if ledger is None else ledger.rows
     return Run(op, system, times, tolerance_k, rows / op.root_capacity, np.zeros(system.n_dof),
-               integrals=np.zeros(len(rows)))
+               integrals=np.zeros(len(rows)), end_s=end)
 
 
-def _played(run: Run, pieces: Sequence[Segment | Cycle]) -> Iterator[tuple[float, Array, Array]]:
-    yield 0.0, run.y[run.shown], run.integrals
+def resumed(
+    run: Run, pieces: Sequence[Segment | Cycle], keeping: Keeping
+) -> Sequence[Segment | Cycle]:
+    """Put the run where it is to start from; what is left to play."""
+    run.keeping = keeping
+    if keeping.start is None:
+        return pieces
+    run.clock = keeping.start.time_s
+    run.y = (keeping.start.temperature_c - run.system.base_c) * run.op.root_capacity
+    return after(pieces, run.clock)
+
+
+def _played(
+    run: Run, pieces: Sequence[Segment | Cycle], end_s: float
+) -> Iterator[tuple[float, Array, Array]]:
+    yield run.clock, run.y[run.shown], run.integrals
     for piece in pieces:
         yield from play_piece(run, piece)
-    yield sum(p.duration_s for p in pieces), run.y[run.shown], run.integrals
+    yield end_s, run.y[run.shown], run.integrals
 
 
 def play_piece(run: Run, piece: Segment | Cycle) -> Iterator[tuple[float, Array, Array]]:
     """Outputs that are due in a piece; the run stands at its end when they are exhausted."""
-    if isinstance(piece, Cycle) and piece.repeats > 2:
+    if isinstance(piece, Cycle) and piece.repeats > FEWEST_CYCLED:
         yield from _cycle(run, piece)
     else:
         for segment in flat([piece]):
@@ -151,6 +179,7 @@ def _segment(run: Run, segment: Segment) -> Iterator[tuple[float, Array, Array]]
         run.y = run.y + combined(space, phi1(space.rates_1_s, np.array([step])))[0]
         run.clock += step
         left = left - step if step < left else 0.0
+        run.mark()
 
 
 def combined(space: Space, scalar: Array, shown: IntArray | slice = slice(None)) -> Array:
@@ -174,7 +203,7 @@ def _blocks(times: Array, n: int) -> Iterator[Array]:
 
 def _cycle(run: Run, cycle: Cycle) -> Iterator[tuple[float, Array, Array]]:
     left, period = cycle.repeats, cycle.period_s
-    while left:
+    while left > FEWEST_CYCLED:
         due, repeats = _portion(run, period, left)
         passes = np.floor((due + SAME_TIME_S) / period).astype(int)
         first = _first_pass(run, cycle, np.maximum(due - passes * period, 0.0), repeats)
@@ -187,7 +216,10 @@ def _cycle(run: Run, cycle: Cycle) -> Iterator[tuple[float, Array, Array]]:
                 yield from _segment(run, segment)
         else:
             yield from _repeated(run, first, space, due, passes, period, done)
+            run.mark()
         left -= done
+    for segment in cycle.segments * left:
+        yield from _segment(run, segment)
 
 
 def _portion(run: Run, period: float, left: int) -> tuple[Array, int]:

@@ -17,7 +17,8 @@ from ..errors import InputError, SolverError
 from .evolve import SAME_TIME_S, Ledger
 from .feedback import Feedback
 from .krylov import Operator, operator
-from .sequence import Cycle, Segment, flat
+from .sequence import Cycle, Segment, after, flat
+from .stand import FREE, Keeping, Stand
 from .system import ThermalSystem
 
 D = 1.0 - np.sqrt(0.5)
@@ -76,6 +77,7 @@ def evolve_implicit(
     tolerance_k: float = 1e-3,
     ledger: Ledger | None = None,
     engine: Operator | None = None,
+    keeping: Keeping = FREE,
 ) -> Iterator[tuple[float, Array]]:
     """As ``evolve``, with feedback; held nodes stay as they are.
 
@@ -91,12 +93,14 @@ def evolve_implicit(
     if len(times) and (times[0] < 0.0 or times[-1] > end + SAME_TIME_S):
         raise InputError(f"output times from {times[0]} to {times[-1]} s: the run is from 0 to {end} s")
     march = _marching(system, feedback, tolerance_k, ledger, engine)
-    times = np.append(times[(times > SAME_TIME_S) & (times < end - SAME_TIME_S)], end)
+    left = _resumed(march, pieces, keeping.start)
+    times = np.append(times[times < end - SAME_TIME_S], end)
+    times = times[times > march.clock + SAME_TIME_S]
     nodal = march.y / march.op.root_capacity
     if ledger is not None:
-        ledger.enter(0.0, nodal, march.kept)
-    yield 0.0, system.base_c + nodal
-    for time in _marched(march, flat(pieces), times):
+        ledger.enter(march.clock, nodal, march.kept)
+    yield march.clock, system.base_c + nodal
+    for time in _marched(march, flat(left), times, keeping):
         nodal = march.y / march.op.root_capacity
         if ledger is not None:
             ledger.enter(time, nodal, march.kept)
@@ -114,17 +118,30 @@ def _marching(system, feedback, tolerance_k, ledger, engine) -> _March:
     return march
 
 
-def _marched(march: _March, segments: Sequence[Segment], times: Array) -> Iterator[float]:
+def _resumed(march: _March, pieces: Sequence[Segment | Cycle], start: Stand | None) -> Sequence[Segment | Cycle]:
+    if start is None:
+        return pieces
+    march.clock, march.step = start.time_s, start.pace_s
+    march.y = (start.temperature_c - march.system.base_c) * march.op.root_capacity
+    return after(pieces, start.time_s)
+
+
+def _marched(march: _March, segments: Sequence[Segment], times: Array, keeping: Keeping) -> Iterator[float]:
     """March through the dwells and stop at every output time."""
-    begun, due = 0.0, list(times[::-1])
+    begun, due = march.clock, list(times[::-1])
     for segment in segments:
         load = march.system.loads(segment.load_w) / march.op.root_capacity
-        until, march.step = begun + segment.duration_s, min(march.step, FIRST_STEP_S)
+        until = begun + segment.duration_s
         while march.clock < until - 1e-9:
             stop = min(until, due[-1]) if due else until
             _to(march, load, stop)
             if due and march.clock >= due[-1] - SAME_TIME_S:
                 yield due.pop()
+            if march.clock >= until - 1e-9:
+                march.step = min(march.step, FIRST_STEP_S)
+            if keeping.mark is not None and due and march.clock < times[-1] - SAME_TIME_S:
+                state = march.system.base_c + march.y / march.op.root_capacity
+                keeping.mark(Stand(march.clock, state, march.step))
         begun = until
     if due:
         yield due.pop()

@@ -27,12 +27,20 @@ class Operator:
     products: int = 0
     _basis: Array = field(default_factory=lambda: np.zeros((0, 0)))
     _diagonal: Array = field(default_factory=lambda: np.zeros(0))
+    _radius_1_s: float = 0.0
 
     @property
     def diagonal(self) -> Array:
         if not len(self._diagonal):
             self._diagonal = self.matrix.diagonal()
         return self._diagonal
+
+    @property
+    def radius_1_s(self) -> float:
+        """Largest rate of the mesh, within a few percent."""
+        if not self._radius_1_s:
+            self._radius_1_s = spectral_radius_1_s(self)
+        return self._radius_1_s
 
     @property
     def room(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from .coupled import evolve_coupled
 from .evolve import TOLERANCE_K, Ledger, evolve
 from .feedback import Feedback
 from .implicit import evolve_implicit
-from .krylov import Operator, operator, spectral_radius_1_s
+from .krylov import Operator, operator
 from .sequence import Cycle, Segment, flat
+from .stand import FREE, Keeping
 from .system import ThermalSystem
 
 IMPLICIT_TOLERANCE_K = 1e-3
@@ -30,23 +32,35 @@ def play(
     feedback: Feedback | None = None,
     ledger: Ledger | None = None,
     engine: Operator | None = None,
+    keeping: Keeping = FREE,
 ) -> Iterator[tuple[float, Array]]:
     """As ``evolve``; the implicit engine steps in where it is cheaper, and feedback is coupled to either."""
     op = engine or operator(system.stiffness, system.capacity_j_k)
-    if preferred(op, pieces) == "implicit":
-        return evolve_implicit(system, pieces, output_times_s, feedback=feedback, ledger=ledger, engine=op,
-                               tolerance_k=IMPLICIT_TOLERANCE_K)
+    run = {"feedback": feedback, "ledger": ledger, "engine": op, "keeping": keeping}
+    if preferred(op, pieces).engine == "implicit":
+        return evolve_implicit(system, pieces, output_times_s, **run, tolerance_k=IMPLICIT_TOLERANCE_K)
     if feedback is not None:
-        return evolve_coupled(system, pieces, output_times_s, feedback=feedback, ledger=ledger, engine=op)
-    return evolve(system, pieces, output_times_s, ledger=ledger, engine=op, tolerance_k=TOLERANCE_K)
+        return evolve_coupled(system, pieces, output_times_s, **run)
+    del run["feedback"]
+    return evolve(system, pieces, output_times_s, **run, tolerance_k=TOLERANCE_K)
 
 
-def preferred(op: Operator, pieces: Sequence[Segment | Cycle]) -> str:
-    """``exact`` or ``implicit``, whichever is expected to need fewer matrix products."""
-    radius, bulk = spectral_radius_1_s(op), 2.0 * float(np.percentile(op.diagonal, 95.0))
-    exact = sum(_exact(radius, op.room, piece) for piece in pieces)
-    implicit = sum(IMPLICIT_PER_ROOT * np.sqrt(min(bulk, radius) * s.duration_s) for s in flat(pieces))
-    return "exact" if exact <= implicit else "implicit"
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``engine`` is ``exact`` or ``implicit``, whichever is expected to need fewer matrix products."""
+
+    engine: str
+    spectral_radius_1_s: float
+    exact_products: float
+    implicit_products: float
+
+
+def preferred(op: Operator, pieces: Sequence[Segment | Cycle]) -> Choice:
+    """The cheaper engine for a sequence, and why."""
+    bulk = 2.0 * float(np.percentile(op.diagonal, 95.0))
+    exact = sum(_exact(op.radius_1_s, op.room, piece) for piece in pieces)
+    implicit = sum(IMPLICIT_PER_ROOT * np.sqrt(min(bulk, op.radius_1_s) * s.duration_s) for s in flat(pieces))
+    return Choice("exact" if exact <= implicit else "implicit", op.radius_1_s, float(exact), float(implicit))
 
 
 def _exact(radius: float, room: int, piece: Segment | Cycle) -> float:
