@@ -173,6 +173,16 @@ def test_every_key_of_the_example_arrives_in_si(folder):
     assert p.probes[0].position_m == (0.0041, -0.002, 0.0315)
 
 
+def test_an_image_of_iron_may_state_its_uncertainty_and_one_of_signal_names_its_calibration(folder):
+    stated = read_protocol(changed(folder, ('fwhm = "2 mm"', 'fwhm = "2 mm"\nuncertainty = "6 %"'))).iron
+    assert (stated.uncertainty, stated.calibration) == (pytest.approx(0.06), None)
+    text = 'calibration = "mouse-labels.csv"\nroi = "Half-maximum,  grown 2 mm"'
+    signal = read_protocol(changed(folder, ('unit = "mmol/L"', text)))
+    assert signal.iron.calibration == folder / "mouse-labels.csv"
+    assert (signal.iron.roi, signal.iron.unit) == ("half-maximum, grown 2 mm", None)
+    assert signal.iron.calibration in signal.files
+
+
 def test_a_measured_slp_sets_the_heating_efficiency(folder):
     from thermoplan.tracer import slp_w_kg
 
@@ -255,8 +265,18 @@ def test_an_override_of_how_the_tracer_relaxes_is_not_shadowed_by_the_file(folde
      "expected temperatures that rise"),
     (('perfusion = "300 mL/min/kg"', 'perfusion = { temperature = ["37 degC"], perfusion = ["1 1/s", "2 1/s"] }'),
      "expected as many perfusions as temperatures, two or more of each"),
-    (('fwhm = "2 mm"', 'fwhm = "2 mm"\ncalibration = "fiducials.csv"'),
-     'mouse.toml: iron.calibration = "fiducials.csv": not available yet'),
+    (('fwhm = "2 mm"', 'fwhm = "2 mm"\ncalibration = "mouse-labels.csv"'),
+     "mouse.toml: iron: has calibration and unit: a signal image has none; leave unit out"),
+    (('unit = "mmol/L"', 'calibration = "mouse-labels.csv"\nuncertainty = "5 %"'),
+     "mouse.toml: iron: has calibration and uncertainty: the calibration tells it; leave uncertainty out"),
+    (('unit = "mmol/L"', 'calibration = "mouse-label.csv"'),
+     'mouse.toml: iron.calibration = "mouse-label.csv": no such file'),
+    (('fwhm = "2 mm"', 'fwhm = "2 mm"\nroi = "half-maximum"'),
+     'mouse.toml: iron.roi = "half-maximum": marks voxels of a signal image'),
+    (('unit = "mmol/L"', 'calibration = "mouse-labels.csv"\nroi = "half the maximum"'),
+     'mouse.toml: iron.roi = "half the maximum": expected a rule for a region of interest, such as'),
+    (('fwhm = "2 mm"', 'fwhm = "2 mm"\nuncertainty = "120 %"'),
+     'mouse.toml: iron.uncertainty = "120 %": expected a relative standard uncertainty'),
     (('arterial = "36.5 degC"', 'anaesthesia = "ether"'),
      'mouse.toml: physiology.anaesthesia = "ether": expected one of isoflurane'),
     (('arterial = "36.5 degC"', 'core = "pool"\ncore_course = "mouse-labels.csv"'),

@@ -19,7 +19,8 @@ from thermoplan.files.calibrations import read_fiducials
 from thermoplan.files.volumes import read_volume, write_volume
 from thermoplan.image import Image
 from thermoplan.iron import IronMap
-from thermoplan.plan.calibrated import QuantifyRequest, calibrated_scan, quantify_file
+from thermoplan.plan.calibrated import calibrated_scan
+from thermoplan.plan.quantify import QuantifyRequest, quantify_file
 from thermoplan.psf import GaussianPsf, TensorPsf
 from thermoplan.quantify import Quantified, quantified
 from thermoplan.roi import DEFAULT, roi_rule

@@ -19,6 +19,7 @@ EFFECTIVE_LAGS = (1.0, 3.0)
 ASSUMED_SIGMA = 0.1
 """Spread of a core size that is stated without one: the width of a narrow batch."""
 HIGHEST_SHOWN = 3.0
+TWO_SIDED_95 = 1.959964  # standard deviations of a normal variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,13 @@ class SlpInterval:
         """The factors that temperatures are shown for: beyond `HIGHEST_SHOWN` any animal would be dead."""
         low, high = self.factors
         return low, min(high, HIGHEST_SHOWN)
+
+    def with_iron(self, relative_sd: float) -> tuple[float, float]:
+        """The shown factors of heat where the iron, too, is known only so well: 95 %, both spreads in quadrature."""
+        low, high = self.shown_factors
+        iron = TWO_SIDED_95 * relative_sd
+        return max(0.0, 1.0 - float(np.hypot(1.0 - low, iron))), min(1.0 + float(np.hypot(high - 1.0, iron)),
+                                                                     HIGHEST_SHOWN)
 
     def record(self) -> dict[str, Any]:
         return {"low_w_per_g_fe": self.low_w_kg * 1e-3, "high_w_per_g_fe": self.high_w_kg * 1e-3,

@@ -105,7 +105,7 @@ def quantify(
 ) -> None:
     """Turn signal into milligrams of iron, with an error bar: by region, and as a map to plan on."""
     from ..console.imaging import show_quantified
-    from ..plan.calibrated import QuantifyRequest, quantify_file
+    from ..plan.quantify import QuantifyRequest, quantify_file
 
     request = QuantifyRequest(calibration, roi, labels, table, background, through_zero, frame, channel)
     say(quantify_file(image, request, output=output, uncertainty=uncertainty, table=csv), as_json, show_quantified)

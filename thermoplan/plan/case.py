@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..iron import MeshIron, iron_on_mesh
 from ..meshing import MeshReport, MeshSizes
 from ..progress import Stages
 from ..protocol import PerfusionCourse, Protocol, Surface
+from ..spread import slp_interval
 from ..tissue import (
     PerfusionLaw,
     Species,
@@ -40,7 +41,8 @@ class Case:
     """Anatomy, iron and tissue of one protocol.
 
     ``tissues`` has one entry a region; ``mesh`` is the mesher's report, None for a mesh that was given; ``placing``
-    says how the scan was brought into the anatomy's frame, None where it was in it.
+    says how the scan was brought into the anatomy's frame, None where it was in it; ``iron_sd_kg`` is the standard
+    uncertainty of each region's iron, calibration and noise, zero where neither is known.
     """
 
     protocol: Protocol
@@ -55,6 +57,14 @@ class Case:
     targets: tuple[str, ...]
     notes: tuple[str, ...]
     placing: Mapping[str, Any] | None = None
+    iron_sd_kg: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def heat_factors(self) -> tuple[float, float]:
+        """By what the target may heat less or more than planned: SLP and iron together."""
+        slp = slp_interval(self.protocol.tracer, self.protocol.device)
+        held = self.iron.region_kg(self.anatomy).get(self.targets[0], 0.0) if self.targets else 0.0
+        return slp.with_iron(self.iron_sd_kg.get(self.targets[0], 0.0) / held if held > 0.0 else self.iron_uncertainty)
 
     @property
     def mass_kg(self) -> float:
@@ -136,6 +146,8 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
     case = Case(
         protocol, anatomy, report, iron, inputs.iron.fwhm_m, inputs.iron.relative_uncertainty, tissues, species,
         scaled_metabolism(tissues, volumes, species.name), inputs.targets, tuple(notes), inputs.placing(),
+        {name: inputs.iron.mass_sd_kg(mass, anatomy.volume_m3(name))
+         for name, mass in iron.region_kg(anatomy).items()},
     )
     warning = species.mass_warning(case.mass_kg)
     return case if warning is None else _noted(case, warning)

@@ -45,7 +45,11 @@ def _iron_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
     iron, source = inputs.iron, inputs.protocol.iron
     spacing = " x ".join(f"{1e3 * s:.3g}" for s in iron.image.spacing_m)
     shape = " x ".join(map(str, iron.image.shape))
-    yield "iron image", f"{source.image.name}, {shape} voxels of {spacing} mm, values in {source.unit}"
+    values = f"values in {source.unit}" if source.unit else f"signal, made iron by {source.calibration.name}"
+    yield "iron image", f"{source.image.name}, {shape} voxels of {spacing} mm, {values}"
+    if iron.relative_uncertainty > 0.0:
+        by = f', voxels by the rule "{source.roi}"' if source.calibration else ""
+        yield "uncertainty", f"{iron.relative_uncertainty:.2g} of the iron, one standard deviation{by}"
     recorded = recorded_scan(source.image)
     if recorded:
         yield "recorded scan", recorded

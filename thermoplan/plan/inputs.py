@@ -13,7 +13,6 @@ from scipy.spatial import cKDTree
 from ..anatomy import Anatomy
 from ..arrays import Array, IntArray
 from ..errors import InputError
-from ..files.images import check_iron
 from ..files.labels import read_labelled, regions_of
 from ..files.meshes import read_mesh
 from ..files.volumes import read_volume
@@ -24,6 +23,7 @@ from ..protocol import AddedRegion, Protocol
 from ..registration import Registration
 from ..tissue import canonical_tissue
 from .blur import image_blur, scan_info, sharpened
+from .calibrated import iron_of
 from .placing import doubtful, found_registration, registration_section
 
 OUTSIDE_WARNING, OUTSIDE_REFUSAL = 0.05, 0.20
@@ -117,12 +117,11 @@ def _read_iron(protocol: Protocol, notes: list[str]) -> tuple[IronMap, Registrat
     source = protocol.iron
     image = read_volume(source.image, frame=source.frame, channel=source.channel, allow_shear=source.allow_shear,
                         notes=notes)
-    check_iron(image, source.image.name, source.unit)
-    image = image.with_data(np.asarray(image.data, float) * source.kg_m3_per_unit)
+    iron = iron_of(protocol, image, notes)
     registration = found_registration(source, image, notes)
     if registration is not None:
-        image = image.moved(registration.matrix_m)
-    iron = IronMap(image, fwhm_m=image_blur(protocol, notes).fwhm_m, name=source.image.name)
+        iron = replace(iron, image=iron.image.moved(registration.matrix_m))
+    iron = replace(iron, fwhm_m=image_blur(protocol, notes).fwhm_m)
     return sharpened(iron, protocol, notes), registration
 
 

@@ -17,7 +17,6 @@ from ..metrics import Meter
 from ..progress import Stages
 from ..protocol import Protocol
 from ..sar import Column, HeatingBasis
-from ..spread import slp_interval
 from ..trajectory import Trajectory
 from .engine import Engine
 from .frames import FrameKeeper, Frames, frame_times_s
@@ -218,8 +217,7 @@ class _Watch:
         base = self.engine.system.base_c[nodes]
         eddy = self._eddy_rise(basis, shares, nodes)
         found = {}
-        protocol = self.engine.case.protocol
-        for factor in {*SLP_FACTORS, *slp_interval(protocol.tracer, protocol.device).shown_factors}:
+        for factor in {*SLP_FACTORS, *self.engine.case.heat_factors}:
             found[factor] = np.array([
                 float(exceeded_by(base + e + factor * (t - base - e), weights, 90.0))
                 for t, e in zip(self.focus_c, eddy, strict=True)])

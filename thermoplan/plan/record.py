@@ -21,7 +21,7 @@ from ..goals import Resolved
 from ..progress import Stages
 from ..safety import safety_report
 from ..sar import ffr_widths_m
-from ..spread import slp_interval, width_spread_m
+from ..spread import TWO_SIDED_95, slp_interval, width_spread_m
 from ..tracer import omega_tau
 from .case import Case
 from .engine import Engine
@@ -68,8 +68,10 @@ def region_rows(case: Case, outcome: Outcome, iron_w: Mapping[str, float]) -> di
     table = region_table(outcome.series, outcome.dose, outcome.heating_end_s)
     iron = case.iron.region_kg(case.anatomy)
     tissue = dict(zip(case.anatomy.region_names, case.anatomy.tissue_names, strict=True))
+    sd = {name: kg for name, kg in case.iron_sd_kg.items() if kg > 0.0}
     return {name: {"tissue": tissue.get(name, ""), "iron_mg": iron[name] * 1e6 if name in iron else None,
-                   **row, "power_w": iron_w.get(name)} for name, row in table.items()}
+                   "iron_sd_mg": sd[name] * 1e6 if name in sd else None, **row,
+                   "power_w": iron_w.get(name)} for name, row in table.items()}
 
 
 def mean_iron_w(engine: Engine, outcome: Outcome) -> dict[str, float]:
@@ -86,9 +88,23 @@ def iron_section(case: Case) -> dict[str, Any]:
         "confined": iron.moved_kg > 0.0, "fwhm_mm": None if case.fwhm_m is None else case.fwhm_m * 1e3,
         "regions_raw": {k: v * milli for k, v in iron.raw_kg.items()},
         "regions_confined": {k: v * milli for k, v in iron.region_kg(case.anatomy).items()},
+        "regions_interval": iron_intervals(case), "calibrated_by": _calibrated_by(case),
         "relative_uncertainty": case.iron_uncertainty, "registration": case.placing,
         "deblur_noise_gain": case.protocol.iron.deblur,
     }
+
+
+def iron_intervals(case: Case) -> dict[str, list[float]] | None:
+    """Two-sided 95 % interval of each region's iron in mg; None where no uncertainty is known."""
+    if not any(case.iron_sd_kg.values()):
+        return None
+    held, reach = case.iron.region_kg(case.anatomy), {k: TWO_SIDED_95 * sd for k, sd in case.iron_sd_kg.items()}
+    return {name: [max(0.0, mass - reach[name]) * 1e6, (mass + reach[name]) * 1e6] for name, mass in held.items()}
+
+
+def _calibrated_by(case: Case) -> dict[str, str] | None:
+    source = case.protocol.iron
+    return None if source.calibration is None else {"file": source.calibration.name, "roi": source.roi}
 
 
 def machine_section(case: Case) -> dict[str, Any]:
@@ -142,8 +158,7 @@ def history_section(case: Case, outcome: Outcome) -> dict[str, Any]:
     if not outcome.focus_c:
         return {"time_s": outcome.time_s, "regions": regions}
     scaled = {f"t90_slp_{round(factor * 10):02d}_c": outcome.focus_c[factor] for factor in SLP_FACTORS}
-    shown = slp_interval(case.protocol.tracer, case.protocol.device).shown_factors
-    low, high = (outcome.focus_c[factor] for factor in shown)
+    low, high = (outcome.focus_c[factor] for factor in case.heat_factors)
     return {"time_s": outcome.time_s, "regions": regions, **scaled, "t90_slp_low_c": low, "t90_slp_high_c": high}
 
 
@@ -207,8 +222,9 @@ def summary_section(
         "duty": float(outcome.shares.sum()), "amplitude_mt": [min(amplitudes), max(amplitudes)],
         "slp_w_per_g_fe": slp.value_w_kg * 1e-3, "slp_basis": tracer.slp_source, "slp_interval": slp.record(),
         "tissue_factor": tracer.calibration.factor if tracer.calibration else None,
-        "cem43t90_interval_min": [outcome.focus_dose_min(f) for f in slp.shown_factors] if outcome.focus_c else None,
-        "t90_interval_c": [outcome.focus_end_c(f) for f in slp.shown_factors] if outcome.focus_c else None,
+        "heat_factors": list(case.heat_factors),
+        "cem43t90_interval_min": [outcome.focus_dose_min(f) for f in case.heat_factors] if outcome.focus_c else None,
+        "t90_interval_c": [outcome.focus_end_c(f) for f in case.heat_factors] if outcome.focus_c else None,
     }
 
 

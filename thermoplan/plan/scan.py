@@ -22,6 +22,7 @@ from ..psf import GaussianPsf, LaggingPsf, Psf, device_psf, fwhm_m
 from ..scanner import scanned
 from ..tracer import Tracer, omega_tau
 from ..units import NotAQuantity, direction, iron_factor, quantity, vector
+from .calibrated import iron_of
 
 KINDS, RELAXATIONS = ("ffp", "ffl"), ("none", "both", "one-way")
 _TOPOLOGY = {"ffp": "FFP", "ffl": "FFL"}
@@ -79,8 +80,9 @@ def _scene(source: Path, request: ScanRequest, notes: list[str]) -> _Scene:
         if request.unit is not None:
             raise InputError(f'--unit "{request.unit}": {source.name} says the unit of its image; leave it out here')
         protocol = read_protocol(source)
-        given, factor = protocol.iron, protocol.iron.kg_m3_per_unit
+        given, factor = protocol.iron, 1.0
         image = read_volume(given.image, frame=given.frame, channel=given.channel, notes=notes)
+        image = iron_of(protocol, image, notes).image
         image = image if given.registration is None else image.moved(given.registration)
         tracer, device = protocol.tracer, protocol.device
         notes.append(f"{source.name}: its image is scanned as if it were the iron itself; {protocol.tracer.name} and "

@@ -33,7 +33,7 @@ _AIR = {"heat_transfer", "ambient", "ambient_course", "emissivity", "surrounding
 _REGISTRATION = ("file", "landmarks", "reference")
 _FILES = (
     (("iron",), "image"), (("iron",), "registration"), *((("iron", "registration"), key) for key in _REGISTRATION),
-    (("iron", "registration"), "moving"), (("anatomy",), "labels"),
+    (("iron", "registration"), "moving"), (("iron",), "calibration"), (("anatomy",), "labels"),
     (("anatomy",), "label_table"), (("anatomy",), "mesh"), (("anatomy", "add"), "mask"),
     (("tracer",), "file"), (("device",), "file"), (("device",), "to_device"),
     (("device",), "selection"), (("device",), "drive"), (("tracer",), "table"), (("session",), "trajectory"),
@@ -56,11 +56,7 @@ def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
                 have = f"has {' and '.join(given)}" if given else f"has none of {', '.join(keys)}"
                 yield f"{where}: {name}: {have}; expected exactly one, such as {example}"
     for name, iron in _tables_at(raw, ("iron",)):
-        if "calibration" in iron:
-            yield (f"{where}: {name}.calibration = {shown(iron['calibration'])}: not available yet; "
-                   'give an image of iron and its unit, such as unit = "mg/mL"')
-        elif "unit" not in iron:
-            yield f'{where}: {name}.unit: missing: expected the unit of the image, such as "mg/mL"'
+        yield from _signal_or_iron(iron, f"{where}: {name}")
     for name, way in _tables_at(raw, ("iron", "registration")):
         if "moving" in way and "reference" not in way:
             yield (f"{where}: {name}.moving = {shown(way['moving'])}: expected beside it the image that it is brought "
@@ -80,6 +76,21 @@ def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
             yield f"{where}: {name}.order = {shown(mesh['order'])}: only order = 1 is available yet"
     yield from _repeated_probes(raw, where)
     yield from _templates(raw, where)
+
+
+def _signal_or_iron(iron: Mapping[str, Any], where: str) -> Iterator[str]:
+    """A calibrated image has a unit, a signal image a calibration; what goes with each."""
+    if "calibration" not in iron:
+        if "unit" not in iron:
+            yield (f'{where}.unit: missing: expected the unit of the image, such as "mg/mL", or for an image of signal '
+                   'calibration = "fiducials.csv"')
+        if "roi" in iron:
+            yield (f"{where}.roi = {shown(iron['roi'])}: marks voxels of a signal image; expected with it "
+                   'calibration = "fiducials.csv"')
+        return
+    for key, why in (("unit", "a signal image has none"), ("uncertainty", "the calibration tells it")):
+        if key in iron:
+            yield f"{where}: has calibration and {key}: {why}; leave {key} out"
 
 
 def named_files(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from ..bioheat.problem import TemperatureCourse
 from ..device import Device
 from ..goals import Goal
 from ..registration import Registration
+from ..roi import DEFAULT as ROI
 from ..safety import HardLimit
 from ..tissue import BLOOD_J_KG_K, BLOOD_KG_M3, PERFUSION_LAWS, REST_C, PerfusionLaw, scaled_law, table_law
 from ..tracer import Tracer
@@ -26,11 +27,11 @@ CORE_C, AMBIENT_C = 36.5, 25.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IronInput:
-    """The image of iron: ``kg_m3_per_unit`` turns its values into kg/m3; metres, RAS."""
+    """The image of iron, metres, RAS: ``kg_m3_per_unit`` turns its values into kg/m3, or ``calibration`` does."""
 
     image: Path
-    unit: str
-    kg_m3_per_unit: float
+    unit: str | None  # None: a signal image
+    kg_m3_per_unit: float | None
     registration: Registration | None = None  # image to anatomy; None with a reference until images are read
     reference: Path | None = None  # an image in the anatomy's frame, to register to
     moving: Path | None = None  # what is registered to it; None: the image itself
@@ -43,6 +44,9 @@ class IronInput:
     frame: int | None = None  # counted from 0
     channel: int | None = None
     allow_shear: bool = False  # take voxel axes that are not at right angles
+    calibration: Path | None = None  # samples of known iron; which voxels count is said by ``roi``
+    roi: str = ROI
+    uncertainty: float | None = None  # relative standard uncertainty of an image that was calibrated elsewhere
 
 
 @dataclass(frozen=True, slots=True)

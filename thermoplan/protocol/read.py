@@ -126,7 +126,9 @@ def _iron(table: Any, folder: Path, notes: list[str]) -> IronInput:
     reference, moving = (folder / name if way and name else None for name in
                          (way and way.reference, way and way.moving))
     return IronInput(
-        folder / table.image, table.unit, iron_factor(table.unit),
+        folder / table.image, table.unit, iron_factor(table.unit) if table.unit else None,
+        calibration=folder / table.calibration if table.calibration else None, uncertainty=table.uncertainty,
+        **({"roi": table.roi} if table.roi else {}),
         registration=_registration(way, folder, notes) if way else None, reference=reference, moving=moving,
         confine=table.confine is not False, fwhm_m=table.fwhm, deblur=table.deblur, uptake=table.uptake or (),
         scanned_at=table.scanned_at, heating_at=table.heating_at,

@@ -67,6 +67,8 @@ class IronTable(Table):
     frame: values.Count | None = None
     channel: values.Count | None = None
     allow_shear: StrictBool | None = None
+    roi: values.Roi | None = None
+    uncertainty: values.Uncertainty | None = None
 
 
 class AddedTable(Table):

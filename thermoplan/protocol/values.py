@@ -10,6 +10,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Field, StrictInt, StrictStr, Tag, WithJsonSchema
 
 from .. import units
+from ..errors import InputError
+from ..roi import DEFAULT as ROI
+from ..roi import EXAMPLES as ROI_EXAMPLES
+from ..roi import roi_rule
 from ..tissue import PERFUSION_LAWS
 from ..units import KINDS, MetabolicHeat, NotAQuantity
 from ..units import Perfusion as Constant
@@ -110,6 +114,22 @@ def percent(value: Any) -> float:
         found = -1.0
     if not 0.0 <= found <= 100.0:
         raise NotAQuantity('expected a part of the volume, such as "90 %"')
+    return found
+
+
+def _roi(value: Any) -> str:
+    """A rule for a region of interest, in its own words."""
+    try:
+        return str(roi_rule(value)) if isinstance(value, str) else ""
+    except InputError:
+        raise NotAQuantity("expected a rule for a region of interest, such as "
+                           + ", ".join(f'"{words}"' for words in ROI_EXAMPLES)) from None
+
+
+def _uncertainty(value: Any) -> float:
+    found = units.parse(value, "fraction", example="6 %")
+    if not 0.0 < found < 1.0:
+        raise NotAQuantity('expected a relative standard uncertainty between 0 and 100 %, such as "6 %"')
     return found
 
 
@@ -220,6 +240,8 @@ HeatTransfer, Slp = quantity("heat transfer", zero=True), quantity("slp")
 Magnetization, Viscosity, Anisotropy = (quantity(k) for k in ("magnetization", "viscosity", "anisotropy"))
 Current = Annotated[float, *text(lambda v: units.parse(v, "current"), KINDS["current"].words, "1e4 A")]
 GradientTensor = Annotated[tuple, *text(units.tensor, "gradient tensor, machine frame", "-1 0 0; 0 -1 0; 0 0 2 T/m")]
+Roi = Annotated[str, *text(_roi, "rule for a region of interest", ROI)]
+Uncertainty = Annotated[float, *text(_uncertainty, "a relative standard uncertainty", "6 %")]
 Position = Annotated[tuple[float, float, float], *text(units.vector, "RAS position", "4.1 -2.0 31.5 mm")]
 Direction = Annotated[tuple[float, float, float], *text(units.direction, "direction, RAS", "S")]
 Sphere = Annotated[tuple, *text(_sphere, "centre and radius", "4.1 -2.0 31.5 mm, 4 mm")]

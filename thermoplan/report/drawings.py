@@ -41,11 +41,11 @@ def tumour_t90(plan: Plan) -> Markup | None:
     course = at(plan, "history.regions", {}).get(target, {}).get("t90_c")
     if not minutes or not course:
         return None
-    (low, high), (least, most) = rows.slp_courses(plan), rows.slp_factors(plan)
-    curves = [Line(minutes, course, "T90", VERMILION, width=2.4)]
+    (low, high), (least, most) = rows.slp_courses(plan), rows.heat_factors(plan)
+    curves, name = [Line(minutes, course, "T90", VERMILION, width=2.4)], rows.heat_name(plan)
     if low and high:
-        curves.insert(0, Line(minutes, high, f"SLP × {most:.2g}", VERMILION, "5 3", 1.1, floor=low))
-        curves.append(Line(minutes, low, f"SLP × {least:.2g}", VERMILION, "5 3", 1.1))
+        curves.insert(0, Line(minutes, high, f"{name} × {most:.2g}", VERMILION, "5 3", 1.1, floor=low))
+        curves.append(Line(minutes, low, f"{name} × {least:.2g}", VERMILION, "5 3", 1.1))
     core = at(plan, "core.temperature_c", [])
     if core:
         curves.append(Line(_in_minutes(at(plan, "core.time_s", [])), core, "core", INK, width=1.2))
@@ -54,7 +54,7 @@ def tumour_t90(plan: Plan) -> Markup | None:
     time = Axis(0.0, minutes[-1], MINUTES)
     reached = at(plan, "regions", {}).get(target, {}).get("t90_c")
     words = f"T90 of {target} is {f.temperature(reached)} when heating ends." + (
-        f" A band shows the same plan with the SLP {rows.slp_words(plan)}." if low and high else ""
+        f" A band shows the same plan with the {rows.heat_words(plan)}." if low and high else ""
     )
     return charts.figure(
         "t90",

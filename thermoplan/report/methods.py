@@ -45,11 +45,21 @@ def _mesh(plan: Plan) -> str:
     return f"The anatomy ({regions}) was meshed with {nodes:,} nodes and {tets or 0:,} linear tetrahedra."
 
 
+def iron_known(plan: Plan) -> str:
+    """How well the iron is known, where the plan tells."""
+    known = at(plan, "iron.relative_uncertainty")
+    return f"calibration known to ± {f.percent(known)} (one standard uncertainty)" if usable(known) and known else ""
+
+
 def _iron(plan: Plan) -> str:
     mass = at(plan, "iron.mesh_mg")
     if not usable(mass):
         return ""
     text = f"The iron image put {f.significant(mass, 3)} mg of iron into the mesh"
+    if known := iron_known(plan):
+        text += f", {known}"
+    if roi := at(plan, "iron.calibrated_by.roi"):
+        text += f', from its signal by samples of known iron, voxels of both marked by the rule "{roi}"'
     fwhm = at(plan, "iron.fwhm_mm")
     if at(plan, "iron.confined") and usable(fwhm):
         text += (

@@ -87,15 +87,21 @@ def _gauge(value: Any, bound: Any, unit: str | None) -> Row:
     }
 
 
-def slp_factors(plan: Plan) -> tuple[float, float]:
-    """The SLPs that a plan shows beside its own, over it: what its measurement or its model leaves open."""
-    stated = at(plan, "summary.slp_interval.shown_factors", [])
+def heat_factors(plan: Plan) -> tuple[float, float]:
+    """The heats that a plan shows beside its own, over it: what SLP and iron leave open."""
+    stated = at(plan, "summary.heat_factors", []) or at(plan, "summary.slp_interval.shown_factors", [])
     return (stated[0], stated[1]) if len(stated) == 2 else (0.7, 1.3)
 
 
-def slp_words(plan: Plan) -> str:
-    low, high = slp_factors(plan)
-    return f"× {low:.2g} and × {high:.2g}"
+def heat_name(plan: Plan) -> str:
+    """What the factors multiply: the SLP, and where its uncertainty is known the iron with it."""
+    alone = at(plan, "summary.slp_interval.shown_factors", [])
+    return "SLP" if not alone or list(heat_factors(plan)) == list(alone) else "SLP and iron"
+
+
+def heat_words(plan: Plan) -> str:
+    low, high = heat_factors(plan)
+    return f"{heat_name(plan)} × {low:.2g} and × {high:.2g}"
 
 
 def slp_courses(plan: Plan) -> tuple[list[float], list[float]]:
@@ -129,8 +135,9 @@ def _dose_of(plan: Plan, course: list[float]) -> float | None:
 def _interval_words(plan: Plan, low: Any, high: Any, unit: str | None) -> str:
     if not (usable(low) and usable(high)):
         return ""
-    least, most = slp_factors(plan)
-    return f"{f.metric(low, unit, bare=True)} to {f.metric(high, unit)} at SLP × {least:.2g} to {most:.2g}"
+    least, most = heat_factors(plan)
+    said = f"{f.metric(low, unit, bare=True)} to {f.metric(high, unit)}"
+    return f"{said} at {heat_name(plan)} × {least:.2g} to {most:.2g}"
 
 
 def limited(plan: Plan) -> list[Row]:

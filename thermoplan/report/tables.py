@@ -44,7 +44,7 @@ def organs(plan: Plan) -> Table:
                 name,
                 row.get("tissue") or "",
                 f.significant(row.get("volume_mm3")),
-                _milligrams(row.get("iron_mg")),
+                _milligrams(row.get("iron_mg")) + _give_or_take(row.get("iron_mg"), row.get("iron_sd_mg")),
                 *([_milligrams(raw.get(name))] if raw else []),
                 *(
                     f.temperature(row.get(k), "")
@@ -66,6 +66,11 @@ def organs(plan: Plan) -> Table:
             ]
         )
     return header, body
+
+
+def _give_or_take(value: Any, sd: Any) -> str:
+    """One standard uncertainty, where one is known and the amount is worth it."""
+    return f" ± {f.significant(sd, 1)}" if usable(sd) and usable(value) and value >= 1e-3 else ""
 
 
 def _milligrams(value: Any) -> str:
