@@ -198,6 +198,7 @@ def test_the_measured_selection_field_is_no_image(shared):
         read_volume(shared / "data" / "selection-field-2Tpm" / "Gradient_2Tpm.h5")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("nhdr", "dicom series")])
 @pytest.mark.parametrize("keep", [0.0, 0.01, 0.3, 0.9, 0.98])
 def test_a_file_cut_short_is_refused_by_name(tmp_path, name, keep):
@@ -245,6 +246,7 @@ def test_packed_values_that_do_not_match_their_checksum_are_refused(tmp_path, na
     assert refused >= 4
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "dicom series"])
 def test_bytes_that_are_not_what_they_should_be_make_a_complaint_and_nothing_else(tmp_path, name):
     path, random = FORMATS[name][0](tmp_path), np.random.default_rng(11)

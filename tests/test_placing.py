@@ -125,3 +125,11 @@ def test_a_plan_carries_the_registration_and_fits_its_schema(tmp_path):
     schema = json.loads((files("thermoplan.data") / "schemas" / "plan.schema.json").read_text())
     jsonschema.validate(record["iron"], schema["properties"]["iron"])
     assert "pairs.csv" in record["provenance"]["inputs"]
+
+
+def test_a_transform_without_a_residual_is_noted_with_what_it_assumes(tmp_path):
+    path = with_registration(tmp_path, '"move.tfm"')
+    lines = (tmp_path / "move.tfm").read_text().splitlines()
+    (tmp_path / "move.tfm").write_text("\n".join(line for line in lines if "residual" not in line))
+    (note,) = (note for note in read_inputs(read_protocol(path)).notes if note.startswith("registration"))
+    assert "move.tfm records no residual" in note and "tumour was displaced by 13 mm (4.0 -3.0 12.0 mm, RAS)" in note

@@ -83,7 +83,11 @@ def residual_words(section: Mapping[str, Any]) -> str:
 
 
 def doubtful(section: Mapping[str, Any] | None, volumes_mm3: Mapping[str, float]) -> Iterator[str]:
-    """Targets whose place is not known to half their radius."""
+    """Targets whose place is not known to half their radius, or not known to be known."""
+    if section is not None and section["residual_mm"] is None:
+        moved = "; ".join(f"the centroid of {name} {_moved(row)}" for name, row in section["targets"].items())
+        yield (f"registration: {section['source']} records no residual, so how well the iron lies in the anatomy is "
+               f"not known ({moved}); `thermoplan register` writes one beside its transform")
     for name, row in (section or {}).get("targets", {}).items():
         error = row["expected_error_mm"] or section["residual_mm"]
         radius = (3.0 * volumes_mm3[name] / (4.0 * np.pi)) ** (1.0 / 3.0)
