@@ -238,7 +238,8 @@ def test_images_of_two_contrasts_are_brought_together_within_half_a_voxel():
     found = rigid_from_images(moving, ANATOMY)
     ends = moving.positions_m(np.array([[4, 4, 4], [20, 10, 30], [12, 10, 18], [4, 16, 20]]))
     assert np.linalg.norm(moved(found.matrix_m, ends) - moved(truth, ends), axis=1).max() < 0.5e-3
-    assert found.residual_m < 0.5e-3 and found.method == "intensity"
+    # a voxel of 1 mm alone spreads a place by 1 / sqrt(12) = 0.289 mm
+    assert 0.288e-3 < found.residual_m < 0.5e-3 and found.method == "intensity"
 
 
 def test_images_that_have_nothing_in_common_are_refused_with_the_remedy():

@@ -34,7 +34,7 @@ def show_registered(record: Mapping[str, Any]) -> None:
         out.print(f"residual {record['residual_mm']:.3g} mm rms; each landmark from the others "
                   f"{'not known with three' if without is None else f'{without:.3g} mm'}")
     else:
-        out.print(f"searches from several starts agree to {record['residual_mm']:.2g} mm")
+        out.print(f"residual {record['residual_mm']:.2g} mm: searches from several starts, and a voxel's own spread")
     out.print(f"turned by {record['turn_deg']:.3g} degrees; image to anatomy, RAS, mm:")
     for row in record["matrix_mm"]:
         out.print("  " + " ".join(f"{value:10.5f}" for value in row))

@@ -77,7 +77,7 @@ def residual_words(section: Mapping[str, Any]) -> str:
         return "its residual is not recorded"
     left, out = f"{section['residual_mm']:.2g} mm", section["leave_one_out_mm"]
     if section["method"] == "intensity":
-        return f"searches from several starts agree to {left}"
+        return f"residual {left}: searches from several starts, and a voxel's own spread"
     count = f" over {len(section['landmarks'])} landmarks" if section["landmarks"] else ""
     return f"residual {left} rms{count}" + ("" if out is None else f", leave-one-out {out:.2g} mm")
 

@@ -47,7 +47,7 @@ class Registration:
         Where it comes from, for people: names of files.
     residual_m
         Root mean square of what is left: at the landmarks (fiducial registration error), or between searches from
-        different starts; None where a file does not say.
+        different starts, a voxel's own spread included; None where a file does not say.
     leave_one_out_m
         Root mean square error at each landmark when the others alone are fitted; None with fewer than four.
     landmarks
