@@ -127,6 +127,13 @@ def test_the_map_holds_the_iron_of_the_table_and_none_below_zero_or_in_the_vials
     assert voxel == pytest.approx(np.hypot(0.02, iron.relative_uncertainty * iron.image.data.max()), rel=0.05)
 
 
+def test_an_image_that_does_not_start_at_zero_holds_the_same_iron():
+    picture = noisy("gauss", 0.02, 6)
+    lifted = found_in(picture.with_data(picture.data + 10.0))
+    assert lifted.background.level == pytest.approx(10.0, abs=0.01)
+    assert lifted.total.mass.kg == pytest.approx(found_in(picture).total.mass.kg, rel=1e-6)
+
+
 def test_noise_makes_no_haze_of_iron():
     """Taking every positive voxel would add 0.4 sigma to each of 29,000 that hold none: twice the iron there is."""
     found = found_in(noisy("gauss", 0.06, 2), "everything")
@@ -248,6 +255,9 @@ def test_signals_that_were_read_elsewhere_make_a_curve_too(scan):
     found = calibrated_scan(noisy("gauss", 0.02, 4), scan / "read.csv")
     assert found.curve.slope == pytest.approx(SENSITIVITY, rel=1e-9)
     assert "sums over voxels of this image's size" in found.notes[0]
+    per_mm3 = "iron_ug,signal_mm3\n" + "".join(f"{ug},{SENSITIVITY * ug}\n" for ug in IRON_UG)  # mg/mL times mm3 is ug
+    (scan / "per-mm3.csv").write_text(per_mm3)
+    assert calibrated_scan(noisy("gauss", 0.02, 4), scan / "per-mm3.csv").curve.slope == pytest.approx(SENSITIVITY)
     whole = found.quantified()  # the vials count as subject now: nobody said where they are
     assert whole.total.mass.kg == pytest.approx(lumps_kg() + 375e-9, rel=0.03)
 

@@ -167,6 +167,16 @@ def test_labels_in_another_frame_are_refused(shift_mm, words):
         labelled_regions(image(np.ones((20, 20, 20))), Image(labels, affine), {1: "tumour"})
 
 
+def test_a_region_that_the_image_does_not_cover_is_left_out_and_noted():
+    labels = np.zeros((40, 20, 20), np.uint8)
+    labels[4:16, 4:16, 4:16], labels[5:9, 5:9, 5:9], labels[30:38, 4:16, 4:16] = 1, 2, 3
+    notes: list[str] = []
+    masks = labelled_regions(image(np.ones((20, 20, 20))), Image(labels, AFFINE), {1: "body", 2: "tumour", 3: "brain"},
+                             "mouse.nii", notes=notes)
+    assert sorted(masks) == ["body", "tumour"]
+    assert notes == ["mouse.nii: 100% of region brain lies off the image: left out"]
+
+
 def test_an_empty_label_volume_is_refused():
     picture = image(np.ones((5, 5, 5)))
     with pytest.raises(InputError, match="no voxel has a label of the table"):

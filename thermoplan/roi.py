@@ -141,10 +141,13 @@ def cut_short(image: Image, rule: RoiRule, background: Background, mask: Mask) -
     return kept_share(fraction, sum(n > 1 for n in image.shape))
 
 
-def labelled_regions(image: Image, labels: Image, names: Mapping[int, str], where: str = "labels") -> dict[str, Mask]:
+def labelled_regions(
+    image: Image, labels: Image, names: Mapping[int, str], where: str = "labels", *, notes: list[str] | None = None
+) -> dict[str, Mask]:
     """Region -> mask on the image's voxels, by the label at each voxel's centre.
 
-    Refused where the two do not lie in one frame: most of a region off the image, or no label in any voxel.
+    A region that lies off the image by more than half is left out, and noted. Refused where the two do not lie in one
+    frame: no label in any voxel, or more than half of the regions off the image.
     """
     voxels = np.argwhere(np.isin(labels.data, list(names)))
     place = image.indices(labels.positions_m(voxels))
@@ -155,18 +158,20 @@ def labelled_regions(image: Image, labels: Image, names: Mapping[int, str], wher
     if not seen.any():
         raise InputError(f"{where}: not in the frame of the image: {_box(labels)} against {_box(image)} mm: register "
                          "one to the other first")
-    complaints, found = [], _sampled(image, labels)
+    hidden, found = {}, _sampled(image, labels)
     masks: dict[str, Mask] = {}
     for value, name in names.items():
         masks[name] = masks.get(name, np.zeros(image.shape, bool)) | (found == value)
     for name in masks:
         own = np.isin(of, [k for k, v in names.items() if v == name])
         if own.any() and seen[own].mean() < _HIDDEN_BY_EDGE:
-            complaints.append(f"{where}: {1.0 - seen[own].mean():.0%} of region {name} lies off the image: the two are "
-                              "not in one frame, or the image does not cover it; leave its rows out of the table")
-    if complaints:
-        raise InputError(complaints)
-    return {name: mask for name, mask in masks.items() if mask.any()}
+            hidden[name] = f"{where}: {1.0 - seen[own].mean():.0%} of region {name} lies off the image"
+    if 2 * len(hidden) > len(masks):
+        raise InputError([f"{text}: the two are not in one frame, or the image does not cover it; leave its rows out "
+                          "of the table" for text in hidden.values()])
+    if notes is not None:
+        notes += [f"{text}: left out" for text in hidden.values()]
+    return {name: mask for name, mask in masks.items() if mask.any() and name not in hidden}
 
 
 def sphere(image: Image, center_m: Array, radius_m: float) -> Mask:

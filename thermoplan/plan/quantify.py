@@ -105,7 +105,7 @@ def _regions(image: Image, request: QuantifyRequest, notes: list[str]) -> dict[s
         names = {value: entry.region for value, entry in read_label_table(request.table).items()}
     notes.append("a region's iron is what the image shows inside its outline: blur carries some out, more of it out of "
                  "small regions")
-    masks = labelled_regions(image, labels, names, request.labels.name)
+    masks = labelled_regions(image, labels, names, request.labels.name, notes=notes)
     empty = sorted(set(names.values()) - set(masks))
     if empty:
         notes.append(f"{request.labels.name}: no voxel of the image lies in {', '.join(empty)}")
