@@ -48,6 +48,12 @@ def test_a_missed_goal_names_what_stands_against_it_and_what_would_help_most(mis
     assert why["sentences"][-1].startswith("What would help most: ")
 
 
+def test_the_limit_that_stops_the_plan_is_kept_as_verified_and_not_only_as_searched(missed):
+    peak = next(row for row in missed["goals"] if (row["region"], row["metric"]) == ("tumour", "Tmax"))
+    assert 45.7 < peak["value"] <= 46.0
+    assert [row for row in missed["goals"] if row["kind"] == "limit" and not row["met"]] == []
+
+
 def test_where_iron_is_uneven_the_plan_beats_parking_and_raster_at_equal_limits(missed, capsys):
     reached = {row["name"]: row["t90_within_limits_c"] for row in missed["alternatives"]}
     with capsys.disabled():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -47,17 +47,18 @@ def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defau
                     frozen(np.maximum(outside, 0.0)), tuple(dict.fromkeys(notes)), focus)
 
 
-def tightened(resolved: Resolved, *, limit_k: float = 0.0, dose_factor: float = 1.0) -> Resolved:
-    """A copy whose limits lie ``limit_k`` lower, or ``dose_factor`` times lower where they are doses."""
-    def tighter(row: Row) -> Row:
-        if row.goal.kind != "limit" or row.goal.sense != "at_most":
-            return row
-        goal = row.goal
+def tightened(resolved: Resolved, by_k: Mapping[int, float]) -> Resolved:
+    """A copy in which some rows ask for more: by so many kelvins, doublings of a dose, or tenths of the volume."""
+    rows = list(resolved.rows)
+    for i, step in by_k.items():
+        goal = rows[i].goal
+        sign = step if goal.sense == "at_least" else -step
         if goal.parts.is_volume:
-            return row
-        bound = goal.bound / dose_factor if goal.parts.is_dose else goal.bound - limit_k
-        return replace(row, goal=replace(goal, bound=bound))
-    return replace(resolved, rows=tuple(tighter(row) for row in resolved.rows))
+            bound = float(np.clip(goal.bound + 10.0 * sign, 0.0, 100.0))
+        else:
+            bound = goal.bound * 2.0**sign if goal.parts.is_dose else goal.bound + sign
+        rows[i] = replace(rows[i], goal=replace(goal, bound=bound))
+    return replace(resolved, rows=tuple(rows))
 
 
 def _region_complaints(goals: Sequence[Goal], anatomy: Anatomy, core: bool) -> Iterator[str]:

@@ -87,12 +87,12 @@ def explain(model: Model, resolved: Resolved, shares: Shares, *, settings: Setti
     if not missed:
         at = asking_beyond(resolved, asked)
         best = optimize_shares(model, at, window_edges_s=shares.window_edges_s, start=shares.shares,
-                               settings=replace(settings, starts=1, min_share=0.0))
+                               settings=replace(settings, starts=1, min_share=0.0, reach=None))
     prices = _Prices(model, at, best, settings, asked)
     limits = sorted((prices.cost(i, resolved, shares) for i, row in enumerate(resolved.rows)
                      if row.goal.kind == "limit" or i in prices.rivals), key=lambda cost: -cost.gain)
     labels = tuple(resolved.rows[i].label for i in missed)
-    settings = replace(settings, starts=1, time_limit_s=min(_SECONDS_RELAXED, settings.time_limit_s))
+    settings = replace(settings, starts=1, reach=None, time_limit_s=min(_SECONDS_RELAXED, settings.time_limit_s))
     found = (*_relaxations(model, resolved, shares, settings, limits),
              *_more_time(model, resolved, shares, settings, prices.duty_gain)) if relax and missed else ()
     goals = [i for i, row in enumerate(resolved.rows) if row.goal.kind == "goal"]

@@ -53,6 +53,8 @@ class Settings:
         Shares below this are given up, as far as a few rounds go: a machine has a shortest dwell.
     starts
         Starting points tried while a goal is missed: percentiles and doses make local optima.
+    reach
+        Largest change of any share from the start that is given, which is then the only one; None for any.
     """
 
     max_duty: float = 1.0
@@ -67,6 +69,7 @@ class Settings:
     max_iterations: int = 30
     time_limit_s: float = 60.0
     tolerance: float = 1e-3
+    reach: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +146,22 @@ class Search:
         self._allowed = np.ones(self.look.shares.shape, bool)
         self.iterations = 0
         self.ends: list[float] = []
+        self._anchor: Array | None = None
 
     def run(self, start: Array | None = None) -> Shares:
         status, bound = "interrupted", None
         try:
             if self.settings.max_duty > 0.0 and self.rows:
                 given = None if start is None else self.fitted(self.heat.checked(start))
+                if given is not None and self.settings.reach is not None:
+                    self._anchor = given.shares
                 for first in self.starts(given):
                     self._accept(first)
                     status, bound = self._iterate(bound)
                     self.ends.append(self.merit)
-                    if self.best[1] < _ALL_MET or status == "optimal" or self._late():
+                    if self.best[1] < _ALL_MET or status == "optimal" or self._late() or self._anchor is not None:
                         break
-                status, bound = self._pruned(status, bound)
+                status, bound = self._pruned(status, bound) if self._anchor is None else (status, None)
             else:
                 status = "optimal"
         except KeyboardInterrupt:
@@ -212,7 +218,7 @@ class Search:
         convex, bands = all(is_convex(term) for term in self.terms), list(_BANDS_K)
         for self.iterations in range(first + 1, first + settings.max_iterations + 1):
             gain, promised = self._advance(radius)
-            if convex and radius >= settings.max_duty and promised is not None:
+            if convex and radius >= settings.max_duty and promised is not None and self._anchor is None:
                 bound = promised if bound is None else max(bound, promised)
             self._tell()
             scale = settings.tolerance * (1.0 + abs(self.merit))
@@ -251,7 +257,11 @@ class Search:
     def _program(self, active: Array, radius: float) -> Program:
         now, duty = self.look.shares, self.settings.max_duty
         upper = np.where(self._allowed, np.where(now + radius < duty, now + radius, np.inf), 0.0)
-        program = Program(self.heat, self.share_cost, lower=np.maximum(0.0, now - radius), upper=upper,
+        lower = np.maximum(0.0, now - radius)
+        if self._anchor is not None:
+            upper = np.minimum(upper, self._anchor + self.settings.reach)
+            lower = np.maximum(lower, self._anchor - self.settings.reach)
+        program = Program(self.heat, self.share_cost, lower=lower, upper=upper,
                           max_duty=duty, active=active | (now > 0.0))
         for form in self.forms:
             form.begin(program, self.look)

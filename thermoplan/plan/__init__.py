@@ -38,12 +38,13 @@ def make_plan(
     names a limit, such as "liver CEM43max": what the first goal could have for more or less of it is found too; ""
     leaves the choice to the plan. With ``estimate_error`` the mesh is held against quadratic elements.
     """
-    from . import hard, placement, prediction, steering, tradeoff
+    from . import hard, placement, steering, tradeoff
     from .alternatives import alternatives, comparison_sentence
     from .feasible import refuse_impossible_goals
-    from .outcome import verified
     from .reasons import explanation
     from .record import Subject, full_record, plain
+    from .rounds import settled_plan
+    from .setup import prepared
     from .shot import low_power_shot, shot_notes
     from .write import Products
 
@@ -55,14 +56,13 @@ def make_plan(
     engine = _engine(inputs, stages, quick)
     resolved = steering.resolved_goals(engine)
     against = None if pareto is None else tradeoff.chosen_limit(resolved, pareto)
-    found = steering.steer(engine, resolved, stages)
-    with stages.stage("verify with the full model"):
-        trajectory = found.sequenced.trajectory
-        outcome = verified(engine, trajectory, resolved, stages, also_s=prediction.last_cycles_s(found).ravel())
+    setup = prepared(engine, resolved, stages)
+    engine, plan = setup.engine, settled_plan(setup, stages)
+    found, outcome, trajectory = plan.steering, plan.outcome, plan.steering.sequenced.trajectory
     with stages.stage("compare with planning by hand"):
         others, astray = alternatives(engine, found), placement.off_target(engine, found)
-    checks = _checks(engine, outcome) | {"prediction_k": prediction.prediction_k(found, outcome)}
-    notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case), _search_notes(engine)
+    checks = _checks(engine, outcome) | {"prediction_k": plan.gap_k}
+    notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case)
     with stages.stage("explain"):
         why = explanation(found, outcome)
     with stages.stage("test shot"):
@@ -70,7 +70,7 @@ def make_plan(
     front = None if pareto is None else tradeoff.trade_off(engine, found, stages, limit=against)
     record = full_record(Subject(engine, outcome, resolved, stages, "plan", quick), {
         "checks": checks, "trajectory": _trajectory_record(trajectory, outcome),
-        "optimizer": steering.optimizer_record(found), "alternatives": others,
+        "optimizer": steering.optimizer_record(found, plan.rounds), "alternatives": others,
         "comparison": comparison_sentence(others), "explanation": why, "pareto": front, "test_shot": shot,
         "warnings": _warnings(engine, *notes, shot_notes(shot), quick=quick),
     }) | {"placement": plain(astray)}
@@ -206,13 +206,6 @@ def _warnings(engine: Any, *more: Any, quick: bool) -> list[str]:
                      "core temperature and organ limits look better than they are")
     found += [*case.notes, *(note for notes in more for note in notes)]
     return list(dict.fromkeys(found))
-
-
-def _search_notes(engine: Any) -> list[str]:
-    if engine.feedback is None:
-        return []
-    return ["the search has perfusion at rest, and air, core and radiation as at the start; the reported temperatures "
-            "are of the full model, which follows them: prediction_k says how far apart the two are"]
 
 
 def _trajectory_record(trajectory: Any, outcome: Any) -> dict[str, Any]:

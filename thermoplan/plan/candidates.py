@@ -23,8 +23,9 @@ COOL_DOWN_SEARCHED_S = 240.0
 LEAST_SHARE = 0.06
 
 
-def candidate_columns(case: Case) -> tuple[Column, ...]:
-    """Every position worth trying, at every amplitude level, and in every direction of a line that turns."""
+def candidate_columns(case: Case, most: int = MOST_POSITIONS) -> tuple[Column, ...]:
+    """Every position worth trying, ``most`` of them, at every amplitude level, and in every direction of a line that
+    turns."""
     protocol, device = case.protocol, case.protocol.device
     steering = protocol.steering
     if not case.targets:
@@ -36,7 +37,7 @@ def candidate_columns(case: Case) -> tuple[Column, ...]:
     lines = device.line_directions()
     places = [(line, place) for line in lines for place in candidate_positions(
         case.anatomy, case.targets, device=device.turned(line), spacing_m=spacing, margin_m=margin,
-        most=max(1, MOST_POSITIONS // len(lines))).tolist()]
+        most=max(1, most // len(lines))).tolist()]
     low, high = device.amplitude_range_t
     levels = steering.amplitudes_t or tuple(device.amplitude_t * level for level in LEVELS)
     levels = allowed_amplitudes_t(case, levels)

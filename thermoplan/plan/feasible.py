@@ -46,6 +46,10 @@ def impossible(inputs: Inputs) -> Iterator[str]:
 
 def _no_drive(protocol: Protocol) -> Iterator[str]:
     device = protocol.device
+    yield from device.violations(gradient_t_m=protocol.steering.gradients_t_m or ())
+    if protocol.steering.directions and (device.kind != "ffl" or device.rotating):
+        yield ('steering.directions: are those that a line may be mounted in; expected a device of kind "ffl" that '
+               "does not turn by itself")
     low, high = device.amplitude_range_t
     if high <= 0.0:
         yield ("device.amplitude_range ends at 0 mT: no drive field, so nothing can be heated; expected a range "

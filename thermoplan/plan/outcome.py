@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,9 +132,11 @@ def dwell_ends_s(trajectory: Trajectory) -> Array:
 
 
 def verified(
-    engine: Engine, trajectory: Trajectory, resolved: Resolved | None, stages: Stages, *, also_s: Array = _NEVER
+    engine: Engine, trajectory: Trajectory, resolved: Resolved | None, stages: Stages, *, also_s: Array = _NEVER,
+    watchers: Sequence[Callable[[float, Array], None]] = (),
 ) -> Outcome:
-    """Play a trajectory with the full model and measure what comes of it, at the times ``also_s`` too."""
+    """Play a trajectory with the full model and measure what comes of it, at the times ``also_s`` too; ``watchers`` are
+    told every time and temperature."""
     protocol, system = engine.case.protocol, engine.system
     columns, which = columns_of(trajectory)
     if not columns:
@@ -154,6 +156,8 @@ def verified(
     watch = _Watch(engine, resolved, heating, times)
     for time_s, temperature in play(system, pieces, times, feedback=engine.feedback, ledger=audit):
         watch.add(time_s, temperature)
+        for tell in watchers:
+            tell(time_s, temperature)
         stages.update(time_s / end, f"{time_s / 60:.1f} min, hottest {temperature.max():.2f} C")
         early = protocol.session.cool_down_s is None and time_s > heating + 1.0
         if early and temperature.max() < SAFE_C:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..goals import Row
@@ -32,7 +33,7 @@ def explanation(steering: Steering, outcome: Outcome) -> dict[str, Any] | None:
         "limits": limits, "duty_gain_k": found.duty_gain_k, "conflicts": list(found.conflicts),
         "relaxations": [{"label": r.label, "from": r.from_bound, "to": r.to_value, "goals_met": r.goals_met,
                          "sentence": r.sentence} for r in found.relaxations],
-        "sentences": [*_sentences(found, found.goal), *_machine(steering)],
+        "sentences": [*_sentences(found, found.goal), *_machine(steering), *_chosen(steering)],
     }
 
 
@@ -78,3 +79,24 @@ def _machine(steering: Steering) -> list[str]:
             found.append(f"The machine's moves, settling and shortest dwell take {row.region} {row.goal.metric} from "
                          f"{row.goal.said(promised)} to {row.goal.said(played)}.")
     return found
+
+
+def _chosen(steering: Steering) -> list[str]:
+    """Which gradient, direction of the line and length of session the plan chose, and of what."""
+    found, chosen = [], steering.setup.chosen
+    if machines := chosen.get("machines"):
+        best = next(row for row in machines if row["chosen"])
+        found.append(f"Of {len(machines)} machines, {', '.join(map(_machine_name, machines))}, the plan takes "
+                     f"{_machine_name(best)}.")
+    if sessions := chosen.get("sessions"):
+        met = [row["duration_s"] for row in sessions if row["met"]]
+        short = [row["duration_s"] for row in sessions if not row["met"]]
+        words = f"The shortest session that meets the goals lasts {min(met, default=0.0) / 60.0:.4g} min"
+        words += f"; in {max(short) / 60.0:.4g} min they are missed." if short else "."
+        found.append(words if met else "No session of the length allowed meets the goals: the longest is taken.")
+    return found
+
+
+def _machine_name(row: Mapping[str, Any]) -> str:
+    gradient, line = f"{row['gradient_t_m']:g} T/m", row["line_axis"]
+    return gradient if line is None else f"{gradient} with the line along {' '.join(f'{v + 0.0:.3g}' for v in line)}"

@@ -1,4 +1,4 @@
-"""From goals to a deliverable sequence: candidate columns, reduced model, search, rhythm."""
+"""From goals to a deliverable sequence: search, rhythm, and fewer places where the machine cannot follow."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..bioheat.reduced import ReducedModel, reduced_model
 from ..errors import InputError
 from ..goals import Resolved, resolve
-from ..optimize import Shares
+from ..optimize import CorrectedModel, Shares
 from ..progress import Stages
 from ..sar import HeatingBasis
 from ..trajectory import Sequenced
 from .attempts import Attempt, Finder
-from .candidates import WINDOWS, candidate_columns, parked, search_settings, window_edges_s, without_gradient
+from .candidates import parked, search_settings
 from .engine import Engine
-from .hard import budgets, guarded
+from .setup import Setup
 
 MOST_COLUMNS = (5, 3, 1)
 """Moving, settling and shortest dwells change the shares in a way that a search cannot foresee: it is repeated
@@ -29,16 +28,27 @@ with the duty that was left and the few columns that mattered, until what the ma
 class Steering:
     """What the search worked with and found.
 
-    ``basis`` has the candidate columns first, then one per amplitude without any gradient; ``kept`` are the model
-    and the rows with the hard limits of safety behind the others; ``attempt`` is the one that is played.
+    ``model`` is the reduced one, corrected where the full model was found to differ; ``kept`` are model and rows with
+    the hard limits of safety behind the others; ``attempt`` is the one that is played.
     """
 
-    basis: HeatingBasis
-    candidates: int
-    model: ReducedModel
-    resolved: Resolved
-    kept: tuple[ReducedModel, Resolved]
+    setup: Setup
+    model: Any
+    kept: tuple[Any, Resolved]
     attempt: Attempt
+
+    @property
+    def basis(self) -> HeatingBasis:
+        """The candidate columns first, then one per amplitude without any gradient."""
+        return self.setup.basis
+
+    @property
+    def candidates(self) -> int:
+        return len(self.setup.columns)
+
+    @property
+    def resolved(self) -> Resolved:
+        return self.setup.resolved
 
     @property
     def shares(self) -> Shares:
@@ -63,20 +73,33 @@ def resolved_goals(engine: Engine) -> Resolved:
         raise InputError([f"{protocol.path.name}: {text}" for text in error.complaints]) from None
 
 
-def steer(engine: Engine, resolved: Resolved, stages: Stages) -> Steering:
+@dataclass(frozen=True, slots=True, eq=False)
+class Correction:
+    """What an earlier plan taught: ``rise_k (t, n_dof)`` at ``times_s (t,)`` that the full model had more than the
+    reduced one, if it matters; the rows to search, tightened where they broke; and the plan ``shares (w, c)``, of
+    which none may change by more than ``reach``."""
+
+    times_s: Array
+    rise_k: Array | None
+    rows: Resolved
+    shares: Array
+    reach: float | None = None
+
+
+def steer(setup: Setup, stages: Stages, correction: Correction | None = None) -> Steering:
     """Find the best time shares and turn them into a sequence the machine can play."""
-    protocol = engine.case.protocol
-    with stages.stage("heating basis"):
-        columns = candidate_columns(engine.case)
-        basis = engine.basis((*columns, *without_gradient(engine.case, columns)))
-    with stages.stage("reduced model"):
-        model = reduced_model(engine.system, basis.load_w, protocol.session.duration_s)
-    edges = window_edges_s(protocol.session.duration_s, protocol.steering.windows or WINDOWS)
-    heating = basis.load_w[: len(columns)] / engine.system.capacity_j_k[: engine.system.n_nodes]
-    kept = guarded(model, resolved, budgets(engine, basis), protocol.session.duration_s)
-    find = Finder(engine, *kept, columns, edges, heating, stages)
-    best = _playable(find, find(np.arange(len(columns)), search_settings(engine.case), None))
-    return Steering(basis, len(columns), model, resolved, kept, best)
+    model, (guarded, rows) = setup.model, setup.kept(correction.rows if correction else None)
+    start, settings = None, search_settings(setup.engine.case)
+    if correction is not None:
+        start, settings = correction.shares, replace(settings, reach=correction.reach)
+    if correction is not None and correction.rise_k is not None:
+        more = len(guarded.base_c) - len(model.base_c)
+        guarded = CorrectedModel(guarded, correction.times_s, np.pad(correction.rise_k, ((0, 0), (0, more))))
+        model = CorrectedModel(model, correction.times_s, correction.rise_k)
+    find = Finder(setup.engine, guarded, rows, setup.columns, setup.edges_s, setup.heating_k_s, stages)
+    best = _playable(find, find(np.arange(len(setup.columns)), settings, start))
+    stated = setup.resolved.rows
+    return Steering(setup, model, (guarded, replace(rows, rows=(*stated, *rows.rows[len(stated):]))), best)
 
 
 def _playable(find: Finder, first: Attempt) -> Attempt:
@@ -97,11 +120,12 @@ def _playable(find: Finder, first: Attempt) -> Attempt:
     return best
 
 
-def optimizer_record(steering: Steering) -> dict[str, Any]:
-    s, rows = steering.shares, steering.resolved.rows
+def optimizer_record(steering: Steering, rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    s, rows, reduced = steering.shares, steering.resolved.rows, steering.setup.model
     return {"method": s.method, "status": s.status, "iterations": s.iterations, "objective": s.objective,
             "gap": s.gap, "seconds": s.seconds, "columns": steering.candidates, "windows": len(steering.edges_s) - 1,
-            "ripple_k": steering.sequenced.ripple_k.tolist(),
-            "rom_size": steering.model.size, "rom_error_k": steering.model.error_k,
+            "starts": list(s.starts), "ripple_k": steering.sequenced.ripple_k.tolist(),
+            "rom_size": reduced.size, "rom_error_k": reduced.error_k, "rounds": rounds,
+            "chosen": steering.setup.chosen,
             "predicted": [{"goal": row.label, "searched": a, "played": b}
                           for row, a, b in zip(rows, s.values, steering.attempt.played, strict=False)]}

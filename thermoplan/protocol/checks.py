@@ -76,6 +76,15 @@ def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
             yield f"{where}: {name}.order = {shown(mesh['order'])}: only order = 1 is available yet"
     yield from _repeated_probes(raw, where)
     yield from _templates(raw, where)
+    for name, session in _tables_at(raw, ("session",)):
+        if session.get("shortest") is True:
+            yield from (f"{where}: {goal}.window: has no place in a session whose length is to be found "
+                        f"({name}.shortest)" for key in ("goals", "limits")
+                        for goal, table in _tables_at(raw, (key,)) if "window" in table)
+    for name, steering in _tables_at(raw, ("steering",)):
+        for key, example in (("gradients", '["1.2 T/m", "2.35 T/m"]'), ("directions", '["A", "R"]')):
+            if steering.get(key) == []:
+                yield f"{where}: {name}.{key}: is empty; expected one or more, such as {example}"
 
 
 def _signal_or_iron(iron: Mapping[str, Any], where: str) -> Iterator[str]:

@@ -166,13 +166,16 @@ class MeshInput:
 
 @dataclass(frozen=True, slots=True)
 class SteeringInput:
-    """Candidate positions, windows of time and amplitude levels; None leaves the optimizer's default."""
+    """Candidate positions, windows of time, amplitude levels; gradients and directions of a line of which a plan
+    chooses one. None leaves the optimizer's default, or the device's own."""
 
     spacing_m: float | None = None
     margin_m: float | None = None
     windows: int | None = None
     min_dwell_s: float | None = None
     amplitudes_t: tuple[float, ...] | None = None
+    gradients_t_m: tuple[float, ...] | None = None
+    directions: tuple[tuple[float, float, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +188,15 @@ class ShotInput:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """``cool_down_s`` None: until every node is under 39 degrees C, 20 min at most; ``trajectory`` is what
-    ``simulate`` plays where it is given no other; temperatures are looked at every ``output_step_s``, None: about 300
-    times, more sparsely while cooling."""
+    """With ``shortest`` a plan takes no more of ``duration_s`` than its goals need. ``cool_down_s`` None: until every
+    node is under 39 degrees C, 20 min at most; ``trajectory`` is what ``simulate`` plays where it is given no other;
+    temperatures are looked at every ``output_step_s``, None: about 300 times, more sparsely while cooling."""
 
     duration_s: float
     cool_down_s: float | None = None
     trajectory: Path | None = None
     output_step_s: float | None = None
+    shortest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,7 @@ def _session(table: Any, path: Path) -> Session:
         raise InputError(f"{path.name}: session.output_step: {step:g} s is longer than the session of "
                          f"{table.duration:g} s")
     trajectory = path.parent / table.trajectory if table.trajectory else None
-    return Session(table.duration, table.cool_down, trajectory, step)
+    return Session(table.duration, table.cool_down, trajectory, step, table.shortest is True)
 
 
 def _physiology(table: Any, species: str, path: Path) -> Physiology:
@@ -263,4 +263,5 @@ def _tissue(table: Any) -> TissueInput:
 
 
 def _steering(table: Any) -> SteeringInput:
-    return SteeringInput(table.spacing, table.margin, table.windows, table.min_dwell, table.amplitudes)
+    return SteeringInput(table.spacing, table.margin, table.windows, table.min_dwell, table.amplitudes,
+                         table.gradients, table.directions)

@@ -276,6 +276,8 @@ class SteeringTable(Table):
     windows: values.Count | None = None
     min_dwell: values.TimeOrZero | None = None
     amplitudes: tuple[values.Field_, ...] | None = None
+    gradients: tuple[values.GradientOrZero, ...] | None = None
+    directions: tuple[values.Direction, ...] | None = None
 
 
 class SafetyTable(Table):
@@ -300,6 +302,7 @@ class SessionTable(Table):
     duration: values.Time
     cool_down: values.TimeOrZero | None = None
     output_step: values.Time | None = None
+    shortest: StrictBool | None = None
     trajectory: values.Text | None = None
 
 

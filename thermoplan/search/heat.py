@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..arrays import Array, frozen, put
+from ..arrays import Array, IntArray, frozen, put
 from ..errors import InputError
 
 _NOTHING = 1e-30
@@ -38,7 +38,7 @@ class CorrectedModel:
     temperature: the search then knows the fuller model at the last plan exactly.
     """
 
-    model: Model
+    model: Any
     times_s: Array
     rise_k: Array
 
@@ -64,13 +64,24 @@ class CorrectedModel:
     def base_c(self) -> Array:
         return self.model.base_c
 
+    def temperature(self, shares: Array, window_edges_s: Array, times_s: Array,
+                    rows: IntArray | None = None) -> Array:
+        """``(t, k)`` in degC, as that of the model, with the correction."""
+        nodes = np.arange(len(np.asarray(self.base_c))) if rows is None else np.asarray(rows)
+        return self.model.temperature(shares, window_edges_s, times_s, rows=rows) + self.rise_at(times_s, nodes)
+
     def rise_at(self, times_s: Array, nodes: Array) -> Array:
         """``(t, k)``; the ends are held."""
-        position = np.interp(times_s, self.times_s, np.arange(len(self.times_s)))
-        lower = np.minimum(position.astype(int), max(0, len(self.times_s) - 2))
-        late = (position - lower)[:, None]
-        upper = np.minimum(lower + 1, len(self.times_s) - 1)
-        return (1.0 - late) * self.rise_k[lower][:, nodes] + late * self.rise_k[upper][:, nodes]
+        return between_times(self.times_s, self.rise_k[:, nodes], times_s)
+
+
+def between_times(times_s: Array, values: Array, at_s: Array) -> Array:
+    """Rows of ``values (t, ...)`` at other times, linear in between; the ends are held."""
+    position = np.interp(at_s, times_s, np.arange(len(times_s)))
+    lower = np.minimum(position.astype(int), max(0, len(times_s) - 2))
+    late = (position - lower)[:, None]
+    upper = np.minimum(lower + 1, len(times_s) - 1)
+    return (1.0 - late) * values[lower] + late * values[upper]
 
 
 def with_inputs(model: Any, inputs: Array) -> Any:
