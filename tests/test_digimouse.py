@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from at_equal_limits import check_comparison
 from scipy import ndimage
 
 from thermoplan.plan import make_plan
@@ -101,7 +102,7 @@ def _iron(labels: nibabel.Nifti1Image, path: Path) -> float:
 
 
 @pytest.mark.timeout(300)
-def test_a_plan_on_the_digimouse_atlas(shared, tmp_path):
+def test_a_plan_on_the_digimouse_atlas(shared, tmp_path, capsys):
     atlas = shared / "data" / "digimouse"
     labels = atlas / "digimouse_0p2mm.nii.gz"
     _table(atlas, tmp_path / "labels.csv")
@@ -122,3 +123,5 @@ def test_a_plan_on_the_digimouse_atlas(shared, tmp_path):
     assert record["status"] == "ok"
     free = next(row for row in record["alternatives"] if row["name"] == "no gradient")
     assert any(text.startswith(("liver", "core")) for text in free["limits_broken"])
+    with capsys.disabled():
+        check_comparison(record)

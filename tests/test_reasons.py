@@ -54,6 +54,12 @@ def test_the_limit_that_stops_the_plan_is_kept_as_verified_and_not_only_as_searc
     assert [row for row in missed["goals"] if row["kind"] == "limit" and not row["met"]] == []
 
 
+def test_a_missed_goal_was_searched_from_several_places_and_says_how_far_apart_they_ended(missed, met):
+    optimizer = missed["optimizer"]
+    assert len(optimizer["starts"]) == 3 and 0.0 <= optimizer["starts_apart_k"] < 1.0
+    assert met["optimizer"]["starts_apart_k"] is None
+
+
 def test_where_iron_is_uneven_the_plan_beats_parking_and_raster_at_equal_limits(missed, capsys):
     reached = {row["name"]: row["t90_within_limits_c"] for row in missed["alternatives"]}
     with capsys.disabled():

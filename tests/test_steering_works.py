@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from at_equal_limits import check_comparison
 
 from thermoplan.bioheat.reduced import reduced_model
 from thermoplan.optimize import optimize_shares
@@ -33,6 +34,12 @@ def test_the_same_goal_without_a_gradient_breaks_a_liver_or_core_limit(quick_mou
     row = next(r for r in quick_mouse.record["alternatives"] if r["name"] == "no gradient")
     assert row["cem43t90_min"] >= 10.0
     assert any(text.startswith(GUARDED) for text in row["limits_broken"])
+
+
+def test_at_equal_limits_the_plan_is_never_worse_than_what_one_does_by_hand(quick_mouse, capsys):
+    with capsys.disabled():
+        check_comparison(quick_mouse.record)
+    assert "The gradient buys" in quick_mouse.record["comparison"]
 
 
 def test_a_machine_without_gradient_cannot_have_both(flank, tmp_path):

@@ -13,6 +13,7 @@ temperatures, exactly and affinely, and gradients of temperatures back into grad
 
 from ..search.heat import CorrectedModel
 from .beyond import asking_beyond, first_goal
+from .certificate import highest_percentile_c
 from .explain import Explanation, LimitCost, Relaxation, explain
 from .loop import Progress, Search, Settings, Shares, optimize_shares
 from .pareto import Front, pareto_front
@@ -20,5 +21,6 @@ from .second import second_opinion
 
 __all__ = [
     "CorrectedModel", "Explanation", "Front", "LimitCost", "Progress", "Relaxation", "Search", "Settings", "Shares",
-    "asking_beyond", "explain", "first_goal", "optimize_shares", "pareto_front", "second_opinion",
+    "asking_beyond", "explain", "first_goal", "highest_percentile_c", "optimize_shares", "pareto_front",
+    "second_opinion",
 ]

@@ -24,6 +24,8 @@ from ..search.knots import Coldest
 from ..search.program import Optimum, Program
 from ..search.terms import Look, Term, Tissue
 
+LIMIT_COST, GOAL_COST = 1000.0, 100.0
+"""Of 1 K, or a doubling of a dose, beyond a limit and short of a goal."""
 METHOD = "sequential linear programs with cutting planes (HiGHS)"
 _INNER = 10
 _BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
@@ -330,7 +332,7 @@ def _terms(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
             continue
         margin = settings.dose_margin if row.goal.parts.is_dose else settings.limit_margin_k
         limit = row.goal.kind == "limit"
-        cost = 1000.0 if limit else 100.0 * row.goal.weight / 10.0 ** (row.goal.priority - 1)
+        cost = LIMIT_COST if limit else GOAL_COST * row.goal.weight / 10.0 ** (row.goal.priority - 1)
         soft = margin * (2.0 / 3.0 if limit else 1.0)
         stated = resolved.rows[i] if resolved.rows[i].goal.parts.is_volume else None
         terms.append(Term(row, tissue, cost, min(1.0, 0.1 * cost), margin, soft, stated))

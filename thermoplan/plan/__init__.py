@@ -39,7 +39,7 @@ def make_plan(
     leaves the choice to the plan. With ``estimate_error`` the mesh is held against quadratic elements.
     """
     from . import hard, placement, steering, tradeoff
-    from .alternatives import alternatives, comparison_sentence
+    from .alternatives import alternatives, bound_on_t90_c, comparison_sentence
     from .feasible import refuse_impossible_goals
     from .reasons import explanation
     from .record import Subject, full_record, plain
@@ -61,6 +61,7 @@ def make_plan(
     found, outcome, trajectory = plan.steering, plan.outcome, plan.steering.sequenced.trajectory
     with stages.stage("compare with planning by hand"):
         others, astray = alternatives(engine, found), placement.off_target(engine, found)
+        bound = bound_on_t90_c(found)
     checks = _checks(engine, outcome) | {"prediction_k": plan.gap_k}
     notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case)
     with stages.stage("explain"):
@@ -71,7 +72,7 @@ def make_plan(
     record = full_record(Subject(engine, outcome, resolved, stages, "plan", quick), {
         "checks": checks, "trajectory": _trajectory_record(trajectory, outcome),
         "optimizer": steering.optimizer_record(found, plan.rounds), "alternatives": others,
-        "comparison": comparison_sentence(others), "explanation": why, "pareto": front, "test_shot": shot,
+        "comparison": comparison_sentence(others, bound), "explanation": why, "pareto": front, "test_shot": shot,
         "warnings": _warnings(engine, *notes, shot_notes(shot), quick=quick),
     }) | {"placement": plain(astray)}
     record["accuracy"] = _accuracy(engine, outcome, stages) if estimate_error else None

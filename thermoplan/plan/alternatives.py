@@ -12,8 +12,8 @@ import numpy as np
 from ..arrays import Array
 from ..goals import Goal, Resolved
 from ..metrics import dose_min, statistic
-from ..optimize import Shares, optimize_shares
-from ..search.heat import with_inputs
+from ..optimize import Shares, highest_percentile_c, optimize_shares
+from ..search.heat import restricted, with_inputs
 from .attempts import judged, looked_at_s
 from .candidates import inside, parked, search_settings
 from .engine import Engine
@@ -62,8 +62,16 @@ def alternatives(engine: Engine, steering: Steering) -> list[dict[str, Any]]:
     return rows
 
 
-def comparison_sentence(rows: list[dict[str, Any]]) -> str:
-    """What gradient and movement buy at equal limits, said plainly where it is nothing."""
+def bound_on_t90_c(steering: Steering) -> float | None:
+    """What no plan of these positions within the limits exceeds: T90 of the first target, mean over the hold."""
+    model, kept = steering.kept
+    used = restricted(model, range(steering.candidates))
+    settings = search_settings(steering.setup.engine.case)
+    return highest_percentile_c(used, kept, kept.focus[0], window_edges_s=steering.edges_s, settings=settings)
+
+
+def comparison_sentence(rows: list[dict[str, Any]], bound_c: float | None = None) -> str:
+    """What gradient and movement buy at equal limits, said plainly where it is nothing, and what none can exceed."""
     reached = {row["name"]: row["t90_within_limits_c"] for row in rows}
     listed = ", ".join(f"{name} {value:.2f}" for name, value in reached.items())
     by_hand = max((PARKED, RASTER), key=reached.__getitem__)
@@ -71,8 +79,9 @@ def comparison_sentence(rows: list[dict[str, Any]]) -> str:
     words = f"Highest T90 at equal limits, degC: {listed}. The gradient buys "
     words += f"{gradient:.1f} K" if gradient > NOTHING_K else "nothing: a coil without one does as well"
     words += "; moving its field-free region by plan buys "
-    return words + (f"{moving:.2g} K over {by_hand}." if moving > NOTHING_K else
-                    f"nothing over the {by_hand.split()[-1] if by_hand == RASTER else 'region parked at the centre'}.")
+    words += (f"{moving:.2g} K over {by_hand}." if moving > NOTHING_K else
+              f"nothing over the {by_hand.split()[-1] if by_hand == RASTER else 'region parked at the centre'}.")
+    return words if bound_c is None else f"{words} No plan of these positions can exceed {bound_c:.1f} degC."
 
 
 def _ways(engine: Engine, steering: Steering) -> dict[str, Array]:

@@ -77,10 +77,10 @@ class Coldest:
         goal, heat = self.term.row.goal, look.heat
         if goal.parts.is_dose:
             dose, slope = metrics.dose_slope(heat.times_s, series)
-            return _knots(heat, slope / (dose * metrics.LN2 * metrics.log_rate_slope(series)), _fine(heat))
+            return knots_of(heat, slope / (dose * metrics.LN2 * metrics.log_rate_slope(series)), _fine(heat))
         start, end = metrics.judged_s(goal, heat.heating_s)
         end = min(end, float(heat.times_s[-1]))
-        return _knots(heat, metrics.hold_weights(heat.times_s, start, end), np.linspace(start, end, 6))
+        return knots_of(heat, metrics.hold_weights(heat.times_s, start, end), np.linspace(start, end, 6))
 
     def _level(self, program: Program, look: Look, series: Array, weights: Array) -> None:
         """The row that asks for the goal: value at the iterate plus weighted changes at the knots."""
@@ -116,7 +116,7 @@ def _fine(heat: Heat) -> Array:
     return np.concatenate([*inside, edges[-1] + np.array([20.0, 60.0, 180.0])])
 
 
-def _knots(heat: Heat, slope: Array, wanted_s: Array) -> tuple[IntArray, Array]:
+def knots_of(heat: Heat, slope: Array, wanted_s: Array) -> tuple[IntArray, Array]:
     """Samples nearest to the wanted times; the slopes gathered to them by linear interpolation."""
     knots = np.unique(np.abs(heat.times_s[:, None] - wanted_s).argmin(axis=0))
     position = np.interp(heat.times_s, heat.times_s[knots], np.arange(len(knots)))

@@ -1,0 +1,130 @@
+"""How much better any plan could be: bounds that hold whatever the search found."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..arrays import Array
+from ..goals import Goal, Resolved, Row
+from ..metrics import hold_weights, judged_s
+from ..search.forms import is_convex
+from ..search.heat import CorrectedModel, Heat, Model
+from ..search.knots import knots_of
+from ..search.linearize import Form, Hottest, Tangent
+from ..search.program import Program
+from ..search.terms import Look, Term, Tissue
+from .loop import Settings
+
+_ROUNDS, _WORTH = 60, 1000.0
+_TOLERANCE_K = 5e-3
+_HIGHEST_C = 200.0
+_FLAT_C = 43.0
+_COLDEST, _LOOKS = 5, 11
+
+
+def highest_percentile_c(model: Model, resolved: Resolved, row: Row, *, window_edges_s: Array,
+                         settings: Settings | None = None) -> float | None:
+    """A temperature that Tx of a row's tissue, as a mean over the times at which its goal is judged, exceeds in no
+    plan within the limits.
+
+    Whatever lies below Tx is ``1 - x`` of the volume, and none of it is colder than before heating. So the volume's
+    shortfall below Tx is at most what that part could have, which is linear in Tx and convex in the shares: a linear
+    program with cutting planes. Limits that are not convex are left out, which can only raise the bound: percentiles,
+    and doses but where a limit keeps their region below 43 degrees C. The mean is over `_LOOKS` times, between which
+    Tx is taken as linear. None where the model knows a course of its own, on which heating might not be all.
+    """
+    if isinstance(model, CorrectedModel):
+        return None
+    settings = settings or Settings()
+    heat = Heat(model, window_edges_s, settings.cool_down_s, settings.step_s)
+    nothing = np.zeros((heat.n_windows, heat.n_columns))
+    program = Program(heat, nothing, lower=nothing, upper=nothing + np.inf, max_duty=settings.max_duty,
+                      active=np.zeros_like(nothing, bool))
+    start, end = judged_s(row.goal, heat.heating_s)
+    weights = hold_weights(heat.times_s, start, min(end, float(heat.times_s[-1])))
+    knots, gathered = knots_of(heat, weights, np.linspace(start, min(end, heat.heating_s), _LOOKS))
+    highest = _highest_allowed_c(resolved, row)
+    wanted = [program.variable(-float(w), 0.0, highest) for w in gathered]
+    forms, look = _limits(resolved, heat, settings), Look(heat, nothing)
+    for form in forms:
+        form.begin(program, look)
+    short = _Shortfall(row, heat)
+    q_c = np.full(len(knots), highest)
+    for _ in range(_ROUNDS):
+        optimum = program.solve()
+        q_c, look = optimum.variables[wanted], Look(heat, optimum.shares)
+        added = sum(form.cut(program, look, optimum.variables) for form in forms)
+        added += sum(short.cut(program, look, (int(t), v, float(q)))
+                     for t, v, q in zip(knots, wanted, q_c, strict=True))
+        if not added:
+            break
+    return float(gathered @ q_c / gathered.sum())
+
+
+class _Shortfall:
+    """Cutting planes of: the shortfall below q is at most what the part that may lie below it could have."""
+
+    def __init__(self, row: Row, heat: Heat) -> None:
+        self.heat, self.weights, self.nodes = heat, row.weights_m3, row.nodes
+        self.modes = np.asarray(heat.model.modes)[row.nodes]
+        self.base_c = np.asarray(heat.model.base_c)[row.nodes]
+        percent = {"min": 100.0, "max": 0.0}.get(str(row.goal.parts.statistic), row.goal.parts.statistic)
+        total = self.weights.sum()
+        halves = self.weights.max() / total if percent < 100.0 else 0.0  # a percentile lies between two nodes
+        self.part_m3 = min(1.0, 1.0 - percent / 100.0 + halves) * total
+        self.coldest = self._sum_of_coldest()
+
+    def _sum_of_coldest(self) -> float:
+        order = np.argsort(self.base_c)
+        upto = np.minimum(np.cumsum(self.weights[order]), self.part_m3)
+        return float(np.diff(upto, prepend=0.0) @ self.base_c[order])
+
+    def cut(self, program: Program, look: Look, at: tuple[int, int, float]) -> int:
+        """Rows for the time, variable and value of q ``at`` which a trial violates them; how many."""
+        time, wanted, q_c = at
+        temperature = self.base_c + self.modes @ look.states[time]
+        if self.part_m3 == 0.0:
+            found = [int(n) for n in np.argsort(temperature)[:_COLDEST] if temperature[n] < q_c - _TOLERANCE_K]
+            for n in found:
+                self._row(program, time, {wanted: 1.0}, (self.modes[n], float(self.base_c[n])))
+            return len(found)
+        below = np.flatnonzero(temperature < q_c)
+        w, total = self.weights[below], self.weights.sum()
+        excess = w @ (q_c - temperature[below]) - (self.part_m3 * q_c - self.coldest)
+        if len(below) == 0 or excess <= _TOLERANCE_K * total:
+            return 0
+        heated = w @ self.modes[below] / total, float(w @ self.base_c[below] - self.coldest) / total
+        self._row(program, time, {wanted: float((w.sum() - self.part_m3) / total)}, heated)
+        return 1
+
+    def _row(self, program: Program, time: int, q: dict[int, float], heated: tuple[Array, float]) -> None:
+        program.row(-self.heat.windows_to_modes[time] * heated[0], q, heated[1])
+
+
+def _highest_allowed_c(resolved: Resolved, row: Row) -> float:
+    """No percentile lies above a limit on the hottest spot of its own tissue."""
+    bounds = [other.goal.bound for other in resolved.rows if other.region == row.region and other.goal.kind == "limit"
+              and (other.goal.parts.family, other.goal.parts.statistic) == ("T", "max") and other.goal.window is None]
+    return min(bounds, default=_HIGHEST_C)
+
+
+def _limits(resolved: Resolved, heat: Heat, settings: Settings) -> list[Form]:
+    """The limits that are convex, at no margin and all but unyielding."""
+    rows = [row for row in resolved.rows if row.goal.kind == "limit" and row.goal.sense == "at_most"]
+    below = {row.region for row in rows if _keeps_below(row.goal)}
+    minutes = (heat.heating_s + settings.cool_down_s) / 60.0
+    forms: list[Form] = []
+    for row in rows:
+        term = Term(row, Tissue.of([row], heat, minutes), _WORTH, _WORTH, 0.0, 0.0)
+        hot = (row.goal.parts.family, row.goal.parts.statistic) == ("T", "max")
+        if hot:
+            forms.append(Hottest(term))
+        elif is_convex(term) or (row.goal.parts.family == "CEM43D" and row.goal.parts.statistic == "max"
+                                 and row.region in below):
+            forms.append(Tangent(term, convex=True))
+    return forms
+
+
+def _keeps_below(goal: Goal) -> bool:
+    return goal.parts.family == "T" and goal.parts.statistic == "max" and goal.bound <= _FLAT_C and goal.window is None
+
