@@ -28,7 +28,7 @@ from thermoplan.bioheat import (
     settled,
     thermal_system,
 )
-from thermoplan.bioheat.coupled import _Coupling
+from thermoplan.bioheat.coupled import REFUSED, _Coupling, _split
 from thermoplan.bioheat.evolve import started
 from thermoplan.bioheat.implicit import _marching, _step
 from thermoplan.bioheat.krylov import operator
@@ -256,6 +256,16 @@ def test_cycles_under_a_perfusion_law_agree_between_engines(body):
     print("feedback is worth", abs(linear - marched).max(), "K; engines differ by", abs(coupled - marched).max())
     assert abs(linear - marched).max() > 0.5
     assert abs(coupled - marched).max() < 5e-3
+
+
+@pytest.mark.parametrize("part", [
+    Segment(np.ones(1), 7.8), Cycle((Segment(np.ones(1), 3.0), Segment(np.zeros(1), 4.8)), 1),
+    Cycle((Segment(np.ones(1), 3.0), Segment(np.zeros(1), 4.8)), 2)])
+def test_a_stretch_that_was_refused_is_played_in_shorter_ones(part):
+    # the stretch after a refusal is at most 0.9 / sqrt(1.5) of the one that was refused
+    first, *later = _split(part, 0.9 / np.sqrt(REFUSED) * part.duration_s, [])
+    assert first.duration_s < part.duration_s
+    assert sum(p.duration_s for p in (first, *later)) == pytest.approx(part.duration_s)
 
 
 def test_the_coupling_is_of_second_order(body):

@@ -124,12 +124,13 @@ def test_check_says_what_follows_a_law_or_a_file(body):
     assert said["bed"] == 'held at 38 degC, surface "bed" of the mesh'
 
 
-def test_a_plan_under_a_law_is_verified_with_it_and_says_how_far_off_the_search_was(body):
+def test_a_plan_under_a_law_is_searched_until_it_agrees_with_what_the_law_does(body):
     path = body.with_name("planned.toml")
     path.write_text(PROTOCOL + '[tissues.tumour]\nperfusion = "lang-tumour"\n[[goals]]\nregion = "tumour"\n'
                     'metric = "T90"\nat_least = "42 degC"\n')
     plan = make_plan(path)
-    record = plan.record
+    rounds = plan.record["optimizer"]["rounds"]
+    print([row["prediction_k"] for row in rounds])
     assert plan.products.engine.feedback is not None
-    assert 0.02 < record["checks"]["prediction_k"] < 3.0
-    assert any("the search has perfusion at rest" in text for text in record["warnings"])
+    assert rounds[0]["prediction_k"] > 0.1
+    assert plan.record["checks"]["prediction_k"] <= 0.1

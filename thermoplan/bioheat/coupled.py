@@ -26,6 +26,9 @@ from .system import ThermalSystem
 
 FIRST_STRETCH_S, SHORTEST_STRETCH_S, LONGEST_STRETCH_S = 10.0, 1e-4, 120.0
 TOLERANCE_K = 1e-2
+WHOLE, REFUSED = 1.2, 1.5
+"""A part is played whole up to so many stretches, and refused above so many tolerances. The stretch after a refusal is
+at most 0.9 / sqrt(REFUSED) = 0.74 of the part: the part is then 1.36 stretches long, and split."""
 Moment = tuple[float, Array, Array]
 
 
@@ -108,7 +111,7 @@ class _Coupling:
         error = float(np.abs(correction / run.op.root_capacity).max())
         self.stretch = float(np.clip(0.9 * h * np.sqrt(self.tolerance / max(error, 1e-300)),
                                      0.2 * h, min(3.0 * max(h, self.stretch), LONGEST_STRETCH_S)))
-        if error > 1.5 * self.tolerance:
+        if error > REFUSED * self.tolerance:
             if h < SHORTEST_STRETCH_S or not np.isfinite(error):
                 raise SolverError(f"feedback: still moves by {error:.1e} K in {h:.1e} s at {before[0]:.2f} s")
             run.clock, run.y, run.integrals = before
@@ -136,15 +139,15 @@ class _Coupling:
 
 
 def _split(piece: Segment | Cycle, stretch: float, after: list) -> list[Segment | Cycle]:
-    """The piece as a part of about one stretch and what is left of it."""
+    """The piece as a part of about one stretch and what is left of it; a part that was refused comes back shorter."""
     if isinstance(piece, Segment):
-        if piece.duration_s <= 1.2 * stretch:
+        if piece.duration_s <= WHOLE * stretch:
             return [piece, *after]
         left = piece.duration_s - stretch
         return [Segment(piece.load_w, stretch), Segment(piece.load_w, left), *after]
     repeats = max(1, round(stretch / piece.period_s))
     if repeats >= piece.repeats:
-        if piece.repeats == 1 and piece.period_s > 1.5 * stretch:
+        if piece.repeats == 1 and piece.period_s > WHOLE * stretch:
             return [*_split(piece.segments[0], stretch, []), *piece.segments[1:], *after]
         return [piece, *after]
     now, later = (Cycle(piece.segments, n) for n in (repeats, piece.repeats - repeats))
