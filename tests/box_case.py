@@ -1,4 +1,4 @@
-"""A protocol that simulates in a second: a tumour in a cube of muscle, on a mesh of its own, under a uniform drive."""
+"""A protocol that simulates in a second: a tumour in a box of muscle, on a mesh of its own, under a uniform drive."""
 
 from __future__ import annotations
 
@@ -41,13 +41,14 @@ body_mass = "24 g"
 duration = "5 min"
 cool_down = "2 min"
 """
-SIDE_MM = 20.0
+SIDES_MM = np.array([20.0, 22.0, 24.0])
+"""Of unequal length, and iron is a little off the tumour: no two nodes are as warm as each other."""
 
 
 def write_body(folder: Path) -> Path:
-    """A cube of muscle with a tumour of 8 mm in its middle, on a mesh whose face towards P is named "bed"."""
-    middle = 0.5e-3 * SIDE_MM
-    body = box((10, 10, 10), [1e-3 * SIDE_MM] * 3,
+    """A box of muscle with a tumour of 8 mm in its middle, on a mesh whose face towards P is named "bed"."""
+    middle = 0.5e-3 * SIDES_MM
+    body = box((10, 10, 10), 1e-3 * SIDES_MM,
                lambda c: (np.abs(c - middle).max(axis=1) < 4e-3).astype(int), ("body", "tumour"))
     bed = body.outer[(body.points_m[body.outer][:, :, 1] < 1e-9).all(axis=1)]
     tags = [7 + body.region.astype(np.int32), np.full(len(bed), 9, np.int32)]
@@ -56,8 +57,8 @@ def write_body(folder: Path) -> Path:
                        cell_data={"gmsh:physical": tags, "gmsh:geometrical": tags})
     meshio.write(folder / "body.msh", mesh, file_format="gmsh22", binary=False)
     (folder / "body.csv").write_text("label,region,tissue\n7,body,muscle\n8,tumour,tumour\n")
-    data = np.zeros((20, 20, 20), np.float32)
-    data[6:14, 6:14, 6:14] = 5.0
+    data = np.zeros((20, 22, 24), np.float32)
+    data[6:14, 7:15, 8:17] = 5.0
     affine = np.diag([1.0, 1.0, 1.0, 1.0])
     affine[:3, 3] = 0.5
     image = nibabel.Nifti1Image(data, affine)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from thermoplan import response
+from thermoplan import response, tabulate
+from thermoplan.device import Device
 from thermoplan.errors import InputError
 from thermoplan.fitting import calibrated
 from thermoplan.measured import MeasuredSlp
 from thermoplan.response import response_table
+from thermoplan.sar import Column, iron_power_w
 from thermoplan.tracer import Population, Tracer, slp_w_kg
 
 LEVELS = np.array([3.25e-3, 6.5e-3, 13e-3])
@@ -61,23 +63,46 @@ def test_interpolation_of_a_bimodal_tracer_too():
     assert miss(bimodal(), 60) < 5e-3
 
 
-def test_tables_are_made_in_time(monkeypatch, tmp_path):
-    """One size under 3 s, a bimodal distribution under 15 s, of processor time on one core."""
+class Counted:
+    """A function that counts its calls and the points it was given."""
+
+    def __init__(self, plain):
+        self.plain, self.calls, self.points = plain, 0, 0
+
+    def __call__(self, *args, **options):
+        found = self.plain(*args, **options)
+        self.calls += 1
+        self.points += getattr(found, "size", 0)
+        return found
+
+
+@pytest.mark.parametrize("tracer, calls, points", [(one_size(), 15, 2_000), (bimodal(), 24, 110_000)])
+def test_a_table_takes_few_points_solved_together(tracer, calls, points, monkeypatch, tmp_path):
+    """Three amplitudes: one size in 1,731 points, a bimodal distribution of 56 in 96,936, all sizes of a round in one
+    call, so that the solver works on whole grids. Seconds stand in benchmarks/magnetics.py."""
     monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path))
     monkeypatch.setattr(response, "_MEMORY", {})
-    for tracer, limit in ((one_size(), 3.0), (bimodal(), 15.0)):
-        start = time.process_time()
-        response_table(tracer, 354e3, LEVELS)
-        assert time.process_time() - start < limit
+    counted = Counted(tabulate.energy_kt)
+    monkeypatch.setattr(tabulate, "energy_kt", counted)
+    response_table(tracer, 354e3, LEVELS)
+    assert counted.calls <= calls
+    assert counted.points <= points
 
 
-def test_ten_million_lookups_take_under_two_seconds():
+def test_power_is_looked_up_in_blocks_never_node_by_node(monkeypatch):
+    """Twenty positions over 100,000 points: four blocks of at most 32,768 a position."""
     table = response_table(one_size(), 354e3, LEVELS)
+    counted = Counted(response._cell)
+    monkeypatch.setattr(response, "_cell", counted)
     rng = np.random.default_rng(3)
-    along, across = rng.normal(0.0, 30e-3, (2, 1_000_000))
-    start = time.process_time()
-    table.slp_w_kg(1, along, across)
-    assert 10 * (time.process_time() - start) < 2.0
+    iron = SimpleNamespace(points_m=rng.uniform(-0.02, 0.02, (100_000, 3)), mass_kg=np.ones(100_000))
+    device = Device("ideal", "ffp", 2.35, 13e-3, 354e3, (0.0, 0.0, 1.0))
+    columns = [Column(tuple(p), 13e-3, 2.35) for p in rng.uniform(-0.01, 0.01, (20, 3))]
+    power = iron_power_w(iron, table, device, columns)
+    assert counted.calls == 20 * 4 * 2
+    direct = slp_w_kg(one_size(), amplitude_t=13e-3, frequency_hz=354e3, **dict(zip(
+        ("along_t", "across_t"), device.bias_t(iron.points_m[:50], columns[7].center_m, 2.35), strict=True)))
+    assert power[7, :50] == pytest.approx(direct, abs=5e-3 * power.max())
 
 
 def test_the_table_is_even_and_ends_at_zero():
@@ -92,7 +117,7 @@ def test_a_table_is_kept_and_a_calibration_scales_it(monkeypatch, tmp_path):
     monkeypatch.setattr(response, "_MEMORY", {})
     first = response_table(one_size(), 354e3, [13e-3])
     monkeypatch.setattr(response, "_MEMORY", {})
-    monkeypatch.setattr(response, "_tabulated", lambda *args: pytest.fail("solved again"))
+    monkeypatch.setattr(response, "tabulated", lambda *args: pytest.fail("solved again"))
     measured = calibrated(one_size(), [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
     again = response_table(measured, 354e3, [13e-3])
     assert float(again.slp_w_kg(0, 0.0, 0.0)) / 1e3 == pytest.approx(250.0, rel=1e-3)
@@ -102,7 +127,7 @@ def test_a_table_is_kept_and_a_calibration_scales_it(monkeypatch, tmp_path):
 
 def test_tables_share_their_amplitudes(monkeypatch):
     response_table(one_size(), 354e3, LEVELS)
-    monkeypatch.setattr(response, "_tabulated", lambda *args: pytest.fail("solved again"))
+    monkeypatch.setattr(response, "tabulated", lambda *args: pytest.fail("solved again"))
     assert response_table(one_size(), 354e3, LEVELS[[2, 0]]).level(13e-3) == 0
 
 

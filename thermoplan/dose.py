@@ -72,6 +72,8 @@ class DoseMap:
 class Dose:
     """Consumer of a history that keeps dose and peak of every node, and nothing else of the past."""
 
+    KEPT = ("_last", "_hottest", "_dose", "_floored", "_peak")
+
     def __init__(self) -> None:
         self._last: tuple[float, Array, Array, Array] | None = None
         self._hottest = (-np.inf, 0, 0.0)
@@ -166,6 +168,8 @@ def mean_over(time_s: Array, course: Array, start_s: float, stop_s: float) -> fl
 
 class RegionSeries:
     """Consumer of a history that keeps T90, T50, T10, least, mean and greatest of each region in time."""
+
+    KEPT = ("_time", "_rows")
 
     def __init__(self, regions: Regions) -> None:
         self.regions = dict(regions)

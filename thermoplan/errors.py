@@ -27,6 +27,12 @@ class SolverError(ThermoplanError):
     exit_code = 4
 
 
+class Interrupted(ThermoplanError):
+    """Stopped by the user, with something to go on from; the message says how."""
+
+    exit_code = 130
+
+
 class MissingPart(ThermoplanError):
     """An optional part is not installed; the message has the command that installs it."""
 

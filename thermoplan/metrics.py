@@ -195,6 +195,8 @@ class Meter:
     of all nodes is fed elsewhere, pass it, and it is not kept twice.
     """
 
+    KEPT = ("_times", "_series")
+
     def __init__(self, resolved: Resolved | Sequence[Row], heating_s: float,
                  dose: Dose | None = None) -> None:
         self.rows = resolved.rows if isinstance(resolved, Resolved) else tuple(resolved)

@@ -1,8 +1,7 @@
 """ResponseTable: SLP over amplitude and the two bias components, solved once and then looked up.
 
-A bias b of 0 to infinity is the coordinate ``s = b / (b + b0)`` of 0 to 1, in which the loss is smooth
-at both ends, so Chebyshev interpolation of a few hundred direct solves has it; a fine uniform grid in s
-is then all that a lookup reads. The loss is even in both components.
+A bias b of 0 to infinity is the coordinate ``s = b / (b + b0)`` of 0 to 1; a lookup is bilinear on a fine uniform
+grid in s. The loss is even in both components.
 """
 
 from __future__ import annotations
@@ -16,20 +15,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import ndimage
 
 from .arrays import Array, finite, frozen, put
 from .errors import InputError
-from .magnetization import FIXED_AXIS, energy_kt
+from .tabulate import FINE, SETTINGS, tabulated
 from .tracer import Tracer, particles, slp_w_kg, volume_m3
 
-_VERSION = 1
-_FINE = 512
-_NODES = (7, 13, 25, 49, 97, 193)
-_TOLERANCE = 2e-3
-_NEGLIGIBLE = 1e-5
+_VERSION = 2
 _BLOCK = 32_768
-_STRIDES = {"neel": 2, "blocked": 8}
 _MEMORY: dict[str, tuple[Array, float]] = {}
 
 
@@ -147,7 +140,7 @@ def response_table(
 
 
 def _from_measurements(tracer: Tracer, frequency_hz: float, amplitudes: Array) -> ResponseTable:
-    s = np.arange(_FINE + 1) / _FINE
+    s = np.arange(FINE + 1) / FINE
     bias = amplitudes[:, None] * s / np.maximum(1.0 - s, 1e-9)
     values = [slp_w_kg(tracer, amplitude_t=a, frequency_hz=frequency_hz, along_t=b[:, None], across_t=b,
                        model="table") for a, b in zip(amplitudes, bias, strict=True)]
@@ -158,96 +151,12 @@ def _level(sizes: Array, amplitude: float, scale: float, model: str) -> tuple[Ar
     """One amplitude's table at full efficiency: from memory, from the cache folder, or solved."""
     key = _key(sizes, amplitude, scale, model)
     if key not in _MEMORY:
-        _MEMORY[key] = _read(key) or _write(key, _tabulated(sizes, amplitude, scale, model))
+        _MEMORY[key] = _read(key) or _write(key, tabulated(sizes, amplitude, scale, model))
     return _MEMORY[key]
 
 
-def _tabulated(sizes: Array, amplitude: float, scale: float, model: str) -> tuple[Array, float]:
-    """Loss per kg of iron on the fine grid, and the interpolation error relative to its peak.
-
-    Each size is resolved to its own loss or to an even share of the whole, whichever is more.
-    """
-    s = np.arange(_FINE) / _FINE
-    bias = scale * s / (1.0 - s)
-    xi, lag, weight, barrier = sizes
-    values, error = np.zeros((_FINE + 1, _FINE + 1)), 0.0
-    peaks = weight * energy_kt(xi * amplitude, lag, model=model, barrier=barrier)
-    allowed = _TOLERANCE * np.maximum(peaks, peaks.mean()) / weight
-    for i in np.flatnonzero(peaks >= _NEGLIGIBLE * peaks.sum()):
-        surface, miss = _surface((xi[i] * amplitude, lag[i], model, barrier[i]), xi[i] * bias, allowed[i])
-        values[:-1, :-1] += weight[i] * surface
-        error += weight[i] * miss
-    return np.maximum(values, 0.0), error / max(values.max(), 1e-300)
-
-
-def _surface(point: tuple[float, float, str, float], xi_bias: Array, allowed: float) -> tuple[Array, float]:
-    """Loss in kT on the square of ``xi_bias``; nodes are doubled until the new ones were predicted.
-
-    The loss changes on the scales of the amplitude and, across the drive, of omega tau.
-    """
-    if point[2] in FIXED_AXIS:
-        return _plain_surface(point, xi_bias)
-    c0 = np.sqrt((point[0] + 2.0) * max(point[0] + 2.0, point[1]))
-    coarse, error = _solved(point, c0, _NODES[0], None), np.inf
-    for count in _NODES[1:]:
-        fine = _solved(point, c0, count, coarse)
-        lift = _barycentric(_chebyshev(count), _chebyshev(len(coarse)))
-        error = float(np.abs(lift @ coarse @ lift.T - fine).max())
-        coarse = fine
-        if error < allowed:
-            break
-    lift = _barycentric(xi_bias / (xi_bias + c0), _chebyshev(len(coarse)))
-    return lift @ coarse @ lift.T, error
-
-
-def _plain_surface(point: tuple[float, float, str, float], xi_bias: Array) -> tuple[Array, float]:
-    """Bound particles switch at edges, which no polynomial follows: solved on the grid or an eighth of it."""
-    xi_a, omega_tau, model, barrier = point
-    rows = np.arange(0, len(xi_bias), _STRIDES[model])
-    knots = xi_bias[rows]
-    coarse = energy_kt(xi_a, omega_tau, knots[:, None], knots[None, :], model=model, barrier=barrier)
-    place = np.interp(np.arange(len(xi_bias)), rows, np.arange(len(rows)))
-    fine = ndimage.map_coordinates(coarse, np.meshgrid(place, place, indexing="ij"), order=1)
-    inner = 0.5 * (coarse[:-2, 1:-1] + coarse[2:, 1:-1])
-    return fine, float(np.abs(inner - coarse[1:-1, 1:-1]).max()) / 4.0
-
-
-def _solved(point: tuple[float, float, str, float], c0: float, count: int, known: Array | None) -> Array:
-    """Loss on the square of Chebyshev nodes; those of half the count are taken over."""
-    xi_a, omega_tau, model, barrier = point
-    s = _chebyshev(count)[:-1]
-    bias = c0 * s / (1.0 - s)
-    todo = np.ones((count - 1, count - 1), bool)
-    energy = np.zeros((count, count))
-    if known is not None:
-        todo[::2, ::2] = False
-        energy[::2, ::2] = known
-    row, column = np.nonzero(todo)
-    energy[row, column] = energy_kt(
-        xi_a, omega_tau, bias[row], bias[column], model=model, barrier=barrier)
-    return energy
-
-
-def _chebyshev(count: int) -> Array:
-    """Extrema of the Chebyshev polynomial on 0 to 1, rising."""
-    return 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / (count - 1))
-
-
-def _barycentric(x: Array, nodes: Array) -> Array:
-    """Matrix ``(len(x), len(nodes))`` that interpolates from Chebyshev extrema [BerrutTrefethen2004]."""
-    weight = np.where(np.arange(len(nodes)) % 2, -1.0, 1.0)
-    weight[[0, -1]] *= 0.5
-    gap = np.asarray(x)[:, None] - nodes
-    hit = np.abs(gap) < 1e-14
-    terms = weight / np.where(hit, 1.0, gap)
-    matrix = terms / terms.sum(axis=1, keepdims=True)
-    rows = hit.any(axis=1)
-    matrix[rows] = hit[rows]
-    return matrix
-
-
 def _key(sizes: Array, amplitude: float, scale: float, model: str) -> str:
-    text = f"{_VERSION} {model} {_FINE} {_NODES} {_TOLERANCE} {amplitude!r} {scale!r}"
+    text = f"{_VERSION} {model} {SETTINGS} {amplitude!r} {scale!r}"
     return hashlib.sha256(text.encode() + sizes.tobytes()).hexdigest()
 
 

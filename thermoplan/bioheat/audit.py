@@ -21,6 +21,8 @@ class EnergyAudit:
     with feedback adds its integrals of the feedback's power on tissue and on all, which count as supplied.
     """
 
+    KEPT = ("_residual_w", "_power_w")
+
     def __init__(self, system: ThermalSystem, pieces: Sequence[Segment | Cycle]) -> None:
         tissue = system.boundary_w_k.copy()
         tissue[system.n_nodes :] = 0.0

@@ -46,6 +46,20 @@ def paired(first: Sequence[str], second: Sequence[str], *names: str) -> list[tup
     return list(zip(first, second, strict=True))
 
 
+def one_of(first: Any, second: Any, *names: str) -> None:
+    """Refuse two arguments of which exactly one is needed."""
+    if (first is None) == (second is None):
+        have = "neither" if first is None else "both"
+        raise InputError(f"expected {names[0]} or {names[1]}, got {have}")
+
+
+def alone(option: str, **others: Any) -> None:
+    """Refuse options that say nothing beside another one."""
+    given = [f"--{name.replace('_', '-')}" for name, value in others.items() if value]
+    if given:
+        raise InputError(f"{option} takes no {', '.join(given)}: a simulation goes on as it was begun")
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from ..doctor import versions

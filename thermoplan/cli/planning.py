@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .app import EstimateError, Force, Json, Output, Protocol, Quick, Settings, app, finish, say
+from .app import EstimateError, Force, Json, Output, Protocol, Quick, Settings, alone, app, finish, one_of, say
 
 _PANEL = "Planning"
 
@@ -62,8 +62,14 @@ def mesh(
 
 @app.command(rich_help_panel=_PANEL)
 def simulate(
-    protocol: Protocol,
+    protocol: Annotated[Path | None, typer.Argument(metavar="PROTOCOL", help="The protocol, a TOML file.")] = None,
     trajectory: Annotated[Path | None, typer.Option(metavar="T.csv", help="The trajectory to play.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with a simulation that was stopped, as it was begun.")
+    ] = None,
+    checkpoint: Annotated[
+        str, typer.Option(metavar="TIME", help="How often a long simulation is saved, so that it can be resumed.")
+    ] = "60 s",
     settings: Settings = None,
     output: Output = None,
     quick: Quick = False,
@@ -74,13 +80,19 @@ def simulate(
     """Temperatures and dose of a given trajectory, in a run folder like a plan's."""
     from ..console.base import listening
     from ..console.planning import show_run
-    from ..plan import simulate_and_write
+    from ..plan import resume_and_write, simulate_and_write
     from ..protocol.read import protocol_with
+    from ..units import quantity
 
+    every_s = quantity(checkpoint, "time", "--checkpoint")
+    one_of(protocol, resume, "PROTOCOL", "--resume RUN")
+    if resume is not None:
+        alone("--resume", trajectory=trajectory, set=settings, output=output, quick=quick, force=force,
+              estimate_error=estimate_error)
     with listening() as listener:
-        run = simulate_and_write(
-            protocol_with(protocol, settings), trajectory, output=output, quick=quick, force=force,
-            estimate_error=estimate_error, listener=listener,
+        run = resume_and_write(resume, checkpoint_s=every_s, listener=listener) if resume else simulate_and_write(
+            protocol_with(protocol, settings), trajectory, output=output, force=force, checkpoint_s=every_s,
+            listener=listener, quick=quick, estimate_error=estimate_error,
         )
     finish(run, as_json, show_run)
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from ..errors import InputError
 
 RUNS = Path("runs")
+CHECKPOINT = "checkpoint"
+"""Folder in a run's folder where a simulation is saved while it runs."""
 _MARKS = ("plan.json", "protocol.toml")
 
 
@@ -58,6 +60,18 @@ def run_folder(
     _settle(run, force)
 
 
+def free_folder(name: str, *, runs: Path = RUNS) -> Path:
+    """Where `run_folder` would put a run of this name."""
+    return Path(os.path.abspath(_free(runs, slug(name))))
+
+
+def refuse_stopped(final: Path, *, force: bool = False) -> None:
+    """Refuse a place where a simulation was stopped that could go on."""
+    if not force and (final / CHECKPOINT).is_dir() and not _full(final):
+        raise InputError(f"{final}: a simulation was stopped here: go on with thermoplan simulate --resume {final}, or "
+                         "start anew with --force")
+
+
 def slug(name: str) -> str:
     """``name`` as a folder's name."""
     return re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "plan"
@@ -67,7 +81,7 @@ def _settle(run: RunFolder, force: bool) -> None:
     """Move the work to its place; where that was taken meanwhile, to the next free name."""
     if _full(run.final) and not force:
         run.final = _free(run.final.parent, run.final.name)
-    if not _full(run.final):
+    if not run.final.exists():
         os.rename(run.work, run.final)
     else:
         aside = Path(tempfile.mkdtemp(prefix=f".{run.final.name}.old.", dir=run.final.parent))
@@ -94,7 +108,7 @@ def refuse_full(final: Path, *, force: bool = False) -> None:
 
 
 def _full(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
+    return folder.is_dir() and any(part.name != CHECKPOINT for part in folder.iterdir())
 
 
 def _free(runs: Path, name: str) -> Path:

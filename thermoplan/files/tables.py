@@ -59,7 +59,7 @@ def write_expected(path: Path, plan: Mapping[str, Any]) -> None:
 
 def write_shot(path: Path, shot: Mapping[str, Any]) -> None:
     """What to play as the test shot, in comment lines, and what each probe should read."""
-    place = " ".join(f"{v:.3f}" for v in shot["position_mm"])
+    place = " ".join(f"{round(v, 3) + 0.0:g}" for v in shot["position_mm"])
     rows = shot["rows"]
     write_rows(path, rows, list(dict.fromkeys(key for row in rows for key in row)), [
         f"park at: {place} mm, anatomy, RAS+", f"amplitude, peak: {shot['amplitude_mt']:.6g} mT",

@@ -149,7 +149,12 @@ def _rate(y: Array, field: tuple[Array, Array], omega_tau: Array) -> tuple[Array
 
 def _times(a: Array, b: Array) -> Array:
     """2 x 2 matrix products over trailing axes."""
-    return np.stack([np.stack([a[i, 0] * b[0, j] + a[i, 1] * b[1, j] for j in (0, 1)]) for i in (0, 1)])
+    found = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    for i in (0, 1):
+        for j in (0, 1):
+            np.multiply(a[i, 0], b[0, j], out=found[i, j])
+            found[i, j] += a[i, 1] * b[1, j]
+    return found
 
 
 def _solve(a: Array, b: Array) -> Array:

@@ -14,12 +14,13 @@ import scipy.linalg  # noqa: F401  its BLAS must be loaded before threads are li
 from threadpoolctl import threadpool_limits
 
 from ..errors import InputError, MissingPart
-from ..files.runs import refuse_full
+from ..files.runs import free_folder, refuse_full, refuse_stopped
 from ..progress import Listener, Stages, silent
 from ..protocol import Protocol, read_protocol
+from .checkpoint import EVERY_S, Checkpoints, described, resumable, resumed
 from .made import Plan, Run
 
-__all__ = ["Plan", "Run", "make_plan", "plan_and_write", "simulate", "simulate_and_write"]
+__all__ = ["Plan", "Run", "make_plan", "plan_and_write", "resume_and_write", "simulate", "simulate_and_write"]
 
 
 one_thread = threadpool_limits.wrap(limits=1)
@@ -85,10 +86,11 @@ def make_plan(
 @one_thread
 def simulate(
     protocol: Protocol | Path | str, trajectory: Path | str | None = None, *, quick: bool = False,
-    estimate_error: bool = False, listener: Listener = silent,
+    estimate_error: bool = False, checkpoints: Checkpoints | None = None, listener: Listener = silent,
 ) -> Plan:
     """The full model over a given trajectory (``trajectory.csv``), else the one that the protocol names; without
-    either, a uniform device heats throughout. With ``estimate_error`` the mesh is held against quadratic elements."""
+    either, a uniform device heats throughout. With ``estimate_error`` the mesh is held against quadratic elements;
+    with ``checkpoints`` the run is saved on the way."""
     from ..trajectory import limit_violations
     from .outcome import verified
     from .record import Subject, full_record
@@ -104,7 +106,7 @@ def simulate(
     engine = _engine(_inputs(protocol, stages), stages, quick)
     resolved = resolved_goals(engine) if protocol.goals else None
     with stages.stage("full model"):
-        outcome = verified(engine, played, resolved, stages)
+        outcome = verified(engine, played, resolved, stages, checkpoints=checkpoints)
     with stages.stage("test shot"):
         shot = low_power_shot(engine, outcome)
     warnings = _warnings(engine, resolved.notes if resolved else (), notes, shot_notes(shot), quick=quick)
@@ -125,17 +127,36 @@ def plan_and_write(
     """
     if output is not None:
         refuse_full(output, force=force)
+        refuse_stopped(output, force=force)
     return make_plan(protocol, **wanted).write(output, force=force)
 
 
 def simulate_and_write(
     protocol: Protocol | Path, trajectory: Path | None = None, *, output: Path | None = None, force: bool = False,
-    **wanted: Any,
+    checkpoint_s: float = EVERY_S, listener: Listener = silent, **wanted: Any,
 ) -> Run:
-    """Simulate and write the run folder; ``wanted`` is what `simulate` takes."""
-    if output is not None:
-        refuse_full(output, force=force)
-    return simulate(protocol, trajectory, **wanted).write(output, force=force)
+    """Simulate and write the run folder; ``wanted`` is what `simulate` takes.
+
+    A simulation that takes longer than ``checkpoint_s`` is saved that often, and `resume_and_write` goes on with it.
+    """
+    protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
+    final = free_folder(protocol.name) if output is None else Path(output)
+    refuse_full(final, force=force)
+    refuse_stopped(final, force=force)
+    saved = Checkpoints(final, described(protocol, trajectory, **wanted), checkpoint_s)
+    with resumable(saved):
+        plan = simulate(protocol, trajectory, checkpoints=saved, listener=listener, **wanted)
+    return plan.write(final, force=force)
+
+
+def resume_and_write(run: Path, *, checkpoint_s: float = EVERY_S, listener: Listener = silent) -> Run:
+    """Go on with a simulation that was stopped, and write its run folder."""
+    refuse_full(run)
+    protocol, trajectory, wanted = resumed(run)
+    saved = Checkpoints(run, described(protocol, trajectory, **wanted), checkpoint_s, resuming=True)
+    with resumable(saved):
+        plan = simulate(protocol, trajectory, checkpoints=saved, listener=listener, **wanted)
+    return plan.write(run)
 
 
 def _inputs(protocol: Protocol | Path | str, stages: Stages) -> Any:

@@ -45,6 +45,8 @@ def frame_times_s(times_s: Array, heating_s: float, n_nodes: int) -> Array:
 class FrameKeeper:
     """Consumer of a history that keeps the wanted times, and the last one if the history ends early."""
 
+    KEPT = ("_next", "_kept", "_last")
+
     def __init__(self, wanted_s: Array) -> None:
         self._wanted_s, self._next = wanted_s, 0
         self._kept: list[tuple[float, NDArray, NDArray]] = []

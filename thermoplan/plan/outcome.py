@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from ..anatomy import Anatomy
 from ..arrays import Array, IntArray
-from ..bioheat import EnergyAudit, Segment, cycles, evolve, play
+from ..bioheat import Cycle, EnergyAudit, Segment, cycles, evolve, play, preferred
+from ..bioheat.krylov import operator
+from ..bioheat.stand import FREE
 from ..dose import Dose, DoseMap, RegionSeries, cem43_min, exceeded_by
 from ..errors import InputError
 from ..goals import Resolved
@@ -18,6 +21,7 @@ from ..progress import Stages
 from ..protocol import Protocol
 from ..sar import Column, HeatingBasis
 from ..trajectory import Trajectory
+from .checkpoint import Checkpoints, digest_of
 from .engine import Engine
 from .frames import FrameKeeper, Frames, frame_times_s
 
@@ -55,6 +59,7 @@ class Outcome:
     heating_end_s: float
     end_s: float
     energy_balance_rel: float
+    solver: Mapping[str, Any]
 
     @property
     def time_s(self) -> Array:
@@ -133,10 +138,10 @@ def dwell_ends_s(trajectory: Trajectory) -> Array:
 
 def verified(
     engine: Engine, trajectory: Trajectory, resolved: Resolved | None, stages: Stages, *, also_s: Array = _NEVER,
-    watchers: Sequence[Callable[[float, Array], None]] = (),
+    watchers: Sequence[Callable[[float, Array], None]] = (), checkpoints: Checkpoints | None = None,
 ) -> Outcome:
     """Play a trajectory with the full model and measure what comes of it, at the times ``also_s`` too; ``watchers`` are
-    told every time and temperature."""
+    told every time and temperature, ``checkpoints`` save it on the way."""
     protocol, system = engine.case.protocol, engine.system
     columns, which = columns_of(trajectory)
     if not columns:
@@ -154,7 +159,16 @@ def verified(
     times = np.concatenate([looked_at, dwell_ends_s(trajectory), also_s])
     times = np.unique(np.where(np.abs(times - heating) < 1e-6, heating, times))  # of two ends of heating the exact one
     watch = _Watch(engine, resolved, heating, times)
-    for time_s, temperature in play(system, pieces, times, feedback=engine.feedback, ledger=audit):
+    op = operator(system.stiffness, system.capacity_j_k)
+    choice = preferred(op, pieces)
+    stages.note(f"spectral radius {choice.spectral_radius_1_s:.3g} 1/s: {choice.engine} engine in time")
+    keeping = FREE if checkpoints is None else checkpoints.keeping(
+        digest_of(protocol, _made_of(engine, pieces, times)), {**watch.consumers(), "audit": audit})
+    history = play(system, pieces, times, feedback=engine.feedback, ledger=audit, engine=op, keeping=keeping)
+    if keeping.start is not None:
+        begun_s, _ = next(history)  # was taken before the run was stopped
+        stages.note(f"goes on from {begun_s:.1f} s, where it was stopped")
+    for time_s, temperature in history:
         watch.add(time_s, temperature)
         for tell in watchers:
             tell(time_s, temperature)
@@ -164,11 +178,25 @@ def verified(
             break
     on = which >= 0
     shares = np.bincount(which[on], trajectory.dwell_s[on], len(columns)) / heating
-    return watch.outcome(basis, shares, audit)
+    solver = {**asdict(choice), "matrix_products": op.products, "feedback": engine.feedback is not None}
+    return watch.outcome(basis, shares, audit, solver)
+
+
+def _made_of(engine: Engine, pieces: Sequence[Segment | Cycle], times_s: Array) -> Iterator[Array]:
+    """Every array that the full model is made of."""
+    system = engine.system
+    yield from (system.stiffness.data, system.stiffness.indices, system.stiffness.indptr, system.capacity_j_k,
+                system.base_c, times_s)
+    for piece in pieces:
+        parts = piece.segments if isinstance(piece, Cycle) else (piece,)
+        yield np.array([piece.duration_s, *(part.duration_s for part in parts)])
+        yield from (part.load_w for part in parts)
 
 
 class _Watch:
     """Consumers of one history, fed together."""
+
+    KEPT = ("probe_c", "core", "focus_c", "end_c", "last_s")
 
     def __init__(self, engine: Engine, resolved: Resolved | None, heating_s: float, times_s: Array) -> None:
         self.engine, self.heating_s = engine, heating_s
@@ -203,14 +231,21 @@ class _Watch:
             self.end_c = temperature[:n].copy()
         self.last_s = time_s
 
-    def outcome(self, basis: HeatingBasis, shares: Array, audit: EnergyAudit) -> Outcome:
+    def consumers(self) -> dict[str, Any]:
+        """By name, itself among them."""
+        meter = {"meter": self.meter} if self.meter else {}
+        return {"dose": self.dose, "frames": self.frames, "series": self.series, "watch": self, **meter}
+
+    def outcome(
+        self, basis: HeatingBasis, shares: Array, audit: EnergyAudit, solver: Mapping[str, Any]
+    ) -> Outcome:
         course = self.engine.case.protocol.physiology.core_course
         core = np.array(self.core) if self.core else None if course is None else course.at(self.series.time_s)
         return Outcome(
             basis, shares, self.series, self.dose.map(), self.meter.values() if self.meter else (),
             self.end_c, core,
             {name: np.array(values) for name, values in self.probe_c.items()}, self.probes,
-            self._scaled(basis, shares), self.frames.frames(), self.heating_s, self.last_s, audit.balance_rel,
+            self._scaled(basis, shares), self.frames.frames(), self.heating_s, self.last_s, audit.balance_rel, solver,
         )
 
     def _scaled(self, basis: HeatingBasis, shares: Array) -> dict[float, Array]:

@@ -20,7 +20,8 @@ from .model import (
     Surface,
     TissueInput,
 )
-from .read import read_protocol
+from .read import protocol_of_text, read_protocol
 
 __all__ = ["AMBIENT_C", "CORE_C", "AddedRegion", "AnatomyInput", "IronInput", "MeshInput", "PerfusionCourse",
-           "Physiology", "Probe", "Protocol", "Session", "SteeringInput", "Surface", "TissueInput", "read_protocol"]
+           "Physiology", "Probe", "Protocol", "Session", "SteeringInput", "Surface", "TissueInput", "protocol_of_text",
+           "read_protocol"]

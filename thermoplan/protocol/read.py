@@ -45,15 +45,19 @@ def read_protocol(path: Path | str, changes: Mapping[str, Any] = MappingProxyTyp
     ``{"device.gradient": "5 T/m", "goals.0.at_least": "20 min"}``; the protocol's ``text`` is then the changed one.
     """
     from .change import changed
+    from .complaints import read_toml
+
+    text, _ = read_toml(Path(path))
+    return protocol_of_text(path, changed(text, changes, Path(path).name) if changes else text)
+
+
+def protocol_of_text(path: Path | str, text: str) -> Protocol:
+    """As `read_protocol`, of a text that may differ from that of the file; what it names lies beside the file."""
     from .checks import complaints_between, file_complaints, name_complaints, named_files
-    from .complaints import read_toml, validated
+    from .complaints import validated
     from .tables import ProtocolTable
 
-    path = Path(path)
-    text, raw = read_toml(path)
-    if changes:
-        text = changed(text, changes, path.name)
-        raw = tomllib.loads(text)
+    path, raw = Path(path), tomllib.loads(text)
     tables, complaints = validated(ProtocolTable, raw, path.name)
     for found in (complaints_between(raw, path.name), file_complaints(raw, path.parent, path.name),
                   name_complaints(raw, path.parent, path.name)):

@@ -141,7 +141,7 @@ def _slp_span(plan: Mapping[str, Any]) -> str:
     if not (f.usable(low) and f.usable(high)):
         return ""
     words = f.at(plan, "summary.slp_interval.basis", "")
-    return f"{f.significant(low, 2)} to {f.significant(high, 2, 'W/g Fe')}: {words}"
+    return f"{f.significant(low, 3)} to {f.significant(high, 3, 'W/g Fe')}: {words}"
 
 
 def _focus(plan: Mapping[str, Any]) -> list[tuple[str, str]]:

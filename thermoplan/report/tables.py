@@ -128,12 +128,13 @@ def shot_words(plan: Plan) -> str:
     found = at(plan, "test_shot", {})
     if not found:
         return ""
-    place = ", ".join(f.fixed(v, 1) for v in found["position_mm"])
+    place = ", ".join(f.fixed(round(v, 1) + 0.0, 1) for v in found["position_mm"])
     return (
         f"Park at {place} mm (RAS), {f.significant(found['amplitude_mt'], 3)} mT peak, "
         f"{f.significant(found['gradient_t_m'], 3)} T/m, for {f.significant(found['duration_s'], 3)} s; the hottest "
-        f"tissue reaches {f.temperature(found['hottest_c'])}. Then run thermoplan test-shot on this run with a reading: it "
-        "gives the SLP in this animal. In brackets, what a probe reads if the tracer heats 0.7 or 1.3 times as much."
+        f"tissue reaches {f.temperature(found['hottest_c'])}. Then run thermoplan test-shot on this run with a "
+        "reading: it gives the SLP in this animal. In brackets, what a probe reads if the tracer heats 0.7 or "
+        "1.3 times as much."
     )
 
 
