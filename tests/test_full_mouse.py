@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 
@@ -46,3 +47,10 @@ def test_the_unheated_mouse_needs_heat_to_stay_at_its_core_temperature(demo):
     assert safety["thermoregulation_w"] > 0.0
     full_duty_w = safety["eddy_w"] / demo[0]["summary"]["duty"]
     assert 0.02 < full_duty_w < 0.1  # 0.055 W there, for a fatter cross-section
+
+
+def test_memory_is_that_of_the_plan_and_not_of_what_started_it():
+    held = np.ones(int(1e8))  # 800 MB
+    asked = "from thermoplan.plan.record import peak_memory_mb; print(peak_memory_mb())"
+    ended = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert held.nbytes > 2e6 * float(ended.stdout) > 1e7

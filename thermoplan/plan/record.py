@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import resource
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -271,8 +272,21 @@ def provenance(case: Case, stages: Stages) -> dict[str, Any]:
     return {
         "thermoplan": __version__, "platform": platform.platform(), "versions": versions(), "inputs": inputs,
         "stages": [{"name": name, "seconds": seconds} for name, seconds in stages.seconds.items()],
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
+        "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def peak_memory_mb() -> float:
+    """Largest memory of this process in MB (1e6 bytes).
+
+    Linux keeps it in ``/proc``; ``getrusage`` would count the process that started this one too.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024.0 / 1e6
+    except (OSError, StopIteration):
+        unit = 1.0 if sys.platform == "darwin" else 1024.0
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def status_of(
