@@ -32,32 +32,6 @@ def exact_sphere(r, w_1_s: float):
     return Q / (K * lam**2) * np.where(r <= R, inside, outside)
 
 
-def at_radius(anatomy, rise, radius):
-    """Mean rise over a ring of points of one radius, inside the octant."""
-    a = np.linspace(0.2, 1.3, 7)
-    ways = np.stack([np.cos(a) * np.sin(a[::-1]), np.sin(a) * np.sin(a[::-1]), np.cos(a[::-1])], 1)
-    cell, weight = anatomy.located(radius * ways)
-    return float((rise[anatomy.tets[cell]] * weight).sum(axis=1).mean())
-
-
-@pytest.fixture(scope="module")
-def ball():
-    return octant(R, 20.5e-3, 0.4e-3, 2e-3)
-
-
-@pytest.mark.parametrize(("w_1_s", "table"), [
-    (5e-4, (2.041207, 1.236363, 0.454250, 0.122638)),
-    (1e-3, (1.879778, 1.098557, 0.355256, 0.074304)),
-    (5e-3, (1.341948, 0.690814, 0.130363, 0.009285)),
-    (1.5e-2, (0.882833, 0.405451, 0.037492, 0.000641)),
-])
-def test_a_heated_sphere_in_perfused_tissue_is_within_one_percent_of_the_table(ball, w_1_s, table):
-    rise = sphere_rise(ball, w_1_s)
-    found = [at_radius(ball, rise, r) for r in (0.0, R, 2 * R, 4 * R)]
-    print("r = 0, R, 2R, 4R:", np.round(found, 6), table)
-    assert found == pytest.approx(table, abs=0.01 * table[0], rel=0.01)
-
-
 def test_the_sphere_is_approached_with_order_two():
     errors, sizes = [], []
     for h in (1.25e-3, 0.625e-3, 0.4e-3):
@@ -69,14 +43,6 @@ def test_the_sphere_is_approached_with_order_two():
     order = np.polyfit(np.log(sizes), np.log(errors), 1)[0]
     print("L2 errors", errors, "order", order)
     assert 1.8 < order < 2.6
-
-
-def test_a_sphere_that_differs_from_its_surroundings_is_within_one_percent_of_the_table(ball):
-    rise = sphere_rise(ball, (1e-3, 5e-3), k=(0.55, 0.50))
-    found = [at_radius(ball, rise, r) for r in (0.0, R / 2, R, 2 * R, 4 * R)]
-    table = (1.528716, 1.349932, 0.808939, 0.152654, 0.010872)
-    print("r = 0, R/2, R, 2R, 4R:", np.round(found, 6), table)
-    assert found == pytest.approx(table, abs=0.01 * table[0], rel=0.01)
 
 
 def slab(n=24):

@@ -1,6 +1,8 @@
 """The table of published values: every row that counts holds, and a wrong value would show."""
 
 import re
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from thermoplan.errors import InputError
 from thermoplan.validate import GROUPS, Row, validate, validation_record
 
 REFERENCES = (Path(thermoplan.__file__).parent / "data" / "references.bib").read_text()
-KNOWN = set(re.findall(r"^@\w+\{([^,]+),", REFERENCES, re.M)) | {"closed form"}
+KNOWN = set(re.findall(r"^@\w+\{([^,]+),", REFERENCES, re.M)) | {"closed form", "made up", "second solver"}
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -23,10 +25,26 @@ def test_every_row_that_counts_is_within_its_tolerance(group):
 
 
 
-
 def test_a_value_outside_its_tolerance_is_off_on_either_side():
     assert [Row("x", -2.0, ours, 0.01, "closed form").ok for ours in (-1.97, -1.981, -2.019, -2.03)] == [
         False, True, True, False]
+
+
+def test_a_bound_from_one_side_holds_on_that_side_alone():
+    orders = [Row("order", 2.0, ours, 1.9, "made up", sense="at_least").ok for ours in (1.89, 1.9, 2.4)]
+    errors = [Row("error", 0.0, ours, 1e-6, "made up", sense="at_most").ok for ours in (0.0, 1e-6, 2e-6)]
+    assert (orders, errors) == ([False, True, True], [True, True, False])
+    assert Row("order", 2.0, 1.89, 1.9, "made up", sense="at_least").record()["bound"] == ">= 1.9"
+
+
+def test_a_solver_with_one_per_cent_too_much_capacity_is_noticed(monkeypatch):
+    # at 120 s periodic warmth is down to 0.42: d ln(0.42) = 0.87 % of it, against a bound of 0.1 %
+    module = import_module("thermoplan.validate.heat")
+    honest = module.problem
+    monkeypatch.setattr(module, "problem", lambda *a, **more: replace(
+        found := honest(*a, **more), density_kg_m3=1.01 * found.density_kg_m3))
+    monkeypatch.setitem(GROUPS, "bioheat", module._decay)
+    assert not validation_record("bioheat")["ok"]
 
 
 def test_record_is_not_ok_when_a_row_that_counts_is_off(monkeypatch):

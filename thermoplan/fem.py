@@ -81,11 +81,18 @@ class Quadratic:
         ``(N, n)``: times a density at the nodes of the mesh, linear between them, the load in W.
     corner
         ``(n,)`` unknown that sits on each node.
+    points_m
+        ``(N, 3)`` where each unknown sits.
+    cells
+        ``(m, 10)`` unknowns of each element of the mesh, in its order: four corners, then the middles of the
+        edges between corners 2-3, 1-3, 1-2, 0-3, 0-2, 0-1.
     """
 
     matrix: csr_array
     load: csr_array
     corner: IntArray
+    points_m: Array
+    cells: IntArray
 
 
 def quadratic(anatomy: Anatomy, conductivity: Array, sink: Array, exchange: Array, held: Array) -> Quadratic:
@@ -110,7 +117,8 @@ def quadratic(anatomy: Anatomy, conductivity: Array, sink: Array, exchange: Arra
     corner[_nodes(grid).ravel()] = fine.dofmap.list[:, :4].ravel()
     of_dof = np.empty(len(anatomy.points_m), np.int64)
     of_dof[coarse.dofmap.list.ravel()] = _nodes(grid).ravel()
-    return Quadratic(matrix, csr_array(load[:, np.argsort(of_dof)]), corner)
+    cells = fine.dofmap.list[np.argsort(space.cell_of_dof)].astype(np.int64)
+    return Quadratic(matrix, csr_array(load[:, np.argsort(of_dof)]), corner, fine.tabulate_dof_coordinates(), cells)
 
 
 def _facets_by_kind(grid: Any, held: Array) -> Any:

@@ -107,6 +107,22 @@ def evolve_implicit(
         yield time, system.base_c + nodal
 
 
+def fixed_steps(
+    system: ThermalSystem, load_w: Array, step_s: float, count: int, *, tolerance_k: float = 1e-9
+) -> Iterator[tuple[float, Array]]:
+    """``count`` steps of one length under one load, whatever their error: what the order in time is measured by.
+
+    ``tolerance_k`` is that of the linear solver times a hundred.
+    """
+    march = _marching(system, None, tolerance_k, None, None)
+    load = system.loads(load_w) / march.op.root_capacity
+    rate = load
+    for _ in range(count):
+        march.y, rate, _, _ = _step(march, load, rate, step_s)
+        march.clock += step_s
+        yield march.clock, system.base_c + march.y / march.op.root_capacity
+
+
 def _marching(system, feedback, tolerance_k, ledger, engine) -> _March:
     op = engine or operator(system.stiffness, system.capacity_j_k)
     rows = np.zeros((0, system.n_dof)) if ledger is None else ledger.rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from .app import Json, app, say
@@ -21,11 +23,14 @@ def doctor(as_json: Json = False) -> None:
 
 
 @app.command(rich_help_panel=_PANEL)
-def validate(as_json: Json = False) -> None:
+def validate(
+    bioheat: Annotated[bool, typer.Option("--bioheat", help="Only the heat engine's verification.")] = False,
+    as_json: Json = False,
+) -> None:
     """Reproduce published and closed-form values, in one table."""
     from ..console.system import show_validation
     from ..validate import validation_record
 
-    record = validation_record()
+    record = validation_record(*(["bioheat"] if bioheat else []))
     say(record, as_json, show_validation)
     raise typer.Exit(0 if record["ok"] else 4)

@@ -20,10 +20,12 @@ def show_findings(record: Mapping[str, Any]) -> None:
 
 
 def show_validation(record: Mapping[str, Any]) -> None:
-    """Published values beside ours."""
-    table = table_of("value", "published", "ours", "tolerance", "", "source")
+    """Published values beside ours, and how many of them hold."""
+    table = table_of("what", "expected", "ours", "error", "bound", "", "source")
     for row in record["rows"]:
-        verdict = "ok" if row["ok"] else "[red]off[/red]"
-        table.add_row(escape(row["name"]), f"{row['published']:.6g}", f"{row['value']:.6g}",
-                      f"{row['tolerance']:.2g}", verdict, escape(row["source"]))
+        verdict = "ok" if row["ok"] else "[red]off[/red]" if row["counts"] else "off, does not count"
+        table.add_row(escape(row["name"]), f"{row['published']:.7g}", f"{row['value']:.7g}", f"{row['error']:.1e}",
+                      row["bound"], verdict, escape(row["source"]))
     stdout().print(table)
+    counted = [row for row in record["rows"] if row["counts"]]
+    stdout().print(f"{sum(row['ok'] for row in counted)} of {len(counted)} hold.")

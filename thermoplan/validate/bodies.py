@@ -50,6 +50,29 @@ def column(heights_m: Array, width_m: float, **kinds) -> Anatomy:
     return extruded(np.stack([x, y], axis=1), triangles(3, 3), heights_m, **kinds)
 
 
+def box(
+    counts: tuple[int, int, int], size_m: tuple[float, float, float],
+    region_of: Callable[[Array], IntArray] | None = None, names: tuple[str, ...] = ("tissue",),
+) -> Anatomy:
+    """Bricks cut into six tetrahedra each, one corner in the origin; ``names`` are regions and tissues alike."""
+    axes = [np.linspace(0.0, s, n + 1) for s, n in zip(size_m, counts, strict=True)]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+    number = np.arange(len(points)).reshape([n + 1 for n in counts])
+    paths = []
+    for path in permutations(range(3)):
+        offset, corners = np.zeros(3, int), []
+        for axis in (None, *path):
+            if axis is not None:
+                offset[axis] += 1
+            window = tuple(slice(o, n + o) for o, n in zip(offset, counts, strict=True))
+            corners.append(number[window].ravel())
+        paths.append(np.stack(corners, 1))
+    tets = _upright(points, np.concatenate(paths))
+    middles = points[tets].mean(axis=1)
+    region = np.zeros(len(tets), np.int64) if region_of is None else region_of(middles)
+    return Anatomy(points, tets, region, names, names)
+
+
 def octant(radii_m: Array, inner: int) -> Anatomy:
     """An eighth of a ball in shells at ``radii_m`` (from 0); the first ``inner`` are the region "inside".
 

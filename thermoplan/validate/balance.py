@@ -1,0 +1,57 @@
+"""Energy: what is stored, carried away and shed is what was put in, in every step, cool-down included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..arrays import Array
+from ..bioheat import Boundary, Cycle, EnergyAudit, Segment, ThermalSystem, evolve, evolve_implicit, thermal_system
+from .bodies import box
+from .cases import problem
+from .row import Row
+
+STEP_S, TOLERANCE_K = 10.0, 1e-7
+
+
+def rows() -> Iterator[Row]:
+    """A dwell, sixty cycles and 300 s of cool-down of a small body, looked at every 10 s."""
+    for core in ("pool", "fixed"):
+        for bed in (False, True):
+            name = f"{'mixed blood' if core == 'pool' else 'given blood'}, {'bed at 38 degC' if bed else 'skin in air'}"
+            yield Row(f"energy balance, exact engine, {name}, relative", 0.0, balance(*body(core, bed=bed)), 1e-6,
+                      "made up", sense="at_most")
+    system, pieces = body("pool", bed=False)
+    yield Row("energy balance, implicit engine at 0.1 mK a step, relative", 0.0,
+              balance(system, pieces, engine=evolve_implicit, tolerance_k=1e-4), 1e-6, "made up", sense="at_most")
+
+
+def body(core: str, *, bed: bool) -> tuple[ThermalSystem, Sequence[Segment | Cycle]]:
+    """Twelve millimetres of tissue in air, on a heated bed if asked, and what it is put through."""
+    mesh = box((6, 6, 6), (0.012, 0.012, 0.012))
+    boundaries = (Boundary("robin", 10.0, 25.0),)
+    if bed:
+        boundaries += (Boundary("dirichlet", temperature_c=38.0, normal=(0, -1, 0)),)
+    system = thermal_system(problem(mesh, perfusion=4e3, metabolic=1e3, boundaries=boundaries, core=core,
+                                    blood_j_k=4.0))
+    one, two = np.zeros((2, system.n_nodes))
+    one[[171, 172]], two[129] = 0.03, 0.08
+    return system, played(one, two)
+
+
+def played(one: Array, two: Array) -> Sequence[Segment | Cycle]:
+    """A dwell, a cycle of two, and the cool-down."""
+    return [Segment(one, 30.0), Cycle((Segment(one, 0.7), Segment(two, 1.1)), 60), Segment(0.0 * one, 300.0)]
+
+
+def balance(
+    system: ThermalSystem, pieces: Sequence[Segment | Cycle], *, engine=evolve, tolerance_k: float = TOLERANCE_K
+) -> float:
+    """Largest residual of a step over the largest power term."""
+    audit = EnergyAudit(system, pieces)
+    end = sum(piece.duration_s for piece in pieces)
+    hottest = 0.0
+    for _, temperature in engine(system, pieces, np.arange(0.0, end, STEP_S), ledger=audit, tolerance_k=tolerance_k):
+        hottest = max(hottest, float((temperature - system.base_c).max()))
+    return audit.balance_rel if hottest > 1.0 else float("inf")
