@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,7 +29,7 @@ def with_safety(folder, lines: str, **more):
 def test_a_plan_stays_inside_a_hard_limit_on_the_field_and_on_the_power(tmp_path):
     # without them this block is heated at 13 mT with 0.29 W; H f of 3e9 leaves mu0 3e9 / 354 kHz = 10.65 mT
     protocol = with_safety(tmp_path, 'h_f_at_most = "3e9 A/m/s"\nabsorbed_at_most = "0.1 W"')
-    plan = make_plan(protocol)
+    plan = make_plan(protocol, pareto="")
     record = plan.record
     hard = {row["quantity"]: row for row in record["safety"]["limits"] if row["hard"]}
     assert max(record["summary"]["amplitude_mt"]) <= MU0 * 3e9 / 354e3 * 1e3 * (1 + 1e-9)
@@ -39,6 +40,19 @@ def test_a_plan_stays_inside_a_hard_limit_on_the_field_and_on_the_power(tmp_path
     assert any("safety.h_f_at_most = 3e+09 A/m/s keeps the drive at 10.6 mT" in text for text in record["warnings"])
     assert record["checks"]["prediction_k"] < 0.1
     assert len(record["optimizer"]["predicted"]) == len(record["goals"])
+    kept_by_those_made_by_hand_and_by_the_front(record)
+
+
+def kept_by_those_made_by_hand_and_by_the_front(record) -> None:
+    """By hand the goal costs more than 0.1 W, which is said; at equal limits none has more than 0.1 W to heat with,
+    and the wide end of the front ends at it too."""
+    by_hand = {row["name"]: row for row in record["alternatives"]}
+    for name in ("parked at the centre", "uniform raster", "no gradient"):
+        (broken,) = [text for text in by_hand[name]["limits_broken"] if text.startswith("absorbed power")]
+        assert int(re.fullmatch(r"absorbed power: (\d+)% of its hard limit", broken)[1]) > 105
+        assert by_hand[name]["t90_within_limits_c"] < by_hand[name]["t90_c"]
+    assert not any(text.startswith("absorbed") for text in by_hand["this plan"]["limits_broken"])
+    assert "hard limit on absorbed power" in record["pareto"]["points"][-1]["others_at_bound"]
 
 
 def test_a_budget_is_a_linear_limit_on_the_mean_over_the_heating():

@@ -122,12 +122,17 @@ def _alternative_table(rows: list[Mapping[str, Any]]) -> Table:
     table = table_of("plan", "T90 C", "CEM43T90", "Tmax C", "core C", "duty", "T90 at equal limits", "breaks",
                      title="The same goals by hand, limits ignored; then the highest T90 that the limits allow")
     for row in rows:
-        broken = ", ".join(dict.fromkeys(text.split()[0] for text in row["limits_broken"]))
+        broken = ", ".join(dict.fromkeys(_what_broke(text) for text in row["limits_broken"]))
         table.add_row(escape(row["name"]), number(row["t90_c"]), dose(row["cem43t90_min"]), number(row["t_max_c"]),
                       number(row["core_c"]), f"{row['duty']:.0%}", number(row.get("t90_within_limits_c"), 2),
                       escape(broken or "nothing"))
     table.columns[-1].justify = "left"
     return table
+
+
+def _what_broke(text: str) -> str:
+    """The region of a broken limit, or the quantity of a hard one of safety."""
+    return text.split(":")[0] if ":" in text else text.split()[0]
 
 
 def _placement_words(rows: list[Mapping[str, Any]]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..goals import Goal, Resolved
+from ..goals import Goal, Resolved, Row
 from ..metrics import dose_min, statistic
 from ..optimize import Shares, highest_percentile_c, optimize_shares
 from ..search.heat import restricted, with_inputs
@@ -34,7 +34,8 @@ class _Compared:
     ways: Mapping[str, Array]
 
     def model(self, name: str) -> Any:
-        model = self.steering.model
+        """The reduced model of one way to heat, the budgets of safety behind its temperatures."""
+        model = self.steering.kept[0]
         return with_inputs(model, self.ways[name] @ np.asarray(model.inputs))
 
     @property
@@ -45,7 +46,8 @@ class _Compared:
 def alternatives(engine: Engine, steering: Steering) -> list[dict[str, Any]]:
     """This plan and those made by hand, by the reduced model.
 
-    First for the same goals with the limits on other tissue ignored: which break then. Then the other way round:
+    First for the same goals with the limits on other tissue ignored, hard ones of safety too: which break then. Then
+    the other way round:
     ``t90_within_limits_c``, the highest T90 of the first target, mean over the hold, at equal limits.
     """
     compared = _Compared(engine, steering, _ways(engine, steering))
@@ -129,13 +131,10 @@ def _most(resolved: Resolved) -> Resolved:
 
 def _row(name: str, shares: Array, compared: _Compared) -> dict[str, Any]:
     steering, model = compared.steering, compared.model(name)
-    edges, cool_down, resolved = steering.edges_s, compared.cool_down_s, steering.resolved
+    edges, cool_down, resolved = steering.edges_s, compared.cool_down_s, steering.kept[1]
     values = judged(model, shares, edges, resolved, cool_down)
-    broken = []
-    for row, found in zip(resolved.rows, values, strict=True):
-        if row.goal.kind == "limit" and not row.goal.met(found):
-            sign, bound = ">" if row.goal.sense == "at_most" else "<", row.goal.said(row.goal.bound)
-            broken.append(f"{row.region} {row.goal.metric} {row.goal.said(found).split()[0]} {sign} {bound}")
+    broken = [_broken(row, found) for row, found in zip(resolved.rows, values, strict=True)
+              if row.goal.kind == "limit" and not row.goal.met(found)]
     target = resolved.focus[0]
     heating = float(edges[-1])
     times = looked_at_s(heating, cool_down)
@@ -145,3 +144,12 @@ def _row(name: str, shares: Array, compared: _Compared) -> dict[str, Any]:
     return {"name": name, "t90_c": float(np.interp(heating, times, t90)), "cem43t90_min": float(dose_min(times, t90)),
             "t_max_c": float(focus.max()), "duty": float(np.diff(edges) @ shares.sum(axis=1)) / heating,
             "core_c": core, "limits_broken": broken}
+
+
+def _broken(row: Row, found: float) -> str:
+    """A limit that is broken and by how much, as a phrase."""
+    goal = row.goal
+    if goal.is_budget:
+        return f"{row.region}: {goal.said(found)} of its hard limit"
+    sign = ">" if goal.sense == "at_most" else "<"
+    return f"{row.region} {goal.metric} {goal.said(found).split()[0]} {sign} {goal.said(goal.bound)}"

@@ -41,7 +41,7 @@ def chosen_limit(resolved: Resolved, name: str) -> int | None:
 
 
 def _name(row: Row) -> str:
-    return f"{row.region} {row.goal.metric}"
+    return row.label if row.goal.is_budget else f"{row.region} {row.goal.metric}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
