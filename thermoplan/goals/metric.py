@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from ..errors import InputError
 
@@ -44,6 +45,7 @@ class Metric:
     statistic: Statistic
 
     @classmethod
+    @cache
     def named(cls, name: str) -> Metric:
         if volume := _VOLUME.fullmatch(name):
             return cls("V" if volume[2] == "C" else "VD", float(volume[1]))

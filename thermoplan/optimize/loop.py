@@ -29,7 +29,9 @@ LIMIT_COST, GOAL_COST = 1000.0, 100.0
 METHOD = "sequential linear programs with cutting planes (HiGHS)"
 _INNER = 10
 _BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
+_RADII, _FREED_RADII = (1.0, 1e-3), (0.3, 0.05)
 _STALLED = 2
+_KEPT, _NARROWER, _CUT_OFF = 0.75, (0.05, 0.7), 0.25
 _SUFFICIENT = 0.5
 _FEW_COLUMNS, _RANDOM_COLUMNS, _PRUNINGS = 4, 8, 12
 _FIRST_SCALES = np.concatenate([[0.0], np.geomspace(0.02, 1.0, 14)])
@@ -132,6 +134,27 @@ def optimize_shares(model: Model, resolved: Resolved, *, window_edges_s: Array,
     return Search(heat, resolved, settings, progress).run(start)
 
 
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What one linear program promised, what came of it, and how far its trial lay; ``bound`` is a lower bound of the
+    objective where the problem is convex."""
+
+    gain: float
+    promised: float
+    step: float
+    bound: float | None
+
+    def next_radius(self, radius: float, most: float) -> float:
+        """Wider where the promise was kept. Narrower where it was not: to where gain would be largest if it fell
+        behind its promise as the square of the step; and where rows that are no bounds cut off the iterate itself."""
+        if self.promised < 0.0:
+            return _CUT_OFF * radius
+        if self.gain >= _KEPT * self.promised:
+            return min(most, 2.0 * radius) if self.step > 0.99 * radius else radius
+        best = self.promised / (2.0 * (self.promised - self.gain))
+        return min(radius, self.step) * float(np.clip(best, *_NARROWER))
+
+
 class Search:
     """One search; `run` it once."""
 
@@ -163,6 +186,7 @@ class Search:
                     self.ends.append(self.merit)
                     if self.best[1] < _ALL_MET or status == "optimal" or self._late() or self._anchor is not None:
                         break
+                status, bound = self._freed(status, bound)
                 status, bound = self._pruned(status, bound) if self._anchor is None else (status, None)
             else:
                 status = "optimal"
@@ -212,30 +236,38 @@ class Search:
         if self.merit < self.best[1]:
             self.best = self.look, self.merit
 
-    def _iterate(self, bound: float | None) -> tuple[str, float | None]:
-        """Linearise and solve until nothing improves; then with freer percentiles, until those do not either."""
-        settings, radius, stalled = self.settings, self.settings.max_duty, 0
+    def _iterate(self, bound: float | None, radii: tuple[float, float] = _RADII) -> tuple[str, float | None]:
+        """Linearise and solve within a radius that follows what came of it, until nothing more is promised or it falls
+        below the second of the ``radii``; parts of the duty."""
+        settings, duty, small = self.settings, self.settings.max_duty, 0
+        radius, least = (part * duty for part in radii)
         self._active, first = self.look.shares > 0.0, self.iterations
-        self._loosen(0.0)
-        convex, bands = all(is_convex(term) for term in self.terms), list(_BANDS_K)
+        convex = self._anchor is None and all(is_convex(term) for term in self.terms)
         for self.iterations in range(first + 1, first + settings.max_iterations + 1):
-            gain, promised = self._advance(radius)
-            if convex and radius >= settings.max_duty and promised is not None and self._anchor is None:
-                bound = promised if bound is None else max(bound, promised)
+            move = self._advance(radius)
+            if convex and radius >= duty and move.bound is not None:
+                bound = move.bound if bound is None else max(bound, move.bound)
             self._tell()
             scale = settings.tolerance * (1.0 + abs(self.merit))
             if bound is not None and self.merit - bound <= scale:
                 return "optimal", bound
             if self._late():
                 return "iteration limit", bound
-            stalled = stalled + 1 if gain <= scale else 0
-            radius *= 0.25 if gain <= 0.1 * scale else 1.0
-            if stalled < _STALLED and radius >= 1e-3 * settings.max_duty:
-                continue
-            if not bands or self.merit < _ALL_MET or not self._loosen(bands.pop(0)):
+            small = small + 1 if 0.0 < move.gain <= scale else 0
+            radius = move.next_radius(radius, duty)
+            if 0.0 <= move.promised <= scale or small >= _STALLED or radius < least:
                 return "converged", bound
-            stalled, radius = 0, 0.3 * settings.max_duty
         return "iteration limit", bound
+
+    def _freed(self, status: str, bound: float | None) -> tuple[str, float | None]:
+        """From the best plan on with freer percentiles, which may trade one node for another."""
+        if self.best[1] < _ALL_MET or status != "converged":
+            return status, bound
+        self._accept(*self.best)
+        for band_k in _BANDS_K if self._loosen(_BANDS_K[0]) else ():
+            self._loosen(band_k)
+            status, bound = self._iterate(bound, _FREED_RADII)
+        return status, bound
 
     def _late(self) -> bool:
         return time.perf_counter() - self._began > self.settings.time_limit_s
@@ -247,14 +279,17 @@ class Search:
             form.band_k = band_k
         return bool(percentiles)
 
-    def _advance(self, radius: float) -> tuple[float, float | None]:
-        """One linearisation; the gain in merit, and a bound from the program if it was solved in full."""
+    def _advance(self, radius: float) -> _Move:
+        """One linearisation, accepted where it is better."""
         program = self._program(self._active, radius)
-        trial, merit, promised = self._step(program)
-        self._active, gain = program.active, self.merit - merit
-        if gain > 0.0:
+        trial, merit, optimum = self._step(program)
+        self._active = program.active
+        move = _Move(self.merit - merit, self.merit - optimum.objective,
+                     float(np.abs(trial.shares - self.look.shares).max()),
+                     optimum.objective if optimum.complete else None)
+        if move.gain > 0.0:
             self._accept(trial, merit)
-        return gain, promised
+        return move
 
     def _program(self, active: Array, radius: float) -> Program:
         now, duty = self.look.shares, self.settings.max_duty
@@ -280,8 +315,8 @@ class Search:
                 break
         return program, optimum
 
-    def _step(self, program: Program) -> tuple[Look, float, float | None]:
-        """Best trial of one linearisation, its merit, and the program's bound where columns were complete."""
+    def _step(self, program: Program) -> tuple[Look, float, Optimum]:
+        """Best trial of one linearisation, its merit, and what the program had last."""
         best: tuple[Look, float] | None = None
         for _ in range(_INNER):
             optimum: Optimum = program.solve()
@@ -295,7 +330,7 @@ class Search:
                 break
         if best is None:
             raise SolverError("optimizer: no trial was made")
-        return *best, optimum.objective if optimum.complete else None
+        return *best, optimum
 
     def _tell(self) -> None:
         if self._watch is None:
