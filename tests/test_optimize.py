@@ -281,6 +281,16 @@ def test_progress_tells_a_falling_objective_and_the_worst_limit():
     assert seen[-1].worst_limit.startswith("core") and abs(seen[-1].worst_limit_k) < 0.01
 
 
+@pytest.mark.parametrize(("metric", "bound"), [("CEM43T90", 1e4), ("T90", 60.0), ("CEM43D50", 1e4)])
+def test_a_search_for_what_is_out_of_reach_ends_soon_after_its_last_gain(metric, bound):
+    """Two looks at each of three bands of freer percentiles, and one that promises nothing more."""
+    seen = []
+    found = plan([at_least(metric, bound), at_most("Tmax", 38.5, "core"), at_most("Tmax", 44.0, "tumour")],
+                 progress=seen.append)
+    idle = [p.objective <= found.objective * (1.0 + LOOSE.tolerance) for p in seen]
+    assert idle.count(True) <= 2 * 3 + 2 and found.iterations <= 20
+
+
 def test_a_start_of_the_wrong_shape_is_refused():
     with pytest.raises(InputError, match="windows of"):
         plan([at_least("T90", 42.0)], start=np.zeros((1, 2)))
