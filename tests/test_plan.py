@@ -57,10 +57,10 @@ def test_a_check_beyond_its_bound_makes_a_plan_not_valid(plan, name):
 
 def test_the_power_check_sees_a_basis_that_is_two_per_mille_too_strong(plan):
     """power_rel compares with the tracer's own model, not with the table that the basis came from."""
-    basis = plan.products.outcome.basis
+    basis, shares = plan.products.outcome.basis, plan.products.outcome.shares
     strong = type(basis)(basis.columns, 1.002 * basis.load_w, basis.iron_w, basis.eddy_w, basis.node_volumes_m3)
-    assert power_rel(plan.products.engine, basis) < 1e-4
-    assert power_rel(plan.products.engine, strong) > 1e-3
+    assert power_rel(plan.products.engine, basis, shares) < 1e-4
+    assert power_rel(plan.products.engine, strong, shares) > 1e-3
 
 
 def test_plan_json_fits_its_schema(run):

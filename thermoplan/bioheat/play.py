@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Array
+from .audit import supplied_energy
 from .coupled import evolve_coupled
 from .evolve import TOLERANCE_K, Ledger, evolve
 from .feedback import Feedback
@@ -17,7 +18,10 @@ from .sequence import Cycle, Segment, flat
 from .stand import FREE, Keeping
 from .system import ThermalSystem
 
-IMPLICIT_TOLERANCE_K = 1e-3
+IMPLICIT_TIMES = 100.0
+OF_RISE, FINEST_K = 1e-5, 1e-9
+"""Tolerance as a share of the mean rise that the supplied energy would make if none were lost, and its least; a step of
+the implicit engine is looser, as it estimates each one and not a whole dwell."""
 EXACT_PER_ROOT, EXACT_AT_LEAST = 1.7, 12.0
 IMPLICIT_PER_ROOT = 18.0
 """Matrix products per root of (rate times seconds) of a dwell, counted on a mouse of 74,000 nodes: 252 for 180 s
@@ -37,12 +41,19 @@ def play(
     """As ``evolve``; the implicit engine steps in where it is cheaper, and feedback is coupled to either."""
     op = engine or operator(system.stiffness, system.capacity_j_k)
     run = {"feedback": feedback, "ledger": ledger, "engine": op, "keeping": keeping}
+    tolerance_k = _tolerance_k(system, pieces)
     if preferred(op, pieces).engine == "implicit":
-        return evolve_implicit(system, pieces, output_times_s, **run, tolerance_k=IMPLICIT_TOLERANCE_K)
+        return evolve_implicit(system, pieces, output_times_s, **run, tolerance_k=IMPLICIT_TIMES * tolerance_k)
     if feedback is not None:
         return evolve_coupled(system, pieces, output_times_s, **run)
     del run["feedback"]
-    return evolve(system, pieces, output_times_s, **run, tolerance_k=TOLERANCE_K)
+    return evolve(system, pieces, output_times_s, **run, tolerance_k=tolerance_k)
+
+
+def _tolerance_k(system: ThermalSystem, pieces: Sequence[Segment | Cycle]) -> float:
+    """`TOLERANCE_K`, and less where little energy comes in: a scan of milliwatts balances as well as a treatment."""
+    unlost_k = float(supplied_energy(system, pieces)[1][-1]) / float(system.capacity_j_k.sum())
+    return min(TOLERANCE_K, max(OF_RISE * unlost_k, FINEST_K))
 
 
 @dataclass(frozen=True, slots=True)

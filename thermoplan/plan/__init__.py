@@ -207,7 +207,8 @@ def _accuracy(engine: Any, outcome: Any, stages: Stages) -> dict[str, Any]:
 def _checks(engine: Any, outcome: Any) -> dict[str, float | None]:
     from .engine import power_rel
 
-    return {"iron_mass_rel": engine.case.iron.mass_rel, "power_rel": power_rel(engine, outcome.basis),
+    return {"iron_mass_rel": engine.case.iron.mass_rel,
+            "power_rel": power_rel(engine, outcome.basis, outcome.shares),
             "energy_balance_rel": outcome.energy_balance_rel}
 
 

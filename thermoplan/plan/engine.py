@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..bioheat import Feedback, ThermalSystem, feedback_of, settled, thermal_system
 from ..device import Device
 from ..eddy import EddyPower, eddy_power, field_potential_t_m, induced_power
@@ -16,7 +17,9 @@ from ..sar import Column, HeatingBasis, biases_t, heating_basis
 from ..tracer import slp_w_kg
 from .case import Case
 
-_BINS, _DRIVE_BINS = 128, 32
+_BINS, _LEVELS = 192, 32
+STEEP_T = 5e-3
+"""Bias at which the bins of a power sum are half way through: losses fall within a few millitesla."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,34 +85,37 @@ def _eddies(case: Case) -> EddyPower:
     return induced_power(anatomy, case.tissues, potential_t_m=potential, **drive)
 
 
-def power_rel(engine: Engine, basis: HeatingBasis) -> float:
-    """Largest relative difference of a column's iron power from an independent sum.
+def power_rel(engine: Engine, basis: HeatingBasis, shares: Array) -> float:
+    """Relative difference of the iron power that the shares ``(k,)`` of the columns take on average from an
+    independent sum.
 
-    The sum solves the tracer's loss directly, without its table, on the joint histogram of iron mass over
-    the two bias components, and over the amplitude where the drive has a profile; each bin stands at its
-    mean, which is second order in its width.
+    The sum solves the tracer's loss directly, without its table, on the joint histogram of the played iron mass over
+    amplitude and the two bias components; each bin stands at its mean, which is second order in its width.
     """
     case = engine.case
-    tracer, device, iron = case.protocol.tracer, case.protocol.device, case.iron
-    worst, drive = 0.0, device.drive_at(iron.points_m)[0]
-    biases = biases_t(device, iron.points_m, basis.columns)
-    rows = zip(basis.columns, biases, basis.load_w.sum(axis=1), basis.eddy_w, strict=True)
-    for column, (along, across), power, eddy in rows:
-        mass, amplitude, along, across = _binned(drive, np.abs(along), across, iron.mass_kg)
-        slp = slp_w_kg(tracer, amplitude_t=column.amplitude_t * amplitude, frequency_hz=device.frequency_hz,
-                       along_t=along, across_t=across)
-        direct = float(mass @ slp)
-        worst = max(worst, abs(power - eddy - direct) / direct)
-    return worst
+    tracer, device = case.protocol.tracer, case.protocol.device
+    mass, amplitude, along, across = _played(case, basis.columns, shares)
+    slp = slp_w_kg(tracer, amplitude_t=amplitude, frequency_hz=device.frequency_hz, along_t=along, across_t=across)
+    direct, power = float(mass @ slp), float(shares @ (basis.load_w.sum(axis=1) - basis.eddy_w))
+    return abs(power - direct) / max(direct, power) if max(direct, power) > 0.0 else 0.0
 
 
-def _binned(drive: np.ndarray, along: np.ndarray, across: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Iron mass and its mean drive and bias in the bins that hold any; bins are narrow where the loss is steep."""
-    place = (drive - drive.min()) / max(float(np.ptp(drive)), 1e-12)
-    code = np.minimum((place * _DRIVE_BINS).astype(np.int64), _DRIVE_BINS - 1)
-    for bias in (along, across):
-        s = bias / (bias + max(float(np.median(bias)), 1e-4))
-        code = code * _BINS + np.minimum((s * _BINS).astype(np.int64), _BINS - 1)
-    _, inverse = np.unique(code, return_inverse=True)
-    total = np.bincount(inverse, mass)
-    return total, *(np.bincount(inverse, mass * value) / total for value in (drive, along, across))
+def _played(case: Case, columns: Sequence[Column], shares: Array) -> tuple[Array, ...]:
+    """Iron mass times share in the bins that hold any, and its mean amplitude and bias."""
+    device, iron = case.protocol.device, case.iron
+    used = np.flatnonzero(shares > 0.0)
+    columns, shares = [columns[k] for k in used], shares[used]
+    drive = device.drive_at(iron.points_m)[0]
+    peak = float(drive.max()) * max((c.amplitude_t for c in columns), default=0.0)
+    sums = np.zeros((4, _LEVELS * _BINS * _BINS))
+    for column, share, (along, across) in zip(columns, shares, biases_t(device, iron.points_m, columns), strict=True):
+        parts = column.amplitude_t * drive, np.abs(along), across
+        places = parts[0] / peak, *(bias / (bias + STEEP_T) for bias in parts[1:])
+        code = np.zeros(len(drive), np.int64)
+        for place, count in zip(places, (_LEVELS, _BINS, _BINS), strict=True):
+            code = code * count + np.minimum((place * count).astype(np.int64), count - 1)
+        mass = share * iron.mass_kg
+        sums += [np.bincount(code, mass * value, sums.shape[1]) for value in (1.0, *parts)]
+    held = sums[0] > 0.0
+    mass = sums[0, held]
+    return mass, *(sums[1:, held] / mass)
