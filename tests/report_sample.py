@@ -393,6 +393,14 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
             "quality_histogram": [0, 0, 3, 20, 80, 300, 900, 2000, 5000, 900],
             "skin_area_cm2": 52.0,
         },
+        "solver": {
+            "engine": "exact",
+            "spectral_radius_1_s": 28.0,
+            "exact_products": 3400.0,
+            "implicit_products": 9000.0,
+            "matrix_products": 3600,
+            "feedback": False,
+        },
         "provenance": {
             "versions": {"dolfinx": "0.11.0", "numpy": "2.4"},
             "inputs": {"mouse-mpi.mdf": "9f" * 32},

@@ -31,7 +31,7 @@ LAYERS = (
      "magnetization"),
     ("meshing", "tissue", "anatomy"),
     ("image",),
-    ("errors", "arrays", "display", "progress"),
+    ("errors", "arrays", "cache", "display", "progress"),
 )
 EDGES = {"files", "library", "protocol", "units"}
 MAY_REACH_EDGES = EDGES | {"cli", "console", "plan", "case", "answers", "fits", "shot", "study", "adapt", "validate",

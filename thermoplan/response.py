@@ -7,16 +7,13 @@ grid in s. The loss is even in both components.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .arrays import Array, finite, frozen, put
+from .cache import keep, kept
 from .errors import InputError
 from .tabulate import FINE, SETTINGS, tabulated
 from .tracer import Tracer, particles, slp_w_kg, volume_m3
@@ -116,7 +113,7 @@ def response_table(
 ) -> ResponseTable:
     """Tabulate SLP for positive amplitudes, any bias. Kept in memory and in the user's cache folder.
 
-    The folder is ``$THERMOPLAN_CACHE``, else ``thermoplan`` in the user's cache; an amplitude is kept by
+    The folder is that of `cache`; an amplitude is kept by
     everything that enters its physics, so tables with other amplitudes share it. Heating efficiency only
     scales: a calibration reuses the table.
     """
@@ -160,29 +157,11 @@ def _key(sizes: Array, amplitude: float, scale: float, model: str) -> str:
     return hashlib.sha256(text.encode() + sizes.tobytes()).hexdigest()
 
 
-def cache_folder() -> Path:
-    """Where tables are kept between runs."""
-    stated = os.environ.get("THERMOPLAN_CACHE")
-    if stated:
-        return Path(stated)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thermoplan"
-
-
 def _read(key: str) -> tuple[Array, float] | None:
-    try:
-        with np.load(cache_folder() / f"response-{key[:32]}.npz") as saved:
-            return saved["values"], float(saved["error"])
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
-        return None
+    saved = kept(f"response-{key[:32]}")
+    return None if saved is None or "values" not in saved else (saved["values"], float(saved["error"]))
 
 
 def _write(key: str, table: tuple[Array, float]) -> tuple[Array, float]:
-    """Save beside and rename: no reader sees half a file. A folder that cannot be written is no error."""
-    try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cache_folder(), suffix=".tmp", delete=False) as out:
-            np.savez(out, values=table[0], error=table[1])
-        os.replace(out.name, cache_folder() / f"response-{key[:32]}.npz")
-    except OSError:
-        pass
+    keep(f"response-{key[:32]}", {"values": table[0], "error": table[1]})
     return table

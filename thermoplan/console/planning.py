@@ -26,6 +26,7 @@ def show_run(record: Mapping[str, Any]) -> None:
         out.print(_placement_words(record["placement"]))
     checks = record["checks"]
     out.print("checks  " + "  ".join(f"{k} {v:.2g}" for k, v in checks.items() if v is not None))
+    out.print(_solver_words(record))
     _show_accuracy(record)
     for warning in record["warnings"]:
         out.print(f"[yellow]warning[/yellow] {escape(warning)}")
@@ -35,6 +36,16 @@ def show_run(record: Mapping[str, Any]) -> None:
     if "run" in record:
         run = escape(record["run"])
         out.print(f"run folder {run}\nreport     {run}/report.html", soft_wrap=True)
+
+
+def _solver_words(record: Mapping[str, Any]) -> str:
+    """Engine, spectrum and cost of the full model; size and own error of the reduced one."""
+    solver, search = record["solver"], record["optimizer"]
+    words = (f"solver  {solver['engine']} engine in time, spectral radius {solver['spectral_radius_1_s']:.3g} 1/s, "
+             f"{solver['matrix_products']} matrix products")
+    if not search:
+        return words
+    return f"{words}; reduced model of {search['rom_size']} modes, its error {1e3 * search['rom_error_k']:.2g} mK"
 
 
 def _show_accuracy(record: Mapping[str, Any]) -> None:

@@ -335,6 +335,6 @@ def full_record(subject: Subject, sections: Mapping[str, Any]) -> dict[str, Any]
         "iron": iron_section(case), **machine_section(case),
         "safety": safety, "hottest": hottest_section(case, outcome),
         **{name: sections.get(name) for name in SECTIONS},
-        "parameters": parameter_rows(case), "mesh": mesh_section(case),
+        "parameters": parameter_rows(case), "mesh": mesh_section(case), "solver": outcome.solver,
         "provenance": provenance(case, subject.stages), "figures": {},
     })

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..bioheat.reduced import reduced_model
 from ..goals import tightened
 from ..progress import Stages
 from ..search.heat import restricted
 from .linearized import linearized
+from .models import model_of
 from .outcome import Outcome, verified
 from .prediction import CYCLE_SAMPLES, prediction_k
 from .setup import Setup
@@ -141,7 +141,7 @@ def _relinearized(setup: Setup, means: CycleMeans, stages: Stages) -> Setup:
     with stages.stage("reduced model"):
         heating = means.times_s <= setup.duration_s
         system = linearized(engine.system, engine.feedback, means.mean_c[heating].astype(float))
-        return replace(setup, model=reduced_model(system, setup.basis.load_w, setup.duration_s))
+        return replace(setup, model=model_of(system, setup.basis.load_w, setup.duration_s, stages))
 
 
 def _rise(setup: Setup, steering: Steering, means: CycleMeans) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..bioheat.reduced import ReducedModel, reduced_model
+from ..bioheat.reduced import ReducedModel
 from ..device import Device
 from ..goals import Resolved
 from ..optimize import Shares
@@ -21,6 +21,7 @@ from .attempts import Finder
 from .candidates import WINDOWS, candidate_columns, search_settings, window_edges_s, without_gradient
 from .engine import Engine
 from .hard import budgets, guarded
+from .models import model_of
 
 STEP_S, FINEST = 15.0, 0.02
 """A session is shortened in steps of this, or of this part of itself where that is more."""
@@ -82,7 +83,7 @@ def prepared(engine: Engine, resolved: Resolved, stages: Stages) -> Setup:
         basis = _joined(parts)
     duration = engine.case.protocol.session.duration_s
     with stages.stage("reduced model"):
-        model = reduced_model(engine.system, basis.load_w, duration)
+        model = model_of(engine.system, basis.load_w, duration, stages)
     edges = window_edges_s(duration, engine.case.protocol.steering.windows or WINDOWS)
     last = np.arange(len(basis.columns) - len(free), len(basis.columns))
     ends = np.cumsum([len(own) for own in columns])

@@ -104,6 +104,7 @@ def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
         "goals": tables.goals(plan),
         "predicted": tables.predicted(plan),
         "optimizer": tables.optimizer(plan),
+        "solver": tables.solver(plan),
         "mesh_facts": tables.mesh_facts(plan),
         "charts": _charts(plan),
         "colours": drawings.colours(plan),

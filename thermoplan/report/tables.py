@@ -244,6 +244,19 @@ def mesh_facts(plan: Plan) -> list[tuple[str, str]]:
     )
 
 
+def solver(plan: Plan) -> list[tuple[str, str]]:
+    """How the full model went through time."""
+    found = at(plan, "solver", {})
+    engine = {"exact": "exact (Krylov spaces)", "implicit": "implicit (TR-BDF2)"}.get(str(found.get("engine")), "")
+    return facts(
+        [
+            ("Engine in time", engine),
+            ("Spectral radius", f.significant(found.get("spectral_radius_1_s"), 3, "1/s")),
+            ("Matrix products", f.plain(found.get("matrix_products"))),
+        ]
+    )
+
+
 def _mesh_error(plan: Plan) -> list[tuple[str, str]]:
     """Estimated error of the target's and of every region's temperatures, where that was asked for."""
     target, error = at(plan, "summary.tumour"), at(plan, "accuracy.error_k")

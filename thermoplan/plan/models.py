@@ -1,0 +1,52 @@
+"""The reduced model of a system and its columns: from the cache where it was made before, else made and kept there."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..arrays import Array
+from ..bioheat import ThermalSystem, krylov, reduced
+from ..bioheat.reduced import ReducedModel, reduced_model
+from ..cache import digest_of, evict, is_kept, keep, kept
+from ..progress import Stages
+
+MODES = 200
+KEPT_BYTES = 2e9
+"""Some thirty models of the shipped mouse; those that were not used for longest go first."""
+_PREFIX, _PARTS = "reduced-", {"rates_1_s", "modes", "inputs", "error_k"}
+
+
+def model_of(system: ThermalSystem, load_w: Array, duration_s: float, stages: Stages) -> ReducedModel:
+    """`reduced_model`, kept under a hash of everything that it depends on: matrices, state before heating, loads,
+    duration, settings and the code that makes it. Modes are kept, and returned, to seven digits.
+    """
+    name = _PREFIX + digest_of(f"{_code()} {MODES} {float(duration_s)!r} {system.n_nodes}", (
+        system.stiffness.data, system.stiffness.indices, system.stiffness.indptr, system.capacity_j_k, system.base_c,
+        system.held, load_w))
+    saved = kept(name)
+    if saved is not None and set(saved) >= _PARTS:
+        stages.note(f"reduced model: taken from the cache ({name})")
+        return _restored(saved, system)
+    if is_kept(name):
+        stages.note(f"reduced model: {name} in the cache is damaged: made anew")
+    made = reduced_model(system, load_w, duration_s, n_modes=MODES)
+    saved = {"rates_1_s": made.rates_1_s, "modes": made.modes.astype(np.float32), "inputs": made.inputs,
+             "error_k": np.array(made.error_k)}
+    keep(name, saved)
+    evict(f"{_PREFIX}*", KEPT_BYTES)
+    return _restored(saved, system)
+
+
+def _restored(saved: dict[str, Array], system: ThermalSystem) -> ReducedModel:
+    return ReducedModel(saved["rates_1_s"], saved["modes"], saved["inputs"], system.base_c, float(saved["error_k"]))
+
+
+@cache
+def _code() -> str:
+    """Version of thermoplan and of the files that make a reduced model, settings included."""
+    return digest_of(__version__ + "".join(Path(module.__file__).read_text(encoding="utf-8")
+                                           for module in (krylov, reduced)))
