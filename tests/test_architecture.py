@@ -31,7 +31,7 @@ LAYERS = (
      "magnetization"),
     ("meshing", "tissue", "anatomy"),
     ("image",),
-    ("errors", "arrays", "cache", "display", "progress"),
+    ("errors", "arrays", "cache", "display", "launched", "memory", "progress"),
 )
 EDGES = {"files", "library", "protocol", "units"}
 MAY_REACH_EDGES = EDGES | {"cli", "console", "plan", "case", "answers", "fits", "shot", "study", "adapt", "validate",
@@ -40,10 +40,10 @@ MAY_REACH_EDGES = EDGES | {"cli", "console", "plan", "case", "answers", "fits", 
 # Who may import what is heavy, even inside a function.
 OWNERS = {
     "dolfinx": {"fem"},
-    "dolfinx_solver": {"fem"},
+    "dolfinx_solver": {"fem", "bioheat"},
     "ufl": {"fem"},
     "basix": {"fem"},
-    "mpi4py": {"fem"},
+    "mpi4py": {"fem", "bioheat"},
     "petsc4py": {"fem", "doctor"},  # the doctor reads its version, which loads no PETSc
     "gmsh": {"meshing"},
     "pyvista": {"scene"},

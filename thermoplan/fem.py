@@ -13,14 +13,20 @@ from scipy.sparse import csr_array
 from .anatomy import Anatomy
 from .arrays import Array, IntArray
 from .errors import InputError, MissingPart
+from .launched import launched
 
 try:
     with suppress(ModuleNotFoundError):
         import dolfinx_solver  # noqa: F401  (its wheel has to be imported before dolfinx)
+    from mpi4py import MPI
+
+    if launched()[1] > 1:
+        import petsc4py
+
+        petsc4py.init(comm=MPI.COMM_SELF)  # it would else wait until every rank had loaded it
     import basix.ufl
     import ufl
     from dolfinx import fem, mesh
-    from mpi4py import MPI
 except ModuleNotFoundError as absent:
     raise MissingPart(f'{absent.name} is missing: pip install "thermoplan[fem]"') from absent
 

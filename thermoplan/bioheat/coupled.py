@@ -108,7 +108,7 @@ class _Coupling:
         if space.reach < h:
             raise SolverError(f"feedback: no room for a stretch of {h:.1f} s")
         correction = combined(space, phi2(space.rates_1_s, [h]))[0]
-        error = float(np.abs(correction / run.op.root_capacity).max())
+        error = run.op.largest_k(correction)
         self.stretch = float(np.clip(0.9 * h * np.sqrt(self.tolerance / max(error, 1e-300)),
                                      0.2 * h, min(3.0 * max(h, self.stretch), LONGEST_STRETCH_S)))
         if error > REFUSED * self.tolerance:
@@ -123,7 +123,7 @@ class _Coupling:
     ) -> list[Moment]:
         run, n = self.run, self.run.system.n_nodes
         h = run.clock - begun
-        flows = np.array([[p[:n].sum(), p.sum()] for p in (held, change)])
+        flows = run.op.team.summed(np.array([[p[:n].sum(), p.sum()] for p in (held, change)]))
         since = np.array([time - begun for time, _, _ in moments])
         found = []
         if moments:

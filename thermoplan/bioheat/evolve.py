@@ -170,12 +170,12 @@ def _segment(run: Run, segment: Segment) -> Iterator[tuple[float, Array, Array]]
     while left > 0.0:
         space = grown(run.op, load - run.op @ run.y, left, tolerance=run.tolerance)
         step = left if space.reach >= left else space.reach
-        due = run.due(run.clock + step)
-        for since in _blocks(due, len(run.y)):
+        due, flow = run.due(run.clock + step), run.op.inner(run.rows, run.y)
+        for since in _blocks(due, run.op.n_dof):
             states = run.y[run.shown] + combined(space, phi1(space.rates_1_s, since), run.shown)
-            sums = run.integrals + np.outer(since, run.rows @ run.y) + watched(space, run.rows, phi2, since)
+            sums = run.integrals + np.outer(since, flow) + watched(space, run.rows, phi2, since)
             yield from zip(run.clock + since, states, sums, strict=True)
-        run.integrals = run.integrals + step * (run.rows @ run.y) + watched(space, run.rows, phi2, [step])[0]
+        run.integrals = run.integrals + step * flow + watched(space, run.rows, phi2, [step])[0]
         run.y = run.y + combined(space, phi1(space.rates_1_s, np.array([step])))[0]
         run.clock += step
         left = left - step if step < left else 0.0
@@ -226,7 +226,7 @@ def _portion(run: Run, period: float, left: int) -> tuple[Array, int]:
     """Outputs that are due, and as many repeats as there is memory for them."""
     repeats = min(left, CYCLES_AT_ONCE)
     due = run.due(run.clock + period * repeats)
-    most = max(4, int(OUTPUT_BYTES / (8 * len(run.y))))
+    most = max(4, int(OUTPUT_BYTES / (8 * run.op.n_dof)))
     if len(due) > most:
         repeats = max(1, int(due[most] / period))
         due = run.due(run.clock + period * repeats)
@@ -278,7 +278,7 @@ def _repeated(
 
     now = due <= done * period + SAME_TIME_S
     clock = run.clock
-    for block in _blocks(np.flatnonzero(now), len(run.y)):
+    for block in _blocks(np.flatnonzero(now), run.op.n_dof):
         n, since = passes[block], first.wanted[block]
         states = first.states[block] + combined(space, period * decay(rates, since) * each[n], run.shown)
         yield from zip(clock + due[block], states, sums(n, since) + first.sums[block], strict=True)

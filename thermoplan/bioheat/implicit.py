@@ -60,9 +60,10 @@ class _March:
     def flows(self, time_s: float, y: Array) -> Array:
         """Watched rows, and with feedback its power on tissue and on all."""
         if self.feedback is None:
-            return self.rows @ y
+            return self.op.inner(self.rows, y)
         power = self.gain(time_s, y) * self.op.root_capacity
-        return np.concatenate([self.rows @ y, [power[: self.system.n_nodes].sum(), power.sum()]])
+        return self.op.team.summed(
+            np.concatenate([self.rows @ y, [power[: self.system.n_nodes].sum(), power.sum()]]))
 
     def _temperature(self, y: Array) -> Array:
         return self.system.base_c + y / self.op.root_capacity
@@ -198,7 +199,7 @@ def _step(march: _March, load: Array, rate: Array, dt: float) -> tuple[Array, Ar
 
 
 def _longest(march: _March, y: Array) -> float:
-    return float(np.abs(y / march.op.root_capacity).max())
+    return march.op.largest_k(y)
 
 
 Solve = Callable[[Array, float, Array], Array]
@@ -212,18 +213,18 @@ def _solver(march: _March, dt: float) -> Solve:
 
     def solve(right: Array, tolerance: float, start: Array) -> Array:
         x = start.copy()
-        r = right - shift * x - factor * (march.op @ x) if start.any() else right.copy()
+        r = right - shift * x - factor * (march.op @ x) if _longest(march, start) else right.copy()
         z = inverse * r
-        p, rz = z, r @ z
+        p, rz = z, march.op.inner(r, z)
         for _ in range(CG_ITERATIONS):
             if _longest(march, r) <= tolerance:
                 return x
             ap = shift * p + factor * (march.op @ p)
-            alpha = rz / (p @ ap)
+            alpha = rz / march.op.inner(p, ap)
             x += alpha * p
             r -= alpha * ap
             z = inverse * r
-            rz, before = r @ z, rz
+            rz, before = march.op.inner(r, z), rz
             p = z + (rz / before) * p
         raise SolverError(f"conjugate gradients: residual {_longest(march, r):.1e} K after {CG_ITERATIONS} "
                           f"iterations, wanted {tolerance:.1e}")

@@ -10,6 +10,7 @@ from scipy.sparse import csr_array, diags_array
 
 from ..arrays import Array
 from ..errors import SolverError
+from .team import ALONE, Team
 
 BASIS_BYTES = 260e6
 FEWEST_VECTORS = 120
@@ -20,11 +21,15 @@ BREAKDOWN = 1e-13
 
 @dataclass(slots=True, eq=False)
 class Operator:
-    """``A`` as a matrix, the scaling that leads to it, a count of its products, and room for one basis."""
+    """``A`` as a matrix, the scaling that leads to it, a count of its products, and room for one basis.
+
+    With a ``team`` they are of the dofs that are held here, and so is every vector; sums go through the operator.
+    """
 
     matrix: csr_array
     root_capacity: Array
     products: int = 0
+    team: Team = ALONE
     _basis: Array = field(default_factory=lambda: np.zeros((0, 0)))
     _diagonal: Array = field(default_factory=lambda: np.zeros(0))
     _radius_1_s: float = 0.0
@@ -36,6 +41,11 @@ class Operator:
         return self._diagonal
 
     @property
+    def n_dof(self) -> int:
+        """Of all processes together."""
+        return self.team.n_dof(len(self.root_capacity))
+
+    @property
     def radius_1_s(self) -> float:
         """Largest rate of the mesh, within a few percent."""
         if not self._radius_1_s:
@@ -45,7 +55,7 @@ class Operator:
     @property
     def room(self) -> int:
         """Most vectors that a basis may have; the pages of those that are not used are never touched."""
-        return max(FEWEST_VECTORS, int(BASIS_BYTES / (8 * len(self.root_capacity))))
+        return max(FEWEST_VECTORS, int(BASIS_BYTES / (8 * self.n_dof)))
 
     @property
     def basis(self) -> Array:
@@ -55,7 +65,22 @@ class Operator:
 
     def __matmul__(self, y: Array) -> Array:
         self.products += 1
-        return self.matrix @ y
+        return self.team.product(self.matrix, y)
+
+    def inner(self, first: Array, second: Array) -> Array:
+        """``first @ second``; ``first`` may have many rows."""
+        return self.team.summed(first @ second)
+
+    def norm(self, y: Array) -> float:
+        return float(np.sqrt(self.inner(y, y)))
+
+    def largest_k(self, y: Array) -> float:
+        """Largest temperature of a scaled vector, without its sign."""
+        return self.team.largest(float(np.abs(y / self.root_capacity).max()))
+
+    def typical_1_s(self, percentile: float) -> float:
+        """A percentile of the rates on the diagonal."""
+        return self.team.typical_1_s(self.diagonal, percentile)
 
 
 def operator(stiffness: csr_array, capacity_j_k: Array) -> Operator:
@@ -81,6 +106,8 @@ class Space:
         Norm of ``v``.
     reach
         Window of time in s over which the tolerance is met; shorter than asked for where memory ran out.
+    team
+        Who holds the other dofs of the basis.
     """
 
     basis: Array
@@ -88,6 +115,7 @@ class Space:
     vectors: Array
     length: float
     reach: float
+    team: Team = ALONE
 
     def weights(self, scalar: Array) -> Array:
         """``(k, m)``: times ``basis`` it is ``f(A) v``, where ``scalar (k, m)`` is f at the Ritz values."""
@@ -95,7 +123,7 @@ class Space:
 
     def projected(self, row: Array) -> Array:
         """``row . V S`` as ``(m,)``: with it ``row . f(A) v`` needs the Ritz values alone."""
-        return self.length * self.vectors[0] * ((self.basis @ row) @ self.vectors)
+        return self.length * self.vectors[0] * (self.team.summed(self.basis @ row) @ self.vectors)
 
 
 def grown(op: Operator, v: Array, horizon_s: float, *, tolerance: float) -> Space:
@@ -113,11 +141,11 @@ def grown(op: Operator, v: Array, horizon_s: float, *, tolerance: float) -> Spac
     tolerance
         In kelvin, largest over the nodes at the end of the window.
     """
-    length = float(np.linalg.norm(v))
+    length = op.norm(v)
     basis, room = op.basis, op.room
     basis[0] = v / (length or 1.0)
     if length == 0.0:
-        return Space(basis[:1], np.zeros(1), np.ones((1, 1)), 0.0, horizon_s)
+        return Space(basis[:1], np.zeros(1), np.ones((1, 1)), 0.0, horizon_s, op.team)
     diagonal, off = np.zeros(room), np.zeros(room)
     check = FIRST_CHECK
     for m in range(1, room + 1):
@@ -129,11 +157,12 @@ def grown(op: Operator, v: Array, horizon_s: float, *, tolerance: float) -> Spac
             continue
         check = m + max(2, int(CHECK_GROWTH * m))
         rates, vectors = _ritz(diagonal[:m], off[: m - 1])
-        size = 0.0 if done else length * off[m - 1] * float(np.abs(basis[m] / op.root_capacity).max())
+        size = 0.0 if done else length * off[m - 1] * op.largest_k(basis[m])
         last = vectors[-1] * vectors[0]
         if size * abs(phi2(rates, np.array([horizon_s]))[0] @ last) <= tolerance:
-            return Space(basis[:m], rates, vectors, length, horizon_s)
-    return Space(basis[:m], rates, vectors, length, _reach(size, last, rates, horizon_s, tolerance))
+            return Space(basis[:m], rates, vectors, length, horizon_s, op.team)
+    return Space(basis[:m], rates, vectors, length, _reach(size, last, rates, horizon_s, tolerance),
+                 op.team)
 
 
 def _ritz(diagonal: Array, off: Array) -> tuple[Array, Array]:
@@ -147,9 +176,9 @@ def _next_vector(op: Operator, basis: Array, m: int, diagonal: Array, off: Array
     w = op @ basis[m - 1]
     if m > 1:
         w -= off[m - 2] * basis[m - 2]
-    diagonal[m - 1] = basis[m - 1] @ w
+    diagonal[m - 1] = op.inner(basis[m - 1], w)
     w -= diagonal[m - 1] * basis[m - 1]
-    norm = float(np.linalg.norm(w))
+    norm = op.norm(w)
     np.divide(w, norm if norm > 0.0 else 1.0, out=basis[m])
     return norm
 
@@ -195,9 +224,9 @@ def phi3(rates_1_s: Array, times_s: Array) -> Array:
 
 def spectral_radius_1_s(op: Operator, steps: int = 30) -> float:
     """Largest rate of the mesh, from a short Lanczos run; within a few percent, from below."""
-    start = np.random.default_rng(0).standard_normal(op.matrix.shape[0])
+    start = op.team.noise(len(op.root_capacity))
     basis = np.empty((steps + 1, len(start)))
-    basis[0] = start / np.linalg.norm(start)
+    basis[0] = start / op.norm(start)
     diagonal, off = np.zeros(steps), np.zeros(steps)
     for m in range(1, steps + 1):
         off[m - 1] = _next_vector(op, basis, m, diagonal, off)

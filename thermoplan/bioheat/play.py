@@ -41,7 +41,7 @@ def play(
     """As ``evolve``; the implicit engine steps in where it is cheaper, and feedback is coupled to either."""
     op = engine or operator(system.stiffness, system.capacity_j_k)
     run = {"feedback": feedback, "ledger": ledger, "engine": op, "keeping": keeping}
-    tolerance_k = _tolerance_k(system, pieces)
+    tolerance_k = _tolerance_k(op, system, pieces)
     if preferred(op, pieces).engine == "implicit":
         return evolve_implicit(system, pieces, output_times_s, **run, tolerance_k=IMPLICIT_TIMES * tolerance_k)
     if feedback is not None:
@@ -50,10 +50,11 @@ def play(
     return evolve(system, pieces, output_times_s, **run, tolerance_k=tolerance_k)
 
 
-def _tolerance_k(system: ThermalSystem, pieces: Sequence[Segment | Cycle]) -> float:
+def _tolerance_k(op: Operator, system: ThermalSystem, pieces: Sequence[Segment | Cycle]) -> float:
     """`TOLERANCE_K`, and less where little energy comes in: a scan of milliwatts balances as well as a treatment."""
-    unlost_k = float(supplied_energy(system, pieces)[1][-1]) / float(system.capacity_j_k.sum())
-    return min(TOLERANCE_K, max(OF_RISE * unlost_k, FINEST_K))
+    here = supplied_energy(system, pieces)[1][-1], system.capacity_j_k.sum()
+    supplied_j, capacity_j_k = op.team.summed(np.array(here)).tolist()
+    return min(TOLERANCE_K, max(OF_RISE * supplied_j / capacity_j_k, FINEST_K))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Choice:
 
 def preferred(op: Operator, pieces: Sequence[Segment | Cycle]) -> Choice:
     """The cheaper engine for a sequence, and why."""
-    bulk = 2.0 * float(np.percentile(op.diagonal, 95.0))
+    bulk = 2.0 * op.typical_1_s(95.0)
     exact = sum(_exact(op.radius_1_s, op.room, piece) for piece in pieces)
     implicit = sum(IMPLICIT_PER_ROOT * np.sqrt(min(bulk, op.radius_1_s) * s.duration_s) for s in flat(pieces))
     return Choice("exact" if exact <= implicit else "implicit", op.radius_1_s, float(exact), float(implicit))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 
-from ..errors import ThermoplanError
+from ..errors import InputError, ThermoplanError
+from ..launched import launched
 
 from . import planning, results, imaging, heating, system  # isort: skip  # noqa: F401  each registers its verbs, in this order
 from .app import app
@@ -13,8 +15,28 @@ from .app import app
 
 def main() -> None:
     """Run a verb; a mistake of the user's costs a message, never a traceback."""
+    if launched()[1] > 1:
+        _told(_among_ranks)
+    else:
+        _told(app)
+
+
+def _among_ranks() -> None:
+    """Under mpiexec rank 0 alone reads, speaks and writes; the others help it."""
+    rank, count = launched()
+    if next((word for word in sys.argv[1:] if not word.startswith("-")), None) != "simulate":
+        if rank:
+            raise SystemExit(InputError.exit_code)
+        raise InputError(f"mpiexec started {count} ranks: only simulate can use them; run other verbs without mpiexec")
+    from ..bioheat.ranks import among_ranks
+
+    among_ranks(lambda: _told(app))
+
+
+def _told(work: Callable[[], object]) -> None:
+    """Do it, and tell what went wrong."""
     try:
-        app()
+        work()
     except ThermoplanError as error:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_code) from None

@@ -32,7 +32,9 @@ def show_run(record: Mapping[str, Any]) -> None:
         out.print(f"[yellow]warning[/yellow] {escape(warning)}")
     stages = record["provenance"]["stages"]
     out.print(_stage_table(stages))
-    out.print(f"peak memory {record['provenance']['peak_memory_mb']:.0f} MB")
+    others = record["provenance"].get("rank_memory_mb", ())[1:]
+    out.print(f"peak memory {record['provenance']['peak_memory_mb']:.0f} MB"
+              + "".join(f", rank {rank} {mb:.0f} MB" for rank, mb in enumerate(others, 1)))
     if "run" in record:
         run = escape(record["run"])
         out.print(f"run folder {run}\nreport     {run}/report.html", soft_wrap=True)

@@ -16,6 +16,7 @@ from ..bioheat.stand import FREE
 from ..dose import Dose, DoseMap, RegionSeries, cem43_min, exceeded_by
 from ..errors import InputError
 from ..goals import Resolved
+from ..launched import HELP
 from ..metrics import Meter
 from ..progress import Stages
 from ..protocol import Protocol
@@ -159,12 +160,15 @@ def verified(
     times = np.concatenate([looked_at, dwell_ends_s(trajectory), also_s])
     times = np.unique(np.where(np.abs(times - heating) < 1e-6, heating, times))  # of two ends of heating the exact one
     watch = _Watch(engine, resolved, heating, times)
-    op = operator(system.stiffness, system.capacity_j_k)
+    crew = HELP.get()
+    op = crew.operator(system) if crew else operator(system.stiffness, system.capacity_j_k)
     choice = preferred(op, pieces)
-    stages.note(f"spectral radius {choice.spectral_radius_1_s:.3g} 1/s: {choice.engine} engine in time")
+    stages.note(f"spectral radius {choice.spectral_radius_1_s:.3g} 1/s: {choice.engine} engine in time"
+                + (f" on {crew.size} ranks" if crew else ""))
     keeping = FREE if checkpoints is None else checkpoints.keeping(
         digest_of(protocol, _made_of(engine, pieces, times)), {**watch.consumers(), "audit": audit})
-    history = play(system, pieces, times, feedback=engine.feedback, ledger=audit, engine=op, keeping=keeping)
+    history = (crew.play if crew else play)(
+        system, pieces, times, feedback=engine.feedback, ledger=audit, engine=op, keeping=keeping)
     if keeping.start is not None:
         begun_s, _ = next(history)  # was taken before the run was stopped
         stages.note(f"goes on from {begun_s:.1f} s, where it was stopped")

@@ -6,8 +6,6 @@ import hashlib
 import math
 import os
 import platform
-import resource
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +17,8 @@ import numpy as np
 from .. import __version__
 from ..dose import region_table, volume_histograms
 from ..goals import Resolved
+from ..launched import HELP
+from ..memory import peak_memory_mb
 from ..progress import Stages
 from ..safety import safety_report
 from ..sar import ffr_widths_m
@@ -267,26 +267,14 @@ def _digest(path: Path) -> str:
 def provenance(case: Case, stages: Stages) -> dict[str, Any]:
     from ..doctor import versions
 
-    home = case.protocol.path.parent
+    home, crew = case.protocol.path.parent, HELP.get()
     inputs = {os.path.relpath(path, home): _digest(path) for path in case.protocol.files}
     return {
         "thermoplan": __version__, "platform": platform.platform(), "versions": versions(), "inputs": inputs,
         "stages": [{"name": name, "seconds": seconds} for name, seconds in stages.seconds.items()],
         "peak_memory_mb": peak_memory_mb(),
+        **({"rank_memory_mb": crew.peak_memory_mb()} if crew else {}),
     }
-
-
-def peak_memory_mb() -> float:
-    """Largest memory of this process in MB (1e6 bytes).
-
-    Linux keeps it in ``/proc``; ``getrusage`` would count the process that started this one too.
-    """
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024.0 / 1e6
-    except (OSError, StopIteration):
-        unit = 1.0 if sys.platform == "darwin" else 1024.0
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def status_of(

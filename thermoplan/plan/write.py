@@ -58,7 +58,7 @@ def write_run(folder: Path, products: Products, stages: Stages) -> dict[str, Any
     with stages.stage("figures"):
         record["figures"] = _figures(folder, products, fields, record)
     record["provenance"] |= plain({k: v for k, v in provenance(engine.case, stages).items()
-                                   if k in ("stages", "peak_memory_mb")})
+                                   if k in ("stages", "peak_memory_mb", "rank_memory_mb")})
     _save(folder, record)
     with stages.stage("report"):
         from ..report import write_report
