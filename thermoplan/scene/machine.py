@@ -68,7 +68,8 @@ def _bore(pv: Any, plotter: pv.Plotter, axes: Array, origin: Array, sizes: tuple
     outline = pv.PolyData()
     for points in lines:
         outline = outline.append_polydata(pv.lines_from_points(points))
-    plotter.add_mesh(outline, color=GREY, opacity=0.5, line_width=1.5, name="bore", lighting=False)
+    actor = plotter.add_mesh(outline, color=GREY, opacity=0.5, line_width=1.5, name="bore", lighting=False)
+    actor.UseBoundsOff()  # a viewer that frames what it sees frames the body
 
 
 def _axes(pv: Any, plotter: pv.Plotter, axes: Array, origin: Array) -> None:
