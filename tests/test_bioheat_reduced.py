@@ -10,7 +10,12 @@ from thermoplan.bioheat import Boundary, Segment, evolve, reduced_model, thermal
 from thermoplan.bioheat.capacity import fastest_rate_1_s, lent
 from thermoplan.bioheat.krylov import operator
 from thermoplan.bioheat.reduced import ReducedModel
+from thermoplan.dose import cem43_min
 from thermoplan.errors import InputError
+from thermoplan.goals import Goal, Row
+from thermoplan.search.heat import Heat
+from thermoplan.search.linearize import gradient
+from thermoplan.search.terms import Look, Term, Tissue
 
 N_COLUMNS, WINDOW_S = 64, 180.0
 
@@ -55,6 +60,63 @@ def test_a_random_sequence_is_within_ten_millikelvin_a_second_after_a_switch_too
     print("largest error", error, "K, estimated", model.error_k, "rise", (full - system.base_c).max())
     assert (full - system.base_c).max() > 5.0
     assert error < 0.01
+
+
+def test_five_seconds_after_a_switch_it_is_within_five_millikelvin(case):
+    system, loads, model = case
+    shares, edges = random_shares(3)
+    times = edges[:-1] + 5.0
+    error = abs(model.temperature(shares, edges, times) - full_history(system, loads, shares, edges, times)).max()
+    print("largest error 5 s after a switch", error, "K by", model.size, "modes")
+    assert model.size <= 200
+    assert error < 0.005
+
+
+def test_the_dose_of_a_random_sequence_is_within_one_percent(case):
+    system, loads, model = case
+    shares, edges = random_shares(4)
+    times = np.arange(0.0, 1801.0, 10.0)
+    full = full_history(system, loads, shares, edges, times)
+    dose, expected = (cem43_min(zip(times, found, strict=True)) for found in (
+        model.temperature(shares, edges, times), full))
+    heated = expected > 1.0
+    worst = abs(dose / expected - 1.0)[heated].max()
+    print("largest relative error of CEM43", worst, "over", heated.sum(), "nodes, up to", expected.max(), "min")
+    assert heated.sum() > 100
+    assert worst < 0.01
+
+
+def full_bytes(system, products: int) -> int:
+    """What a run reads and writes at least: the matrix once a product, and six vectors beside."""
+    matrix = system.stiffness
+    return products * (12 * matrix.nnz + 6 * 8 * matrix.shape[0])
+
+
+def test_an_objective_with_its_gradient_moves_a_hundredth_of_the_bytes_of_a_run_and_its_adjoint(case):
+    # the full model's share grows as n^(4/3), this one's not at all: 48 times from 7,225 nodes to 132,793
+    system, loads, model = case
+    op = operator(system.stiffness, system.capacity_j_k)
+    shares, edges = random_shares()
+    for _ in evolve(system, [Segment(row @ loads, WINDOW_S) for row in shares], [], engine=op):
+        pass
+    middle = np.array([0.008, 0.01, 0.014])
+    points = box((16, 16, 24), (0.02, 0.02, 0.03)).points_m
+    tumour = np.flatnonzero(np.linalg.norm(points - middle, axis=1) < 0.004)
+    row = Row(Goal("goal", ("body",), "CEM43T90", 10.0, "at_least"), "tumour", tumour, np.ones(len(tumour)))
+    heat = Heat(model, edges)
+    tissue = Tissue.of([row], heat, 30.0)
+    look = Look(heat, shares)
+    slopes, value = gradient(Term(row, tissue, 1.0, 1.0, 0.0, 0.0), look)
+    found = heat.gradient(heat.adjoint(slopes))
+    assert np.isfinite(value) and found.shape == shares.shape
+    temperatures = look.at(tissue)[1]
+    moved = 2 * heat.windows_to_modes.nbytes + 2 * tissue.modes.nbytes + 8 * temperatures.nbytes + 4 * slopes.nbytes
+    ratio = 2 * full_bytes(system, op.products) / moved
+    grown = (132_793 / system.n_nodes) ** (4.0 / 3.0)
+    print(f"{len(tumour)} nodes: {moved / 1e6:.1f} MB against 2 x {full_bytes(system, op.products) / 1e6:.0f} MB, "
+          f"ratio {ratio:.0f}, at 132,793 nodes {ratio * grown:.0f}")
+    assert ratio > 100.0
+    assert ratio * grown > 1000.0
 
 
 def test_the_estimate_is_within_a_factor_of_five_of_the_error(case):
