@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 
 import numpy as np
@@ -92,6 +93,22 @@ def test_a_step_whose_solver_stops_short_says_how_far_it_got(body, monkeypatch):
     monkeypatch.setattr(import_module("thermoplan.bioheat.implicit"), "CG_ITERATIONS", 2)
     with pytest.raises(SolverError, match=r"residual \d\.\de-\d+ K after 2 iterations, wanted 1\.0e-0\d"):
         list(evolve_implicit(system, [Segment(load, 100.0)], []))
+
+
+def test_a_step_whose_solver_gets_there_in_its_last_iteration_has_converged(body, monkeypatch):
+    system, load = body
+    implicit, needed = import_module("thermoplan.bioheat.implicit"), []
+    for most in range(1, 60):
+        monkeypatch.setattr(implicit, "CG_ITERATIONS", most)
+        try:
+            list(evolve_implicit(system, [Segment(load, 1.0)], []))
+        except SolverError as error:
+            residual, wanted = map(float, re.search(r"residual (\S+) K .* wanted (\S+)", str(error)).groups())
+            assert residual >= wanted
+        else:
+            needed.append(most)
+            break
+    assert needed and needed[0] > 1
 
 
 def test_a_steady_state_that_never_settles_says_after_how_many_rounds(body):

@@ -85,6 +85,13 @@ def test_what_cannot_be_is_refused(text, kind):
         parse(text, kind)
 
 
+def test_a_perfusion_below_zero_is_told_from_one_without_a_sense():
+    with pytest.raises(NotAQuantity, match=r"expected a perfusion, .*; not less than 0"):
+        perfusion("-1 1/s")
+    with pytest.raises(NotAQuantity, match=r'or "1e4 W/m.3/K"$'):
+        perfusion("1 mT")
+
+
 def test_every_example_is_a_quantity_of_its_kind():
     for name, kind in KINDS.items():
         assert parse(kind.example.strip('"'), name) > 0

@@ -53,7 +53,7 @@ class Anatomy:
         volumes = np.linalg.det(edges) / 6.0
         if (volumes <= 0.0).any():
             bad = int(np.argmin(volumes))
-            raise InputError(f"mesh: element {bad} has volume {volumes[bad]:.3g} m3: inverted or flat")
+            raise InputError(f"mesh: element {bad} has volume {volumes[bad]:.3g} m3: inverted or flat; mend the mesh")
         nodal = np.bincount(tets.ravel(), np.repeat(volumes / 4.0, 4), len(points))
         if (nodal == 0.0).any():
             raise InputError(f"mesh: {int((nodal == 0).sum())} nodes belong to no element: remove them")

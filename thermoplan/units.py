@@ -259,6 +259,9 @@ def _one_of(text: Any, units: tuple[str, ...], words: str) -> tuple[float, str]:
         value = _to_si(float(match[1]), match[2], Kind(unit, "", ""))
         if value is not None and 0.0 <= value < math.inf:
             return value, unit
+        if value is not None:
+            raise NotAQuantity(f"expected {words}; not less than 0" if value < 0.0 else
+                               f"expected {words}; this number is too large")
     raise NotAQuantity(f"expected {words}")
 
 

@@ -226,6 +226,8 @@ def _solver(march: _March, dt: float) -> Solve:
             z = inverse * r
             rz, before = march.op.inner(r, z), rz
             p = z + (rz / before) * p
+        if _longest(march, r) <= tolerance:
+            return x
         raise SolverError(f"conjugate gradients: residual {_longest(march, r):.1e} K after {CG_ITERATIONS} "
                           f"iterations, wanted {tolerance:.1e}")
 

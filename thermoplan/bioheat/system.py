@@ -199,7 +199,7 @@ def _steady_rise(tissue: csr_array, source: Array, skin: Skin, sinks: bool) -> A
     if not sinks and not len(skin.held):
         if np.any(source):
             raise InputError("steady state before heating: unreachable, as the skin is insulated, nothing is "
-                             "perfused and metabolic heat has nowhere to go; give the skin a heat transfer")
+                             "perfused and metabolic heat has nowhere to go; give [boundary] skin a heat transfer")
         return rise
     free = np.flatnonzero(~skin.is_held)
     load = source[free] - (tissue @ rise)[free]
