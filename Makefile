@@ -12,6 +12,7 @@ test: setup
 
 bench: setup
 	@OMP_NUM_THREADS=1 .venv/bin/python benchmarks/heat.py S
+	@OMP_NUM_THREADS=1 .venv/bin/python benchmarks/planner.py S
 
 protocols: setup
 	@OMP_NUM_THREADS=1 .venv/bin/python tools/protocol_table.py

@@ -29,7 +29,9 @@ def test_the_gradient_that_serves_the_goals_best_is_taken_and_told(record):
     best = min(machines, key=lambda row: row["objective"])
     assert [row["gradient_t_m"] for row in machines] == [0.2, 2.35]
     assert best["chosen"] and record["device"]["gradient_t_m"] == best["gradient_t_m"] == 2.35
-    assert any("the plan takes 2.35 T/m" in text for text in record["explanation"]["sentences"])
+    told = next(text for text in record["explanation"]["sentences"] if "the plan takes 2.35 T/m" in text)
+    for row in machines:
+        assert f"{row['gradient_t_m']:g} T/m (tumour CEM43T90 {row['goals']['tumour CEM43T90']:.2g} min)" in told
 
 
 def test_the_shortest_session_meets_the_goals_and_a_step_less_does_not(record):

@@ -13,6 +13,7 @@ The map, in flow order; nothing is loaded before it is asked for.
     heating_basis                power of every position of the field-free region
     thermal_system, evolve       the bioheat equation, exact in time
     reduced_model, optimize_shares, sequence    the search, and what a machine can play
+    heating_problem, Heat        the same for an optimizer of one's own (docs/bring-your-own-optimizer.md)
     make_plan, simulate          all of it, from a protocol to a Plan
     write_report                 a run folder -> one page
 """
@@ -39,6 +40,7 @@ _HOMES = {
     "response_table": "response", "eddy_power": "eddy", "tissue_table": "tissue",
     "BioheatProblem": "bioheat", "thermal_system": "bioheat", "evolve": "bioheat",
     "reduced_model": "bioheat.reduced", "cem43_min": "dose", "Goal": "goals",
+    "heating_problem": "plan.problem", "Heat": "search.heat", "ReducedModel": "bioheat.reduced",
     "optimize_shares": "optimize", "sequence": "trajectory", "Trajectory": "trajectory",
     "Plan": "plan", "Run": "plan", "make_plan": "plan", "simulate": "plan", "write_report": "report",
     "printed": "progress",

@@ -9,7 +9,7 @@ from ..goals import Row
 from ..optimize import Explanation, LimitCost, explain
 from ..search.heat import restricted
 from .outcome import Outcome
-from .steering import Steering
+from .steering import Steering, apart_k
 
 _LOST = 0.05
 
@@ -33,7 +33,8 @@ def explanation(steering: Steering, outcome: Outcome) -> dict[str, Any] | None:
         "limits": limits, "duty_gain_k": found.duty_gain_k, "conflicts": list(found.conflicts),
         "relaxations": [{"label": r.label, "from": r.from_bound, "to": r.to_value, "goals_met": r.goals_met,
                          "sentence": r.sentence} for r in found.relaxations],
-        "sentences": [*_sentences(found, found.goal), *_machine(steering), *_chosen(steering)],
+        "sentences": [*_sentences(found, found.goal), *_machine(steering), *_chosen(steering),
+                      *_searched(steering)],
     }
 
 
@@ -86,8 +87,8 @@ def _chosen(steering: Steering) -> list[str]:
     found, chosen = [], steering.setup.chosen
     if machines := chosen.get("machines"):
         best = next(row for row in machines if row["chosen"])
-        found.append(f"Of {len(machines)} machines, {', '.join(map(_machine_name, machines))}, the plan takes "
-                     f"{_machine_name(best)}.")
+        listed = ", ".join(f"{_machine_name(row)} ({_reached(steering, row)})" for row in machines)
+        found.append(f"Of {len(machines)} machines, {listed}, the plan takes {_machine_name(best)}.")
     if sessions := chosen.get("sessions"):
         met = [row["duration_s"] for row in sessions if row["met"]]
         short = [row["duration_s"] for row in sessions if not row["met"]]
@@ -95,6 +96,22 @@ def _chosen(steering: Steering) -> list[str]:
         words += f"; in {max(short) / 60.0:.4g} min they are missed." if short else "."
         found.append(words if met else "No session of the length allowed meets the goals: the longest is taken.")
     return found
+
+
+def _reached(steering: Steering, row: Mapping[str, Any]) -> str:
+    """What the goals came to with one of the machines."""
+    goals = {f"{r.region} {r.goal.metric}": r.goal for r in steering.resolved.rows if r.goal.kind == "goal"}
+    return ", ".join(f"{name} {goals[name].said(value)}" for name, value in row["goals"].items())
+
+
+def _searched(steering: Steering) -> list[str]:
+    """How far apart the searches ended, where there were several."""
+    ends = steering.shares.starts
+    apart = apart_k(steering.shares)
+    if apart is None:
+        return []
+    return [f"Searches from {len(ends)} places ended {apart:.2g} K (or doublings of a dose) of the goal apart; "
+            "the best is the plan."]
 
 
 def _machine_name(row: Mapping[str, Any]) -> str:

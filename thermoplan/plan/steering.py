@@ -125,14 +125,14 @@ def optimizer_record(steering: Steering, rounds: list[dict[str, Any]]) -> dict[s
     s, rows, reduced = steering.shares, steering.resolved.rows, steering.setup.model
     return {"method": s.method, "status": s.status, "iterations": s.iterations, "objective": s.objective,
             "gap": s.gap, "seconds": s.seconds, "columns": steering.candidates, "windows": len(steering.edges_s) - 1,
-            "starts": list(s.starts), "starts_apart_k": _apart_k(s), "ripple_k": steering.sequenced.ripple_k.tolist(),
+            "starts": list(s.starts), "starts_apart_k": apart_k(s), "ripple_k": steering.sequenced.ripple_k.tolist(),
             "rom_size": reduced.size, "rom_error_k": reduced.error_k, "rounds": rounds,
             "chosen": steering.setup.chosen,
             "predicted": [{"goal": row.label, "searched": a, "played": b}
                           for row, a, b in zip(rows, s.values, steering.attempt.played, strict=False)]}
 
 
-def _apart_k(shares: Shares) -> float | None:
+def apart_k(shares: Shares) -> float | None:
     """How far apart the searches from different starting points ended, in kelvins (or doublings) of a goal of weight
     and priority 1; None where one was enough."""
     return (max(shares.starts) - min(shares.starts)) / GOAL_COST if len(shares.starts) > 1 else None

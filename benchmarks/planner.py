@@ -1,0 +1,170 @@
+"""The search for time shares: what each stage costs, how near verification comes, and a second method beside it.
+
+    python benchmarks/planner.py [S|M|L]
+
+The box of `heat.py`: 64 foci in and about a tumour, 1 to 3 mm from a liver, thirty minutes. Processor time of one core,
+which a busy machine does not stretch as it does wall time; counts and errors do not depend on the machine. Each row is
+a JSON line in results.jsonl.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from heat import PLAN_S, case, foci  # noqa: E402
+
+from thermoplan.bioheat import Segment, evolve, reduced_model  # noqa: E402
+from thermoplan.bioheat.krylov import operator  # noqa: E402
+from thermoplan.goals import Goal, Resolved, resolve  # noqa: E402
+from thermoplan.metrics import Meter  # noqa: E402
+from thermoplan.optimize import Settings, Shares, optimize_shares, pareto_front, second_opinion  # noqa: E402
+from thermoplan.search.heat import with_inputs  # noqa: E402
+
+FOCI, DWELLS = 64, 180
+WINDOWS = (10, 30)
+STEP_S = 10.0
+SETTINGS = Settings(starts=1, limit_margin_k=0.0, dose_margin=0.0, time_limit_s=600.0)
+FRONT_C = np.linspace(38.5, 40.75, 10)
+
+
+def dose(liver_c: float) -> tuple[Goal, ...]:
+    """60 CEM43T90 with a liver that must stay cool."""
+    return (Goal("goal", ("tumour",), "CEM43T90", 60.0, "at_least"), most("liver", liver_c), most("tumour", 55.0))
+
+
+def warmth(liver_c: float) -> tuple[Goal, ...]:
+    """The coldest spot of the tumour at 43 degrees C: a convex program, whose gap is known."""
+    return (Goal("goal", ("tumour",), "Tmin", 43.0, "at_least"), most("liver", liver_c), most("tumour", 50.0))
+
+
+def most(region: str, bound_c: float) -> Goal:
+    return Goal("limit", (region,), "Tmax", bound_c, "at_most")
+
+
+CASES: dict[str, tuple[float, tuple[Goal, ...]]] = {
+    "liver binds": (3.0, dose(39.5)), "all can be had": (4.0, dose(42.0)),
+    "duty binds": (2.0, dose(42.0)), "temperature alone": (2.0, warmth(40.5))}
+"""By name: power of the foci in parts of `heat.foci`, and goals."""
+
+
+def timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.process_time()
+    result = action()
+    return time.process_time() - start, result
+
+
+def dwells_of(shares: np.ndarray, edges_s: np.ndarray) -> list[tuple[int, int, float]]:
+    """Window, column (-1 is rest) and length of every dwell: each window's columns in turn, as often as 180 dwells of
+    the whole plan allow."""
+    most_each, found = DWELLS // len(shares), []
+    for w, share in enumerate(shares):
+        used = np.flatnonzero(share > 1e-6)
+        parts = [(int(c), float(share[c])) for c in used] + [(-1, max(0.0, 1.0 - float(share[used].sum())))]
+        parts = [(c, part) for c, part in parts if part > 1e-6]
+        times = max(1, most_each // len(parts))
+        found += [(w, c, part * float(edges_s[w + 1] - edges_s[w]) / times) for _ in range(times) for c, part in parts]
+    return found
+
+
+def verification(system, loads, model, resolved: Resolved, plan: Shares) -> tuple[float, dict[str, Any]]:
+    """Seconds of the full model over the list of dwells; how far the reduced one is from it over the judged tissue on
+    the same list, and how far the goal's value is from the one that the search promised for averaged shares."""
+    listed = dwells_of(plan.shares, plan.window_edges_s)
+    lengths = np.array([length for *_, length in listed])
+    edges = np.concatenate([[0.0], np.cumsum(lengths)])
+    on = np.array([[column == c for c in range(len(loads))] for _, column, _ in listed], float)
+    rest, meter = np.zeros(loads.shape[1]), Meter(resolved, float(edges[-1]))
+    pieces = [Segment(loads[c] if c >= 0 else rest, length) for _, c, length in listed]
+    nodes = np.unique(np.concatenate([row.nodes for row in resolved.rows]))
+    times = np.arange(0.0, edges[-1], STEP_S)
+    op, seen = operator(system.stiffness, system.capacity_j_k), {}
+
+    def watch() -> None:
+        for time_s, temperature in evolve(system, pieces, times, engine=op):
+            meter.add(time_s, temperature)
+            seen[time_s] = temperature[nodes]
+
+    seconds, _ = timed(watch)
+    kept = np.array(sorted(seen))
+    predicted = np.concatenate([model.temperature(on, edges, part, rows=nodes) for part in np.array_split(kept, 12)])
+    off = max(float(np.abs(predicted[i] - seen[t]).max()) for i, t in enumerate(kept))
+    return seconds, {"dwells": len(listed), "verified_off_k": off, "verified": list(meter.values()),
+                     "products": op.products}
+
+
+def plan_rows(system, loads, model, anatomy, windows: int) -> Iterator[dict[str, Any]]:
+    edges = np.linspace(0.0, PLAN_S, windows + 1)
+    for name, (factor, goals) in list(CASES.items())[: None if windows == WINDOWS[0] else 2]:
+        resolved = resolve(goals, anatomy, core=False, defaults=False)
+        scaled = with_inputs(model, factor * np.asarray(model.inputs))
+        seconds, plan = timed(lambda s=scaled, r=resolved: optimize_shares(
+            s, r, window_edges_s=edges, settings=SETTINGS))
+        full_s, full = verification(system, factor * loads, scaled, resolved, plan)
+        row = {"row": f"plan: {name}", "variables": windows * FOCI, "search_s": seconds, "verify_s": full_s,
+               "total_s": seconds + full_s, "iterations": plan.iterations, "objective": plan.objective,
+               "gap": plan.gap, "values": list(plan.values), "status": plan.status} | full
+        yield row
+        if windows == WINDOWS[0]:
+            yield from second_rows(name, scaled, resolved, plan)
+
+
+def second_rows(name: str, model, resolved: Resolved, plan: Shares) -> Iterator[dict[str, Any]]:
+    """L-BFGS-B on rounded penalties: from nothing, and from the plan, which it should not be able to better."""
+    for words, start, evaluations in (("alone", None, 300), ("from the plan", plan.shares, 120)):
+        seconds, other = timed(lambda a=start, n=evaluations: second_opinion(
+            model, resolved, window_edges_s=plan.window_edges_s, settings=SETTINGS, start=a, evaluations=n))
+        yield {"row": f"L-BFGS-B {words}: {name}", "variables": plan.shares.size, "search_s": seconds,
+               "evaluations": other.iterations, "objective": other.objective,
+               "over_the_plan": other.objective - plan.objective, "values": list(other.values)}
+
+
+def front_row(model, anatomy) -> dict[str, Any]:
+    factor, goals = CASES["liver binds"]
+    resolved = resolve(goals, anatomy, core=False, defaults=False)
+    seconds, front = timed(lambda: pareto_front(
+        with_inputs(model, factor * np.asarray(model.inputs)), resolved, window_edges_s=np.linspace(0.0, PLAN_S, 11),
+        limit=1, bounds=FRONT_C, settings=SETTINGS))
+    return {"row": f"front of {len(FRONT_C)} points: tumour CEM43T90 against liver Tmax", "search_s": seconds,
+            "bounds_c": front.bounds.tolist(), "values": front.goal_values.tolist()}
+
+
+def rows(size: str) -> Iterator[dict[str, Any]]:
+    mesh, system, _ = case(size)
+    loads = foci(mesh, FOCI)
+    seconds, model = timed(lambda: reduced_model(system, loads, PLAN_S))
+    yield {"row": "reduced model", "nodes": system.n_dof, "s": seconds, "modes": model.size, "error_k": model.error_k}
+    for windows in WINDOWS:
+        yield from plan_rows(system, loads, model, mesh, windows)
+    yield front_row(model, mesh)
+
+
+def said(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + " ".join(said(v) for v in value) + "]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def main() -> None:
+    size = sys.argv[1] if len(sys.argv) > 1 else "S"
+    machine = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(),
+               "python": platform.python_version(), "size": size}
+    with (HERE / "results.jsonl").open("a", encoding="utf-8") as stream:
+        for row in rows(size):
+            print("  ".join(f"{key} {said(value)}" for key, value in row.items()), flush=True)
+            stream.write(json.dumps(machine | row) + "\n")
+
+
+if __name__ == "__main__":
+    main()
