@@ -50,6 +50,7 @@ tumour = tp.tissue_table("mouse")["tumour"]
 pennes_mm = 1e3 * np.sqrt(tumour.conductivity_w_m_k / tumour.perfusion_w_m3_k)
 plt.loglog(gradients, widths, "o-", label=["along the drive", "across it"])
 plt.axhline(pennes_mm, color="k", ls="--", label=f"Pennes length of the tumour, {pennes_mm:.1f} mm")
+plt.minorticks_off(), plt.xticks(gradients, gradients), plt.yticks([2, 5, 10, 20, 50, 100], [2, 5, 10, 20, 50, 100])
 plt.xlabel("gradient, T/m"), plt.ylabel("FWHM of the region that heats, mm"), plt.legend();
 
 # %% [markdown]

@@ -29,7 +29,7 @@ folder = "data/openmpi-concentration"
 image = tp.read_volume(f"{folder}/yz-2.nii.gz")
 chambers = tp.in_view(image, tp.read_fiducials(f"{folder}/chambers.csv"))
 plt.imshow(np.squeeze(image.data).T, cmap="cividis", origin="lower", aspect="auto"), plt.colorbar(label="signal, a.u.")
-plt.title("one slice, with four chambers in it");
+plt.xlabel("along A, voxels"), plt.ylabel("along S, voxels"), plt.title("one slice, with four chambers in it");
 
 # %% [markdown]
 # Calibrate on the strongest chamber alone, as one would with a single fiducial, and look at the others: the weak ones read low.
