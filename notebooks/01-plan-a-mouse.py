@@ -57,7 +57,7 @@ minutes = np.array(history["time_s"]) / 60
 for name in ("tumour", "liver", "spleen", "skin"):
     plt.plot(minutes, history["regions"][name]["t90_c"], label=f"{name}, T90")
 plt.plot(minutes, plan.record["core"]["temperature_c"], "k--", label="core")
-plt.xlabel("time, min"), plt.ylabel("temperature, °C"), plt.legend();
+plt.xlabel("time, min"), plt.ylabel("temperature, °C"), plt.legend(bbox_to_anchor=(1, 1));
 
 # %% [markdown]
 # What would have been done by hand: the region parked at the tumour's centre, a raster over it, no gradient at all.

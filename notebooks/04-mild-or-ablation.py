@@ -57,4 +57,4 @@ for region in ("tumour", "skin", "liver", "spleen", "body"):
 for name, plan in plans.items():
     histogram = plan.record["histograms"]["tumour"]
     plt.semilogx(histogram["cem43_min"], 100 * np.array(histogram["dose_fraction"]), label=name)
-plt.xlabel("CEM43, min"), plt.ylabel("volume with at least that, %"), plt.legend();
+plt.xlabel("CEM43, min"), plt.xlim(left=0.5), plt.ylabel("volume with at least that, %"), plt.legend();
