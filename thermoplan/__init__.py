@@ -2,20 +2,20 @@
 
 The map, in flow order; nothing is loaded before it is asked for.
 
-    read_protocol        a protocol file -> Protocol
-    read_volume, standard_curve, quantified      an MPI image -> milligrams of iron, with an error bar
-    scanned, deblurred           a known distribution -> its MPI image; and some of the way back
-    rigid_from_landmarks, rigid_from_images      a scan -> the anatomy's frame
-    IronMap, iron_on_mesh        where the iron is -> the same iron in a mesh
-    Anatomy, mesh_labels         labelled volume -> tetrahedra with named regions
-    Tracer, Device, library_tracers, library_devices     what heats, and what drives it
-    slp_point, ffr_profile       what one point heats; how large the field-free region is
-    heating_basis                power of every position of the field-free region
-    thermal_system, evolve       the bioheat equation, exact in time
+    read_protocol                               a protocol file -> Protocol
+    read_volume, standard_curve, quantified     an MPI image -> milligrams of iron, with an error bar
+    scanned, deblurred                          a known distribution -> its MPI image; and some of the way back
+    rigid_from_landmarks, rigid_from_images     a scan -> the anatomy's frame
+    IronMap, iron_on_mesh                       where the iron is -> the same iron in a mesh
+    Anatomy, mesh_labels                        labelled volume -> tetrahedra with named regions
+    Tracer, Device, and a library of each       what heats, and what drives it
+    slp_point, ffr_profile                      what one point heats; how large the field-free region is
+    heating_basis                               power of every position of the field-free region
+    thermal_system, evolve                      the bioheat equation, exact in time
     reduced_model, optimize_shares, sequence    the search, and what a machine can play
-    heating_problem, Heat        the same for an optimizer of one's own (docs/bring-your-own-optimizer.md)
-    make_plan, simulate          all of it, from a protocol to a Plan
-    write_report                 a run folder -> one page
+    heating_problem, Heat                       for one's own optimizer (docs/bring-your-own-optimizer.md)
+    make_plan, simulate                         all of it, from a protocol to a Plan
+    write_report                                a run folder -> one page
 """
 
 from importlib import import_module
