@@ -201,6 +201,28 @@ def test_a_dose_plan_started_from_a_narrower_one_is_not_worse():
     assert wide.values[0] >= narrow.values[0]
 
 
+def test_adding_a_candidate_never_worsens_a_dose_plan_started_from_the_one_without():
+    anatomy, reduced = case()
+    goals, few = [at_least("CEM43T90", 1e3), at_most("Tmax", 38.5, "core")], np.arange(0, reduced.load_w.shape[0], 3)
+    narrow = plan(goals, anatomy_model=(anatomy, reduced.with_columns(reduced.load_w[few])))
+    start = np.zeros((3, reduced.load_w.shape[0]))
+    start[:, few] = narrow.shares
+    wide = plan(goals, anatomy_model=(anatomy, reduced), start=start)
+    assert wide.objective <= narrow.objective and wide.values[0] >= narrow.values[0]
+    assert wide.values[0] > 1.05 * narrow.values[0], "the other two thirds are worth something here"
+
+
+def test_many_windows_are_no_worse_than_the_few_that_they_are_begun_with():
+    """Eighteen windows of a hundred seconds; the coarse search has six of three hundred."""
+    goals = [at_least("CEM43T90", 1e3), at_most("Tmax", 38.5, "core"), at_most("Tmax", 44.0, "tumour")]
+    anatomy, reduced = case()
+    resolved = resolve(goals, anatomy, defaults=False)
+    few, many = (optimize_shares(reduced, resolved, window_edges_s=np.linspace(0.0, 1800.0, n + 1), settings=LOOSE)
+                 for n in (6, 18))
+    assert many.objective <= few.objective and many.shares.shape[0] == 18
+    assert np.abs(np.diff(many.shares, axis=0)).max() > 1e-3
+
+
 def test_on_a_symmetric_phantom_the_plan_and_its_mirror_image_are_the_same_but_for_ties():
     anatomy, reduced = case(symmetric=True)
     goals = [at_least("Tmin", 41.0), at_most("Tmax", 39.5, "core")]

@@ -56,7 +56,7 @@ def _sentences(found: Explanation, goal: Row) -> list[str]:
     if found.missed:
         words = [*found.conflicts, f"The best that can be had within the limits: {what} {goal.goal.said(found.reach)}."]
     else:
-        stop = ", ".join(cost.label for cost in found.limits if cost.sentence) or "the time and the heating there are"
+        stop = ", ".join(cost.label for cost in found.limits if cost.sentence) or "the time and heating available"
         words = [f"Within the limits {what} could reach {goal.goal.said(found.reach)}; then {stop} "
                  f"{'stop' if len(dear) > 1 or not dear else 'stops'} it."]
     words += [f"There: {sentence}." for sentence in dear]
@@ -88,7 +88,8 @@ def _chosen(steering: Steering) -> list[str]:
     if machines := chosen.get("machines"):
         best = next(row for row in machines if row["chosen"])
         listed = ", ".join(f"{_machine_name(row)} ({_reached(steering, row)})" for row in machines)
-        found.append(f"Of {len(machines)} machines, {listed}, the plan takes {_machine_name(best)}.")
+        why = "" if any(row["missed"] for row in machines) else ", which heats least besides its goals"
+        found.append(f"Of {len(machines)} machines, {listed}, the plan takes {_machine_name(best)}{why}.")
     if sessions := chosen.get("sessions"):
         met = [row["duration_s"] for row in sessions if row["met"]]
         short = [row["duration_s"] for row in sessions if not row["met"]]
