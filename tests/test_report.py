@@ -206,6 +206,19 @@ def test_a_check_fails_just_above_its_bound_and_passes_at_it() -> None:
     assert states(1.001e-3) == [None, False, None, True]
 
 
+def test_the_first_screen_says_what_no_gradient_would_have_done(run: Path) -> None:
+    plan = read_plan(run)
+    words = tables.without_gradient(plan)
+    assert "liver CEM43max 17 min > 2 min; core Tmax 41.5 °C > 39.5 °C" in words
+    assert "Within the limits T90 would reach 40.2" in words
+    page = Page(write_report(run))
+    assert 0 < page.words.index("Without a gradient") < page.words.index("Organs")
+    plan["alternatives"][-1]["limits_broken"] = []
+    assert tables.without_gradient(plan).endswith("no limit would be broken.")
+    plan["alternatives"].pop()
+    assert tables.without_gradient(plan) == ""
+
+
 def test_missed_goals_come_before_met_ones_and_say_by_how_much() -> None:
     common = {"metric": "Tmax", "unit": "degC", "kind": "limit", "sense": "at_most", "bound": 42.0}
     plan = {

@@ -96,6 +96,7 @@ def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
         "shot": tables.shot(plan),
         "shot_words": tables.shot_words(plan),
         "alternatives": tables.alternatives(plan),
+        "without_gradient": tables.without_gradient(plan),
         "reasons": [str(s).replace("degC", "°C") for s in f.at(plan, "explanation.sentences", [])],
         "limit_costs": tables.limit_costs(plan),
         "front": {"chart": front.chart(plan), "table": front.table(plan)},

@@ -166,6 +166,20 @@ def alternatives(plan: Plan) -> Table:
     ]
 
 
+def without_gradient(plan: Plan) -> str:
+    """What the drive field alone would have done for the same goal, in words."""
+    rows = [r for r in plan.get("alternatives") or [] if isinstance(r, Mapping)]
+    row = next((r for r in rows if r.get("name") == "no gradient"), {})
+    if not usable(row.get("t90_c")):
+        return ""
+    broken = _celsius("; ".join(map(str, row.get("limits_broken") or [])))
+    core = f", the core {f.temperature(row['core_c'])}" if usable(row.get("core_c")) else ""
+    within = row.get("t90_within_limits_c")
+    most = f" Within the limits T90 would reach {f.temperature(within)}." if usable(within) and broken else ""
+    return (f"for the same goals T90 would be {f.temperature(row['t90_c'])}{core}, and "
+            f"{'these limits would be broken: ' + broken if broken else 'no limit would be broken'}.{most}")
+
+
 def placement(plan: Plan) -> Table:
     """What it costs if the animal lies off, one row an axis of the machine."""
     rows = [r for r in plan.get("placement") or [] if isinstance(r, Mapping)]
