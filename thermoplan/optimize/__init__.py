@@ -7,9 +7,10 @@ from ..search.heat import CorrectedModel
 from .beyond import asking_beyond, first_goal
 from .certificate import highest_percentile_c
 from .explain import Explanation, LimitCost, Relaxation, explain
-from .loop import Progress, Search, Settings, Shares, optimize_shares
+from .loop import Search, optimize_shares
 from .pareto import Front, pareto_front
 from .second import second_opinion
+from .settings import Progress, Settings, Shares
 
 __all__ = [
     "CorrectedModel", "Explanation", "Front", "LimitCost", "Progress", "Relaxation", "Search", "Settings", "Shares",

@@ -13,7 +13,7 @@ from ..search.knots import knots_of
 from ..search.linearize import Form, Hottest, Tangent
 from ..search.program import Program
 from ..search.terms import Look, Term, Tissue
-from .loop import Settings
+from .settings import Settings
 
 _ROUNDS, _WORTH = 60, 1000.0
 _TOLERANCE_K = 5e-3

@@ -12,7 +12,8 @@ from ..goals import Resolved, Row
 from ..search.heat import Heat, Model
 from ..search.terms import Look, Term
 from .beyond import asking_beyond, first_goal
-from .loop import Search, Settings, Shares, optimize_shares
+from .loop import Search, optimize_shares
+from .settings import Settings, Shares
 
 _ACTIVE_K = 0.25
 _WORTH, _TELLING_K = 1e-2, 0.02

@@ -10,22 +10,22 @@ targets' own peak.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..arrays import Array, frozen, put
+from ..arrays import Array
 from ..errors import SolverError
-from ..goals import Goal, Resolved, Row
+from ..goals import Resolved
 from ..search.forms import Form, forms_of, is_convex
 from ..search.heat import Heat, Model
 from ..search.knots import Coldest
 from ..search.program import Optimum, Program
-from ..search.terms import Look, Term, Tissue
+from ..search.terms import Look
+from .aims import outside_heat, terms_of, worth_of
+from .settings import Progress, Settings, Shares, Watcher
 
-LIMIT_COST, GOAL_COST = 1000.0, 100.0
-"""Of 1 K, or a doubling of a dose, beyond a limit and short of a goal."""
 METHOD = "sequential linear programs with cutting planes (HiGHS)"
 _INNER = 10
 _BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
@@ -36,90 +36,6 @@ _SUFFICIENT = 0.5
 _MANY_WINDOWS, _COARSER = 16, 3
 _FIRST_COLUMNS, _FEW_COLUMNS, _RANDOM_COLUMNS, _PRUNINGS = 12, 4, 8, 12
 _FIRST_SCALES = np.concatenate([[0.0], np.geomspace(0.02, 1.0, 14)])
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the search may use and what it aims at.
-
-    Parameters
-    ----------
-    max_duty
-        Largest sum of shares in any window.
-    cool_down_s, step_s
-        Time looked at after heating, whose dose counts; longest time between looks.
-    limit_margin_k, dose_margin
-        The search stays this far inside limits and beyond goals where that costs no goal, so that the
-        verified plan keeps them: K, and doublings of dose. A third of it is kept even against a goal.
-    heat_cost, peak_cost
-        Price of 1 K of mean temperature outside the targets, and of the targets' highest temperature, against
-            100 for 1 K of a goal of priority 1.
-    min_share
-        Shares below this are given up, as far as a few rounds go: a machine has a shortest dwell.
-    starts
-        Starting points tried while a goal is missed: percentiles and doses make local optima.
-    reach
-        Largest change of any share from the start that is given, which is then the only one; None for any.
-    """
-
-    max_duty: float = 1.0
-    cool_down_s: float = 0.0
-    step_s: float = 10.0
-    limit_margin_k: float = 0.1
-    dose_margin: float = 0.14
-    heat_cost: float = 0.05
-    peak_cost: float = 0.05
-    starts: int = 3
-    min_share: float = 0.0
-    max_iterations: int = 30
-    time_limit_s: float = 60.0
-    tolerance: float = 1e-3
-    reach: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The best plan so far; ``worst_limit_k`` is positive where a limit is broken (K or doublings)."""
-
-    iteration: int
-    objective: float
-    worst_limit_k: float
-    worst_limit: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shares:
-    """The plan found by the search.
-
-    ``shares (n_windows, n_columns)``; ``values`` of the goals' rows as predicted (degrees C or minutes);
-    ``status`` "optimal" (bound reached), "converged", "iteration limit" or "interrupted"; ``bound`` is a
-    lower bound of the objective where the problem is convex; ``broken`` names the rows that are not met;
-    ``starts`` are the objectives at which the search ended from each of its starting points.
-    """
-
-    shares: Array
-    window_edges_s: Array
-    values: tuple[float, ...]
-    broken: tuple[str, ...]
-    status: str
-    objective: float
-    bound: float | None
-    iterations: int
-    seconds: float
-    method: str
-    starts: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        put(self, shares=frozen(self.shares), window_edges_s=frozen(self.window_edges_s))
-
-    @property
-    def gap(self) -> float | None:
-        """How far, at most, the objective is above the least possible; ``None`` where that is not known."""
-        return None if self.bound is None else max(0.0, self.objective - self.bound)
-
-
-Watcher = Callable[[Progress], None]
 
 
 def optimize_shares(model: Model, resolved: Resolved, *, window_edges_s: Array,
@@ -162,10 +78,10 @@ class Search:
     def __init__(self, heat: Heat, resolved: Resolved, settings: Settings, progress: Watcher | None) -> None:
         self.heat, self.settings, self._watch, self._resolved = heat, settings, progress, resolved
         self._began = time.perf_counter()
-        self.terms = _terms(resolved, heat, settings)
+        self.terms = terms_of(resolved, heat, settings)
         self.rows = len(resolved.rows)
         self.forms: list[Form] = forms_of(self.terms)
-        self.share_cost = settings.heat_cost * _outside_heat(resolved, heat)
+        self.share_cost = settings.heat_cost * outside_heat(resolved, heat)
         self.look = Look(heat, np.zeros((heat.n_windows, heat.n_columns)))
         self.merit = self.merit_of(self.look)
         self.best = self.look, self.merit
@@ -211,7 +127,7 @@ class Search:
     def starts(self, given: Look | None) -> Iterator[Look]:
         """The given plan or equal shares of what heats the targets best; then the best place alone, then
         random places."""
-        worth = _worth(self.terms, self.heat)
+        worth = worth_of(self.terms, self.heat)
         even = worth >= 0.5 * worth.max(initial=0.0)
         yield given or (self._coarse() if self.heat.n_windows > _MANY_WINDOWS else self._scaled(even))
         rng = np.random.default_rng(0)
@@ -364,48 +280,6 @@ class Search:
                       self.iterations, time.perf_counter() - self._began, method, tuple(self.ends))
 
 
-def _terms(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
-    """A term for every row, and one that keeps the targets from being hotter than they need."""
-    rows = [*(row.searched for row in resolved.rows), *_peaks(resolved, heat)]
-    minutes = (heat.heating_s + settings.cool_down_s) / 60.0
-    by_region: dict[tuple[str, int], list[Row]] = {}
-    for row in rows:
-        by_region.setdefault((row.region, len(row.nodes)), []).append(row)
-    tissues = {key: Tissue.of(members, heat, minutes) for key, members in by_region.items()}
-    terms = []
-    for i, row in enumerate(rows):
-        tissue = tissues[row.region, len(row.nodes)]
-        if i >= len(resolved.rows):
-            terms.append(Term(row, tissue, settings.peak_cost, 0.0, 0.0, 0.0))
-            continue
-        margin = settings.dose_margin if row.goal.parts.is_dose else settings.limit_margin_k
-        limit = row.goal.kind == "limit"
-        cost = LIMIT_COST if limit else GOAL_COST * row.goal.weight / 10.0 ** (row.goal.priority - 1)
-        soft = margin * (2.0 / 3.0 if limit else 1.0)
-        stated = resolved.rows[i] if resolved.rows[i].goal.parts.is_volume else None
-        terms.append(Term(row, tissue, cost, min(1.0, 0.1 * cost), margin, soft, stated))
-    return terms
-
-
-def _peaks(resolved: Resolved, heat: Heat) -> list[Row]:
-    found = []
-    for row in resolved.focus:
-        coldest = float(np.asarray(heat.model.base_c)[row.nodes].min())
-        found.append(replace(row, goal=Goal("goal", (row.region,), "Tmax", coldest, "at_most")))
-    return found
-
-
-def _outside_heat(resolved: Resolved, heat: Heat) -> Array:
-    """Mean rise outside the targets while heating, K per share ``(w, c)``."""
-    volume = resolved.outside_m3
-    modes = np.asarray(heat.model.modes)[: len(volume)]
-    mean = (volume / max(volume.sum(), 1e-30)) @ modes
-    heating = heat.times_s <= heat.heating_s + 1e-9
-    weights = np.zeros(len(heat.times_s))
-    weights[heating] = np.gradient(heat.times_s[heating]) / heat.heating_s
-    return heat.gradient(heat.adjoint(weights[:, None] * mean))
-
-
 def _largest(shares: Array) -> Array:
     """Which columns a first program begins with: the largest of each window; others enter when they are worth it."""
     found = np.zeros(shares.shape, bool)
@@ -420,14 +294,3 @@ def _few(rng: np.random.Generator, worth: Array) -> Array:
     pattern = np.zeros(len(worth))
     pattern[drawn] = 0.2 + rng.random(len(drawn))
     return pattern
-
-
-def _worth(terms: list[Term], heat: Heat) -> Array:
-    """Mean steady rise ``(c,)`` of the regions of the goals, per share of each column."""
-    worth = np.zeros(heat.n_columns)
-    rates = np.maximum(np.asarray(heat.model.rates_1_s), 1e-9)
-    for term in terms:
-        if term.at_least:
-            mean = term.tissue.weights_m3 / term.tissue.weights_m3.sum() @ term.tissue.modes
-            worth += np.asarray(heat.model.inputs) @ (mean / rates)
-    return np.maximum(worth, 0.0)

@@ -12,7 +12,8 @@ from ..errors import InputError
 from ..goals import Resolved
 from ..search.heat import Model
 from .beyond import asking_beyond, first_goal
-from .loop import Settings, Shares, optimize_shares
+from .loop import optimize_shares
+from .settings import Settings, Shares
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,8 @@ from ..goals import Resolved
 from ..search.heat import Heat, Model
 from ..search.linearize import gradient
 from ..search.terms import Look, Term
-from .loop import Search, Settings, Shares
+from .loop import Search
+from .settings import Settings, Shares
 
 _ROUNDINGS_K = (0.5, 0.15, 0.05, 0.02)
 _DUTY_COST = 1000.0

@@ -11,7 +11,7 @@ from ..arrays import Array
 from ..errors import InputError
 from ..goals import Resolved, resolve
 from ..optimize import CorrectedModel, Shares
-from ..optimize.loop import GOAL_COST
+from ..optimize.aims import GOAL_COST
 from ..progress import Stages
 from ..sar import HeatingBasis
 from ..trajectory import Sequenced

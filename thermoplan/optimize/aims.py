@@ -1,0 +1,69 @@
+"""What a search aims at: a term for every goal and limit, and the price of heat where it is not wanted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..arrays import Array
+from ..goals import Goal, Resolved, Row
+from ..search.heat import Heat
+from ..search.terms import Term, Tissue
+from .settings import Settings
+
+LIMIT_COST, GOAL_COST = 1000.0, 100.0
+"""Of 1 K, or a doubling of a dose, beyond a limit and short of a goal."""
+
+
+def terms_of(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
+    """A term for every row, and one that keeps the targets from being hotter than they need."""
+    rows = [*(row.searched for row in resolved.rows), *_peaks(resolved, heat)]
+    minutes = (heat.heating_s + settings.cool_down_s) / 60.0
+    by_region: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        by_region.setdefault((row.region, len(row.nodes)), []).append(row)
+    tissues = {key: Tissue.of(members, heat, minutes) for key, members in by_region.items()}
+    terms = []
+    for i, row in enumerate(rows):
+        tissue = tissues[row.region, len(row.nodes)]
+        if i >= len(resolved.rows):
+            terms.append(Term(row, tissue, settings.peak_cost, 0.0, 0.0, 0.0))
+            continue
+        margin = settings.dose_margin if row.goal.parts.is_dose else settings.limit_margin_k
+        limit = row.goal.kind == "limit"
+        cost = LIMIT_COST if limit else GOAL_COST * row.goal.weight / 10.0 ** (row.goal.priority - 1)
+        soft = margin * (2.0 / 3.0 if limit else 1.0)
+        stated = resolved.rows[i] if resolved.rows[i].goal.parts.is_volume else None
+        terms.append(Term(row, tissue, cost, min(1.0, 0.1 * cost), margin, soft, stated))
+    return terms
+
+
+def _peaks(resolved: Resolved, heat: Heat) -> list[Row]:
+    found = []
+    for row in resolved.focus:
+        coldest = float(np.asarray(heat.model.base_c)[row.nodes].min())
+        found.append(replace(row, goal=Goal("goal", (row.region,), "Tmax", coldest, "at_most")))
+    return found
+
+
+def outside_heat(resolved: Resolved, heat: Heat) -> Array:
+    """Mean rise outside the targets while heating, K per share ``(w, c)``."""
+    volume = resolved.outside_m3
+    modes = np.asarray(heat.model.modes)[: len(volume)]
+    mean = (volume / max(volume.sum(), 1e-30)) @ modes
+    heating = heat.times_s <= heat.heating_s + 1e-9
+    weights = np.zeros(len(heat.times_s))
+    weights[heating] = np.gradient(heat.times_s[heating]) / heat.heating_s
+    return heat.gradient(heat.adjoint(weights[:, None] * mean))
+
+
+def worth_of(terms: list[Term], heat: Heat) -> Array:
+    """Mean steady rise ``(c,)`` of the regions of the goals, per share of each column."""
+    worth = np.zeros(heat.n_columns)
+    rates = np.maximum(np.asarray(heat.model.rates_1_s), 1e-9)
+    for term in terms:
+        if term.at_least:
+            mean = term.tissue.weights_m3 / term.tissue.weights_m3.sum() @ term.tissue.modes
+            worth += np.asarray(heat.model.inputs) @ (mean / rates)
+    return np.maximum(worth, 0.0)
