@@ -11,7 +11,8 @@ test: setup
 	@.venv/bin/python -m pytest -n auto --dist loadfile --durations 15
 
 bench: setup
-	@OMP_NUM_THREADS=1 .venv/bin/python benchmarks/heat.py S
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/heat.py S
+	@.venv/bin/python benchmarks/table.py
 	@OMP_NUM_THREADS=1 .venv/bin/python benchmarks/planner.py S
 
 protocols: setup

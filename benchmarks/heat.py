@@ -1,74 +1,40 @@
-"""The bioheat engine against what one would use instead, side by side in one run.
+"""The bioheat engine against what one would use instead, side by side in one run on one core.
 
-    python benchmarks/heat.py [S|M|L]
+    python benchmarks/heat.py [S|M|L|XL|mouse] [forward|peers|kernel|plan|reduced|positions ...]
 
-The box of the study: 30 x 30 x 80 mm, liver and spleen perfused, skin cooled by air, one core. Each row is a JSON line
-in results.jsonl with the machine; the ratios are the point, and counts do not depend on the machine.
+Each row is a JSON line in heat.jsonl with the machine; benchmarks/table.py puts them beside their goals. The ratios
+are the point, and counts do not depend on the machine.
 """
 
 from __future__ import annotations
 
-import json
-import platform
 import sys
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.sparse import diags_array
-from scipy.sparse.linalg import LinearOperator, cg
+from bodies import Body, body, uniform
+from common import quiet, timed, write
+from peers import fipy, linear_problem, ngsolve, tuned, voxels
+from scipy.linalg.blas import daxpy
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+from thermoplan.bioheat import Segment, evolve, evolve_implicit, reduced_model
+from thermoplan.bioheat.krylov import grown, operator, spectral_radius_1_s
+from thermoplan.goals import Goal, Row
+from thermoplan.search.heat import Heat
+from thermoplan.search.linearize import gradient
+from thermoplan.search.terms import Look, Term, Tissue
+from thermoplan.validate.cases import load_of
 
-from heat_cases import box, load_of  # noqa: E402
+__all__ = ["PLAN_S", "case", "load_of"]
 
-from thermoplan.bioheat import (  # noqa: E402
-    BioheatProblem,
-    Boundary,
-    Segment,
-    evolve,
-    evolve_implicit,
-    reduced_model,
-    thermal_system,
-)
-from thermoplan.bioheat.krylov import operator, spectral_radius_1_s  # noqa: E402
-
-SIZE_M = (0.03, 0.03, 0.08)
-COUNTS = {"S": (18, 18, 48), "M": (36, 36, 96), "L": (54, 54, 144)}
-MINUTE_S, PLAN_S, DWELL_S = 60.0, 1800.0, 180.0
-
-
-def organs(centre):
-    """Muscle, with liver and spleen as balls, and a tumour between them."""
-    found = np.zeros(len(centre), int)
-    for region, (middle, radius) in enumerate((((8, 15, 50), 7), ((24, 15, 40), 4), ((15, 15, 38), 4)), 1):
-        found[np.linalg.norm(centre * 1e3 - middle, axis=1) < radius] = region
-    return found
+MINUTE_S, PLAN_S, DWELL_S, LOOK_S = 60.0, 1800.0, 180.0, 5.0
+TRIAD_DOUBLES = 8_000_000
 
 
 def case(size: str):
-    mesh = box(COUNTS[size], SIZE_M, organs, ("muscle", "liver", "spleen", "tumour"))
-    w = 1e-3 * np.array([2.0, 12.0, 16.0, 2.5]) * 3.8e6
-    problem = BioheatProblem(mesh, np.full(4, 1060.0), np.full(4, 3600.0), np.full(4, 0.5), w, np.zeros(4),
-                             (Boundary("robin", 10.0, 25.0),), 37.0, "fixed")
-    return mesh, thermal_system(problem), problem
-
-
-def foci(mesh, count: int):
-    rng = np.random.default_rng(1)
-    spread = np.array([1.8e-3, 1.8e-3, 1.2e-3])
-    centres = np.array([0.015, 0.015, 0.038]) + rng.uniform(-4e-3, 4e-3, (count, 3))
-    return np.array([load_of(mesh, lambda p, c=c: 2e6 * np.exp(-0.5 * (((p - c) / spread) ** 2).sum(-1)))
-                     for c in centres])
-
-
-def timed(action: Callable[[], object]) -> tuple[float, object]:
-    start = time.perf_counter()
-    result = action()
-    return time.perf_counter() - start, result
+    """Mesh, matrices and problem of the box."""
+    b = uniform(size)
+    return b.mesh, b.system, b.problem
 
 
 def last(history):
@@ -76,91 +42,160 @@ def last(history):
     return temperature
 
 
-def tuned_steps(system, load, steps: int, dt: float):
-    """Implicit Euler: matrix assembled once, right-hand side a product, conjugate gradients with Jacobi."""
-    matrix = (diags_array(system.capacity_j_k / dt) + system.stiffness).tocsr()
-    diagonal, rise = matrix.diagonal(), np.zeros(system.n_dof)
-    jacobi = LinearOperator(matrix.shape, matvec=lambda r: r / diagonal, dtype=float)
-    for _ in range(steps):
-        rise, _ = cg(matrix, system.capacity_j_k / dt * rise + load, x0=rise, rtol=1e-8, M=jacobi)
-    return system.base_c + rise
+def forward(b: Body) -> Iterator[dict]:
+    """A dwell of a minute: exact engine, implicit engine, tuned Euler, LinearProblem each step."""
+    load, op = b.foci(1)[0], operator(b.system.stiffness, b.system.capacity_j_k)
+    yield {"row": "mesh", "nodes": b.system.n_dof, "spectral_radius_1_s": spectral_radius_1_s(op)}
+    reference = last(evolve(b.system, [Segment(load, MINUTE_S)], [], tolerance_k=1e-9, engine=op))
 
+    def measured(name: str, run: Callable[[], np.ndarray], repeats: int = 3) -> dict:
+        op.products = 0
+        seconds, found = timed(run, repeats)
+        return {"row": name, "s_per_min": seconds, "products": op.products // repeats,
+                "error_k": float(np.abs(found - reference).max())}
 
-def linear_problem(mesh, problem, load, options: dict) -> Callable[[], None]:
-    """A step as in a first script: DOLFINx's LinearProblem made and solved anew; mesh and spaces are not timed."""
-    import basix.ufl
-    import dolfinx_solver  # noqa: F401
-    import ufl
-    from dolfinx import fem
-    from dolfinx import mesh as meshes
-    from dolfinx.fem.petsc import LinearProblem
-    from mpi4py import MPI
-
-    element = basix.ufl.element("Lagrange", "tetrahedron", 1, shape=(3,))
-    grid = meshes.create_mesh(MPI.COMM_SELF, mesh.tets, element, np.array(mesh.points_m))
-    space, flat = fem.functionspace(grid, ("Lagrange", 1)), fem.functionspace(grid, ("DG", 0))
-    u, v, old = ufl.TrialFunction(space), ufl.TestFunction(space), fem.Function(space)
-    w, q = fem.Function(flat), fem.Function(flat)
-    order = np.asarray(grid.topology.original_cell_index)
-    w.x.array[:] = problem.perfusion_w_m3_k[mesh.region][order]
-    q.x.array[:] = (load / mesh.node_volumes_m3)[mesh.tets].mean(axis=1)[order]
-    c = 1060.0 * 3600.0
-    left = (c * u * v + 0.5 * ufl.inner(ufl.grad(u), ufl.grad(v)) + w * u * v) * ufl.dx + 10.0 * u * v * ufl.ds
-    right = (c * old + q) * v * ufl.dx
-
-    def step() -> None:
-        found = LinearProblem(left, right, petsc_options_prefix="bench_", petsc_options=options).solve()
-        old.x.array[:] = found.x.array
-
-    step()
-    return step
-
-
-def rows(size: str):
-    mesh, system, problem = case(size)
-    loads = foci(mesh, 64)
-    op = operator(system.stiffness, system.capacity_j_k)
-    yield {"row": "mesh", "nodes": system.n_dof, "spectral_radius_1_s": spectral_radius_1_s(op)}
-    reference = last(evolve(system, [Segment(loads[0], MINUTE_S)], [], tolerance_k=1e-9, engine=op))
-
-    def error(found):
-        return float(np.abs(found - reference).max())
-
-    op.products = 0
-    krylov_s, found = timed(lambda: last(evolve(system, [Segment(loads[0], MINUTE_S)], [], engine=op)))
-    yield {"row": "exact, one dwell of a minute", "s_per_min": krylov_s, "products": op.products,
-           "error_k": error(found)}
-    op.products = 0
-    seconds, found = timed(lambda: last(evolve_implicit(system, [Segment(loads[0], MINUTE_S)], [], engine=op)))
-    yield {"row": "TR-BDF2, 1 mK a step", "s_per_min": seconds, "products": op.products, "error_k": error(found)}
-    tuned_s, found = timed(lambda: tuned_steps(system, system.loads(loads[0]), 60, 1.0))
-    yield {"row": "tuned implicit Euler, 1 s", "s_per_min": tuned_s, "error_k": error(found),
-           "exact_is_faster": tuned_s / krylov_s}
+    step = tuned(b, load, 1.0)
+    with quiet():
+        exact = measured("exact engine", lambda: last(evolve(b.system, [Segment(load, MINUTE_S)], [], engine=op)))
+        implicit = measured("TR-BDF2, 1 mK a step", lambda: last(
+            evolve_implicit(b.system, [Segment(load, MINUTE_S)], [], engine=op)), 1)
+        euler = measured("tuned implicit Euler, 1 s", lambda: step(60), 1)
+    euler["exact_is_faster"] = euler["s_per_min"] / exact["s_per_min"]
+    euler["exact_part_of_error"] = exact["error_k"] / euler["error_k"]
+    yield from (exact, implicit, euler)
+    iterative = {"ksp_type": "cg", "pc_type": "jacobi", "ksp_rtol": 1e-8}
     direct = {"ksp_type": "preonly", "pc_type": "lu"}
-    for name, options in (("conjugate gradients", {"ksp_type": "cg", "pc_type": "jacobi", "ksp_rtol": 1e-8}),
-                          *([("LU", direct)] if size == "S" else [])):
-        seconds, _ = timed(linear_problem(mesh, problem, loads[0], options))
-        yield {"row": f"LinearProblem a step, {name}", "s_per_min": 60.0 * seconds,
-               "tuned_is_faster": 60.0 * seconds / tuned_s, "exact_is_faster": 60.0 * seconds / krylov_s}
-    op.products = 0
+    for name, options in (("iterative", iterative), *([("factorising", direct)] if b.name == "S" else [])):
+        run = linear_problem(b, load, options)
+        run()
+        with quiet():
+            seconds, _ = timed(run)
+        yield {"row": f"LinearProblem each step, {name}", "s_per_min": 60.0 * seconds,
+               "tuned_is_faster": 60.0 * seconds / euler["s_per_min"],
+               "exact_is_faster": 60.0 * seconds / exact["s_per_min"]}
+
+
+def peers(b: Body) -> Iterator[dict]:
+    """NGSolve on the same mesh, FiPy and explicit voxels on as many cubes: a minute in steps of 1 s or as is stable."""
+    load, op = b.foci(1)[0], operator(b.system.stiffness, b.system.capacity_j_k)
+    with quiet():
+        exact, _ = timed(lambda: last(evolve(b.system, [Segment(load, MINUTE_S)], [], engine=op)), 3)
+        euler, _ = timed(lambda: tuned(b, load, 1.0)(60))
+    yield {"row": "exact engine, beside peers", "s_per_min": exact}
+    makers = {"NGSolve, CG + Jacobi": ngsolve} | ({} if b.name == "mouse" else {"FiPy, PCG": fipy})
+    for name, maker in makers.items():
+        try:
+            step = maker(b, load)
+        except ModuleNotFoundError as absent:
+            yield {"row": name, "skipped": f'{absent.name} is not installed: pip install "thermoplan[bench]"'}
+            continue
+        step()
+        with quiet():
+            seconds, _ = timed(lambda: [step() for _ in range(5)])  # noqa: B023
+        yield {"row": name, "s_per_min": 12.0 * seconds, "tuned_is_faster": 12.0 * seconds / euler,
+               "exact_is_faster": 12.0 * seconds / exact}
+    yield from _voxels(b, exact)
+
+
+def _voxels(b: Body, exact: float) -> Iterator[dict]:
+    """On the box cubes as large as its bricks; on an organ mesh cubes as small as the tumour's median edge."""
+    volume = float(b.mesh.volumes_m3.sum())
+    if b.name == "mouse":
+        tumour = b.mesh.tets[b.mesh.region == b.mesh.region_names.index("tumour")]
+        ends = b.mesh.points_m[tumour]
+        edge = float(np.median([np.linalg.norm(ends[:, i] - ends[:, j], axis=1)
+                                for i in range(4) for j in range(i)]))
+    else:
+        edge = (volume / b.system.n_nodes) ** (1.0 / 3.0)
+    cells = int(volume / edge**3)
+    side = max(8, round(cells ** (1.0 / 3.0)))
+    step, dt = voxels(np.full(3, side), edge, b)
+    step()
+    with quiet():
+        seconds, _ = timed(lambda: [step() for _ in range(5)], 3)
+    a_minute = seconds / 5.0 * MINUTE_S / dt * cells / side**3
+    yield {"row": "explicit voxels", "s_per_min": a_minute, "cells": cells, "edge_mm": 1e3 * edge, "step_s": dt,
+           "exact_is_faster": a_minute / exact,
+           "exact_per_node": (exact / b.system.n_nodes) / (a_minute / cells)}
+
+
+def kernel(b: Body) -> Iterator[dict]:
+    """A matrix product with its Lanczos vectors, against the bytes that it moves if no cache keeps a vector."""
+    op = operator(b.system.stiffness, b.system.capacity_j_k)
+    start = b.system.loads(b.foci(1)[0]) / op.root_capacity
+    n, nnz = op.matrix.shape[0], op.matrix.nnz
+    moved = 12 * nnz + 4 * n + 16 * n + 11 * 8 * n
+    x, y = np.random.default_rng(0).random((2, TRIAD_DOUBLES))
+    with quiet():
+        triad, _ = timed(lambda: daxpy(x, y, a=1e-9), 5)
+        op.products = 0
+        seconds, _ = timed(lambda: grown(op, start, MINUTE_S, tolerance=1e-5), 3)
+        product, _ = timed(lambda: op.matrix @ start, 5)
+    each = 3.0 * seconds / op.products
+    bandwidth = 24.0 * TRIAD_DOUBLES / triad
+    yield {"row": "Lanczos step", "nodes": n, "ms": 1e3 * each, "product_ms": 1e3 * product, "megabytes": moved / 1e6,
+           "bandwidth_gb_s": bandwidth / 1e9, "share_of_bound": moved / bandwidth / each}
+
+
+def plan(b: Body) -> Iterator[dict]:
+    """Thirty minutes of ten dwells, organs each 5 s, and every node each 5 s."""
+    op = operator(b.system.stiffness, b.system.capacity_j_k)
+    dwells, times = [Segment(load, DWELL_S) for load in b.foci(10)], np.arange(0.0, PLAN_S, LOOK_S)
+    for name, rows in ((f"{len(b.watched)} nodes of organs", b.watched), ("every node", None)):
+        if rows is None and b.name in ("L", "XL"):
+            continue
+        op.products = 0
+        with quiet():
+            seconds, _ = timed(lambda: last(evolve(b.system, dwells, times, rows=rows, engine=op)))  # noqa: B023
+        yield {"row": f"30 minutes of ten dwells, {name} each 5 s", "s": seconds, "products": op.products,
+               "nodes": b.system.n_dof}
+
+
+def reduced(b: Body, positions: int = 64) -> Iterator[dict]:
+    """The reduced model of some foci, in full plans; an objective with its gradient, in runs with their adjoint."""
+    op, loads = operator(b.system.stiffness, b.system.capacity_j_k), b.foci(positions)
     dwells = [Segment(load, DWELL_S) for load in loads[:10]]
-    seconds, _ = timed(lambda: last(evolve(system, dwells, np.arange(0.0, PLAN_S, 5.0), engine=op)))
-    yield {"row": "30-minute plan of ten dwells, every node each 5 s", "s": seconds, "products": op.products}
-    plan_products, op.products = op.products, 0
-    if size != "L":
-        seconds, model = timed(lambda: reduced_model(system, loads, PLAN_S, engine=op))
-        yield {"row": "reduced model of 64 foci", "s": seconds, "products": op.products, "modes": model.size,
-               "error_k": model.error_k, "full_plans": op.products / plan_products}
+    with quiet():
+        full, _ = timed(lambda: last(evolve(b.system, dwells, [], engine=op)))
+        products, op.products = op.products, 0
+        seconds, model = timed(lambda: reduced_model(b.system, loads, PLAN_S, engine=op))
+    yield {"row": f"reduced model of {positions} foci", "s": seconds, "products": op.products, "modes": model.size,
+           "error_k": model.error_k, "full_plans": op.products / products, "nodes": b.system.n_dof}
+    if positions != 64:
+        return
+    heat = Heat(model, np.linspace(0.0, PLAN_S, 11), step_s=LOOK_S)
+    near = np.flatnonzero(np.linalg.norm(b.mesh.points_m - b.middle_m, axis=1) < 4e-3)
+    goal = Goal("goal", ("tumour",), "CEM43T90", 10.0, "at_least")
+    tissue = Tissue.of([Row(goal, "tumour", near, b.mesh.node_volumes_m3[near])], heat, 30.0)
+    term = Term(Row(goal, "tumour", near, b.mesh.node_volumes_m3[near]), tissue, 1.0, 1.0, 0.0, 0.0)
+    shares = np.random.default_rng(0).dirichlet(np.ones(positions), 10)
+
+    def slope() -> np.ndarray:
+        slopes, _ = gradient(term, Look(heat, shares))
+        return heat.gradient(heat.adjoint(slopes))
+
+    with quiet():
+        evaluated, _ = timed(slope, 5)
+    yield {"row": "objective and gradient, reduced", "s": evaluated, "nodes": len(near),
+           "cheaper_than_full": 2.0 * full / evaluated}
+
+
+def positions(b: Body) -> Iterator[dict]:
+    """The reduced model of 16 to 200 foci."""
+    for count in (16, 32, 64, 128, 200):
+        yield from (row for row in reduced(b, count) if row["row"].startswith("reduced"))
+
+
+PARTS = {"forward": forward, "peers": peers, "kernel": kernel, "plan": plan, "reduced": reduced,
+         "positions": positions}
 
 
 def main() -> None:
-    size = sys.argv[1] if len(sys.argv) > 1 else "S"
-    machine = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(),
-               "python": platform.python_version(), "size": size}
-    with (HERE / "results.jsonl").open("a", encoding="utf-8") as stream:
-        for row in rows(size):
-            print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{v}" for k, v in row.items()), flush=True)
-            stream.write(json.dumps(machine | row) + "\n")
+    name = sys.argv[1] if len(sys.argv) > 1 else "S"
+    chosen = sys.argv[2:] or ["forward", "peers", "kernel", "plan", "reduced"]
+    made = body(name)
+    for part in chosen:
+        write(part, name, PARTS[part](made))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
+from scipy.linalg.blas import daxpy
 from scipy.sparse import csr_array, diags_array
 
 from ..arrays import Array
@@ -175,9 +176,9 @@ def _ritz(diagonal: Array, off: Array) -> tuple[Array, Array]:
 def _next_vector(op: Operator, basis: Array, m: int, diagonal: Array, off: Array) -> float:
     w = op @ basis[m - 1]
     if m > 1:
-        w -= off[m - 2] * basis[m - 2]
+        w = daxpy(basis[m - 2], w, a=-off[m - 2])
     diagonal[m - 1] = op.inner(basis[m - 1], w)
-    w -= diagonal[m - 1] * basis[m - 1]
+    w = daxpy(basis[m - 1], w, a=-diagonal[m - 1])
     norm = op.norm(w)
     np.divide(w, norm if norm > 0.0 else 1.0, out=basis[m])
     return norm
