@@ -1,13 +1,16 @@
 """The table of published values: every row that counts holds, and a wrong value would show."""
 
+import json
 import re
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import thermoplan
+from thermoplan.cli import app
 from thermoplan.errors import InputError
 from thermoplan.validate import GROUPS, Row, validate, validation_record
 
@@ -55,6 +58,18 @@ def test_record_is_not_ok_when_a_row_that_counts_is_off(monkeypatch):
     for worth, ok in ((1.05, True), (1.2, False)):
         monkeypatch.setitem(GROUPS, "dose", lambda worth=worth: rows_at(worth))
         assert validation_record("dose")["ok"] is ok
+
+
+@pytest.mark.parametrize(("ours", "code"), [(2.03, 0), (1.8, 4)])
+def test_the_command_shows_value_error_and_bound_and_ends_with_four_where_a_row_is_off(monkeypatch, ours, code):
+    monkeypatch.setitem(GROUPS, "bioheat", lambda: (Row("order", 2.0, ours, 1.9, "made up", sense="at_least"),))
+    done = CliRunner().invoke(app, ["validate", "--bioheat", "--json"])
+    assert done.exit_code == code
+    (row,) = json.loads(done.stdout)["rows"]
+    assert (row["published"], row["value"], row["bound"], row["ok"]) == (2.0, ours, ">= 1.9", code == 0)
+    assert row["error"] == pytest.approx(ours - 2.0)
+    shown = CliRunner().invoke(app, ["validate", "--bioheat"]).stdout
+    assert f"{ours}" in shown and ">= 1.9" in shown and f"{1 - code // 4} of 1 hold" in shown
 
 
 def test_unknown_group_is_named():
