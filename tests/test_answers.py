@@ -42,6 +42,30 @@ def test_models_are_named_and_say_when_they_do_not_hold():
     exact = said("slp", "--tracer", "synomag-d", *DRIVE, "--across", "5 mT", "--model", "fokker-planck")
     closed = said("slp", "--tracer", "synomag-d", *DRIVE, "--across", "5 mT")
     assert exact["energy_kt"] == pytest.approx(closed["energy_kt"], rel=0.05)
+    assert "within 7 %" in closed["validity"] and "exact" in exact["validity"]
+    with pytest.raises(InputError, match=r'--model = "rosen": expected one of mrsh, .*table'):
+        slp_answer("synomag-d", amplitude="13 mT", frequency="354 kHz", model="rosen")
+
+
+def test_a_measured_table_says_how_far_it_goes(tmp_path):
+    (tmp_path / "slp.csv").write_text("amplitude_mT,frequency_kHz,slp_W_g\n5,354,60\n13,354,250\n")
+    (tmp_path / "own.toml").write_text(
+        'schema = 1\nname = "own"\ncore_diameter = "18 nm"\nsaturation_magnetization = "446 kA/m"\n'
+        'density = "5180 kg/m^3"\niron_fraction = 0.7236\nrelaxation_time = "1 us"\n'
+        'table = "slp.csv"\n')
+    point = said("slp", "--tracer", str(tmp_path / "own.toml"), *DRIVE)
+    assert (point["slp_w_per_g_fe"], point["model"]) == (pytest.approx(250.0), "table")
+    assert point["validity"].startswith("5 to 13 mT, 354 kHz, 0 mT along, 0 mT across; ")
+
+
+def test_the_library_says_where_each_model_holds():
+    rows = {row["name"]: row for row in said("library", "models")["rows"]}
+    assert {"mrsh", "linear", "fokker-planck", "blocked", "neel", "table"} <= rows.keys()
+    assert all(row["validity"] and row["what"] for row in rows.values())
+    tracers = said("library", "tracers")["rows"]
+    assert all(row["validity"] == rows[row["model"]]["validity"] for row in tracers)
+    shown = " ".join(CliRunner().invoke(app, ["library", "models"]).stdout.split())
+    assert "within 7 % of the exact solution" in shown
 
 
 def test_a_tracer_of_ones_own_is_a_file(tmp_path):
@@ -93,7 +117,7 @@ def test_a_machine_without_gradient_has_no_size(protocol):
 def test_libraries_are_listed_with_their_sources(what, known):
     rows = {row["name"]: row for row in said("library", what)["rows"]}
     assert known in rows and all(row["source"] for row in rows.values())
-    with pytest.raises(InputError, match="tracers or devices"):
+    with pytest.raises(InputError, match="expected tracers, devices, models"):
         library_answer("animals")
 
 

@@ -12,6 +12,7 @@ import pytest
 from report_sample import write_sample
 
 from thermoplan.errors import InputError
+from thermoplan.magnetization import NAMES, VALIDITY
 from thermoplan.report import formats as f
 from thermoplan.report import methods, rows, svg, tables, write_report
 from thermoplan.report.page import read_plan
@@ -376,6 +377,17 @@ def test_raw_and_confined_iron_stand_side_by_side(run: Path) -> None:
     assert raw == pytest.approx(0.63 * planned, rel=0.05)  # two digits
     as_it_is = {**plan, "iron": {**plan["iron"], "confined": False}}
     assert "in the image" not in tables.organs(as_it_is)[0]
+
+
+def test_the_methods_name_the_model_that_the_plan_used_and_where_it_holds(run: Path) -> None:
+    plan = plan_of(run)
+    plan["tracer"] = {"name": "own", "model": "blocked", "model_name": NAMES["blocked"],
+                      "model_validity": VALIDITY["blocked"]}
+    text = methods.paragraph(plan)
+    assert "followed quasi-static hysteresis of blocked grains" in text and "Martsenyuk" not in text
+    assert "which holds for particles that cannot turn, barriers K V above some 25 kT" in text
+    plan["tracer"] = {"name": "own", "model": "linear"}  # a plan of an older version
+    assert 'followed the model "linear".' in methods.paragraph(plan)
 
 
 def test_a_sharpened_image_is_named_in_the_methods(run: Path) -> None:

@@ -63,6 +63,29 @@ def test_interpolation_of_a_bimodal_tracer_too():
     assert miss(bimodal(), 60) < 5e-3
 
 
+def test_the_exact_model_has_a_table_of_few_points(monkeypatch, tmp_path):
+    """12 nm at omega tau 1: xi 1.2. The exact solution is solved where it differs from the closed one, in fewer than a
+    hundred points, and the table is as near to it as any other."""
+    monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path))
+    tracer, solved, plain = one_size(12e-9, 1.0), [0], tabulate.energy_kt
+
+    def counted(*args, model="mrsh", **more):
+        found = plain(*args, model=model, **more)
+        solved[0] += found.size * (model == "fokker-planck")
+        return found
+
+    monkeypatch.setattr(tabulate, "energy_kt", counted)
+    table = response_table(tracer, 354e3, [13e-3], model="fokker-planck")
+    assert solved[0] < 100
+    drive = {"amplitude_t": 13e-3, "frequency_hz": 354e3}
+    along, across = np.random.default_rng(0).uniform(0.0, 60e-3, (2, 8))
+    exact = slp_w_kg(tracer, **drive, along_t=along, across_t=across, model="fokker-planck")
+    peak = float(slp_w_kg(tracer, **drive, model="fokker-planck"))
+    assert table.slp_w_kg(0, along, across) == pytest.approx(exact, abs=2e-3 * peak)
+    closed = slp_w_kg(tracer, **drive, along_t=along, across_t=across)
+    assert np.abs(closed - exact).max() > 4e-3 * peak  # the effective field's table would not do
+
+
 class Counted:
     """A function that counts its calls and the points it was given."""
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from .device import Device
 from .errors import InputError
-from .focus import ffr_profile, gradient_for_t_m, model_warnings, slp_fields, slp_point
+from .focus import ffr_profile, gradient_for_t_m, model_warnings, slp_fields, slp_point, validity
 from .library import chosen_tracer, library_devices, library_tracers
+from .magnetization import NAMES, VALIDITY
 from .protocol import read_protocol
 from .protocol.tables import TracerTable
 from .relaxometry import Relaxometry
@@ -38,12 +39,15 @@ def slp_answer(
               "frequency_hz": quantity(frequency, "frequency", "--frequency"),
               "along_t": quantity(along.strip().lstrip("-"), "field", "--along"),
               "across_t": quantity(across.strip().lstrip("-"), "field", "--across")}
+    if model is not None and model not in NAMES:
+        raise InputError(f'--model = "{model}": expected one of {", ".join(NAMES)}')
     if fields["frequency_hz"] == 0.0:
         raise InputError(f'--frequency = "{frequency}": expected more than zero, such as "354 kHz"')
     point = slp_point(chosen, **fields, model=model)
     return {"tracer": chosen.name, "model": model or chosen.model, "slp_w_per_g_fe": point.slp_w_kg * 1e-3,
             "energy_kt": point.energy_kt, "omega_tau": point.omega_tau, "valid": point.valid,
-            "warnings": list(point.warnings), "slp_source": chosen.slp_source, "effective": chosen.effective}
+            "validity": validity(chosen, model), "warnings": list(point.warnings), "slp_source": chosen.slp_source,
+            "effective": chosen.effective}
 
 
 def ffr_answer(protocol: Path, *, lesion: str | None = None) -> dict[str, Any]:
@@ -82,9 +86,9 @@ def _gradient(tracer: Tracer, device: Device, lesion_m: float) -> float | None:
 
 
 def library_answer(what: str) -> dict[str, Any]:
-    """The rows of a library: "tracers" or "devices"."""
+    """The rows of a library: "tracers", "devices" or "models"."""
     if what not in _LIBRARIES:
-        raise InputError(f'library "{what}": expected {" or ".join(_LIBRARIES)}')
+        raise InputError(f'library "{what}": expected {", ".join(_LIBRARIES)}')
     return {"library": what, "rows": _LIBRARIES[what]()}
 
 
@@ -93,7 +97,7 @@ def _tracer_rows() -> list[dict[str, Any]]:
         "name": name, "core_nm": [m.core_diameter_m * 1e9 for m in t.populations],
         "saturation_ka_m": t.saturation_magnetization_a_m * 1e-3, "omega_tau_354_khz": omega_tau(t, 354e3),
         "slp_13_mt_354_khz_w_per_g_fe": slp_point(t, amplitude_t=13e-3, frequency_hz=354e3).slp_w_kg * 1e-3,
-        **_imaging(t), "fit": t.effective, "source": t.source,
+        "model": t.model, "validity": validity(t), **_imaging(t), "fit": t.effective, "source": t.source,
     } for name, t in library_tracers().items()]
 
 
@@ -106,6 +110,10 @@ def _imaging(tracer: Tracer) -> dict[str, Any]:
         "diameter_nm": found.diameter_m and found.diameter_m * 1e9, "diameter_source": found.diameter_source,
         "instrument": found.instrument, "reference": found.reference, "imaging": str(found),
     }
+
+
+def _model_rows() -> list[dict[str, Any]]:
+    return [{"name": name, "what": NAMES[name], "validity": VALIDITY[name]} for name in NAMES]
 
 
 def _device_rows() -> list[dict[str, Any]]:
@@ -133,4 +141,4 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-_LIBRARIES = {"tracers": _tracer_rows, "devices": _device_rows}
+_LIBRARIES = {"tracers": _tracer_rows, "devices": _device_rows, "models": _model_rows}

@@ -9,7 +9,7 @@ import numpy as np
 from .arrays import Array
 from .device import Device
 from .errors import InputError
-from .magnetization import FIXED_AXIS, energy_kt, outside_validity
+from .magnetization import FIXED_AXIS, VALIDITY, energy_kt, outside_validity
 from .sar import directions, displaced_slp_w_kg, ffr_widths_m
 from .spread import slp_interval, width_spread_m
 from .tracer import Tracer, omega_tau, particles, slp_bound_w_kg, slp_w_kg, volume_m3
@@ -19,6 +19,7 @@ IMAGING = {"amplitude_t": 20e-3, "frequency_hz": 20e3}
 SCATTER = 0.25
 """Scatter of measured SLPs about the model, relative, beyond which they speak against it."""
 _STEPS = 12
+_SECONDS_A_SIZE = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,13 @@ def slp_point(
     energy = slp * per_particle / (tracer.thermal_j * frequency_hz)
     return SlpPoint(slp, energy, omega_tau(tracer, frequency_hz),
                     tuple(model_warnings(tracer, frequency_hz=frequency_hz, model=model, **fields)))
+
+
+def validity(tracer: Tracer, model: str | None = None) -> str:
+    """Where a model holds, in words; of a measured table, how far it goes."""
+    model = model or tracer.model
+    reach = "" if model != "table" or tracer.table is None else f"{tracer.table.reach}; "
+    return f"{reach}{VALIDITY[model]}"
 
 
 def model_warnings(
@@ -115,7 +123,7 @@ def gradient_for_t_m(tracer: Tracer, device: Device, diameter_m: float, *, model
 def focus_warnings(tracer: Tracer, device: Device) -> list[str]:
     """What a plan should say of its tracer on its machine: how its SLP is known, the model's range, and how sharp the
     focus may be."""
-    found = [*_slp_warnings(tracer, device),
+    found = [*_slp_warnings(tracer, device), *_slow_warnings(tracer),
              *model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)]
     widths = {} if device.kind == "uniform" else width_spread_m(tracer, device)
     if widths:
@@ -123,6 +131,16 @@ def focus_warnings(tracer: Tracer, device: Device) -> list[str]:
         found.append("SLP under bias was not measured: along and across the drive the focus would be "
                      f"{', '.join(spread)}")
     return found
+
+
+def _slow_warnings(tracer: Tracer) -> list[str]:
+    """What the exact model costs a plan: 65 points for one size and 2,300 for 56, a tenth of a second each."""
+    if tracer.model != "fokker-planck":
+        return []
+    sizes = len(tracer.sizes()[0])
+    seconds = _SECONDS_A_SIZE * (1.0 if sizes == 1 else 0.5 * sizes)
+    return [f'model "fokker-planck" solves its table point by point: some {seconds:.0f} s an amplitude for {sizes} '
+            'size(s), once, then it is kept; "mrsh" takes seconds and is within 7 % of it']
 
 
 def _slp_warnings(tracer: Tracer, device: Device) -> list[str]:

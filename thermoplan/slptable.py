@@ -40,6 +40,14 @@ class SlpTable:
     def __repr__(self) -> str:
         return f"SlpTable({' x '.join(map(str, self.slp_w_kg.shape))} values)"
 
+    @property
+    def reach(self) -> str:
+        """What was measured, in words."""
+        parts = ((self.amplitude_t, 1e3, "mT"), (self.frequency_hz, 1e-3, "kHz"), (self.along_t, 1e3, "mT along"),
+                 (self.across_t, 1e3, "mT across"))
+        ends = ((sorted({float(v[0] * scale), float(v[-1] * scale)}), unit) for v, scale, unit in parts)
+        return ", ".join(f"{' to '.join(f'{v:g}' for v in both)} {unit}" for both, unit in ends)
+
     def at_w_kg(self, amplitude_t: ArrayLike, frequency_hz: float, along_t: ArrayLike, across_t: ArrayLike) -> Array:
         """W per kg of iron; the fields broadcast."""
         amplitude, along, across = np.broadcast_arrays(

@@ -130,7 +130,7 @@ def test_shot(
 
 @app.command(rich_help_panel=_PANEL)
 def library(
-    what: Annotated[str, typer.Argument(metavar="tracers|devices", help="Which library.")],
+    what: Annotated[str, typer.Argument(metavar="tracers|devices|models", help="Which library.")],
     as_json: Json = False,
 ) -> None:
     """What the package ships, with sources."""

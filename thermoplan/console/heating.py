@@ -17,6 +17,7 @@ def show_slp(record: Mapping[str, Any]) -> None:
     out.print(f"{record['slp_w_per_g_fe']:.4g} W per g of iron   {record['energy_kt']:.4g} kT per cycle and particle   "
               f"omega tau {record['omega_tau']:.3g}   ({escape(record['tracer'])}, {record['model']})")
     out.print(f"SLP {escape(record['slp_source'])}")
+    out.print(f"{escape(record['model'])} holds {escape(record['validity'])}")
     show_notes(record["warnings"])
 
 
@@ -96,18 +97,31 @@ def show_library(record: Mapping[str, Any]) -> None:
     if record["library"] == "devices":
         _show_devices(rows)
         return
-    words = ("notes", "fit", "imaging", "source")
+    if record["library"] == "models":
+        _show_models(rows)
+        return
+    words = ("notes", "validity", "fit", "imaging", "source")
     shown = [key for key in rows[0] if key not in (*words, *_SAID)]
     table = table_of(*(key.replace("_", " ") for key in shown))
     for row in rows:
         table.add_row(*(escape(_cell(row[key])) for key in shown))
     out = stdout()
     out.print(table)
+    for model, range_ in {row["model"]: row["validity"] for row in rows}.items():
+        out.print(f"model {escape(model)} holds {escape(range_)}")
     for row in rows:
         out.print(f"[bold]{escape(row['name'])}[/bold]")
-        for key, note in {**{word: row.get(word) for word in words[1:]}, **row.get("notes", {})}.items():
+        for key, note in {**{word: row.get(word) for word in words[2:]}, **row.get("notes", {})}.items():
             if note:
                 out.print(Padding(escape(note if key == "fit" else f"{key}: {note}"), (0, 0, 0, 4)))
+
+
+def _show_models(rows: list[Mapping[str, Any]]) -> None:
+    """A block a model: what it is and where it holds."""
+    out = stdout()
+    for row in rows:
+        out.print(f"[bold]{escape(row['name'])}[/bold]: {escape(row['what'])}")
+        out.print(Padding(f"holds {escape(row['validity'])}", (0, 0, 0, 4)))
 
 
 def _show_devices(rows: list[Mapping[str, Any]]) -> None:

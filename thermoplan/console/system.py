@@ -23,7 +23,7 @@ def show_validation(record: Mapping[str, Any]) -> None:
     """Published values beside ours, and how many of them hold."""
     table = table_of("what", "expected", "ours", "error", "bound", "", "source")
     for row in record["rows"]:
-        verdict = "ok" if row["ok"] else "[red]off[/red]" if row["counts"] else "off, does not count"
+        verdict = ("ok" if row["ok"] else "[red]off[/red]") if row["counts"] else "not counted"
         table.add_row(escape(row["name"]), f"{row['published']:.7g}", f"{row['value']:.7g}", f"{row['error']:.1e}",
                       row["bound"], verdict, escape(row["source"]))
     stdout().print(table)

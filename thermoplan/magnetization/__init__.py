@@ -19,9 +19,10 @@ from .langevin import langevin, langevin_ratio, langevin_slope
 from .linear import biased_response, initial_energy_kt, rosensweig_energy_kt, shliomis_energy_kt
 from .mrsh import mrsh_energy_kt
 from .neel import blocked_energy_kt, neel_energy_kt
+from .validity import FIXED_AXIS, NAMES, VALIDITY, outside_validity
 
 __all__ = [
-    "FIXED_AXIS", "MODELS", "Model", "biased_response", "energy_kt", "langevin", "langevin_ratio",
+    "FIXED_AXIS", "MODELS", "NAMES", "VALIDITY", "Model", "biased_response", "energy_kt", "langevin", "langevin_ratio",
     "langevin_slope", "outside_validity",
 ]
 
@@ -42,7 +43,6 @@ MODELS: dict[str, Model] = {
     "neel": neel_energy_kt,
     "blocked": blocked_energy_kt,
 }
-FIXED_AXIS = frozenset({"neel", "blocked"})
 
 
 def energy_kt(
@@ -59,27 +59,3 @@ def energy_kt(
     if not all(np.isfinite(v).all() for v in args) or (args[1] <= 0.0).any():
         raise InputError("magnetization: fields must be finite and omega tau positive")
     return MODELS[model](*args)
-
-
-def outside_validity(
-    model: str, xi_a: float, omega_tau: float, xi_bias: float, barrier: float | None = None
-) -> list[str]:
-    """Why a model should not be trusted here, in sentences; empty where it may be."""
-    strong = max(xi_a, xi_bias)
-    rules = {
-        "mrsh": [(xi_a > 20.0, f"xi = {xi_a:.3g}: the closure was compared with the exact solution up to 20")],
-        "fokker-planck": [],
-        "linear": [(xi_a > 1.0, f"xi = {xi_a:.3g}: linear response holds below 1")],
-        "linear-initial": [(xi_a > 1.0, f"xi = {xi_a:.3g}: linear response holds below 1")],
-        "shliomis": [(strong > 1.0, f"xi = {strong:.3g}: one relaxation time for any field holds below 1; under "
-                                    "bias the loss is off by up to 14 times")],
-        "neel": [(barrier is not None and barrier < 4.0, f"barrier = {barrier or 0:.3g} kT: too low to hop over"),
-                 (barrier is not None and strong > 2.0 * barrier,
-                  "the field removes the barrier: reversal is no longer thermal")],
-        "blocked": [(barrier is not None and barrier < 25.0,
-                     f"barrier = {barrier or 0:.3g} kT: heat helps switching below some 25 kT")],
-    }
-    found = [text for broken, text in rules[model] if broken]
-    if model not in FIXED_AXIS and omega_tau > 100.0:
-        found.append(f"omega tau = {omega_tau:.3g}: a particle this slow heats by reversal inside it, if at all")
-    return found

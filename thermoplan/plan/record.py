@@ -16,8 +16,10 @@ import numpy as np
 
 from .. import __version__
 from ..dose import region_table, volume_histograms
+from ..focus import validity
 from ..goals import Resolved
 from ..launched import HELP
+from ..magnetization import NAMES
 from ..memory import peak_memory_mb
 from ..progress import Stages
 from ..safety import safety_report
@@ -115,7 +117,8 @@ def machine_section(case: Case) -> dict[str, Any]:
     sizes, shares, _ = tracer.sizes()
     return {
         "tracer": {
-            "name": tracer.name, "model": tracer.model, "effective": tracer.effective, "source": tracer.source,
+            "name": tracer.name, "model": tracer.model, "model_name": NAMES[tracer.model],
+            "model_validity": validity(tracer), "effective": tracer.effective, "source": tracer.source,
             "core_diameter_nm": float(shares @ sizes) * 1e9,
             "saturation_magnetization_ka_m": tracer.saturation_magnetization_a_m * 1e-3,
             "omega_tau": omega_tau(tracer, device.frequency_hz), "heating_efficiency": tracer.heating_efficiency,

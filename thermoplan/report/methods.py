@@ -84,8 +84,15 @@ def _field(plan: Plan) -> str:
     return (
         f"Heating was modelled for {at(device, 'name', 'the device')} ({at(device, 'kind', 'field')})"
         f"{where}, drive field {amplitude} mT peak at {frequency} kHz; the tracer's loss under drive and "
-        f"bias along and across the drive axis followed the Martsenyuk-Raikher-Shliomis model. {_slp(plan)}"
+        f"bias along and across the drive axis followed {_model(plan)}. {_slp(plan)}"
     ).strip()
+
+
+def _model(plan: Plan) -> str:
+    """The model of the loss and where it holds, as the plan records them."""
+    name = at(plan, "tracer.model_name") or f'the model "{at(plan, "tracer.model", "not recorded")}"'
+    holds = at(plan, "tracer.model_validity")
+    return f"{name}, which holds {holds}" if holds else name
 
 
 def _slp(plan: Plan) -> str:

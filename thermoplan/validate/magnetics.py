@@ -26,6 +26,8 @@ _TABLE = (
 _BIASED = (("along", 1e-3, 0.02972), ("across", 1e-3, 0.18290), ("along", 1e3, 0.48005), ("across", 1e3, 1.25997))
 # anisotropy, core -> W per g of oxide, with the chord susceptibility
 _ROSENSWEIG = ((11e3, 16e-9, 159.14), (11e3, 18e-9, 437.21), (23e3, 12e-9, 51.08), (23e3, 14e-9, 323.33))
+_GUESSED_T_M = 0.7
+"""Gradient of two opposed solenoids of which only the contrast was published [Tasci2009]: the row cannot test it."""
 
 
 def rows() -> Iterator[Row]:
@@ -56,6 +58,14 @@ def rows() -> Iterator[Row]:
               width_m(effective, 2.35) * 1e3, 0.2, "Tay2018", counts=False)
     yield Row("calibration: 11.1 mg Fe/mL at 150 W/g warms water, K/s", 0.4, 11.1 * 150e3 / (998.0 * 4182.0),
               0.1, "Hensley2017", counts=False)
+    yield Row(f"contrast: SLP at the centre over that 2 cm off, {_GUESSED_T_M:g} T/m guessed for a coil that nobody "
+              "published", 4.5, contrast(effective, _GUESSED_T_M, 0.02), 0.3, "Tasci2009", counts=False)
+
+
+def contrast(tracer: Tracer, gradient_t_m: float, off_m: float) -> float:
+    """SLP at the centre over that at a distance along the drive."""
+    middle, off = (float(slp_w_kg(tracer, along_t=gradient_t_m * z, **_BERKELEY)) for z in (0.0, off_m))
+    return middle / off
 
 
 def width_m(tracer: Tracer, gradient_t_m: float) -> float:
