@@ -78,6 +78,22 @@ def test_a_temperature_plan_equals_one_linear_program_over_all_nodes_and_times()
     assert found.shares.sum(axis=1).max() == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(("metric", "dose", "most"), [("Tmin", 5.0, 0.05), ("Tmean", 5.0, 0.05), ("Tmin", 0.01, 400.0)])
+def test_a_temperature_plan_with_limits_on_doses_has_a_bound_that_no_plan_falls_below(metric, dose, most):
+    """Near where the dose is not what binds; where it is, below all the same."""
+    anatomy, reduced = case()
+    goals = [at_least(metric, 50.0), at_most("Tmax", 38.6, "core"), at_most("CEM43max", dose)]
+    found = plan(goals)
+    assert found.gap is not None and 0.0 <= found.gap <= most
+    search = Search(Heat(reduced, EDGES, 0.0, 60.0), resolve(goals, anatomy, defaults=False), LOOSE, None)
+    rng = np.random.default_rng(3)
+    for scale in np.linspace(0.0, 1.0, 30):
+        shares = rng.random((3, search.heat.n_columns)) ** 4
+        shares *= scale / shares.sum(axis=1, keepdims=True)
+        for tried in (shares, 0.5 * (shares + found.shares)):
+            assert search.merit_of(Look(search.heat, tried)) >= found.bound - 1e-6
+
+
 def test_two_columns_and_a_dose_goal_agree_with_brute_force():
     anatomy, reduced = case()
     two = reduced.with_columns(reduced.load_w[[4, 22]])

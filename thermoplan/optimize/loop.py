@@ -105,6 +105,9 @@ class Search:
                         break
                 status, bound = self._freed(status, bound)
                 status, bound = self._pruned(status, bound) if self._anchor is None else (status, None)
+                bound = self._relaxed() if bound is None else bound
+                if bound is not None and self.best[1] - bound <= self.settings.tolerance * (1.0 + abs(bound)):
+                    status = "optimal"
             else:
                 status = "optimal"
         except KeyboardInterrupt:
@@ -171,7 +174,7 @@ class Search:
         settings, duty, small = self.settings, self.settings.max_duty, 0
         radius, least = (part * duty for part in radii)
         self._active, first = _largest(self.look.shares), self.iterations
-        convex = self._anchor is None and all(is_convex(term) for term in self.terms)
+        convex = self._anchor is None and not self._banded and all(is_convex(term) for term in self.terms)
         for self.iterations in range(first + 1, first + settings.max_iterations + 1):
             move = self._advance(radius)
             if convex and radius >= duty and move.bound is not None:
@@ -200,6 +203,35 @@ class Search:
 
     def _late(self) -> bool:
         return time.perf_counter() - self._began > self.settings.time_limit_s
+
+    @property
+    def _banded(self) -> bool:
+        return any(isinstance(form, Coldest) and form.band_k > 0.0 for form in self.forms)
+
+    def _relaxed(self) -> float | None:
+        """What no plan falls below where every goal is convex: the optimum without the terms that are not, which can
+        but add to it."""
+        convex = [is_convex(term) for term in self.terms]
+        goals = [known for known, term in zip(convex, self.terms, strict=True) if term.row.goal.kind == "goal"]
+        if all(convex) or not all(goals):
+            return None
+        self._loosen(0.0)
+        forms = [form for form, known in zip(self.forms, convex, strict=True) if known]
+        nothing, look = np.zeros(self.look.shares.shape), self.best[0]
+        program = Program(self.heat, self.share_cost, lower=nothing, upper=nothing + np.inf,
+                          max_duty=self.settings.max_duty, active=_largest(look.shares))
+        for form in forms:
+            form.begin(program, look)
+        return self._cut(program, forms).objective
+
+    def _cut(self, program: Program, forms: list[Form]) -> Optimum:
+        """A program's optimum with every row that it needs, as far as some rounds go."""
+        for _ in range(3 * _INNER):
+            optimum = program.solve()
+            trial = Look(self.heat, optimum.shares)
+            if not sum(form.cut(program, trial, optimum.variables) for form in forms):
+                break
+        return optimum
 
     def _loosen(self, band_k: float) -> bool:
         """Give percentiles a band; false where there is none to give."""
@@ -237,12 +269,7 @@ class Search:
         """The linear program at a plan, with every row that it needs: its multipliers are the plan's prices."""
         self._accept(Look(self.heat, self.heat.checked(shares)))
         program = self._program(self.look.shares > 0.0, self.settings.max_duty)
-        for _ in range(3 * _INNER):
-            optimum = program.solve()
-            trial = Look(self.heat, optimum.shares)
-            if not sum(form.cut(program, trial, optimum.variables) for form in self.forms):
-                break
-        return program, optimum
+        return program, self._cut(program, self.forms)
 
     def _step(self, program: Program) -> tuple[Look, float, Optimum]:
         """Best trial of one linearisation, its merit, and what the program had last."""

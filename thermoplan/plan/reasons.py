@@ -7,11 +7,12 @@ from typing import Any
 
 from ..goals import Row
 from ..optimize import Explanation, LimitCost, explain
+from ..optimize.aims import GOAL_COST
 from ..search.heat import restricted
 from .outcome import Outcome
 from .steering import Steering, apart_k
 
-_LOST = 0.05
+_LOST, _TINY_K = 0.05, 1e-3
 
 
 def explanation(steering: Steering, outcome: Outcome) -> dict[str, Any] | None:
@@ -106,13 +107,14 @@ def _reached(steering: Steering, row: Mapping[str, Any]) -> str:
 
 
 def _searched(steering: Steering) -> list[str]:
-    """How far apart the searches ended, where there were several."""
-    ends = steering.shares.starts
-    apart = apart_k(steering.shares)
-    if apart is None:
-        return []
-    return [f"Searches from {len(ends)} places ended {apart:.2g} K (or doublings of a dose) of the goal apart; "
-            "the best is the plan."]
+    """How good the search is known to be: its gap where the goals are convex, and how far apart searches ended."""
+    shares, apart = steering.shares, apart_k(steering.shares)
+    found = [] if shares.gap is None else [
+        "However these positions were used, a search could not do better than this one by more than "
+        f"{max(shares.gap / GOAL_COST, _TINY_K):.1g} K of a goal (duality gap)."]
+    return found if apart is None else [
+        *found, f"Searches from {len(shares.starts)} places ended at most {max(apart, _TINY_K):.1g} K (or doublings of a dose) "
+        "of the goal apart; the best is the plan."]
 
 
 def _machine_name(row: Mapping[str, Any]) -> str:
