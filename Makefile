@@ -14,6 +14,7 @@ bench: setup
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/heat.py S
 	@.venv/bin/python benchmarks/table.py
 	@OMP_NUM_THREADS=1 .venv/bin/python benchmarks/planner.py S
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/magnetics.py
 
 protocols: setup
 	@OMP_NUM_THREADS=1 .venv/bin/python tools/protocol_table.py

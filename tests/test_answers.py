@@ -47,6 +47,18 @@ def test_models_are_named_and_say_when_they_do_not_hold():
         slp_answer("synomag-d", amplitude="13 mT", frequency="354 kHz", model="rosen")
 
 
+def test_a_tracer_that_cannot_be_is_refused_with_its_file_and_key(tmp_path):
+    for key, value, words in (("core_diameter", "-20 nm", r'own\.toml: core_diameter = "-20 nm"'),
+                              ("saturation_magnetization", "1.8 MA/m",
+                               r"own\.toml: .*saturation_magnetization.*bulk iron")):
+        keys = {"core_diameter": "20 nm", "saturation_magnetization": "446 kA/m", "density": "5180 kg/m^3",
+                "relaxation_time": "1 us"} | {key: value}
+        text = "".join(f'{name} = "{quantity}"\n' for name, quantity in keys.items())
+        (tmp_path / "own.toml").write_text(f'schema = 1\nname = "own"\niron_fraction = 0.7236\n{text}')
+        with pytest.raises(InputError, match=words):
+            slp_answer(str(tmp_path / "own.toml"), amplitude="13 mT", frequency="354 kHz")
+
+
 def test_a_measured_table_says_how_far_it_goes(tmp_path):
     (tmp_path / "slp.csv").write_text("amplitude_mT,frequency_kHz,slp_W_g\n5,354,60\n13,354,250\n")
     (tmp_path / "own.toml").write_text(

@@ -26,7 +26,7 @@ def named_tracer(name: str) -> Tracer:
     """A tracer of the library, or of a TOML file."""
     path = Path(name)
     if path.suffix == ".toml":
-        return chosen_tracer(TracerTable(file=path.name), path.parent, "--tracer")
+        return chosen_tracer(TracerTable(file=path.name), path.parent, path.name)
     return chosen_tracer(TracerTable(name=name), Path(), "--tracer")
 
 
