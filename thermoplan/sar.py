@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.interpolate import PchipInterpolator
 
 from .anatomy import Anatomy
 from .arrays import Array, finite, frozen, put
@@ -151,7 +152,20 @@ def half_width_t(
 
     peak = 1.0
     peak = float(ratio(np.zeros(1))[0])
-    return _first_half(ratio, limit_t)
+    if (model or tracer.model) != "fokker-planck":
+        return _first_half(ratio, limit_t)
+    closed = half_width_t(tracer, amplitude_t=amplitude_t, frequency_hz=frequency_hz, cosine=cosine, model="mrsh",
+                          limit_t=limit_t)
+    return _half_near(ratio, closed) if np.isfinite(closed) else closed
+
+
+def _half_near(ratio: Callable[[Array], Array], guess: float) -> float:
+    """Where a ratio that takes long falls through a half, near a guess that is a few per cent off."""
+    places = guess * np.array([0.8, 0.9, 1.0, 1.1, 1.2])
+    values = ratio(places)
+    if not values[0] > 0.5 > values[-1] or (np.diff(values) >= 0.0).any():
+        return _first_half(ratio, 2.0 * guess)
+    return float(PchipInterpolator(-values, places)(-0.5))
 
 
 def _first_half(ratio: Callable[[Array], Array], limit: float) -> float:
