@@ -112,9 +112,11 @@ def _searched(steering: Steering) -> list[str]:
     found = [] if shares.gap is None else [
         "However these positions were used, a search could not do better than this one by more than "
         f"{max(shares.gap / GOAL_COST, _TINY_K):.1g} K of a goal (duality gap)."]
-    return found if apart is None else [
-        *found, f"Searches from {len(shares.starts)} places ended at most {max(apart, _TINY_K):.1g} K (or doublings of a dose) "
-        "of the goal apart; the best is the plan."]
+    if apart is not None:
+        apart = max(apart, _TINY_K)
+        found.append(f"Searches from {len(shares.starts)} places ended at most {apart:.1g} K (or doublings of a dose) "
+                     "of the goal apart; the best is the plan.")
+    return found
 
 
 def _machine_name(row: Mapping[str, Any]) -> str:
