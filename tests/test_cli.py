@@ -153,6 +153,8 @@ def test_check_says_what_it_understood(case):
     record = json.loads(run("check", case, "--json").stdout)
     assert record["ok"]
     assert ["tracer", "synomag-d, omega tau 3"] in record["understood"]
+    assert any(key == "model" and text.startswith("mrsh, holds for particles that turn")
+               for key, text in record["understood"])
 
 
 def test_mesh_writes_a_mesh_that_can_be_read_back(case, tmp_path):

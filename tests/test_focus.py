@@ -14,6 +14,7 @@ from thermoplan.focus import (
     focus_warnings,
     gradient_for_t_m,
     model_warnings,
+    slow_warnings,
     slp_fields,
     slp_point,
 )
@@ -100,3 +101,9 @@ def test_the_energy_of_two_modes_is_a_mean_over_particles_not_over_iron():
     small, large = (slp_point(tracer(1.0, d), **DRIVE).energy_kt for d in (10e-9, 20e-9))
     both = replace(tracer(1.0), populations=(Population(0.5, 10e-9), Population(0.5, 20e-9)))
     assert slp_point(both, **DRIVE).energy_kt == pytest.approx((8 * small + large) / 9, rel=1e-9)
+
+
+def test_the_exact_model_says_what_its_table_costs_a_plan():
+    slow = replace(tracer(3.0), model="fokker-planck")
+    assert "some 8 s an amplitude for 1 size(s)" in slow_warnings(slow)[0]
+    assert slow_warnings(tracer(3.0)) == []

@@ -123,7 +123,7 @@ def gradient_for_t_m(tracer: Tracer, device: Device, diameter_m: float, *, model
 def focus_warnings(tracer: Tracer, device: Device) -> list[str]:
     """What a plan should say of its tracer on its machine: how its SLP is known, the model's range, and how sharp the
     focus may be."""
-    found = [*_slp_warnings(tracer, device), *_slow_warnings(tracer),
+    found = [*_slp_warnings(tracer, device), *slow_warnings(tracer),
              *model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)]
     widths = {} if device.kind == "uniform" else width_spread_m(tracer, device)
     if widths:
@@ -133,7 +133,7 @@ def focus_warnings(tracer: Tracer, device: Device) -> list[str]:
     return found
 
 
-def _slow_warnings(tracer: Tracer) -> list[str]:
+def slow_warnings(tracer: Tracer) -> list[str]:
     """What the exact model costs a plan: 65 points for one size and 2,300 for 56, a tenth of a second each."""
     if tracer.model != "fokker-planck":
         return []

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..files.labels import read_label_table, read_labelled
 from ..files.meshes import write_mesh
+from ..focus import model_warnings, slow_warnings, validity
 from ..goals import default_limits
 from ..meshing import MeshReport, MeshSizes, mesh_labels
 from ..progress import Listener, Stages
@@ -102,6 +103,10 @@ def _machine_rows(protocol: Protocol) -> Iterator[tuple[str, str]]:
     tracer, device = protocol.tracer, protocol.device
     slp = float(slp_w_kg(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)) * 1e-3
     yield "tracer", f"{tracer.name}, omega tau {omega_tau(tracer, device.frequency_hz):.3g}"
+    yield "model", f"{tracer.model}, holds {validity(tracer)}"
+    drive_field = {"amplitude_t": device.amplitude_t, "frequency_hz": device.frequency_hz}
+    for text in (*model_warnings(tracer, **drive_field), *slow_warnings(tracer)):
+        yield "warning", text
     yield "SLP", f"{slp:.4g} W per g of iron at the drive, in tissue; {tracer.slp_source}"
     drive = f"{device.amplitude_t * 1e3:g} mT peak, {device.frequency_hz * 1e-3:g} kHz"
     yield "device", (f"{device.name} ({device.kind}), {device.gradient_t_m:g} T/m, {drive}, "
