@@ -15,6 +15,7 @@ bench: setup
 	@.venv/bin/python benchmarks/table.py
 	@OMP_NUM_THREADS=1 .venv/bin/python benchmarks/planner.py S
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/magnetics.py
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/ranks.py M
 
 protocols: setup
 	@OMP_NUM_THREADS=1 .venv/bin/python tools/protocol_table.py

@@ -38,12 +38,12 @@ class Body:
                          for c in centres])
 
 
-def uniform(size: str) -> Body:
-    """Muscle, with liver and spleen as balls and a tumour between them, cooled by air."""
+def uniform(size: str, **blood: float | str) -> Body:
+    """Muscle, with liver and spleen as balls and a tumour between them, cooled by air; blood stays warm unless said."""
     mesh = box(COUNTS[size], SIZE_M, _organs, ORGANS)
     w = 1e-3 * np.array([2.0, 12.0, 16.0, 2.5]) * 3.8e6
     problem = BioheatProblem(mesh, np.full(4, 1060.0), np.full(4, 3600.0), np.full(4, 0.5), w, np.zeros(4),
-                             (Boundary("robin", 10.0, 25.0),), 37.0, "fixed")
+                             (Boundary("robin", 10.0, 25.0),), 37.0, **({"core": "fixed"} | blood))
     watched = np.unique(mesh.tets[mesh.region > 0])
     return Body(size, mesh, problem, thermal_system(problem), np.array([0.015, 0.015, 0.038]), watched)
 
