@@ -171,7 +171,7 @@ def _segment(run: Run, segment: Segment) -> Iterator[tuple[float, Array, Array]]
         space = grown(run.op, load - run.op @ run.y, left, tolerance=run.tolerance)
         step = left if space.reach >= left else space.reach
         due, flow = run.due(run.clock + step), run.op.inner(run.rows, run.y)
-        for since in _blocks(due, run.op.n_dof):
+        for since in _blocks(due, run.op.widest):
             states = run.y[run.shown] + combined(space, phi1(space.rates_1_s, since), run.shown)
             sums = run.integrals + np.outer(since, flow) + watched(space, run.rows, phi2, since)
             yield from zip(run.clock + since, states, sums, strict=True)
@@ -278,7 +278,7 @@ def _repeated(
 
     now = due <= done * period + SAME_TIME_S
     clock = run.clock
-    for block in _blocks(np.flatnonzero(now), run.op.n_dof):
+    for block in _blocks(np.flatnonzero(now), run.op.widest):
         n, since = passes[block], first.wanted[block]
         states = first.states[block] + combined(space, period * decay(rates, since) * each[n], run.shown)
         yield from zip(clock + due[block], states, sums(n, since) + first.sums[block], strict=True)

@@ -47,6 +47,11 @@ class Operator:
         return self.team.n_dof(len(self.root_capacity))
 
     @property
+    def widest(self) -> int:
+        """Most dofs that one process holds: what its vectors take of its memory."""
+        return self.team.widest(len(self.root_capacity))
+
+    @property
     def radius_1_s(self) -> float:
         """Largest rate of the mesh, within a few percent."""
         if not self._radius_1_s:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
+from scipy.linalg.blas import daxpy
 from scipy.sparse import csr_array
 
 from ..arrays import Array, IntArray
@@ -42,6 +43,9 @@ class Link:
     def n_dof(self, here: int) -> int:
         return self.part.n_dof
 
+    def widest(self, here: int) -> int:
+        return self.part.widest
+
     def product(self, matrix: csr_array, y: Array) -> Array:
         part, comm, n = self.part, self.comm, self.part.system.n_nodes
         waiting = [comm.Irecv(self._halo[a:b], rank) for rank, (a, b) in part.heard.items()]
@@ -55,7 +59,7 @@ class Link:
         MPI.Request.Waitall(waiting)
         found[part.edge] += part.border @ self._halo
         if len(part.to_blood):
-            found[:n] += self._all[1] * part.to_blood
+            found = daxpy(part.to_blood, found, n, self._all[1])
             if self._bled:
                 found[-1] += self._all[0]
         return found

@@ -37,6 +37,8 @@ class Part:
         Rank -> own dofs whose values it needs; rank -> the stretch of the halo that it sends.
     to_blood
         ``(n_nodes,)`` the blood's border in ``A``; empty where blood is no state.
+    widest
+        Most dofs of any part.
     typical
         Percentile -> rate of the whole diagonal.
     """
@@ -50,6 +52,7 @@ class Part:
     heard: dict[int, tuple[int, int]]
     to_blood: Array
     n_dof: int
+    widest: int
     typical: dict[float, float]
 
 
@@ -77,6 +80,7 @@ def parts(system: ThermalSystem, count: int, percentiles: tuple[float, ...] = (9
     if system.has_blood:
         blood, tissue = op.matrix[[n]].toarray()[0], csr_array(op.matrix[:n][:, :n])
     nodes = [np.flatnonzero(owner == rank) for rank in range(count)]
+    widest = max(len(own) + (system.has_blood and rank == 0) for rank, own in enumerate(nodes))
     halos = [_halo(tissue, own, owner, rank) for rank, own in enumerate(nodes)]
     typical = {q: op.typical_1_s(q) for q in percentiles}
     for rank, (own, halo) in enumerate(zip(nodes, halos, strict=True)):
@@ -93,7 +97,7 @@ def parts(system: ThermalSystem, count: int, percentiles: tuple[float, ...] = (9
         within = _within(csr_array(rows[:, own]), blood[n:] if bled else blood[:0])
         yield Part(dofs, _local(system, dofs, within), op.root_capacity[dofs], edge, csr_array(border[edge]),
                    {to: which for to, which in told.items() if len(which)}, heard, blood[own] if len(blood) else blood,
-                   system.n_dof, typical)
+                   system.n_dof, widest, typical)
 
 
 def _halo(tissue: csr_array, own: IntArray, owner: IntArray, rank: int) -> IntArray:

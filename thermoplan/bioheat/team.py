@@ -16,6 +16,9 @@ class Team(Protocol):
     def n_dof(self, here: int) -> int:
         """Dofs of all, where ``here`` are held here."""
 
+    def widest(self, here: int) -> int:
+        """Most dofs that anybody holds."""
+
     def product(self, matrix: csr_array, y: Array) -> Array:
         """Rows of the whole matrix that are held here times the whole vector; ``matrix`` is what joins those here."""
 
@@ -36,6 +39,9 @@ class Alone:
     """One process that holds everything."""
 
     def n_dof(self, here: int) -> int:
+        return here
+
+    def widest(self, here: int) -> int:
         return here
 
     def product(self, matrix: csr_array, y: Array) -> Array:
