@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from bodies import Body, body, uniform
-from common import quiet, timed, write
+from common import quiet, spent, write
 from peers import fipy, linear_problem, ngsolve, tuned, voxels
 from scipy.linalg.blas import daxpy
 
@@ -50,7 +50,7 @@ def forward(b: Body) -> Iterator[dict]:
 
     def measured(name: str, run: Callable[[], np.ndarray], repeats: int = 3) -> dict:
         op.products = 0
-        seconds, found = timed(run, repeats)
+        seconds, found = spent(run, repeats)
         return {"row": name, "s_per_min": seconds, "products": op.products // repeats,
                 "error_k": float(np.abs(found - reference).max())}
 
@@ -67,7 +67,7 @@ def forward(b: Body) -> Iterator[dict]:
     for name, options in (("iterative", iterative), *([("factorising", direct)] if b.name == "S" else [])):
         run = linear_problem(b, load, options)
         run()
-        seconds, _ = timed(run)
+        seconds, _ = spent(run)
         yield {"row": f"LinearProblem each step, {name}", "s_per_min": 60.0 * seconds,
                "tuned_is_faster": 60.0 * seconds / euler["s_per_min"],
                "exact_is_faster": 60.0 * seconds / exact["s_per_min"]}
@@ -76,8 +76,8 @@ def forward(b: Body) -> Iterator[dict]:
 def peers(b: Body) -> Iterator[dict]:
     """NGSolve on the same mesh, FiPy and explicit voxels on as many cubes: a minute in steps of 1 s or as is stable."""
     load, op = b.foci(1)[0], operator(b.system.stiffness, b.system.capacity_j_k)
-    exact, _ = timed(lambda: last(evolve(b.system, [Segment(load, MINUTE_S)], [], engine=op)), 3)
-    euler, _ = timed(lambda: tuned(b, load, 1.0)(60))
+    exact, _ = spent(lambda: last(evolve(b.system, [Segment(load, MINUTE_S)], [], engine=op)), 3)
+    euler, _ = spent(lambda: tuned(b, load, 1.0)(60))
     yield {"row": "exact engine, beside peers", "s_per_min": exact}
     makers = {"NGSolve, CG + Jacobi": ngsolve} | ({} if b.name == "mouse" else {"FiPy, PCG": fipy})
     for name, maker in makers.items():
@@ -87,7 +87,7 @@ def peers(b: Body) -> Iterator[dict]:
             yield {"row": name, "skipped": f'{absent.name} is not installed: pip install "thermoplan[bench]"'}
             continue
         step()
-        seconds, _ = timed(lambda: [step() for _ in range(5)])  # noqa: B023
+        seconds, _ = spent(lambda: [step() for _ in range(5)])  # noqa: B023
         yield {"row": name, "s_per_min": 12.0 * seconds, "tuned_is_faster": 12.0 * seconds / euler,
                "exact_is_faster": 12.0 * seconds / exact}
     yield from _voxels(b, exact)
@@ -109,7 +109,7 @@ def _voxels(b: Body, exact: float) -> Iterator[dict]:
     side = max(8, round(cells ** (1.0 / 3.0)))
     step, dt = voxels(np.full(3, side), edge, b)
     step()
-    seconds, _ = timed(lambda: [step() for _ in range(5)], 3)
+    seconds, _ = spent(lambda: [step() for _ in range(5)], 3)
     a_minute = seconds / 5.0 * MINUTE_S / dt * cells / side**3
     yield {"row": "explicit voxels", "s_per_min": a_minute, "cells": cells, "edge_mm": 1e3 * edge, "step_s": dt,
            "exact_is_faster": a_minute / exact,
@@ -123,10 +123,10 @@ def kernel(b: Body) -> Iterator[dict]:
     n, nnz = op.matrix.shape[0], op.matrix.nnz
     moved = 12 * nnz + 4 * n + 16 * n + 11 * 8 * n
     x, y = np.random.default_rng(0).random((2, TRIAD_DOUBLES))
-    triad, _ = timed(lambda: daxpy(x, y, a=1e-9), 5)
+    triad, _ = spent(lambda: daxpy(x, y, a=1e-9), 5)
     op.products = 0
-    seconds, _ = timed(lambda: grown(op, start, MINUTE_S, tolerance=1e-5), 3)
-    product, _ = timed(lambda: op.matrix @ start, 5)
+    seconds, _ = spent(lambda: grown(op, start, MINUTE_S, tolerance=1e-5), 3)
+    product, _ = spent(lambda: op.matrix @ start, 5)
     each = 3.0 * seconds / op.products
     bandwidth = 24.0 * TRIAD_DOUBLES / triad
     yield {"row": "Lanczos step", "nodes": n, "ms": 1e3 * each, "product_ms": 1e3 * product, "megabytes": moved / 1e6,
@@ -141,7 +141,7 @@ def plan(b: Body) -> Iterator[dict]:
         if rows is None and b.name in ("L", "XL"):
             continue
         op.products = 0
-        seconds, _ = timed(lambda: last(evolve(b.system, dwells, times, rows=rows, engine=op)))  # noqa: B023
+        seconds, _ = spent(lambda: last(evolve(b.system, dwells, times, rows=rows, engine=op)))  # noqa: B023
         yield {"row": f"30 minutes of ten dwells, {name} each 5 s", "s": seconds, "products": op.products,
                "nodes": b.system.n_dof}
 
@@ -150,9 +150,9 @@ def reduced(b: Body, positions: int = 64) -> Iterator[dict]:
     """The reduced model of some foci, in full plans; an objective with its gradient, in runs with their adjoint."""
     op, loads = operator(b.system.stiffness, b.system.capacity_j_k), b.foci(positions)
     dwells = [Segment(load, DWELL_S) for load in loads[:10]]
-    full, _ = timed(lambda: last(evolve(b.system, dwells, [], engine=op)))
+    full, _ = spent(lambda: last(evolve(b.system, dwells, [], engine=op)))
     products, op.products = op.products, 0
-    seconds, model = timed(lambda: reduced_model(b.system, loads, PLAN_S, engine=op))
+    seconds, model = spent(lambda: reduced_model(b.system, loads, PLAN_S, engine=op))
     yield {"row": f"reduced model of {positions} foci", "s": seconds, "products": op.products, "modes": model.size,
            "error_k": model.error_k, "full_plans": op.products / products, "nodes": b.system.n_dof}
     if positions != 64:
@@ -168,7 +168,7 @@ def reduced(b: Body, positions: int = 64) -> Iterator[dict]:
         slopes, _ = gradient(term, Look(heat, shares))
         return heat.gradient(heat.adjoint(slopes))
 
-    evaluated, _ = timed(slope, 5)
+    evaluated, _ = spent(slope, 5)
     yield {"row": "objective and gradient, reduced", "s": evaluated, "nodes": len(near),
            "cheaper_than_full": 2.0 * full / evaluated}
 
