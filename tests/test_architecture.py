@@ -31,7 +31,7 @@ LAYERS = (
      "magnetization"),
     ("meshing", "tissue", "anatomy"),
     ("image",),
-    ("errors", "arrays", "cache", "display", "launched", "memory", "progress"),
+    ("errors", "arrays", "cache", "display", "launched", "memory", "progress", "threads"),
 )
 EDGES = {"files", "library", "protocol", "units"}
 MAY_REACH_EDGES = EDGES | {"cli", "console", "plan", "case", "answers", "fits", "shot", "study", "adapt", "validate",

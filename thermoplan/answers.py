@@ -16,6 +16,7 @@ from .protocol import read_protocol
 from .protocol.tables import TracerTable
 from .relaxometry import Relaxometry
 from .spread import width_spread_m
+from .threads import one_thread
 from .tracer import Tracer, omega_tau
 from .units import quantity
 
@@ -30,6 +31,7 @@ def named_tracer(name: str) -> Tracer:
     return chosen_tracer(TracerTable(name=name), Path(), "--tracer")
 
 
+@one_thread
 def slp_answer(
     tracer: str, *, amplitude: str, frequency: str, along: str = "0 mT", across: str = "0 mT", model: str | None = None
 ) -> dict[str, Any]:
@@ -50,6 +52,7 @@ def slp_answer(
             "effective": chosen.effective}
 
 
+@one_thread
 def ffr_answer(protocol: Path, *, lesion: str | None = None) -> dict[str, Any]:
     """Widths and profiles of a protocol's tracer on its machine; widths that nothing bounds are None."""
     read = read_protocol(protocol)

@@ -10,22 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.linalg  # noqa: F401  its BLAS must be loaded before threads are limited
-from threadpoolctl import threadpool_limits
 
 from ..errors import InputError, MissingPart
 from ..files.runs import free_folder, refuse_full, refuse_stopped
 from ..progress import Listener, Stages, silent
 from ..protocol import Protocol, read_protocol
+from ..threads import one_thread
 from .checkpoint import EVERY_S, Checkpoints, described, resumable, resumed
 from .made import Plan, Run
 
 __all__ = ["Plan", "Run", "make_plan", "plan_and_write", "resume_and_write", "simulate", "simulate_and_write"]
-
-
-one_thread = threadpool_limits.wrap(limits=1)
-"""The products are many and small: threads of BLAS cost more in waiting than they save, and on a shared machine
-twenty times more."""
 
 
 @one_thread
