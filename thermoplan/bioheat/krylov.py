@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
@@ -10,7 +11,7 @@ from scipy.linalg.blas import daxpy
 from scipy.sparse import csr_array, diags_array
 
 from ..arrays import Array
-from ..errors import SolverError
+from ..errors import MissingPart, SolverError
 from .team import ALONE, Team
 
 BASIS_BYTES = 260e6
@@ -18,6 +19,8 @@ FEWEST_VECTORS = 120
 FIRST_CHECK = 6
 CHECK_GROWTH = 0.07
 BREAKDOWN = 1e-13
+HALVED_FROM = 20_000
+"""Dofs from which the matrix is stored by half: below, it stays in the cache and a call costs more than is saved."""
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +34,7 @@ class Operator:
     root_capacity: Array
     products: int = 0
     team: Team = ALONE
+    _half: Any = None
     _basis: Array = field(default_factory=lambda: np.zeros((0, 0)))
     _diagonal: Array = field(default_factory=lambda: np.zeros(0))
     _radius_1_s: float = 0.0
@@ -71,7 +75,9 @@ class Operator:
 
     def __matmul__(self, y: Array) -> Array:
         self.products += 1
-        return self.team.product(self.matrix, y)
+        if self._half is None:
+            self._half = _half_stored(self.matrix)
+        return self.team.product(self._half, y)
 
     def inner(self, first: Array, second: Array) -> Array:
         """``first @ second``; ``first`` may have many rows."""
@@ -87,6 +93,17 @@ class Operator:
     def typical_1_s(self, percentile: float) -> float:
         """A percentile of the rates on the diagonal."""
         return self.team.typical_1_s(self.diagonal, percentile)
+
+
+def _half_stored(matrix: csr_array) -> Any:
+    """What multiplies as the matrix does, and reads half of it where it is too large for the cache."""
+    if matrix.shape[0] < HALVED_FROM:
+        return matrix
+    try:
+        from ..fem import HalfStored
+    except MissingPart:
+        return matrix
+    return HalfStored(matrix)
 
 
 def operator(stiffness: csr_array, capacity_j_k: Array) -> Operator:
