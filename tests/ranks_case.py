@@ -6,7 +6,7 @@ import json
 import sys
 
 import numpy as np
-from heat_cases import box, problem
+from heat_cases import box, problem, rising_law
 
 from thermoplan.bioheat import (
     Boundary,
@@ -24,10 +24,6 @@ from thermoplan.bioheat.krylov import operator
 from thermoplan.launched import HELP, launched
 
 ENGINES = sys.modules[play.__module__]
-
-
-def rising_law(t):
-    return 1e4 * (1.0 + 2.0 / (1.0 + np.exp(-(t - 41.5) / 0.5)))
 
 
 def body():

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from heat_cases import RHO, C, box, problem
+from heat_cases import RHO, C, box, problem, rising_law
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
@@ -104,11 +104,6 @@ def test_uniform_tissue_under_a_perfusion_law_follows_its_ordinary_equation(name
     print(name, exact)
     for (_, temperature), expected in zip(found, exact, strict=True):
         assert temperature == pytest.approx(np.full(len(temperature), expected), abs=2e-3)
-
-
-def rising_law(t):
-    """Three times as much above 41.5 degC, smoothly."""
-    return 1e4 * (1.0 + 2.0 / (1.0 + np.exp(-(t - 41.5) / 0.5)))
 
 
 @BOTH

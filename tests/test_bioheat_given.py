@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from heat_cases import RHO, C, box, problem
+from heat_cases import RHO, C, box, problem, rising_law
 from scipy.integrate import solve_ivp
 
 from thermoplan import fem
@@ -72,10 +72,6 @@ def test_air_that_warms_reaches_only_the_skin_that_it_touches():
     found = played(case, [rest], [60.0])
     for (_, temperature), t in zip(found, [start, *exact], strict=True):
         assert temperature == pytest.approx(np.full(len(temperature), t), abs=5e-3)
-
-
-def rising_law(t):
-    return 1e4 * (1.0 + 2.0 / (1.0 + np.exp(-(t - 41.5) / 0.5)))
 
 
 def test_tissue_under_a_law_follows_a_core_that_is_given():

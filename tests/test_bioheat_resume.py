@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from heat_cases import box, problem
+from heat_cases import box, problem, rising_law
 
 from thermoplan.bioheat import (
     Boundary,
@@ -21,10 +21,6 @@ from thermoplan.bioheat import (
     settled,
     thermal_system,
 )
-
-
-def rising_law(t):
-    return 1e4 * (1.0 + 2.0 / (1.0 + np.exp(-(t - 41.5) / 0.5)))
 
 
 @pytest.fixture(scope="module")

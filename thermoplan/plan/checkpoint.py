@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from .. import __version__
+from ..arrays import Array
 from ..bioheat import Keeping, Stand
+from ..cache import digest_of
 from ..errors import InputError, Interrupted
 from ..files.runs import CHECKPOINT
 from ..protocol import Protocol, protocol_of_text
@@ -108,14 +110,10 @@ def resumed(run: Path) -> tuple[Protocol, Path | None, dict[str, Any]]:
     return protocol_of_text(path, text), None if trajectory is None else Path(trajectory), wanted
 
 
-def digest_of(protocol: Protocol, arrays: Any, *numbers: float) -> str:
-    """SHA-256 of thermoplan's version, a protocol, the files it names, and all that the full model is made of."""
-    found = hashlib.sha256(json.dumps([__version__, protocol.text, *map(float, numbers)]).encode())
-    for path in protocol.files[1:]:
-        found.update(path.read_bytes() if path.is_file() else b"")
-    for array in arrays:
-        found.update(np.ascontiguousarray(array))
-    return found.hexdigest()
+def model_digest(protocol: Protocol, arrays: Iterable[Array]) -> str:
+    """Of thermoplan's version, a protocol, the files it names, and all that the full model is made of."""
+    named = [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in protocol.files[1:]]
+    return digest_of(json.dumps([__version__, protocol.text, named]), arrays)
 
 
 def _dumped(path: Path, value: Any) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 
-import numpy as np
-
 from ..anatomy import Anatomy
+from ..cache import digest_of
 from ..image import Image
 from ..meshing import MeshReport, MeshSizes, mesh_labels
 
@@ -20,10 +18,7 @@ _kept: OrderedDict[str, tuple[Anatomy, MeshReport]] = OrderedDict()
 
 def meshed(labels: Image, table: Mapping[int, tuple[str, str]], sizes: MeshSizes) -> tuple[Anatomy, MeshReport]:
     """`mesh_labels`, or what it made before of the same labels, table and sizes; both are immutable."""
-    digest = hashlib.sha256(repr((labels.shape, labels.data.dtype.str, sorted(table.items()), sizes)).encode())
-    digest.update(np.ascontiguousarray(labels.affine_m))
-    digest.update(np.ascontiguousarray(labels.data))
-    key = digest.hexdigest()
+    key = digest_of(repr((sorted(table.items()), sizes)), (labels.affine_m, labels.data))
     if key not in _kept:
         _kept[key] = mesh_labels(labels, dict(table), sizes)
     _kept.move_to_end(key)

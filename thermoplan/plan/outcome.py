@@ -22,7 +22,7 @@ from ..progress import Stages
 from ..protocol import Protocol
 from ..sar import Column, HeatingBasis
 from ..trajectory import Trajectory
-from .checkpoint import Checkpoints, digest_of
+from .checkpoint import Checkpoints, model_digest
 from .engine import Engine
 from .frames import FrameKeeper, Frames, frame_times_s
 
@@ -166,7 +166,7 @@ def verified(
     stages.note(f"spectral radius {choice.spectral_radius_1_s:.3g} 1/s: {choice.engine} engine in time"
                 + (f" on {crew.size} ranks" if crew else ""))
     keeping = FREE if checkpoints is None else checkpoints.keeping(
-        digest_of(protocol, _made_of(engine, pieces, times)), {**watch.consumers(), "audit": audit})
+        model_digest(protocol, _made_of(engine, pieces, times)), {**watch.consumers(), "audit": audit})
     history = (crew.play if crew else play)(
         system, pieces, times, feedback=engine.feedback, ledger=audit, engine=op, keeping=keeping)
     if keeping.start is not None:

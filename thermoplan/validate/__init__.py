@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-import scipy.linalg  # noqa: F401  its BLAS must be loaded before threads are limited
-from threadpoolctl import threadpool_limits
-
 from ..errors import InputError
+from ..threads import one_thread
 from . import dose, eddy, heat, magnetics
 from .row import Row
 
@@ -25,7 +23,7 @@ GROUPS: Mapping[str, Callable[[], Iterator[Row]]] = {
 __all__ = ["GROUPS", "Row", "validate", "validation_record"]
 
 
-@threadpool_limits.wrap(limits=1)
+@one_thread
 def validate(*groups: str) -> tuple[Row, ...]:
     """Rows of the named groups, or of all."""
     unknown = [name for name in groups if name not in GROUPS]
