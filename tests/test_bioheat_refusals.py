@@ -90,16 +90,16 @@ def test_conjugate_gradients_that_stop_short_say_how_far_they_got(body, monkeypa
 
 def test_a_step_whose_solver_stops_short_says_how_far_it_got(body, monkeypatch):
     system, load = body
-    monkeypatch.setattr(import_module("thermoplan.bioheat.implicit"), "CG_ITERATIONS", 2)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.shifted"), "CG_ITERATIONS", 2)
     with pytest.raises(SolverError, match=r"residual \d\.\de-\d+ K after 2 iterations, wanted 1\.0e-0\d"):
         list(evolve_implicit(system, [Segment(load, 100.0)], []))
 
 
 def test_a_step_whose_solver_gets_there_in_its_last_iteration_has_converged(body, monkeypatch):
     system, load = body
-    implicit, needed = import_module("thermoplan.bioheat.implicit"), []
+    shifted, needed = import_module("thermoplan.bioheat.shifted"), []
     for most in range(1, 60):
-        monkeypatch.setattr(implicit, "CG_ITERATIONS", most)
+        monkeypatch.setattr(shifted, "CG_ITERATIONS", most)
         try:
             list(evolve_implicit(system, [Segment(load, 1.0)], []))
         except SolverError as error:

@@ -11,7 +11,17 @@ from scipy.linalg import expm
 from scipy.sparse import csr_array, diags_array, random_array
 
 from thermoplan import fem
-from thermoplan.bioheat import Boundary, Cycle, EnergyAudit, Segment, after, cycles, evolve, thermal_system
+from thermoplan.bioheat import (
+    Boundary,
+    Cycle,
+    EnergyAudit,
+    Segment,
+    after,
+    cycles,
+    evolve,
+    evolve_implicit,
+    thermal_system,
+)
 from thermoplan.bioheat.krylov import operator, spectral_radius_1_s
 from thermoplan.errors import InputError
 from thermoplan.validate import balance
@@ -141,6 +151,15 @@ def test_twice_the_power_is_twice_the_rise(body):
 
 def test_energy_closes_to_the_tolerance_that_was_asked_for():
     assert balance.balance(*balance.body("pool", bed=False), tolerance_k=1e-5) < 1e-4
+
+
+@pytest.mark.parametrize("tolerance_k", [1e-2, 1e-3])
+@pytest.mark.parametrize("core", ["pool", "fixed"])
+@pytest.mark.parametrize("bed", [False, True])
+def test_the_implicit_engine_leaves_no_energy_in_its_residuals_however_loose(core, bed, tolerance_k):
+    found = balance.balance(*balance.body(core, bed=bed), engine=evolve_implicit, tolerance_k=tolerance_k)
+    print("energy_balance_rel", found)
+    assert found < 1e-11
 
 
 @pytest.mark.parametrize("dropped", ["skin", "perfusion", "blood"])

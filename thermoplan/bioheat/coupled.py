@@ -26,6 +26,8 @@ from .system import ThermalSystem
 
 FIRST_STRETCH_S, SHORTEST_STRETCH_S, LONGEST_STRETCH_S = 10.0, 1e-4, 120.0
 TOLERANCE_K = 1e-2
+PLAYED, CORRECTED = 1e-4, 1e-5
+"""Of the tolerance, what a stretch is played to and what its correction is: energy then closes to 1e-6."""
 WHOLE, REFUSED = 1.2, 1.5
 """A part is played whole up to so many stretches, and refused above so many tolerances. The stretch after a refusal is
 at most 0.9 / sqrt(REFUSED) = 0.74 of the part: the part is then 1.36 stretches long, and split."""
@@ -50,7 +52,7 @@ def evolve_coupled(
     tolerance_k
         Largest correction of a stretch over the nodes; the error of a run is well below it.
     """
-    run = started(system, pieces, output_times_s, tolerance_k=1e-3 * tolerance_k, ledger=ledger, engine=engine)
+    run = started(system, pieces, output_times_s, tolerance_k=PLAYED * tolerance_k, ledger=ledger, engine=engine)
     left = resumed(run, pieces, keeping)
     coupling = _Coupling(run, feedback, tolerance_k)
     if keeping.start is not None:
@@ -104,7 +106,7 @@ class _Coupling:
         moments = list(play_piece(run, part))
         run.keeping = keeping
         change = self.gain(run.clock, run.y) - held
-        space = grown(run.op, change / run.op.root_capacity / h, h, tolerance=1e-2 * self.tolerance)
+        space = grown(run.op, change / run.op.root_capacity / h, h, tolerance=CORRECTED * self.tolerance)
         if space.reach < h:
             raise SolverError(f"feedback: no room for a stretch of {h:.1f} s")
         correction = combined(space, phi2(space.rates_1_s, [h]))[0]

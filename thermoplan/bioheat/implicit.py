@@ -7,7 +7,7 @@ feedback enters by quasi-Newton rounds on that matrix, so nothing is ever assemb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ from .evolve import SAME_TIME_S, Ledger
 from .feedback import Feedback
 from .krylov import Operator, operator
 from .sequence import Cycle, Segment, after, flat
+from .shifted import Shifted, Solve, shifted
 from .stand import FREE, Keeping, Stand
 from .system import ThermalSystem
 
@@ -28,7 +29,6 @@ FIRST_STEP_S = 0.05
 SHORTEST_STEP_S = 1e-6
 SOLVE_SHARE = 0.01
 ROUNDS = 12
-CG_ITERATIONS = 2000
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +41,7 @@ class _March:
     tolerance: float
     rows: Array
     y: Array
+    matrices: Shifted
     clock: float = 0.0
     step: float = FIRST_STEP_S
     kept: Array = field(default_factory=lambda: np.zeros(0))
@@ -127,7 +128,8 @@ def fixed_steps(
 def _marching(system, feedback, tolerance_k, ledger, engine) -> _March:
     op = engine or operator(system.stiffness, system.capacity_j_k)
     rows = np.zeros((0, system.n_dof)) if ledger is None else ledger.rows
-    march = _March(op, system, feedback, tolerance_k, rows / op.root_capacity, np.zeros(system.n_dof))
+    march = _March(op, system, feedback, tolerance_k, rows / op.root_capacity, np.zeros(system.n_dof),
+                   shifted(op, system))
     if feedback is not None:
         march.at_base = feedback.power_w(0.0, system.base_c) / op.root_capacity
         march.at_base[system.held] = 0.0
@@ -185,14 +187,14 @@ def _to(march: _March, load: Array, stop: float) -> None:
 
 def _step(march: _March, load: Array, rate: Array, dt: float) -> tuple[Array, Array, Array, float]:
     """State, rate and watched flows after one step, and the estimate of its error in K."""
-    solve = _solver(march, dt)
+    solve = march.matrices.solver(D * dt, march.slope(march.clock, march.y))
     t_mid, t_end = march.clock + 2.0 * D * dt, march.clock + dt
     z1 = dt * rate
     z2 = _stage(march, solve, load, march.y + D * z1, z1, dt, t_mid)
     z3 = _stage(march, solve, load, march.y + W * (z1 + z2), z2, dt, t_end)
     mid, end = march.y + D * (z1 + z2), march.y + W * (z1 + z2) + D * z3
     raw = ERROR_WEIGHTS[0] * z1 + ERROR_WEIGHTS[1] * z2 + ERROR_WEIGHTS[2] * z3
-    error = solve(raw, 0.1 * _longest(march, raw), np.zeros_like(raw))
+    error = solve(march.matrices.weighed(raw), 0.1 * _longest(march, raw), np.zeros_like(raw))
     flows = sum(weight * march.flows(t, y) for weight, t, y in
                 ((W, march.clock, march.y), (W, t_mid, mid), (D, t_end, end)))
     return end, z3 / dt, flows, _longest(march, error)
@@ -200,38 +202,6 @@ def _step(march: _March, load: Array, rate: Array, dt: float) -> tuple[Array, Ar
 
 def _longest(march: _March, y: Array) -> float:
     return march.op.largest_k(y)
-
-
-Solve = Callable[[Array, float, Array], Array]
-
-
-def _solver(march: _March, dt: float) -> Solve:
-    """Conjugate gradients on ``I + d dt (A - slope)``, to a largest residual in K."""
-    slope = march.slope(march.clock, march.y)
-    shift, factor = 1.0 - D * dt * slope, D * dt
-    inverse = 1.0 / (shift + factor * march.op.diagonal)
-
-    def solve(right: Array, tolerance: float, start: Array) -> Array:
-        x = start.copy()
-        r = right - shift * x - factor * (march.op @ x) if _longest(march, start) else right.copy()
-        z = inverse * r
-        p, rz = z, march.op.inner(r, z)
-        for _ in range(CG_ITERATIONS):
-            if _longest(march, r) <= tolerance:
-                return x
-            ap = shift * p + factor * (march.op @ p)
-            alpha = rz / march.op.inner(p, ap)
-            x += alpha * p
-            r -= alpha * ap
-            z = inverse * r
-            rz, before = march.op.inner(r, z), rz
-            p = z + (rz / before) * p
-        if _longest(march, r) <= tolerance:
-            return x
-        raise SolverError(f"conjugate gradients: residual {_longest(march, r):.1e} K after {CG_ITERATIONS} "
-                          f"iterations, wanted {tolerance:.1e}")
-
-    return solve
 
 
 def _stage(march: _March, solve: Solve, load: Array, known: Array, guess: Array, dt: float, time_s: float) -> Array:
@@ -242,7 +212,7 @@ def _stage(march: _March, solve: Solve, load: Array, known: Array, guess: Array,
     z = guess
     for _ in range(ROUNDS):
         y = known + D * z
-        missing = dt * (load + march.gain(time_s, y) - march.op @ y) - z
+        missing = dt * (load + march.gain(time_s, y) - march.op @ y) - march.matrices.weighed(z)
         step = solve(missing, 0.1 * tolerance, np.zeros_like(z))
         z = z + step
         if _longest(march, step) <= tolerance:
