@@ -9,6 +9,7 @@ from box_case import PROTOCOL, end, write_body
 from thermoplan.errors import InputError
 from thermoplan.plan import make_plan
 from thermoplan.plan.check import understood
+from thermoplan.protocol import read_protocol
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +135,31 @@ def test_a_plan_under_a_law_is_searched_until_it_agrees_with_what_the_law_does(b
     assert plan.products.engine.feedback is not None
     assert rounds[0]["prediction_k"] > 0.1
     assert plan.record["checks"]["prediction_k"] <= 0.1
+
+
+def test_a_vessel_beside_the_tumour_cools_it_and_is_reported(body, plain):
+    (body.parent / "vein.csv").write_text("x_mm,y_mm,z_mm\n10,11,1\n10,11,23\n")
+    vein = {"name": "vein", "path": "vein.csv", "diameter": "0.6 mm", "flow": "0.5 mL/min"}
+    record = end(body, vessels=[vein])
+    assert tumour(record, "t50_c") < tumour(plain, "t50_c") - 0.3
+    assert record["checks"]["energy_balance_rel"] < 1e-3
+    assert row(record, "vessel vein: length")["value"] == pytest.approx(22.0)
+    # Nu pi k_b L / (rho c Q) = 4.3636 pi 0.5169 0.022 / (3.797e6 8.333e-9) = 4.926, and 1 - exp(-4.926) = 99 %
+    assert any("take on 99% of the tissue's difference along its path" in words for words in record["warnings"])
+    assert any("temperatures within" in words and "vessel vein" in words for words in record["warnings"])
+    drawn = body.with_name("drawn.toml")
+    drawn.write_text(read_protocol(body, {"vessels": [vein]}).text)
+    assert "22 mm long, 0.6 mm wide" in dict(understood(drawn)["understood"])["vessel vein"]
+
+
+def test_vessels_that_miss_the_body_or_cannot_be_read_are_refused_by_key(body):
+    (body.parent / "far.csv").write_text("x_mm,y_mm,z_mm\n10,11,100\n10,11,123\n")
+    (body.parent / "flat.csv").write_text("x_mm,y_mm\n10,11\n")
+    vein = {"name": "vein", "path": "far.csv", "diameter": "0.6 mm"}
+    with pytest.raises(InputError, match=r"box.toml: vessels\[0\].path: vein runs from 10 11 100 to 10 11 123 mm, "
+                                         "through no part of the body"):
+        end(body, vessels=[vein])
+    with pytest.raises(InputError, match=r'box.toml: vessels\[0\].path = "flat.csv": flat.csv: has no column z_mm'):
+        end(body, vessels=[vein | {"path": "flat.csv"}])
+    with pytest.raises(InputError, match='name = "vein": used twice'):
+        end(body, vessels=[vein, vein])

@@ -97,6 +97,7 @@ KINDS: dict[str, Kind] = {
     "field rate times length": Kind("A/s", "field strength times frequency times radius", "7e7 A/s", low=_POSITIVE),
     "field times length": Kind("T*m", "a field times radius", "0.5 mT*m", low=_POSITIVE),
     "specific power": Kind("W/kg", "a power per mass of tissue", "4 W/kg", low=_POSITIVE),
+    "blood flow": Kind("m^3/s", "a volume of blood per time", "0.5 mL/min", low=_POSITIVE),
     "volume": Kind("m^3", "a volume", "2 mL", low=_POSITIVE),
     "power": Kind("W", "a power", "0.2 W", low=_POSITIVE),
     "fraction": Kind("", "a fraction", '"70 %"', low=_POSITIVE),

@@ -15,10 +15,11 @@ from .reduced import ReducedModel, reduced_model
 from .sequence import Cycle, Segment, after, cycles
 from .stand import Keeping, Stand
 from .system import ThermalSystem, steady_rise, thermal_system
+from .vessels import Vessel, tube_m
 
 __all__ = [
     "BioheatProblem", "Boundary", "Choice", "Course", "Cycle", "EnergyAudit", "Feedback", "Keeping", "PerfusionLaw",
-    "Radiation", "ReducedModel", "Segment", "Stand", "TemperatureCourse", "ThermalSystem", "Together", "after",
-    "cycles", "evolve", "evolve_coupled", "evolve_implicit", "feedback_of", "perfusion_laws", "play", "preferred",
-    "reduced_model", "settled", "spatial_error_k", "steady_rise", "thermal_system",
+    "Radiation", "ReducedModel", "Segment", "Stand", "TemperatureCourse", "ThermalSystem", "Together", "Vessel",
+    "after", "cycles", "evolve", "evolve_coupled", "evolve_implicit", "feedback_of", "perfusion_laws", "play",
+    "preferred", "reduced_model", "settled", "spatial_error_k", "steady_rise", "thermal_system", "tube_m",
 ]

@@ -24,7 +24,7 @@ def spatial_error_k(problem: BioheatProblem, system: ThermalSystem, load_w: Arra
     from .. import fem
 
     anatomy, n = problem.anatomy, system.n_nodes
-    per_cell = [values[anatomy.region] for values in (problem.conductivity_w_m_k, problem.perfusion_w_m3_k)]
+    per_cell = [problem.conductivity_w_m_k[anatomy.region], problem.sink_cells_w_m3_k()]
     held = np.isin(np.arange(n), system.held)
     fine = fem.quadratic(anatomy, *per_cell, _exchange(problem, held), held)
     density = load_w / anatomy.node_volumes_m3

@@ -13,6 +13,7 @@ import numpy as np
 from ..anatomy import Anatomy
 from ..arrays import Array, IntArray, finite, frozen, put, unit
 from ..errors import InputError
+from .vessels import Vessel, vessels_w_m3_k
 
 BOUNDARY_KINDS = ("robin", "dirichlet", "insulated")
 CORE_KINDS = ("pool", "fixed")
@@ -103,6 +104,8 @@ class BioheatProblem:
     laws
         Region -> perfusion in W/m3/K at temperatures in degC, where it depends on them; ``perfusion_w_m3_k`` is then
         what the linear system has.
+    vessels
+        Lines that exchange heat with the tissue about them; their blood is at the core's temperature.
     """
 
     anatomy: Anatomy
@@ -117,6 +120,7 @@ class BioheatProblem:
     blood_j_k: float = 0.0
     core_course: TemperatureCourse | None = None
     laws: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict)
+    vessels: tuple[Vessel, ...] = ()
 
     def __post_init__(self) -> None:
         wrong: list[str] = []
@@ -141,6 +145,12 @@ class BioheatProblem:
     def capacity_j_m3_k(self) -> Array:
         """``rho c`` of each region."""
         return self.density_kg_m3 * self.heat_capacity_j_kg_k
+
+    def sink_cells_w_m3_k(self) -> Array:
+        """What each element ``(m,)`` loses to blood: its region's perfusion, and vessels that run by."""
+        region = self.anatomy.region
+        exchanged = vessels_w_m3_k(self.anatomy, self.vessels, self.conductivity_w_m_k[region]) if self.vessels else 0.0
+        return self.perfusion_w_m3_k[region] + exchanged
 
 
 _COEFFICIENTS = {

@@ -27,7 +27,7 @@ class ThermalSystem:
     capacity_j_k
         ``(n_dof,)`` lumped; see ``capacity`` for where it sits.
     stiffness
-        ``(n_dof, n_dof)`` symmetric, W/K: conduction, skin, perfusion, and the blood's border.
+        ``(n_dof, n_dof)`` symmetric, W/K: conduction, skin, perfusion and vessels, and the blood's border.
     base_c
         ``(n_dof,)`` steady state before heating.
     thermoregulation_w
@@ -78,10 +78,9 @@ def thermal_system(problem: BioheatProblem) -> ThermalSystem:
     anatomy = problem.anatomy
     n = len(anatomy.points_m)
     per_cell = {name: getattr(problem, name)[anatomy.region] for name in
-                ("capacity_j_m3_k", "conductivity_w_m_k", "perfusion_w_m3_k", "metabolic_w_m3")}
-    skin = skin_conditions(problem)
-    perfused = fem.mass(anatomy, per_cell["perfusion_w_m3_k"])
-    perfusion = fem.lumped(anatomy, per_cell["perfusion_w_m3_k"])
+                ("capacity_j_m3_k", "conductivity_w_m_k", "metabolic_w_m3")}
+    skin, sink = skin_conditions(problem), problem.sink_cells_w_m3_k()
+    perfused, perfusion = fem.mass(anatomy, sink), fem.lumped(anatomy, sink)
     exchange = fem.lumped_surface(anatomy, anatomy.outer, skin.heat_transfer_w_m2_k)
     conduction = fem.stiffness(anatomy, per_cell["conductivity_w_m_k"])
     capacity = fem.lumped(anatomy, per_cell["capacity_j_m3_k"])

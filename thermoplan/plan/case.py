@@ -29,6 +29,7 @@ from ..tissue import (
 )
 from .inputs import OUTSIDE_WARNING, Inputs
 from .meshes import meshed
+from .vessels import vessel_notes
 
 COARSEST_TARGET_M, TARGET_PER_RADIUS = 0.8e-3, 1.0 / 8.0
 SIZE_M = 2.5e-3
@@ -92,6 +93,7 @@ class Case:
             blood_j_k=self.species.blood_j_k(self.mass_kg),
             core_course=protocol.physiology.core_course,
             laws=self.laws(),
+            vessels=protocol.vessels,
         )
 
     def laws(self) -> dict[str, PerfusionLaw]:
@@ -136,6 +138,7 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
         uptake = tuple(name for name in uptake if name in anatomy.region_names)
         iron = iron_on_mesh(inputs.iron, anatomy, uptake, confine=protocol.iron.confine)
     notes += _iron_notes(protocol, iron)
+    notes += vessel_notes(protocol, anatomy)
     species = species_facts(protocol.anatomy.species)
     overrides = _overrides(protocol, anatomy)
     tissues = region_tissues(anatomy.tissue_names, species.name, frequency_hz=protocol.device.frequency_hz,

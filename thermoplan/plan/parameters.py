@@ -8,6 +8,7 @@ from ..bioheat import Boundary
 from ..protocol import PerfusionCourse
 from ..tissue import BLOOD_HEAT_J_M3_K, LAW_SOURCES, Tissue, canonical_tissue
 from .case import Case
+from .vessels import vessel_rows
 
 
 def parameter_rows(case: Case) -> list[dict[str, Any]]:
@@ -47,7 +48,7 @@ def parameter_rows(case: Case) -> list[dict[str, Any]]:
                      {"name": f"{name}: outside temperature", "value": boundary.temperature_c, "unit": "degC",
                       "source": outside}]
             rows += _radiation_rows(name, boundary)
-    return rows
+    return rows + vessel_rows(case.protocol, case.anatomy)
 
 
 def _more(case: Case, tissue: Tissue, key: str) -> str:

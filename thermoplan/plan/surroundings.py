@@ -16,6 +16,9 @@ def surrounding_rows(protocol: Protocol) -> Iterator[tuple[str, str]]:
         yield from _blood_rows(protocol)
     else:
         yield "phantom", f"no blood, no metabolic heat; {protocol.physiology.arterial_c:g} degC before heating"
+    for vessel in protocol.vessels:
+        yield f"vessel {vessel.name}", (f"{1e3 * vessel.length_m:.3g} mm long, {1e3 * vessel.diameter_m:.3g} mm wide, "
+                                        f"blood at the core's temperature, Nusselt number {vessel.nusselt:.3g}")
     for name, surface in (("skin", protocol.skin), ("bed", protocol.bed)):
         if surface is not None:
             yield name, _surface(surface, species_facts(protocol.anatomy.species).skin_heat_transfer_w_m2_k)

@@ -38,6 +38,7 @@ _FILES = (
     (("tracer",), "file"), (("device",), "file"), (("device",), "to_device"),
     (("device",), "selection"), (("device",), "drive"), (("tracer",), "table"), (("session",), "trajectory"),
     (("physiology",), "core_course"), (("boundary", "skin"), "ambient_course"), (("boundary", "bed"), "ambient_course"),
+    (("vessels",), "path"),
 )
 _PLACED = tuple(kind for kind in READERS if kind not in (".npy", FOLDER))
 _LABELS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".npz")
@@ -74,7 +75,8 @@ def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
     for name, mesh in _tables_at(raw, ("mesh",)):
         if mesh.get("order", 1) != 1:
             yield f"{where}: {name}.order = {shown(mesh['order'])}: only order = 1 is available yet"
-    yield from _repeated_probes(raw, where)
+    yield from _repeated(raw, "probes", where)
+    yield from _repeated(raw, "vessels", where)
     yield from _templates(raw, where)
     for name, session in _tables_at(raw, ("session",)):
         if session.get("shortest") is True:
@@ -187,10 +189,10 @@ def _templates(raw: Mapping[str, Any], where: str) -> Iterator[str]:
             yield f"{where}: {name}.spared: belongs to a template; expected a limit of its own"
 
 
-def _repeated_probes(raw: Mapping[str, Any], where: str) -> Iterator[str]:
+def _repeated(raw: Mapping[str, Any], tables: str, where: str) -> Iterator[str]:
     seen: set[Any] = set()
-    for key, probe in _tables_at(raw, ("probes",)):
-        name = probe.get("name")
+    for key, table in _tables_at(raw, (tables,)):
+        name = table.get("name")
         if isinstance(name, str) and name in seen:
             yield f'{where}: {key}.name = "{name}": used twice; expected a name of its own'
         seen.add(name if isinstance(name, str) else None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..bioheat.problem import TemperatureCourse
+from ..bioheat.vessels import Vessel
 from ..device import Device
 from ..goals import Goal
 from ..registration import Registration
@@ -224,6 +225,7 @@ class Protocol:
     skin: Surface = field(default_factory=Surface)
     bed: Surface | None = None
     tissues: Mapping[str, TissueInput] = field(default_factory=dict)
+    vessels: tuple[Vessel, ...] = ()
     mesh: MeshInput = field(default_factory=MeshInput)
     steering: SteeringInput = field(default_factory=SteeringInput)
     goals: tuple[Goal, ...] = ()  # goals first, then limits

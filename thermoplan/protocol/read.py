@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from ..bioheat.problem import TemperatureCourse
+from ..bioheat.vessels import NUSSELT, Vessel
 from ..errors import InputError
 from ..goals import Goal, template
 from ..registration import Registration, rigid_from_landmarks
@@ -102,6 +105,7 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         "safety": lambda: _safety(tables.safety, path.name, tables.device.eddy_currents),
         "session": lambda: _session(tables.session, path),
         "physiology": lambda: _physiology(tables.physiology, tables.anatomy.species or "mouse", path),
+        "vessels": lambda: _vessels(tables.vessels, folder, path.name),
         "skin": lambda: _surface(tables.boundary.skin, folder),
         "bed": lambda: _surface(tables.boundary.bed, folder) if tables.boundary.bed else None,
     }
@@ -259,6 +263,27 @@ def _surface(table: Any | None, folder: Path) -> Surface:
     ambient = given if course is None else float(course.at(0.0))
     return Surface("robin", table.heat_transfer, ambient, **where, course=course, emissivity=table.emissivity or 0.0,
                    surroundings_c=table.surroundings)
+
+
+def _vessels(rows: Sequence[Any], folder: Path, where: str) -> tuple[Vessel, ...]:
+    """Their paths are CSV of ``x_mm,y_mm,z_mm`` (RAS, the anatomy's frame) or markups of 3D Slicer."""
+    from ..files.columns import read_columns
+    from ..files.landmarks import read_points
+
+    found, complaints = [], []
+    for number, row in enumerate(rows):
+        file = folder / row.path
+        try:
+            if file.suffix.lower() == ".csv":
+                path_m = 1e-3 * np.stack([*read_columns(file, ("x_mm", "y_mm", "z_mm")).values()], axis=1)
+            else:
+                path_m = np.array(list(read_points(file).values()))
+            found.append(Vessel(row.name, path_m, row.diameter, row.nusselt or NUSSELT, row.flow))
+        except InputError as error:
+            complaints += [f"{where}: vessels[{number}].path = \"{row.path}\": {words}" for words in error.complaints]
+    if complaints:
+        raise InputError(complaints)
+    return tuple(found)
 
 
 def _tissue(table: Any) -> TissueInput:

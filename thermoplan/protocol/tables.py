@@ -264,6 +264,16 @@ class TissueTable(Table):
     relative_permittivity: values.Weight | None = None
 
 
+class VesselTable(Table):
+    """A vessel whose blood stays at the core's temperature, as a line that exchanges heat with the tissue about it."""
+
+    name: values.Text
+    path: values.Text
+    diameter: values.Length
+    flow: values.BloodFlow | None = None
+    nusselt: values.Weight | None = None
+
+
 class MeshTable(Table):
     size: values.Length | None = None
     target_size: values.Length | None = None
@@ -365,6 +375,7 @@ class ProtocolTable(Table):
     physiology: PhysiologyTable = PhysiologyTable()
     boundary: BoundaryTable = BoundaryTable()
     tissues: dict[str, TissueTable] = {}
+    vessels: tuple[VesselTable, ...] = ()
     mesh: MeshTable = MeshTable()
     steering: SteeringTable = SteeringTable()
     safety: SafetyTable = SafetyTable()

@@ -233,6 +233,7 @@ Length, Time, TimeOrZero = quantity("length"), quantity("time"), quantity("time"
 Frequency, Field_, Gradient = quantity("frequency"), quantity("field"), quantity("gradient")
 FieldOrZero, GradientOrZero = quantity("field", zero=True), quantity("gradient", zero=True)
 Temperature, Mass, Velocity = quantity("temperature"), quantity("mass"), quantity("velocity")
+BloodFlow = quantity("blood flow")
 Concentration, Density = quantity("iron concentration"), quantity("density")
 HeatCapacity, Conductivity = quantity("heat capacity"), quantity("conductivity")
 ElectricalConductivity = quantity("electrical conductivity", zero=True)

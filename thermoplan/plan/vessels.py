@@ -1,0 +1,59 @@
+"""Vessels of a protocol on a mesh: what to say of them, and what is wrong with them there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..anatomy import Anatomy
+from ..arrays import Array
+from ..bioheat import tube_m
+from ..bioheat.vessels import NUSSELT
+from ..errors import InputError
+from ..protocol import Protocol
+
+MOST_EQUILIBRATED = 0.1
+
+
+def vessel_notes(protocol: Protocol, anatomy: Anatomy) -> list[str]:
+    """Vessels that a mesh does not resolve, and blood that does not stay at the core's temperature.
+
+    Raises
+    ------
+    InputError
+        Where a vessel runs through no part of the body.
+    """
+    notes, complaints = [], []
+    for number, vessel in enumerate(protocol.vessels):
+        tube = tube_m(anatomy, vessel)
+        if not tube:
+            complaints.append(f"{protocol.path.name}: vessels[{number}].path: {vessel.name} runs from "
+                              f"{_extent(vessel.path_m)} mm, through no part of the body ({_extent(anatomy.points_m)} "
+                              "mm): expected RAS millimetres of the anatomy's frame")
+            continue
+        if tube > 0.5 * vessel.diameter_m:
+            notes.append(f"vessel {vessel.name}: temperatures within {1e3 * tube:.2g} mm of its line are smeared, as "
+                         "the mesh there is no finer; beyond they are those of its own wall")
+        lost = vessel.equilibrated
+        if lost is not None and lost > MOST_EQUILIBRATED:
+            notes.append(f"vessel {vessel.name}: its blood may take on {lost:.0%} of the tissue's difference along its "
+                         "path, and is kept at the core's temperature here: the vessel exchanges too much")
+    if complaints:
+        raise InputError(complaints)
+    return notes
+
+
+def _extent(points_m: Array) -> str:
+    return " to ".join(" ".join(f"{1e3 * x:.3g}" for x in end) for end in (points_m.min(axis=0), points_m.max(axis=0)))
+
+
+def vessel_rows(protocol: Protocol, anatomy: Anatomy) -> list[dict[str, Any]]:
+    """Numbers of each vessel, as rows of the parameters."""
+    rows = []
+    for vessel in protocol.vessels:
+        said = "protocol" if vessel.nusselt != NUSSELT else "closed form: developed laminar flow, even flux"
+        parts = (("length", vessel.length_m * 1e3, "mm", "protocol"),
+                 ("diameter", vessel.diameter_m * 1e3, "mm", "protocol"), ("Nusselt number", vessel.nusselt, "1", said),
+                 ("radius of the tube that exchanges its heat", tube_m(anatomy, vessel) * 1e3, "mm", "mesh"))
+        rows += [{"name": f"vessel {vessel.name}: {label}", "value": value, "unit": unit, "source": source}
+                 for label, value, unit, source in parts]
+    return rows
