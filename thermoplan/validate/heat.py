@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from .. import fem
-from ..bioheat import Boundary, Segment, evolve, feedback_of, settled, steady_rise, thermal_system
+from ..bioheat import Boundary, Segment, Vessel, evolve, feedback_of, settled, steady_rise, thermal_system
+from ..bioheat.vessels import BLOOD_W_M_K, NUSSELT
 from . import balance, manufactured, spheres, voxels
-from .bodies import column
+from .bodies import column, cylinder
 from .cases import BLOOD_J_M3_K, C_J_KG_K, RHO_KG_M3, problem
 from .row import Row
 
@@ -26,6 +27,7 @@ def rows() -> Iterator[Row]:
     yield from _slab()
     yield from _blood_pool()
     yield from _layered_skin()
+    yield from _vessel()
     yield from manufactured.rows()
     yield from balance.rows()
     yield from voxels.rows()
@@ -103,3 +105,18 @@ def _layered_skin() -> Iterator[Row]:
         name = f"layered skin, perfusion x {times:g}"
         yield Row(f"{name}: surface, K", kelvins, found, 1e-3 / kelvins, "DB3")
         yield Row(f"{name}: heat lost, W/m2", watts, lost, 0.05 / watts, "DB3")
+
+
+def _vessel() -> Iterator[Row]:
+    """A vessel along the axis of a cylinder of radius b held 5 K warmer than its blood takes up
+    5 K / (1 / (Nu pi k_b) + ln(b / a) / (2 pi k)) a length, by its wall and by the tissue one after the other."""
+    b, height = 10e-3, 2e-3
+    anatomy = cylinder(b, b, height, cells=32, layers=3)
+    side = anatomy.outer[np.ptp(anatomy.points_m[anatomy.outer][:, :, 2], axis=1) > 1e-9]
+    held = Boundary("dirichlet", temperature_c=42.0, triangles=side)
+    for diameter in (0.4e-3, 1e-3):
+        vessel = Vessel("axis", [[0.0, 0.0, -height], [0.0, 0.0, height]], diameter)
+        system = thermal_system(problem(anatomy, boundaries=(Boundary("insulated"), held), vessels=(vessel,)))
+        resistance = 1.0 / (NUSSELT * np.pi * BLOOD_W_M_K) + np.log(2.0 * b / diameter) / (2.0 * np.pi * _K)
+        yield Row(f"vessel of {1e3 * diameter:g} mm in a cylinder: heat that its blood takes up, W/m", 5.0 / resistance,
+                  float(system.perfused_w_k @ (system.base_c - 37.0)) / height, 0.02, "closed form")
