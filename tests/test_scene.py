@@ -73,6 +73,14 @@ def test_the_half_power_surface_is_as_wide_as_the_focus_says(run: Path) -> None:
     assert np.ptp(bounds, axis=1) == pytest.approx([10.4, 10.4, 7.03], rel=0.02)
 
 
+def test_a_vessel_is_a_tube_along_its_path(run: Path, tmp_path: Path) -> None:
+    plan = json.loads((run / "plan.json").read_text())
+    plan["vessels"] = {"vein": {"path_mm": [[1, 2, 3], [1, 2, 13], [1, 2, 23]], "diameter_mm": 2.0}}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    (tmp_path / "fields.vtu").write_bytes((run / "fields.vtu").read_bytes())
+    assert bounds_of(tmp_path, "vessel vein") == pytest.approx([0, 2, 1, 3, 3, 23], abs=1e-3)
+
+
 def test_a_line_is_a_cylinder_along_its_axis(run: Path, tmp_path: Path) -> None:
     plan = json.loads((run / "plan.json").read_text())
     plan["device"] |= {"kind": "ffl", "line_axis": [1, 0, 0]}

@@ -31,6 +31,7 @@ from .engine import Engine
 from .hard import exposure
 from .outcome import SLP_FACTORS, Outcome
 from .parameters import parameter_rows
+from .vessels import vessel_section
 
 PROBE_K = 0.5
 """Error of a fibre-optic reading that no one should stop for; a planner's choice."""
@@ -322,7 +323,7 @@ def full_record(subject: Subject, sections: Mapping[str, Any]) -> dict[str, Any]
         "timing": {"heating_end_s": outcome.heating_end_s, "end_s": outcome.end_s},
         "regions": region_rows(case, outcome, iron_w), "core": core, "history": history_section(case, outcome),
         "histograms": volume_histograms(weights, outcome.end_c, outcome.dose.cem43_min),
-        "goals": goals, "probes": probes, "expected": expected,
+        "goals": goals, "probes": probes, "expected": expected, "vessels": vessel_section(case.protocol),
         "iron": iron_section(case), **machine_section(case),
         "safety": safety, "hottest": hottest_section(case, outcome),
         **{name: sections.get(name) for name in SECTIONS},

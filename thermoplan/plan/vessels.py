@@ -42,6 +42,12 @@ def vessel_notes(protocol: Protocol, anatomy: Anatomy) -> list[str]:
     return notes
 
 
+def vessel_section(protocol: Protocol) -> dict[str, Any]:
+    """Where each vessel runs, for who draws it."""
+    return {vessel.name: {"path_mm": 1e3 * vessel.path_m, "diameter_mm": 1e3 * vessel.diameter_m}
+            for vessel in protocol.vessels}
+
+
 def _extent(points_m: Array) -> str:
     return " to ".join(" ".join(f"{1e3 * x:.3g}" for x in end) for end in (points_m.min(axis=0), points_m.max(axis=0)))
 

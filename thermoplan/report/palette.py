@@ -9,7 +9,7 @@ ISOTHERMS_C = {41.0: "#d99a14", 43.0: "#dd5b1f", 45.0: "#8c1d2f"}
 ISODOSES_MIN = {10.0: "#7fb2d9", 60.0: "#4a62b3", 240.0: "#43207a"}
 """Surfaces of the scene, of temperature and of CEM43."""
 
-PROBE = "#007c80"
+PROBE, VESSEL = "#007c80", "#c2185b"
 INK, MUTED, GREY = "#1c1b19", "#63605a", "#8d8a84"
 
 _KNOWN = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..report.formats import at
-from ..report.palette import INK, ISODOSES_MIN, ISOTHERMS_C, PROBE, VERMILION, region_colours
+from ..report.palette import INK, ISODOSES_MIN, ISOTHERMS_C, PROBE, VERMILION, VESSEL, region_colours
 
 if TYPE_CHECKING:
     import pyvista as pv
@@ -122,3 +122,13 @@ def probes(pv: Any, plotter: pv.Plotter, plan: Mapping[str, Any]) -> Iterator[tu
         )
     if positions:
         yield "probe", PROBE
+
+
+def vessels(pv: Any, plotter: pv.Plotter, plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each vessel as wide as its lumen."""
+    for name, vessel in at(plan, "vessels", {}).items():
+        line = pv.lines_from_points(np.array(vessel["path_mm"], float))
+        plotter.add_mesh(line.strip().tube(radius=0.5 * vessel["diameter_mm"], n_sides=16), color=VESSEL,
+                         name=f"vessel {name}")
+    if at(plan, "vessels", {}):
+        yield "vessel", VESSEL

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..report.page import read_plan
-from .body import iron, isodoses, isotherms, organs, probes
+from .body import iron, isodoses, isotherms, organs, probes, vessels
 from .camera import aim, compass
 from .focus import centres, half_power_at_rest
 from .iron import iron_volume
@@ -66,7 +66,7 @@ def furnish(stage: Stage, hot: Iterable[Row], ffr: Iterable[Row]) -> None:
     pv, plotter, plan, body = stage.pv, stage.plotter, stage.plan, stage.body
     points = iron_volume(pv, plotter, stage.run) if stage.look.iron_volume else iron(pv, plotter, body)
     rows = [*organs(plotter, body, region_names(body, plan)), *hot, *points, *centres(pv, plotter, plan), *ffr]
-    rows += [*probes(pv, plotter, plan), *machine(pv, plotter, plan, body)]
+    rows += [*probes(pv, plotter, plan), *vessels(pv, plotter, plan), *machine(pv, plotter, plan, body)]
     compass(pv, plotter, body)
     plotter.add_legend(
         rows, bcolor=None, face="rectangle", size=(0.2, 0.032 * len(rows)), loc="upper left", background_opacity=0.0
