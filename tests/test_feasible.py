@@ -6,8 +6,11 @@ import pytest
 from small_case import PROTOCOL, write_case
 
 from thermoplan.errors import InputError
-from thermoplan.plan import make_plan
+from thermoplan.plan import make_plan, simulate
 from thermoplan.plan.check import understood
+from thermoplan.plan.inputs import read_inputs
+from thermoplan.plan.warming import Warming
+from thermoplan.protocol import read_protocol
 
 RANGE = 'amplitude = "13 mT"\namplitude_range = ["0 mT", "0 mT"]'
 CASES = {
@@ -52,10 +55,36 @@ def test_a_goal_on_a_region_without_tracer_is_refused_with_what_it_holds(tmp_pat
 
 
 def test_a_goal_that_only_much_tracer_could_reach_is_refused_where_there_is_little(tmp_path):
-    """0.01 mg/mL makes 2.5 kW/m3; in 10 min, with no loss at all, that warms 2 MJ/m3/K by 0.75 K."""
+    """0.01 mg/mL makes 2.5 kW/m3; against a perfusion of 10 kW/m3/K that is 0.25 K."""
     with pytest.raises(InputError, match=r"0\.01 mg/mL at most"):
         understood(write_case(tmp_path / "little", tumour_mg_ml=0.01))
     assert understood(write_case(tmp_path / "enough", tumour_mg_ml=0.2))["ok"]
+
+
+def test_without_tracer_a_little_warmth_is_not_refused_and_a_dose_in_the_brain_is(tmp_path, flank):
+    """Warm blood and eddy currents can have 38 degC of a tumour without iron; of the shipped mouse's brain no dose."""
+    mild = PROTOCOL.replace('"CEM43T90"', '"T90"').replace('at_least = "2 min"', 'at_least = "38 degC"')
+    assert understood(write_case(tmp_path / "mild", protocol=mild, tumour_mg_ml=0.0))["ok"]
+    text = flank.read_text().replace("../meshes", str(flank.parents[1] / "meshes"))
+    brain = tmp_path / "brain.toml"
+    brain.write_text(text.replace('[[goals]]\nregion = "tumour"', '[[goals]]\nregion = "brain"'))
+    with pytest.raises(InputError, match=r"region brain: holds 0 mg of iron.*out of reach.*no more than 0\.7"):
+        understood(brain)
+
+
+def test_no_tissue_of_the_full_model_is_warmer_than_what_is_reckoned_beforehand(tmp_path):
+    """A drive without gradient on throughout; the core stays below its limit, so that the bound knows of no other."""
+    text = PROTOCOL.replace('name = "berkeley-ffp"\ngradient = "2.35 T/m"', 'name = "uniform"')
+    path = write_case(tmp_path / "case", protocol=text, tumour_mg_ml=0.0, liver_mg_ml=0.7)
+    done = simulate(path, quick=True).products.outcome
+    warming = Warming(read_inputs(read_protocol(path)))
+    assert done.core_c.max() < 39.5
+    heating = done.time_s <= done.heating_end_s
+    bounds = {name: warming.course_c(done.time_s[heating], warming.near(name)) for name in ("tumour", "liver")}
+    for name, bound in bounds.items():
+        assert (done.series.course(name)["t_max_c"][heating] <= bound).all()
+        assert (done.core_c[heating] <= bound).all()
+    assert bounds["tumour"][-1] < done.core_c[heating][-1] + 3.0, "sharp enough to say something"
 
 
 def test_every_impossible_thing_is_said_at_once(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -140,11 +140,7 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
     notes += _iron_notes(protocol, iron)
     notes += vessel_notes(protocol, anatomy)
     species = species_facts(protocol.anatomy.species)
-    overrides = _overrides(protocol, anatomy)
-    tissues = region_tissues(anatomy.tissue_names, species.name, frequency_hz=protocol.device.frequency_hz,
-                             overrides=overrides)
-    if protocol.physiology.anaesthesia is not None:
-        tissues = anaesthetised(tissues, species.name, protocol.physiology.anaesthesia)
+    tissues = tissues_of(protocol, anatomy.tissue_names)
     volumes = [anatomy.volume_m3(name) for name in anatomy.region_names]
     case = Case(
         protocol, anatomy, report, iron, inputs.iron.fwhm_m, inputs.iron.relative_uncertainty, tissues, species,
@@ -181,10 +177,18 @@ def _iron_notes(protocol: Protocol, iron: MeshIron) -> list[str]:
             "(above 5 %): check the registration"]
 
 
-def _overrides(protocol: Protocol, anatomy: Anatomy) -> Mapping[str, Mapping[str, float]]:
+def tissues_of(protocol: Protocol, tissue_names: Sequence[str]) -> tuple[Tissue, ...]:
+    """One tissue a region, with the protocol's values, and slowed by its anaesthetic."""
+    species, agent = protocol.anatomy.species, protocol.physiology.anaesthesia
+    tissues = region_tissues(tissue_names, species, frequency_hz=protocol.device.frequency_hz,
+                             overrides=_overrides(protocol, tissue_names))
+    return tissues if agent is None else anaesthetised(tissues, species, agent)
+
+
+def _overrides(protocol: Protocol, tissue_names: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
     if not protocol.tissues:
         return {}
-    table = {t.name: t for t in region_tissues(anatomy.tissue_names, protocol.anatomy.species)}
+    table = {t.name: t for t in region_tissues(tissue_names, protocol.anatomy.species)}
     unused = [name for name in protocol.tissues if canonical_tissue(name) not in table]
     if unused:
         raise InputError([f"{protocol.path.name}: tissues.{name}: no region of the anatomy is made of it; it has "
