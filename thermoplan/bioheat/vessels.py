@@ -27,6 +27,8 @@ NUSSELT = 48.0 / 11.0
 """Of developed laminar flow in a round tube whose wall takes as much heat everywhere: a closed form (Graetz)."""
 BLOOD_W_M_K, BLOOD_J_M3_K = 0.516857, 1049.75 * 3617.0
 """Conductivity of blood, and its heat capacity per volume [ITIS5]."""
+TISSUE_W_M_K, TISSUE_RADII = 0.5, 10.0
+"""What lies between a vessel and the tissue that its blood comes to resemble: muscle has 0.49 W/m/K [ITIS5]."""
 TUBE_EDGES = 2.0
 """Radius of the tube in median edges of the elements that the vessel runs through."""
 EDGE_OF_REACH = float(np.sqrt(8.0 / 3.0))
@@ -79,10 +81,11 @@ class Vessel:
 
     @property
     def equilibrated(self) -> float | None:
-        """Part of a temperature difference that blood gives up along its path, at most: the wall as warm as tissue."""
+        """About what part of its difference to the tissue ten radii away blood takes on along its path."""
         if self.flow_m3_s is None:
             return None
-        return -float(np.expm1(-self.wall_w_m_k * self.length_m / (BLOOD_J_M3_K * self.flow_m3_s)))
+        resistance = 1.0 / self.wall_w_m_k + np.log(TISSUE_RADII) / (2.0 * np.pi * TISSUE_W_M_K)
+        return -float(np.expm1(-self.length_m / (resistance * BLOOD_J_M3_K * self.flow_m3_s)))
 
     def dense_m(self, step_m: float) -> Array:
         """Points ``(p, 3)`` of the centre line, no farther apart than ``step_m``."""

@@ -35,8 +35,8 @@ def vessel_notes(protocol: Protocol, anatomy: Anatomy) -> list[str]:
                          "the mesh there is no finer; beyond they are those of its own wall")
         lost = vessel.equilibrated
         if lost is not None and lost > MOST_EQUILIBRATED:
-            notes.append(f"vessel {vessel.name}: its blood may take on {lost:.0%} of the tissue's difference along its "
-                         "path, and is kept at the core's temperature here: the vessel exchanges too much")
+            notes.append(f"vessel {vessel.name}: its blood would take on about {lost:.0%} of its difference to tissue "
+                         "along its path, but is kept at the core's temperature: it exchanges too much")
     if complaints:
         raise InputError(complaints)
     return notes
