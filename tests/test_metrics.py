@@ -71,3 +71,46 @@ def test_the_meter_says_of_a_streamed_history_what_the_search_says():
         dose.add(time_s, here)
         meter.add(time_s, here)
     assert meter.values() == pytest.approx(expected, rel=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(2, 60), seed=st.integers(0, 9999), share=st.floats(0.0, 1.0), ties=st.booleans())
+def test_the_value_at_a_share_needs_only_the_lowest_nodes(n, seed, share, ties):
+    """Against interpolation in the fully sorted weights; equal values, and values equal in single precision, too."""
+    rng = np.random.default_rng(seed)
+    values, weights = 40.0 + 5.0 * rng.random((7, n)), rng.uniform(0.2, 3.0, n)
+    if ties:
+        values[1], values[2] = 37.0, 40.0 + 1e-9 * rng.random(n)
+    nodes, mix = metrics.between(values, weights, share)
+    found = (np.take_along_axis(values, nodes, -1) * mix).sum(axis=-1)
+    for row, value in zip(values, found, strict=True):
+        order = np.argsort(row)
+        upto = np.cumsum(weights[order])
+        expected = np.interp(share * upto[-1], upto - 0.5 * weights[order], row[order])
+        assert value == pytest.approx(expected, rel=0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("block", [1, 50, 10**9])
+def test_dose_and_its_slope_do_not_depend_on_how_times_are_divided(block, monkeypatch):
+    """Against the streamed dose and finite differences, with flat pieces and crossings of 43 degrees C."""
+    monkeypatch.setattr(metrics, "_BLOCK", block)
+    rng = np.random.default_rng(3)
+    times, temperature = np.cumsum(rng.uniform(1.0, 30.0, 40)), 39.0 + 8.0 * rng.random((40, 6))
+    temperature[10:20, 2] = 42.0
+    temperature[5:9, 3] = 44.0 + 1e-6 * np.arange(4)
+    streamed = Dose()
+    for time_s, row in zip(times, temperature, strict=True):
+        streamed.add(time_s, row)
+    dose, slope = metrics.dose_slope(times, temperature)
+    assert dose == pytest.approx(streamed.cem43_min, rel=1e-12)
+    assert metrics.dose_min(times, temperature) == pytest.approx(dose, rel=1e-14)
+    assert metrics.dose_min(times, temperature[:, 1]) == pytest.approx(dose[1], rel=1e-14)
+    for at in range(0, 40, 3):
+        moved = 2e-3 * (np.arange(40) == at)[:, None]
+        change = metrics.dose_min(times, temperature + moved) - metrics.dose_min(times, temperature - moved)
+        assert slope[at] == pytest.approx(change / 4e-3, rel=2e-3)
+
+
+def test_one_time_alone_is_no_dose():
+    dose, slope = metrics.dose_slope(np.array([5.0]), np.full((1, 3), 45.0))
+    assert not dose.any() and not slope.any() and metrics.dose_min(np.array([5.0]), np.array([45.0])) == 0.0

@@ -81,7 +81,7 @@ class Dose:
     def add(self, time_s: float, temperature_c: Array) -> None:
         """Take the temperatures at one time, later than or at the one before."""
         t = np.array(temperature_c, float)
-        rate, primitive = _rate_and_primitive(t)
+        rate, primitive = rate_and_primitive(t)
         if self._last is None:
             self._dose, self._floored, self._peak = np.zeros_like(t), np.zeros_like(t), t.copy()
         else:
@@ -119,11 +119,15 @@ class Dose:
         self._peak = np.maximum(self._peak, t)
 
 
-def _rate_and_primitive(temperature_c: Array) -> tuple[Array, Array]:
-    """R^(43 - T) and its integral over T, zero at minus infinity: what a linear course adds up."""
-    rate = cem43_rate(temperature_c)
-    above = (1.0 / _LN4 - 1.0 / _LN2) + rate / _LN2
-    return rate, np.where(temperature_c >= 43.0, above, rate / _LN4)
+def rate_and_primitive(temperature_c: Array) -> tuple[Array, Array]:
+    """`cem43_rate` and its integral over T, zero at minus infinity: what a linear course adds up.
+
+    Of the two branches one is 1 wherever the other is not: no choice for each node, which would cost more than both.
+    """
+    above = temperature_c - 43.0
+    below = np.minimum(above, 0.0)
+    above, below = np.exp2(above - below), np.exp2(2.0 * below)
+    return above * below, (above - 1.0) / _LN2 + below / _LN4
 
 
 def exceeded_by(values: Array, weights: Array, percent: ArrayLike) -> Array:

@@ -11,8 +11,7 @@ import numpy as np
 
 from ..arrays import Array, IntArray, frozen, put
 from ..errors import InputError
-
-_NOTHING = 1e-30
+from .pace import Pace, integrals
 
 
 class Model(Protocol):
@@ -111,7 +110,8 @@ class Heat:
     step_s
         Longest time between looks while heating.
 
-    ``times_s (t,)``; ``windows_to_modes (t, w, r)`` is the exact integral of each mode over each window.
+    ``times_s (t,)``; ``windows_to_modes (t, w, r)`` is the exact integral of each mode over each window. What a
+    window leaves behind decays as one, so states and adjoint go from window to window.
     """
 
     model: Model
@@ -120,14 +120,15 @@ class Heat:
     step_s: float = 10.0
     times_s: Array = field(init=False)
     windows_to_modes: Array = field(init=False)
+    _pace: Pace = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         edges = frozen(self.window_edges_s)
         if edges.ndim != 1 or len(edges) < 2 or edges[0] != 0.0 or (np.diff(edges) <= 0.0).any():
             raise InputError("windows: expected edges that rise from 0 to the end of heating")
-        times = _times(edges, self.cool_down_s, self.step_s)
-        put(self, window_edges_s=edges, times_s=frozen(times),
-            windows_to_modes=frozen(_integrals(times, edges, np.asarray(self.model.rates_1_s))))
+        times, rates = _times(edges, self.cool_down_s, self.step_s), np.asarray(self.model.rates_1_s)
+        put(self, window_edges_s=edges, times_s=frozen(times), windows_to_modes=frozen(integrals(times, edges, rates)),
+            _pace=Pace.of(times, edges, rates))
 
     @property
     def heating_s(self) -> float:
@@ -147,11 +148,11 @@ class Heat:
 
     def states(self, shares: Array) -> Array:
         """Mode amplitudes ``(t, r)`` of shares ``(n_windows, n_columns)``."""
-        return flushed(np.einsum("twr,wr->tr", self.windows_to_modes, self.loads(shares)))
+        return self._pace.states(self.loads(shares))
 
     def adjoint(self, slopes: Array) -> Array:
         """Gradient in mode space ``(w, r)`` of ``sum_t slopes[t] . z(t)``, slopes ``(t, r)``."""
-        return np.einsum("twr,tr->wr", self.windows_to_modes, slopes)
+        return self._pace.adjoint(slopes)
 
     def gradient(self, adjoint: Array) -> Array:
         """Gradient ``(n_windows, n_columns)`` with respect to the shares from one in mode space."""
@@ -176,19 +177,3 @@ def _times(edges: Array, cool_down_s: float, step_s: float) -> Array:
         steps = int(np.ceil((cool_down_s - fast) / (4.0 * step_s)))
         pieces.append(np.linspace(end + fast, end + cool_down_s, steps + 1)[1:])
     return np.concatenate([[0.0], *pieces])
-
-
-def _integrals(times: Array, edges: Array, rates: Array) -> Array:
-    """Integral of exp(-rate (t - s)) over the part of each window before t; stable as rates go to 0."""
-    start = np.minimum(edges[:-1], times[:, None])[..., None]
-    end = np.minimum(edges[1:], times[:, None])[..., None]
-    length, age = end - start, times[:, None, None] - end
-    x = rates * length
-    small = np.abs(x) < 1e-8
-    average = np.where(small, 1.0 - 0.5 * x, -np.expm1(-x) / np.where(small, 1.0, x))
-    return flushed(np.exp(-rates * age) * average * length)
-
-
-def flushed(values: Array) -> Array:
-    """Zero instead of what has decayed to nothing: arithmetic with denormal numbers is a hundred times slower."""
-    return np.where(np.abs(values) < _NOTHING, 0.0, values)

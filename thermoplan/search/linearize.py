@@ -17,7 +17,7 @@ from ..arrays import Array, IntArray
 from ..goals import Hottest as HottestPart
 from ..goals.metric import Statistic
 from .program import Program
-from .terms import Look, Term
+from .terms import Look, Term, Tissue
 
 TOLERANCE_K = 2e-3
 _WORST, _NEAR_K, _KEPT_CUTS = 5, 0.7, 120
@@ -112,18 +112,27 @@ class Tangent:
 def gradient(term: Term, look: Look) -> tuple[Array, float]:
     """A term's value (K or doublings) as the second; first its derivative ``(t, r)`` by the modes in time."""
     kept, temperature = look.at(term.tissue)
-    modes, metric = term.tissue.modes[kept].astype(float), term.row.goal.parts
-    weights, times = term.tissue.weights_m3[kept], look.heat.times_s
+    metric, weights, times = term.row.goal.parts, term.tissue.weights_m3[kept], look.heat.times_s
     if metric.family == "CEM43D":
         nodes, mix = metrics.dose_mixture(metrics.dose_min(times, temperature), weights, metric.statistic)
-        dose, slope = metrics.dose_slope(times, temperature[:, nodes])
+        dose, slope = metrics.dose_slope(times, temperature if len(nodes) == len(kept) else temperature[:, nodes])
         value = float(mix @ dose)
-        return (slope * mix / (value * metrics.LN2)) @ modes[nodes], float(np.log2(value))
+        return (slope * (mix / (value * metrics.LN2))) @ _modes(term.tissue, kept[nodes]), float(np.log2(value))
     nodes, mix = _statistic_nodes(temperature, weights, metric.statistic)
     series = (np.take_along_axis(temperature, nodes, 1) * mix).sum(axis=1)
-    spatial = np.einsum("tk,tkr->tr", mix, modes[nodes]) if nodes.shape[1] < 3 else mix @ modes
+    if nodes.shape[1] < 3:
+        spatial = sum(part[:, None] * _modes(term.tissue, kept[node])
+                      for part, node in zip(mix.T, nodes.T, strict=True))
+    else:
+        spatial = mix @ _modes(term.tissue, kept)
     value_k, slope = _series_slope(term, look, series)
     return slope[:, None] * spatial, value_k
+
+
+def _modes(tissue: Tissue, nodes: IntArray) -> Array:
+    """Of positions in the tissue; all of them in their order are not copied."""
+    every = len(nodes) == len(tissue.nodes) and bool((np.diff(nodes) == 1).all())
+    return (tissue.modes if every else tissue.modes[nodes]).astype(float, copy=False)
 
 
 def _statistic_nodes(temperature: Array, weights: Array, which: Statistic) -> tuple[IntArray, Array]:

@@ -10,7 +10,8 @@ import numpy as np
 from .. import metrics
 from ..arrays import Array, IntArray
 from ..goals import Row
-from .heat import CorrectedModel, Heat, flushed
+from .heat import CorrectedModel, Heat
+from .pace import flushed
 from .program import Program
 
 _SCREEN_FROM, _KEPT, _MOST = 100, 40, 800
@@ -53,8 +54,9 @@ class Tissue:
     def temperatures(self, heat: Heat, states: Array) -> tuple[IntArray, Array]:
         """Positions in `nodes` that were looked at, and their temperatures ``(t, k)``."""
         if self.screen_above_c is None:
-            every = slice(None)
-            return np.arange(len(self.nodes)), states @ self.modes.T + self._unheated(every)
+            found = states @ self.modes.T
+            found += self._unheated(slice(None))
+            return np.arange(len(self.nodes)), found
         kept = self._hot(heat, states)
         theta = states.astype(self.modes.dtype) @ self.modes[kept].T
         return kept, theta.astype(float) + self._unheated(kept)
