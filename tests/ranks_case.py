@@ -96,7 +96,7 @@ def main():
     if what == "implicit":
         ENGINES.EXACT_AT_LEAST = np.inf
     if what == "broken" and launched()[0]:
-        def fails(*_):
+        def fails(*_, **__):
             raise ValueError("this rank cannot multiply")
         link.Link.product = fails
     found = ranks.among_ranks(implicit if what == "implicit" else all_engines)

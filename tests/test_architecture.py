@@ -46,6 +46,8 @@ OWNERS = {
     "mpi4py": {"fem", "bioheat"},
     "petsc4py": {"fem", "doctor"},  # the doctor reads its version, which loads no PETSc
     "gmsh": {"meshing"},
+    "numba": {"bioheat"},
+    "llvmlite": {"bioheat"},
     "pyvista": {"scene"},
     "vtk": {"scene"},
     "vtkmodules": {"scene"},

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from heat_cases import RHO, C, box, problem
 from scipy.linalg import expm
-from scipy.sparse import csr_array, diags_array, random_array
 
 from thermoplan import fem
 from thermoplan.bioheat import (
@@ -289,14 +288,3 @@ def test_an_audit_of_a_few_rows_is_refused(body):
     pieces = [Segment(one, 3.0)]
     with pytest.raises(InputError, match="needs every row"):
         list(evolve(system, pieces, [], rows=np.array([0]), ledger=EnergyAudit(system, pieces)))
-
-
-def test_a_matrix_stored_by_half_multiplies_as_the_whole():
-    rng = np.random.default_rng(0)
-    some = random_array((400, 400), density=0.03, rng=rng, format="csr")
-    whole = csr_array(some + some.T + diags_array(rng.normal(size=400)))
-    many = rng.normal(size=(3, 400))
-    half = fem.HalfStored(whole)
-    for y in many:
-        assert half @ y == pytest.approx(whole @ y, abs=1e-13)
-    assert half @ np.asfortranarray(many)[1] == pytest.approx(whole @ many[1], abs=1e-13)

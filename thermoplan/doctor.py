@@ -63,6 +63,7 @@ DISTRIBUTIONS = {
     "ffcx": ("fenics-ffcx",),
     "basix": ("fenics-basix",),
     "ufl": ("fenics-ufl",),
+    "numba": ("numba",),
     "highs": ("highspy",),
     "mpich": ("mpich",),
     "mpi4py": ("mpi4py",),

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array, triu
+from scipy.sparse import csr_array
 
 from .anatomy import Anatomy
 from .arrays import Array, IntArray
@@ -56,32 +56,6 @@ def _space(anatomy: Anatomy) -> _Space:
     node_of_dof[nodal.dofmap.list.ravel()] = _nodes(grid).ravel()
     cell_of_dof = np.asarray(grid.topology.original_cell_index, np.int64)
     return _Space(node_of_dof, cell_of_dof, coefficient, form)
-
-
-class HalfStored:
-    """A symmetric matrix of which the upper half is stored, once for both: a product reads half as much.
-
-    ``matrix`` is ``(n, n)``, all of it; products are of ``(n,)`` vectors.
-    """
-
-    def __init__(self, matrix: csr_array) -> None:
-        from petsc4py import PETSc
-
-        upper = triu(matrix, format="csr")
-        upper.sort_indices()
-        parts = (upper.indptr.astype(PETSc.IntType), upper.indices.astype(PETSc.IntType), upper.data)
-        self.shape = matrix.shape
-        self._matrix = PETSc.Mat().createSBAIJ(matrix.shape, 1, csr=parts, comm=PETSc.COMM_SELF)
-        self._ends = [PETSc.Vec().createWithArray(np.zeros(n), comm=PETSc.COMM_SELF) for n in matrix.shape]
-
-    def __matmul__(self, y: Array) -> Array:
-        found, (right, left) = np.empty(self.shape[0]), self._ends
-        right.placeArray(np.ascontiguousarray(y, float))
-        left.placeArray(found)
-        self._matrix.mult(right, left)
-        right.resetArray()
-        left.resetArray()
-        return found
 
 
 def stiffness(anatomy: Anatomy, coefficient_cells: Array) -> csr_array:

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
-from scipy.linalg.blas import daxpy
 from scipy.sparse import csr_array, diags_array
 
 from ..arrays import Array
-from ..errors import MissingPart, SolverError
+from ..errors import SolverError
 from .team import ALONE, Team
 
 BASIS_BYTES = 260e6
@@ -19,8 +18,6 @@ FEWEST_VECTORS = 120
 FIRST_CHECK = 6
 CHECK_GROWTH = 0.07
 BREAKDOWN = 1e-13
-HALVED_FROM = 20_000
-"""Dofs from which the matrix is stored by half: below, it stays in the cache and a call costs more than is saved."""
 
 
 @dataclass(slots=True, eq=False)
@@ -74,10 +71,28 @@ class Operator:
         return self._basis
 
     def __matmul__(self, y: Array) -> Array:
+        out = np.empty(len(y))
+        self._product(np.ascontiguousarray(y, float), out)
+        return out
+
+    def following(self, basis: Array, spans: Array, m: int) -> float:
+        """Put the next vector of Lanczos into ``basis[m]``; returns ``v . A v`` of the last one, ``v`` of length 1.
+
+        Vectors stay as long as they come, ``spans (m + 1,)``: the next product makes up for it, and a pass over them
+        is spared.
+        """
+        y, w, share = basis[m - 1], basis[m], 1.0 / (spans[m - 1] or 1.0)
+        before, less = (basis[m - 2], spans[m - 1] / (spans[m - 2] or 1.0)) if m > 1 else (None, 0.0)
+        along = share * self.team.summed(self._product(y, w, share=share, before=before, less=less))
+        spans[m] = np.sqrt(self.team.summed(_kernels().cleared(w, y, along * share)))
+        return along
+
+    def _product(self, y: Array, out: Array, *, share: float = 1.0, **less: Any) -> float:
+        """As `HalfStored.product`, of the whole matrix; what it returns is of the dofs that are held here."""
         self.products += 1
         if self._half is None:
-            self._half = _half_stored(self.matrix)
-        return self.team.product(self._half, y)
+            self._half = _kernels().HalfStored.of(self.matrix)
+        return self.team.product(lambda: self._half.product(y, out, share=share, **less), y, share=share, out=out)
 
     def inner(self, first: Array, second: Array) -> Array:
         """``first @ second``; ``first`` may have many rows."""
@@ -95,15 +110,10 @@ class Operator:
         return self.team.typical_1_s(self.diagonal, percentile)
 
 
-def _half_stored(matrix: csr_array) -> Any:
-    """What multiplies as the matrix does, and reads half of it where it is too large for the cache."""
-    if matrix.shape[0] < HALVED_FROM:
-        return matrix
-    try:
-        from ..fem import HalfStored
-    except MissingPart:
-        return matrix
-    return HalfStored(matrix)
+def _kernels() -> Any:
+    from . import kernels  # loads Numba
+
+    return kernels
 
 
 def operator(stiffness: csr_array, capacity_j_k: Array) -> Operator:
@@ -122,11 +132,11 @@ class Space:
     Parameters
     ----------
     basis
-        ``(m, n)`` orthonormal rows, the first along ``v``; the operator's next space overwrites them.
+        ``(m, n)`` orthogonal rows, the first is ``v``; the operator's next space overwrites them.
+    spans
+        ``(m,)`` their lengths.
     rates_1_s, vectors
         ``(m,)`` Ritz values and ``(m, m)`` eigenvectors of the tridiagonal projection.
-    length
-        Norm of ``v``.
     reach
         Window of time in s over which the tolerance is met; shorter than asked for where memory ran out.
     team
@@ -134,19 +144,20 @@ class Space:
     """
 
     basis: Array
+    spans: Array
     rates_1_s: Array
     vectors: Array
-    length: float
     reach: float
     team: Team = ALONE
 
     def weights(self, scalar: Array) -> Array:
         """``(k, m)``: times ``basis`` it is ``f(A) v``, where ``scalar (k, m)`` is f at the Ritz values."""
-        return self.length * (scalar * self.vectors[0]) @ self.vectors.T
+        return (scalar * self.vectors[0]) @ self.vectors.T * (self.spans[0] / self.spans)
 
     def projected(self, row: Array) -> Array:
         """``row . V S`` as ``(m,)``: with it ``row . f(A) v`` needs the Ritz values alone."""
-        return self.length * self.vectors[0] * (self.team.summed(self.basis @ row) @ self.vectors)
+        along = self.team.summed(self.basis @ row) * (self.spans[0] / self.spans)
+        return self.vectors[0] * (along @ self.vectors)
 
 
 def grown(op: Operator, v: Array, horizon_s: float, *, tolerance: float) -> Space:
@@ -164,28 +175,27 @@ def grown(op: Operator, v: Array, horizon_s: float, *, tolerance: float) -> Spac
     tolerance
         In kelvin, largest over the nodes at the end of the window.
     """
-    length = op.norm(v)
     basis, room = op.basis, op.room
-    basis[0] = v / (length or 1.0)
-    if length == 0.0:
-        return Space(basis[:1], np.zeros(1), np.ones((1, 1)), 0.0, horizon_s, op.team)
-    diagonal, off = np.zeros(room), np.zeros(room)
+    diagonal, spans = np.zeros(room), np.zeros(room + 1)
+    basis[0], spans[0] = v, op.norm(v)
+    if spans[0] == 0.0:
+        return Space(basis[:1], np.ones(1), np.zeros(1), np.ones((1, 1)), horizon_s, op.team)
     check = FIRST_CHECK
     for m in range(1, room + 1):
-        off[m - 1] = _next_vector(op, basis, m, diagonal, off)
+        diagonal[m - 1] = op.following(basis, spans, m)
         largest = diagonal[:m].max()
-        done = off[m - 1] <= BREAKDOWN * largest
+        done = spans[m] <= BREAKDOWN * largest
         # a polynomial whose degree is below the root of (spectral radius times horizon) is never good enough
         if not done and m < room and (m < check or m < 0.5 * np.sqrt(2.0 * largest * horizon_s)):
             continue
         check = m + max(2, int(CHECK_GROWTH * m))
-        rates, vectors = _ritz(diagonal[:m], off[: m - 1])
-        size = 0.0 if done else length * off[m - 1] * op.largest_k(basis[m])
+        rates, vectors = _ritz(diagonal[:m], spans[1:m])
+        size = 0.0 if done else spans[0] * op.largest_k(basis[m])
         last = vectors[-1] * vectors[0]
         if size * abs(phi2(rates, np.array([horizon_s]))[0] @ last) <= tolerance:
-            return Space(basis[:m], rates, vectors, length, horizon_s, op.team)
-    return Space(basis[:m], rates, vectors, length, _reach(size, last, rates, horizon_s, tolerance),
-                 op.team)
+            return Space(basis[:m], spans[:m], rates, vectors, horizon_s, op.team)
+    reach = _reach(size, last, rates, horizon_s, tolerance)
+    return Space(basis[:m], spans[:m], rates, vectors, reach, op.team)
 
 
 def _ritz(diagonal: Array, off: Array) -> tuple[Array, Array]:
@@ -193,17 +203,6 @@ def _ritz(diagonal: Array, off: Array) -> tuple[Array, Array]:
         return diagonal.copy(), np.ones((1, 1))
     rates, vectors = eigh_tridiagonal(diagonal, off)
     return np.maximum(rates, 0.0), vectors
-
-
-def _next_vector(op: Operator, basis: Array, m: int, diagonal: Array, off: Array) -> float:
-    w = op @ basis[m - 1]
-    if m > 1:
-        w = daxpy(basis[m - 2], w, a=-off[m - 2])
-    diagonal[m - 1] = op.inner(basis[m - 1], w)
-    w = daxpy(basis[m - 1], w, a=-diagonal[m - 1])
-    norm = op.norm(w)
-    np.divide(w, norm if norm > 0.0 else 1.0, out=basis[m])
-    return norm
 
 
 def _reach(size: float, last: Array, rates: Array, horizon_s: float, tolerance: float) -> float:
@@ -247,10 +246,10 @@ def phi3(rates_1_s: Array, times_s: Array) -> Array:
 
 def spectral_radius_1_s(op: Operator, steps: int = 30) -> float:
     """Largest rate of the mesh, from a short Lanczos run; within a few percent, from below."""
-    start = op.team.noise(len(op.root_capacity))
-    basis = np.empty((steps + 1, len(start)))
-    basis[0] = start / op.norm(start)
-    diagonal, off = np.zeros(steps), np.zeros(steps)
+    basis = np.empty((steps + 1, len(op.root_capacity)))
+    basis[0] = op.team.noise(len(op.root_capacity))
+    diagonal, spans = np.zeros(steps), np.zeros(steps + 1)
+    spans[0] = op.norm(basis[0])
     for m in range(1, steps + 1):
-        off[m - 1] = _next_vector(op, basis, m, diagonal, off)
-    return float(eigh_tridiagonal(diagonal, off[:-1], eigvals_only=True)[-1])
+        diagonal[m - 1] = op.following(basis, spans, m)
+    return float(eigh_tridiagonal(diagonal, spans[1:-1], eigvals_only=True)[-1])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import numpy as np
 from scipy.linalg.blas import daxpy
-from scipy.sparse import csr_array
 
 from ..arrays import Array, IntArray
 from ..errors import MissingPart
@@ -46,7 +45,7 @@ class Link:
     def widest(self, here: int) -> int:
         return self.part.widest
 
-    def product(self, matrix: csr_array, y: Array) -> Array:
+    def product(self, own: Callable[[], float], y: Array, *, share: float, out: Array) -> float:
         part, comm, n = self.part, self.comm, self.part.system.n_nodes
         waiting = [comm.Irecv(self._halo[a:b], rank) for rank, (a, b) in part.heard.items()]
         for rank, which in part.told.items():
@@ -55,14 +54,19 @@ class Link:
         if len(part.to_blood):
             self._mine[:] = part.to_blood @ y[:n], y[-1] if self._bled else 0.0
             waiting.append(comm.Iallreduce(self._mine, self._all))
-        found = matrix @ y
+        along = own()
         MPI.Request.Waitall(waiting)
-        found[part.edge] += part.border @ self._halo
+        fronts = share * (part.border @ self._halo)
+        out[part.edge] += fronts
+        along += y[part.edge] @ fronts
         if len(part.to_blood):
-            found = daxpy(part.to_blood, found, n, self._all[1])
+            from_nodes, blood = share * self._all
+            daxpy(part.to_blood, out, n, blood)
+            along += blood * self._mine[0]
             if self._bled:
-                found[-1] += self._all[0]
-        return found
+                out[-1] += from_nodes
+                along += from_nodes * y[-1]
+        return along
 
     def summed(self, values: Array) -> Array:
         total = np.array(values, float)

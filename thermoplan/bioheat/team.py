@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from ..arrays import Array
 
@@ -19,8 +19,11 @@ class Team(Protocol):
     def widest(self, here: int) -> int:
         """Most dofs that anybody holds."""
 
-    def product(self, matrix: csr_array, y: Array) -> Array:
-        """Rows of the whole matrix that are held here times the whole vector; ``matrix`` is what joins those here."""
+    def product(self, own: Callable[[], float], y: Array, *, share: float, out: Array) -> float:
+        """Rows of the whole matrix that are held here times the whole vector, ``share`` of it, added up in ``out``.
+
+        ``own`` writes there what joins the dofs held here, and returns ``y @ out``; so does this, of the dofs here.
+        """
 
     def summed(self, values: Array) -> Array:
         """Sum of everybody's numbers, the same for all."""
@@ -44,8 +47,8 @@ class Alone:
     def widest(self, here: int) -> int:
         return here
 
-    def product(self, matrix: csr_array, y: Array) -> Array:
-        return matrix @ y
+    def product(self, own: Callable[[], float], y: Array, *, share: float, out: Array) -> float:
+        return own()
 
     def summed(self, values: Array) -> Array:
         return values
