@@ -10,6 +10,7 @@ from .feedback import Course, Feedback, PerfusionLaw, Together, feedback_of, per
 from .implicit import evolve_implicit
 from .play import Choice, play, preferred
 from .problem import BioheatProblem, Boundary, TemperatureCourse
+from .quadratic import quadratic_feedback, quadratic_system
 from .radiation import Radiation
 from .reduced import ReducedModel, reduced_model
 from .sequence import Cycle, Segment, after, cycles
@@ -21,5 +22,6 @@ __all__ = [
     "BioheatProblem", "Boundary", "Choice", "Course", "Cycle", "EnergyAudit", "Feedback", "Keeping", "PerfusionLaw",
     "Radiation", "ReducedModel", "Segment", "Stand", "TemperatureCourse", "ThermalSystem", "Together", "Vessel",
     "after", "cycles", "evolve", "evolve_coupled", "evolve_implicit", "feedback_of", "perfusion_laws", "play",
-    "preferred", "reduced_model", "settled", "spatial_error_k", "steady_rise", "thermal_system", "tube_m",
+    "preferred", "quadratic_feedback", "quadratic_system", "reduced_model", "settled", "spatial_error_k",
+    "steady_rise", "thermal_system", "tube_m",
 ]

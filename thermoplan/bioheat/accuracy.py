@@ -7,7 +7,8 @@ from scipy.sparse import csr_array
 
 from ..arrays import Array, IntArray
 from .problem import BioheatProblem
-from .system import ThermalSystem, skin_conditions, solved
+from .skin import skin_conditions
+from .system import ThermalSystem, solved
 
 RTOL = 1e-7
 

@@ -17,7 +17,8 @@ from ..arrays import Array, IntArray
 from ..errors import SolverError
 from .problem import BioheatProblem, TemperatureCourse
 from .radiation import Radiation, linear_w_m2_k
-from .system import ThermalSystem, skin_conditions, solved
+from .skin import skin_conditions
+from .system import ThermalSystem, solved
 
 STEADY_TOLERANCE_K = 1e-9
 STEADY_ROUNDS = 60

@@ -118,7 +118,7 @@ def fixed_steps(
     """
     march = _marching(system, None, tolerance_k, None, None)
     load = system.loads(load_w) / march.op.root_capacity
-    rate = load
+    rate = _rate(march, load, step_s)
     for _ in range(count):
         march.y, rate, _, _ = _step(march, load, rate, step_s)
         march.clock += step_s
@@ -126,7 +126,7 @@ def fixed_steps(
 
 
 def _marching(system, feedback, tolerance_k, ledger, engine) -> _March:
-    op = engine or operator(system.stiffness, system.capacity_j_k)
+    op = engine or operator(system.stiffness, system.scale_j_k)
     rows = np.zeros((0, system.n_dof)) if ledger is None else ledger.rows
     march = _March(op, system, feedback, tolerance_k, rows / op.root_capacity, np.zeros(system.n_dof),
                    shifted(op, system))
@@ -167,7 +167,7 @@ def _marched(march: _March, segments: Sequence[Segment], times: Array, keeping: 
 
 
 def _to(march: _March, load: Array, stop: float) -> None:
-    rate = load + march.gain(march.clock, march.y) - march.op @ march.y
+    rate = _rate(march, load, march.step)
     while march.clock < stop - 1e-9:
         left = stop - march.clock
         step = left if march.step > 0.999 * left else min(march.step, left / 2.0 if march.step > 0.5 * left else left)
@@ -198,6 +198,15 @@ def _step(march: _March, load: Array, rate: Array, dt: float) -> tuple[Array, Ar
     flows = sum(weight * march.flows(t, y) for weight, t, y in
                 ((W, march.clock, march.y), (W, t_mid, mid), (D, t_end, end)))
     return end, z3 / dt, flows, _longest(march, error)
+
+
+def _rate(march: _March, load: Array, dt: float) -> Array:
+    """Rate of change now, good for a step of a length."""
+    power = load + march.gain(march.clock, march.y) - march.op @ march.y
+    if march.matrices.mass is None:
+        return power
+    nothing = np.zeros_like(power)
+    return march.matrices.solver(0.0, nothing)(power, SOLVE_SHARE * march.tolerance / dt, nothing)
 
 
 def _longest(march: _March, y: Array) -> float:

@@ -39,10 +39,10 @@ def play(
     keeping: Keeping = FREE,
 ) -> Iterator[tuple[float, Array]]:
     """As ``evolve``; the implicit engine steps in where it is cheaper, and feedback is coupled to either."""
-    op = engine or operator(system.stiffness, system.capacity_j_k)
+    op = engine or operator(system.stiffness, system.scale_j_k)
     run = {"feedback": feedback, "ledger": ledger, "engine": op, "keeping": keeping}
     tolerance_k = _tolerance_k(op, system, pieces)
-    if preferred(op, pieces).engine == "implicit":
+    if preferred(op, pieces, lumped=system.mass_j_k is None).engine == "implicit":
         return evolve_implicit(system, pieces, output_times_s, **run, tolerance_k=IMPLICIT_TIMES * tolerance_k)
     if feedback is not None:
         return evolve_coupled(system, pieces, output_times_s, **run)
@@ -67,12 +67,12 @@ class Choice:
     implicit_products: float
 
 
-def preferred(op: Operator, pieces: Sequence[Segment | Cycle]) -> Choice:
-    """The cheaper engine for a sequence, and why."""
+def preferred(op: Operator, pieces: Sequence[Segment | Cycle], *, lumped: bool = True) -> Choice:
+    """The cheaper engine for a sequence, and why; the exact one is for capacity that is lumped."""
     bulk = 2.0 * op.typical_1_s(95.0)
     exact = sum(_exact(op.radius_1_s, op.room, piece) for piece in pieces)
     implicit = sum(IMPLICIT_PER_ROOT * np.sqrt(min(bulk, op.radius_1_s) * s.duration_s) for s in flat(pieces))
-    return Choice("exact" if exact <= implicit else "implicit", op.radius_1_s, float(exact), float(implicit))
+    return Choice("exact" if lumped and exact <= implicit else "implicit", op.radius_1_s, float(exact), float(implicit))
 
 
 def _exact(radius: float, room: int, piece: Segment | Cycle) -> float:

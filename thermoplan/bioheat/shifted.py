@@ -81,7 +81,14 @@ def shifted(op: Operator, system: ThermalSystem) -> Shifted:
     even[0, :n], even[1, n:] = root[:n], root[n:]
     even[0, system.held] = 0.0
     there = [op.inner(row, row) > 0.0 for row in even]
-    return Shifted(op, None, even[there])
+    return Shifted(op, _scaled(system, root), even[there])
+
+
+def _scaled(system: ThermalSystem, root: Array) -> csr_array | None:
+    if system.mass_j_k is None:
+        return None
+    scale = diags_array(1.0 / root)
+    return csr_array(scale @ system.mass_j_k @ scale)
 
 
 def _conjugate(

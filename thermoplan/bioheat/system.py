@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import bmat, csr_array, diags_array
+from scipy.sparse import block_diag, bmat, csr_array, diags_array
 from scipy.sparse.linalg import LinearOperator, cg
 
 from ..arrays import Array, IntArray, frozen, put
 from ..errors import InputError, SolverError
 from .capacity import fastest_rate_1_s, lent
-from .problem import BioheatProblem, Boundary
-from .radiation import linear_w_m2_k
+from .problem import BioheatProblem
+from .skin import skin_conditions
 
 BASE_RTOL = 1e-11
 BASE_ITERATIONS = 20_000
@@ -25,7 +25,7 @@ class ThermalSystem:
     Parameters
     ----------
     capacity_j_k
-        ``(n_dof,)`` lumped; see ``capacity`` for where it sits.
+        ``(n_dof,)`` lumped; see ``capacity`` for where it sits. Of ``mass_j_k``, the sums.
     stiffness
         ``(n_dof, n_dof)`` symmetric, W/K: conduction, skin, perfusion and vessels, and the blood's border.
     base_c
@@ -36,9 +36,11 @@ class ThermalSystem:
         ``(n_dof,)`` rows: times ``theta``, the heat that leaves tissue for blood, and all for the outside.
         Summed from regions and facets, not from ``stiffness``, so that they can contradict it.
     n_nodes
-        Nodes of the mesh; ``n_dof`` is one more with a blood pool.
+        Unknowns in tissue, nodes of the mesh in linear elements; ``n_dof`` is one more with a blood pool.
     held
         Nodes at a given temperature, where ``theta`` stays 0.
+    mass_j_k
+        ``(n_dof, n_dof)`` capacity that is not lumped, None where it is. Only the implicit engine plays it.
     """
 
     capacity_j_k: Array
@@ -49,6 +51,7 @@ class ThermalSystem:
     boundary_w_k: Array
     n_nodes: int
     held: IntArray
+    mass_j_k: csr_array | None = None
 
     def __post_init__(self) -> None:
         put(self, held=frozen(self.held, np.int64))
@@ -58,6 +61,11 @@ class ThermalSystem:
     @property
     def n_dof(self) -> int:
         return len(self.capacity_j_k)
+
+    @property
+    def scale_j_k(self) -> Array:
+        """``(n_dof,)`` capacity by which the engines scale, above zero: the diagonal."""
+        return self.capacity_j_k if self.mass_j_k is None else self.mass_j_k.diagonal()
 
     @property
     def has_blood(self) -> bool:
@@ -71,113 +79,93 @@ class ThermalSystem:
         return load
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """Integrals over elements and facets that a system is made of, for any elements with ``n`` unknowns.
+
+    Parameters
+    ----------
+    tissue
+        ``(n, n)`` conduction, perfusion and skin, W/K.
+    capacity
+        ``(n,)`` where it is lumped, else ``(n, n)``, J/K.
+    perfusion, exchange
+        ``(n,)`` sums of the rows of perfusion and of skin, W/K.
+    source
+        ``(n,)`` metabolic heat, and what the skin draws from a body at the arterial temperature, W.
+    held, held_c
+        Unknowns at a given temperature, and it.
+    """
+
+    tissue: csr_array
+    capacity: Array | csr_array
+    perfusion: Array
+    exchange: Array
+    source: Array
+    held: IntArray
+    held_c: Array
+
+
 def thermal_system(problem: BioheatProblem) -> ThermalSystem:
-    """Assemble the problem once and find the steady state before heating."""
+    """Assemble the problem once on linear elements and find the steady state before heating."""
     from .. import fem
 
     anatomy = problem.anatomy
-    n = len(anatomy.points_m)
     per_cell = {name: getattr(problem, name)[anatomy.region] for name in
                 ("capacity_j_m3_k", "conductivity_w_m_k", "metabolic_w_m3")}
     skin, sink = skin_conditions(problem), problem.sink_cells_w_m3_k()
-    perfused, perfusion = fem.mass(anatomy, sink), fem.lumped(anatomy, sink)
     exchange = fem.lumped_surface(anatomy, anatomy.outer, skin.heat_transfer_w_m2_k)
-    conduction = fem.stiffness(anatomy, per_cell["conductivity_w_m_k"])
+    tissue = csr_array(fem.stiffness(anatomy, per_cell["conductivity_w_m_k"])
+                       + fem.mass(anatomy, sink) + diags_array(exchange))
     capacity = fem.lumped(anatomy, per_cell["capacity_j_m3_k"])
-    tissue = csr_array(conduction + perfused + diags_array(exchange))
     capacity = lent(capacity, tissue, fastest_rate_1_s(tissue.diagonal(), capacity), ~skin.is_held)
-
     source = fem.lumped(anatomy, per_cell["metabolic_w_m3"])
     source += fem.lumped_surface(anatomy, anatomy.outer,
                                  skin.heat_transfer_w_m2_k * (skin.temperature_c - problem.arterial_c))
-    rise = _steady_rise(tissue, source, skin, bool((exchange + perfusion).any()))
-    into_held = (conduction + perfused)[skin.held].sum(axis=0)
-    boundary = np.where(skin.is_held, 0.0, exchange - into_held)
-    stiffness = _held_out(tissue, skin.held, capacity)
-    perfusion_free = np.where(skin.is_held, 0.0, perfusion)
+    return joined_system(problem, Parts(
+        tissue, capacity, fem.lumped(anatomy, sink), exchange, source, skin.held, skin.held_c))
+
+
+def joined_system(problem: BioheatProblem, parts: Parts) -> ThermalSystem:
+    """Hold what is held, join the blood where it is a state, and find the steady state before heating."""
+    tissue, held, n = parts.tissue, parts.held, len(parts.source)
+    is_held = np.zeros(n, bool)
+    is_held[held] = True
+    rise = _steady_rise(parts, is_held, problem.arterial_c)
+    lumped = isinstance(parts.capacity, np.ndarray)
+    capacity = parts.capacity if lumped else parts.capacity.diagonal()
+    boundary = np.where(is_held, 0.0, parts.exchange - tissue[held].sum(axis=0))
+    stiffness = _held_out(tissue, held, capacity)
+    perfusion_free = np.where(is_held, 0.0, parts.perfusion)
     base, watched = problem.arterial_c + rise, perfusion_free
-    if problem.core == "pool":
+    pool = problem.core == "pool"
+    if pool:
         border = csr_array(perfusion_free[:, None])
-        total = np.array([[perfusion.sum()]])
+        total = np.array([[parts.perfusion.sum()]])
         stiffness = bmat([[stiffness, -border], [-border.T, total]], format="csr")
         capacity = np.append(capacity, problem.blood_j_k)
-        base, boundary = np.append(base, problem.arterial_c), np.append(boundary, perfusion[skin.held].sum())
+        base, boundary = np.append(base, problem.arterial_c), np.append(boundary, parts.perfusion[held].sum())
         watched = np.append(watched, -perfusion_free.sum())
     stiffness = csr_array(stiffness)
     stiffness.sort_indices()
+    mass = None if lumped else _mass(parts.capacity, is_held, problem.blood_j_k if pool else None)
     return ThermalSystem(
-        capacity_j_k=capacity, stiffness=stiffness, base_c=base,
-        thermoregulation_w=-float(perfusion @ rise) if problem.core == "pool" else 0.0,
-        perfused_w_k=watched, boundary_w_k=boundary, n_nodes=n, held=skin.held)
+        capacity_j_k=capacity if mass is None else mass.sum(axis=0), stiffness=stiffness, base_c=base,
+        thermoregulation_w=-float(parts.perfusion @ rise) if pool else 0.0,
+        perfused_w_k=watched, boundary_w_k=boundary, n_nodes=n, held=held, mass_j_k=mass)
+
+
+def _mass(capacity: csr_array, is_held: Array, blood_j_k: float | None) -> csr_array:
+    """Capacity between unknowns that are not held, those on their own, and the blood."""
+    free = diags_array((~is_held).astype(float))
+    mass = free @ capacity @ free + diags_array(np.where(is_held, capacity.diagonal(), 0.0))
+    return csr_array(mass if blood_j_k is None else block_diag([mass, [[blood_j_k]]], format="csr"))
 
 
 def steady_rise(system: ThermalSystem, load_w: Array) -> Array:
     """Rise ``(n_dof,)`` over the state before heating that a load ``(n_nodes,)`` ends in if kept for ever."""
     load = system.loads(load_w)
     return solved(system.stiffness, load) if np.any(load) else load
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Skin:
-    """What each outer facet and each node of the surface is in touch with; ``owner`` is the boundary's number, -1
-    where there is none."""
-
-    owner: IntArray
-    heat_transfer_w_m2_k: Array
-    temperature_c: Array
-    is_held: Array
-    held: IntArray
-    held_c: Array
-    arterial_c: float
-
-
-def skin_conditions(problem: BioheatProblem) -> Skin:
-    """Resolve the boundaries facet by facet; of two on one facet the later holds. Radiation is in as a heat transfer
-    to the temperature that balances it with convection."""
-    from .. import fem
-
-    anatomy = problem.anatomy
-    outer, n = anatomy.outer, len(anatomy.points_m)
-    normals, _ = fem.area_vectors_m2(anatomy, outer)
-    transfer, outside = np.zeros(len(outer)), np.full(len(outer), problem.arterial_c)
-    dirichlet, owner = np.zeros(len(outer), bool), np.full(len(outer), -1)
-    for number, boundary in enumerate(problem.boundaries):
-        facets = _facets(boundary, outer, normals)
-        transfer[facets], outside[facets] = _outside(boundary, problem.arterial_c)
-        dirichlet[facets], owner[facets] = boundary.kind == "dirichlet", number
-    held_c = np.zeros(n)
-    held_c[outer[dirichlet].ravel()] = np.repeat(outside[dirichlet], 3)
-    held = np.unique(outer[dirichlet])
-    is_held = np.zeros(n, bool)
-    is_held[held] = True
-    return Skin(owner, transfer, outside, is_held, held, held_c[held], problem.arterial_c)
-
-
-def _outside(boundary: Boundary, arterial_c: float) -> tuple[float, float]:
-    """Heat transfer, and the temperature outside that it is to."""
-    if boundary.kind != "robin" or not boundary.emissivity:
-        return (boundary.heat_transfer_w_m2_k if boundary.kind == "robin" else 0.0), boundary.temperature_c
-    air, around = boundary.temperature_c, boundary.surroundings_c
-    around = air if around is None else around
-    h, radiant = boundary.heat_transfer_w_m2_k, linear_w_m2_k(boundary.emissivity, around, arterial_c)
-    return h + radiant, (h * air + radiant * around) / (h + radiant)
-
-
-def _facets(boundary, outer: IntArray, normals: Array) -> Array:
-    from .problem import FACING_COSINE
-
-    chosen = np.ones(len(outer), bool)
-    if boundary.triangles is not None:
-        key = {tuple(row) for row in np.sort(boundary.triangles, axis=1).tolist()}
-        chosen = np.array([tuple(row) in key for row in np.sort(outer, axis=1).tolist()])
-        if chosen.sum() != len(key):
-            missing = len(key) - chosen.sum()
-            raise InputError(f"boundary: {missing} of {len(key)} triangles are not on the outer surface")
-    if boundary.normal is not None:
-        chosen &= normals @ boundary.normal >= FACING_COSINE
-    if not chosen.any():
-        raise InputError("boundary: it means no facet of the outer surface; check its normal or its surface")
-    return chosen
 
 
 def _held_out(matrix: csr_array, held: IntArray, capacity: Array) -> csr_array:
@@ -191,16 +179,17 @@ def _held_out(matrix: csr_array, held: IntArray, capacity: Array) -> csr_array:
     return (keep @ matrix @ keep + diags_array((1.0 - free) * capacity * rate)).tocsr()
 
 
-def _steady_rise(tissue: csr_array, source: Array, skin: Skin, sinks: bool) -> Array:
+def _steady_rise(parts: Parts, is_held: Array, arterial_c: float) -> Array:
     """Steady ``T - arterial`` with blood at the arterial temperature."""
+    tissue, source = parts.tissue, parts.source
     rise = np.zeros(len(source))
-    rise[skin.held] = skin.held_c - skin.arterial_c
-    if not sinks and not len(skin.held):
+    rise[parts.held] = parts.held_c - arterial_c
+    if not (parts.exchange.any() or parts.perfusion.any() or len(parts.held)):
         if np.any(source):
             raise InputError("steady state before heating: unreachable, as the skin is insulated, nothing is "
                              "perfused and metabolic heat has nowhere to go; give [boundary] skin a heat transfer")
         return rise
-    free = np.flatnonzero(~skin.is_held)
+    free = np.flatnonzero(~is_held)
     load = source[free] - (tissue @ rise)[free]
     if np.any(load):
         rise[free] = solved(csr_array(tissue[free][:, free]), load)

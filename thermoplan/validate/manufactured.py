@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.special import roots_jacobi
+from scipy.optimize import brentq
 
-from .. import fem
-from ..arrays import Array
-from ..bioheat import steady_rise, thermal_system
+from .. import fem, quadratic
+from ..anatomy import Anatomy
+from ..arrays import Array, IntArray
+from ..bioheat import BioheatProblem, ThermalSystem, quadratic_system, steady_rise, thermal_system
 from ..bioheat.implicit import fixed_steps
-from ..bioheat.system import solved
 from .bodies import box
-from .cases import C_J_KG_K, RHO_KG_M3, load_of, problem
+from .cases import C_J_KG_K, RHO_KG_M3, problem
 from .row import Row
 
 SIDE_M, K_W_M_K, W_W_M3_K = 0.02, np.array([0.5, 0.15]), np.array([3e4, 4e3])
 SPLIT_M = SIDE_M / 4.0
-LINEAR, QUADRATIC = (8, 16, 32), (8, 12, 16)
+LINEAR, QUADRATIC, HEATED = (8, 16, 32), (8, 12, 16), (12, 16, 20)
 STEPS = (8, 16, 32, 64)
+HEATED_S, HEATED_STEPS, HEATED_K_S = 60.0, 24, 0.1
 
 
 def rows() -> Iterator[Row]:
@@ -27,7 +28,10 @@ def rows() -> Iterator[Row]:
     for name, counts, error, expected, least in (
             ("linear elements, jumps in k and perfusion, order in space", LINEAR, linear_error_k, 2.0, 1.9),
             ("quadratic elements, jumps in k and perfusion, order in space", QUADRATIC, quadratic_error_k, 3.0, 2.9),
-            ("implicit engine, order in time", STEPS, implicit_error_k, 2.0, 1.9)):
+            ("quadratic elements heated for 60 s, jumps in k and perfusion, order in space", HEATED, heated_error_k,
+             3.0, 2.9),
+            ("implicit engine, order in time", STEPS, implicit_error_k, 2.0, 1.9),
+            ("implicit engine on quadratic elements, order in time", STEPS, quadratic_in_time_error_k, 2.0, 1.9)):
         errors = [error(n) for n in counts]
         order = -float(np.polyfit(np.log(counts), np.log(errors), 1)[0])
         yield Row(f"made-up solution, {name}", expected, order, least, "made up", sense="at_least")
@@ -65,46 +69,94 @@ def linear_error_k(n: int) -> float:
 
 
 def quadratic_error_k(n: int) -> float:
-    """L2 error over the volume of ``n^3`` bricks, by the quadratic elements that error estimates rest on."""
+    """L2 error over the volume of ``n^3`` bricks, by quadratic elements."""
     mesh = _cube(n)
-    k, w, none = K_W_M_K[mesh.region], W_W_M3_K[mesh.region], np.zeros(len(mesh.tets))
-    fine = fem.quadratic(mesh, k, w, none, np.zeros(len(mesh.points_m), bool))
-    corners, weights = _quadrature(4)
-    shape = _shapes(corners)
-    at = np.einsum("qi,mid->mqd", corners, fine.points_m[fine.cells[:, :4]])
-    exact, source = made_up(at, np.broadcast_to(mesh.region[:, None], at.shape[:2]))
+    found = steady_rise(quadratic_system(problem(mesh, k=K_W_M_K, perfusion=W_W_M3_K)),
+                        _quadratic_load(mesh, lambda p, which: made_up(p, which)[1]))
+    return _quadratic_gap_k(mesh, found, lambda p, which: made_up(p, which)[0])
+
+
+def heated_error_k(n: int) -> float:
+    """L2 error over the volume of ``n^3`` bricks on quadratic elements after 60 s of heat in the slowest mode of an
+    insulated cube of two tissues.
+
+    With p = pi / L, X = cos(q x) / cos(q L/4) on one side of x = L/4 and cos(q (L - x)) / cos(q 3L/4) on the other,
+    X cos(p y) cos(p z) decays at the rate r where rho c r = k (q^2 + 2 p^2) + W on both sides and k X' is continuous.
+    A source of rho c times the mode, in K/s, then heats it to (1 - e^(-r t)) / r.
+    """
+    mesh, (rate, mode) = _cube(n), _slowest_mode()
+    system = quadratic_system(problem(mesh, k=K_W_M_K, perfusion=W_W_M3_K))
+    load = _quadratic_load(mesh, lambda p, which: RHO_KG_M3 * C_J_KG_K * HEATED_K_S * mode(p, which))
+    *_, (_, end) = fixed_steps(system, load, HEATED_S / HEATED_STEPS, HEATED_STEPS, tolerance_k=1e-4)
+    grown = HEATED_K_S * -np.expm1(-rate * HEATED_S) / rate
+    return _quadratic_gap_k(mesh, end - system.base_c, lambda p, which: grown * mode(p, which))
+
+
+def _slowest_mode() -> tuple[float, Callable[[Array, IntArray], Array]]:
+    """Rate in 1/s, and the mode of points ``(..., 3)`` on the sides ``which (...,)``."""
+    p, capacity = np.pi / SIDE_M, RHO_KG_M3 * C_J_KG_K
+    widths = np.array([SPLIT_M, SIDE_M - SPLIT_M])
+
+    def waves(rate: float) -> Array:
+        return np.sqrt((capacity * rate - W_W_M3_K) / K_W_M_K - 2.0 * p**2 + 0j)
+
+    def flow(rate: float) -> float:
+        q = waves(rate)
+        return float((K_W_M_K * q * np.tan(q * widths)).sum().real)
+
+    floors = (W_W_M3_K + 2.0 * K_W_M_K * p**2) / capacity
+    pole = (floors + K_W_M_K * (0.5 * np.pi / widths) ** 2 / capacity)[floors.argmin()]
+    rate = brentq(flow, floors.min() * (1.0 + 1e-9), min(pole, floors.max()) * (1.0 - 1e-9), xtol=1e-15, rtol=1e-14)
+    q = waves(rate)
+
+    def mode(points: Array, which: IntArray) -> Array:
+        away = np.where(which == 0, points[..., 0], SIDE_M - points[..., 0])
+        side = np.cos(p * points[..., 1]) * np.cos(p * points[..., 2])
+        return (np.cos(q[which] * away) / np.cos(q * widths)[which]).real * side
+
+    return rate, mode
+
+
+def _quadratic_load(mesh: Anatomy, source: Callable[[Array, IntArray], Array]) -> Array:
+    """Integral ``(N,)`` of a source of points and sides times each quadratic shape function."""
+    at, weights = quadratic.quadrature(4)
+    cells = quadratic.quadratic_mesh(mesh)
+    share = (source(*_places(mesh, at)) * weights) @ quadratic.shapes(at) * mesh.volumes_m3[:, None]
+    return np.bincount(cells.cells.ravel(), share.ravel(), cells.n)
+
+
+def _quadratic_gap_k(mesh: Anatomy, found: Array, exact: Callable[[Array, IntArray], Array]) -> float:
+    at, weights = quadratic.quadrature(4)
+    gap = found[quadratic.quadratic_mesh(mesh).cells] @ quadratic.shapes(at).T - exact(*_places(mesh, at))
     volume = mesh.volumes_m3[:, None]
-    share = (source * weights) @ shape * volume
-    load = np.bincount(fine.cells.ravel(), share.ravel(), len(fine.points_m))
-    found = solved(fine.matrix, load, rtol=1e-9)
-    gap = found[fine.cells] @ shape.T - exact
     return float(np.sqrt((gap**2 * weights * volume).sum() / volume.sum()))
+
+
+def _places(mesh: Anatomy, at: Array) -> tuple[Array, IntArray]:
+    """Points ``(m, q, 3)`` of every element, and the side that each is on."""
+    points = np.einsum("qi,mid->mqd", at, mesh.points_m[mesh.tets])
+    return points, np.broadcast_to(mesh.region[:, None], points.shape[:2])
 
 
 def implicit_error_k(n: int) -> float:
     """Error after ``n`` equal steps in a minute of even heat in tissue whose blood is a state: two nodes."""
+    return _two_nodes_error_k(n, thermal_system, lambda mesh, q: fem.lumped(mesh, np.full(len(mesh.tets), q)))
+
+
+def quadratic_in_time_error_k(n: int) -> float:
+    """The same on quadratic elements."""
+    return _two_nodes_error_k(n, quadratic_system, lambda mesh, q: quadratic.load(
+        quadratic.quadratic_mesh(mesh), np.full(len(mesh.tets), q)))
+
+
+def _two_nodes_error_k(
+    n: int, assembled: Callable[[BioheatProblem], ThermalSystem], load: Callable[[Anatomy, float], Array]
+) -> float:
     mesh, w, q, blood, time_s = box((2, 2, 2), (0.02,) * 3), 2e4, 4e4, 4.5, 60.0
     volume = 8e-6
     capacity, power = RHO_KG_M3 * C_J_KG_K * volume, q * volume
-    system = thermal_system(problem(mesh, perfusion=w, core="pool", blood_j_k=blood))
-    *_, (_, found) = fixed_steps(system, load_of(mesh, lambda p: np.full(p.shape[:-1], q)), time_s / n, n)
+    system = assembled(problem(mesh, perfusion=w, core="pool", blood_j_k=blood))
+    *_, (_, found) = fixed_steps(system, load(mesh, q), time_s / n, n)
     s = w * volume * (1.0 / capacity + 1.0 / blood)
     gap = power / (capacity * s) * -np.expm1(-s * time_s)
     return float(abs(found[0] - found[-1] - gap))
-
-
-def _quadrature(n: int) -> tuple[Array, Array]:
-    """Barycentric points ``(n^3, 4)`` and weights that sum to one, exact to degree ``2 n - 1`` on a tetrahedron: a cube
-    folded to it, each direction by its own Gauss rule."""
-    (a, wa), (b, wb), (c, wc) = (roots_jacobi(n, power, 0) for power in (2, 1, 0))
-    x, y, z = (grid.ravel() for grid in np.meshgrid((1 + a) / 2, (1 + b) / 2, (1 + c) / 2, indexing="ij"))
-    weights = (wa[:, None, None] * wb[:, None] * wc).ravel()
-    one, two, three = x, y * (1 - x), z * (1 - x) * (1 - y)
-    return np.stack([1 - one - two - three, one, two, three], axis=1), weights / weights.sum()
-
-
-def _shapes(corners: Array) -> Array:
-    """The ten quadratic shape functions ``(q, 10)`` in the order of `fem.Quadratic.cells`."""
-    edges = ((2, 3), (1, 3), (1, 2), (0, 3), (0, 2), (0, 1))
-    return np.concatenate([corners * (2.0 * corners - 1.0),
-                           np.stack([4.0 * corners[:, i] * corners[:, j] for i, j in edges], axis=1)], axis=1)
