@@ -57,6 +57,7 @@ OWNERS = {
     "pint": {"units"},
     "magpylib": {"coils"},
     "SimpleITK": {"registration"},
+    "ipyopt": {"optimize"},
 }
 
 

@@ -75,7 +75,7 @@ def test_a_plan_that_meets_its_goal_is_told_how_far_it_could_go_and_what_then_st
 
 def test_below_43_degrees_a_kelvin_is_two_doublings_of_dose():
     """R is 0.25 there: a kelvin more is four times the dose."""
-    shares, why = explained([at_least("CEM43T90", 1e3), at_most("Tmax", 38.0, "core")], FINE, relax=False)
+    shares, why = explained([at_least("CEM43T90", 1e3), at_most("Tmax", 37.5, "core")], FINE, relax=False)
     assert shares.values[0] < 2.0, "15 min at 41.5 degrees C"
     assert why.limits[0].gain_k == pytest.approx(why.limits[0].gain / 2.0, rel=1e-3)
     assert "K of tumour T90 (CEM43T90 x" in why.limits[0].sentence
@@ -122,4 +122,4 @@ def test_a_second_method_finds_nothing_better(goals):
     from_there = second_opinion(reduced, resolved, window_edges_s=EDGES, settings=LOOSE, start=first.shares)
     assert first.objective <= other.objective * (1.0 + 1e-3)
     assert first.objective <= from_there.objective * (1.0 + 3e-3)
-    assert other.objective < first.objective + 100.0, "not even near: no check at all"
+    assert other.objective < first.objective + 150.0, "not even near: no check at all"

@@ -7,6 +7,7 @@ from ..search.heat import CorrectedModel
 from .beyond import asking_beyond, first_goal
 from .certificate import highest_percentile_c
 from .explain import Explanation, LimitCost, Relaxation, explain
+from .interior import interior_opinion
 from .loop import Search, optimize_shares
 from .pareto import Front, pareto_front
 from .second import second_opinion
@@ -14,6 +15,6 @@ from .settings import Progress, Settings, Shares
 
 __all__ = [
     "CorrectedModel", "Explanation", "Front", "LimitCost", "Progress", "Relaxation", "Search", "Settings", "Shares",
-    "asking_beyond", "explain", "first_goal", "highest_percentile_c", "optimize_shares", "pareto_front",
-    "second_opinion",
+    "asking_beyond", "explain", "first_goal", "highest_percentile_c", "interior_opinion", "optimize_shares",
+    "pareto_front", "second_opinion",
 ]

@@ -21,6 +21,7 @@ from ..goals import Resolved
 from ..search.forms import Form, forms_of, is_convex
 from ..search.heat import Heat, Model
 from ..search.knots import Coldest
+from ..search.linearize import DoseCover
 from ..search.program import Optimum, Program
 from ..search.terms import Look
 from .aims import outside_heat, terms_of, worth_of
@@ -30,10 +31,11 @@ METHOD = "sequential linear programs with cutting planes (HiGHS)"
 _INNER = 10
 _BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
 _RADII, _FREED_RADII = (1.0, 1e-3), (0.3, 0.05)
+_PERCENTILES = (Coldest, DoseCover)
 _STALLED = 2
 _KEPT, _NARROWER, _CUT_OFF = 0.75, (0.05, 0.7), 0.25
 _SUFFICIENT = 0.5
-_MANY_WINDOWS, _COARSER = 16, 3
+_MANY_WINDOWS, _COARSER, _PARTS = 16, 3, 3
 _FIRST_COLUMNS, _FEW_COLUMNS, _RANDOM_COLUMNS, _PRUNINGS = 12, 4, 8, 12
 _FIRST_SCALES = np.concatenate([[0.0], np.geomspace(0.02, 1.0, 14)])
 
@@ -137,6 +139,18 @@ class Search:
         for i in range(1, self.settings.starts if self.heat.n_columns > _FEW_COLUMNS else 1):
             alone = worth >= worth.max(initial=0.0)
             yield self._scaled(alone if i == 1 else _few(rng, worth))
+        if self.heat.n_windows <= _MANY_WINDOWS and (given is None or self.settings.starts > 1):
+            yield from self._bursts()
+
+    def _bursts(self) -> Iterator[Look]:
+        """The best plan's columns in an early, a middle and a late part of the session alone. A dose is convex in the
+        temperature, so that a short hot plan and a long mild one can be optima each of its own."""
+        edges, middles = self.heat.window_edges_s, 0.5 * (self.heat.window_edges_s[1:] + self.heat.window_edges_s[:-1])
+        if self.heat.n_windows < 2 or not any(t.at_least and t.row.goal.parts.is_dose for t in self.terms):
+            return
+        third = np.minimum((_PARTS * middles / edges[-1]).astype(int), _PARTS - 1)
+        for part in np.unique(third):
+            yield self._scaled(np.diff(edges) @ self.best[0].shares, third == part)
 
     def _coarse(self) -> Look:
         """The plan of a search in a third as many windows: most of the way for a tenth of the time."""
@@ -149,9 +163,10 @@ class Search:
             raise KeyboardInterrupt
         return self.look
 
-    def _scaled(self, pattern: Array) -> Look:
-        """The same shares in every window, at the best common scale."""
+    def _scaled(self, pattern: Array, windows: Array | None = None) -> Look:
+        """The same shares in every window, or in some, at the best common scale."""
         full = np.tile(pattern / max(float(pattern.sum()), 1e-30) * self.settings.max_duty, (self.heat.n_windows, 1))
+        full[np.zeros(len(full), bool) if windows is None else ~windows] = 0.0
         return min((self.fitted(full * scale) for scale in _FIRST_SCALES), key=self.merit_of)
 
     def merit_of(self, look: Look) -> float:
@@ -206,7 +221,7 @@ class Search:
 
     @property
     def _banded(self) -> bool:
-        return any(isinstance(form, Coldest) and form.band_k > 0.0 for form in self.forms)
+        return any(isinstance(form, _PERCENTILES) and form.band_k > 0.0 for form in self.forms)
 
     def _relaxed(self) -> float | None:
         """What no plan falls below where every goal is convex: the optimum without the terms that are not, which can
@@ -235,7 +250,7 @@ class Search:
 
     def _loosen(self, band_k: float) -> bool:
         """Give percentiles a band; false where there is none to give."""
-        percentiles = [form for form in self.forms if isinstance(form, Coldest)]
+        percentiles = [form for form in self.forms if isinstance(form, _PERCENTILES)]
         for form in percentiles:
             form.band_k = band_k
         return bool(percentiles)

@@ -164,9 +164,11 @@ def _series_slope(term: Term, look: Look, series: Array) -> tuple[float, Array]:
 
 @dataclass(slots=True, eq=False)
 class DoseCover:
-    """A percentile of the dose map at least: tangents of the nodes of the volume that exceeds it now."""
+    """A percentile of the dose map at least: tangents of the nodes of the volume that exceeds it now. With a ``band_k``
+    the nodes within that of the percentile, at two doublings a kelvin, only have to keep their mean."""
 
     term: Term
+    band_k: float = 0.0
     _give: dict[int, float] = field(default_factory=dict)
     _look: Look | None = None
     _wanted: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -176,8 +178,11 @@ class DoseCover:
     def begin(self, program: Program, look: Look) -> None:
         self._give, self._look, self._written = self.term.give(program), look, set()
         dose_k, value_k = self._dose_k(look), self.term.value_k(look)
-        self._wanted = np.flatnonzero(dose_k >= value_k - 1e-9)
-        self._offset_k = value_k - float(dose_k[self._wanted].min())
+        band = 2.0 * self.band_k
+        self._wanted = np.flatnonzero(dose_k >= value_k + (band if band > 0.0 else -1e-9))
+        self._offset_k = 0.0 if band > 0.0 else value_k - float(dose_k[self._wanted].min())
+        if band > 0.0:
+            self._add_mean(program, np.flatnonzero(np.abs(dose_k - value_k) <= band), value_k)
         self._add(program, self._wanted[np.argsort(dose_k[self._wanted])[: 4 * _WORST]])
 
     def cut(self, program: Program, trial: Look, variables: Array) -> int:
@@ -189,6 +194,17 @@ class DoseCover:
 
     def _dose_k(self, look: Look) -> Array:
         return np.log2(metrics.dose_min(look.heat.times_s, look.at(self.term.tissue)[1]))
+
+    def _add_mean(self, program: Program, near: IntArray, value_k: float) -> None:
+        """The goal of the percentile as one of the mean, in doublings, of the nodes near it: exact at the iterate."""
+        look, tissue = self._look, self.term.tissue
+        if look is None or len(near) == 0:
+            return
+        share = tissue.weights_m3[near] / tissue.weights_m3[near].sum()
+        dose, slope = metrics.dose_slope(look.heat.times_s, look.at(tissue)[1][:, near])
+        adjoint = look.heat.adjoint((slope * (share / (dose * metrics.LN2))) @ tissue.modes[near])
+        at_iterate = float((adjoint * look.heat.loads(look.shares)).sum())
+        program.row(-adjoint, self._give, value_k - at_iterate - self.term.aim_k)
 
     def _add(self, program: Program, nodes: IntArray) -> int:
         look = self._look
