@@ -92,8 +92,8 @@ def full_bytes(system, products: int) -> int:
     return products * (12 * matrix.nnz + 6 * 8 * matrix.shape[0])
 
 
-def test_an_objective_with_its_gradient_moves_a_hundredth_of_the_bytes_of_a_run_and_its_adjoint(case):
-    # the full model's share grows as n^(4/3), this one's not at all: 48 times from 7,225 nodes to 132,793
+def test_an_objective_with_its_gradient_moves_a_two_hundredth_of_the_bytes_of_a_run_and_its_adjoint(case):
+    # the full model's grow as n^(4/3), this one's with the nodes of the tumour; benchmarks/heat.py measures M
     system, loads, model = case
     op = operator(system.stiffness, system.capacity_j_k)
     shares, edges = random_shares()
@@ -110,13 +110,12 @@ def test_an_objective_with_its_gradient_moves_a_hundredth_of_the_bytes_of_a_run_
     found = heat.gradient(heat.adjoint(slopes))
     assert np.isfinite(value) and found.shape == shares.shape
     temperatures = look.at(tissue)[1]
-    moved = 2 * heat.windows_to_modes.nbytes + 2 * tissue.modes.nbytes + 8 * temperatures.nbytes + 4 * slopes.nbytes
+    # decay and growth, there and back; slopes, states and what is between; modes of all nodes, and of two a time
+    moved = 4 * slopes.nbytes + 8 * slopes.nbytes + tissue.modes.nbytes + 2 * slopes.nbytes + 8 * temperatures.nbytes
     ratio = 2 * full_bytes(system, op.products) / moved
-    grown = (132_793 / system.n_nodes) ** (4.0 / 3.0)
     print(f"{len(tumour)} nodes: {moved / 1e6:.1f} MB against 2 x {full_bytes(system, op.products) / 1e6:.0f} MB, "
-          f"ratio {ratio:.0f}, at 132,793 nodes {ratio * grown:.0f}")
-    assert ratio > 100.0
-    assert ratio * grown > 1000.0
+          f"ratio {ratio:.0f}")
+    assert ratio > 200.0
 
 
 def test_the_estimate_is_within_a_factor_of_five_of_the_error(case):
@@ -129,6 +128,29 @@ def test_the_estimate_is_within_a_factor_of_five_of_the_error(case):
     print("error", error, "estimated", model.error_k)
     assert error > 0.02
     assert 0.2 < model.error_k / error < 5.0
+
+
+def test_half_as_many_modes_keep_what_is_soon_after_a_switch_and_what_is_late(case):
+    # 30 mK; 43 mK where early snapshots count as little as they are small, 39 mK where a stage forgets those before it
+    system, loads, _ = case
+    model = reduced_model(system, loads, 1800.0, n_modes=100)
+    shares, edges = random_shares()
+    times = np.unique(np.concatenate([edges[:-1] + dt for dt in (1.0, 5.0, 60.0, 180.0)]))
+    error = abs(model.temperature(shares, edges, times) - full_history(system, loads, shares, edges, times)).max()
+    print("error of 100 modes", error, "estimated", model.error_k)
+    assert error < 0.035
+    assert error < 2.0 * model.error_k
+
+
+def test_more_modes_are_taken_where_the_estimate_asks_for_them(case):
+    system, loads, _ = case
+    few, more, most = (reduced_model(system, loads, 1800.0, n_modes=120, tolerance_k=k) for k in (1.0, 0.02, 1e-9))
+    assert [few.size, more.size, most.size] == [120, 150, 180]
+    assert few.error_k > 0.02 >= more.error_k > most.error_k
+    shares, edges = random_shares()
+    times = edges[:-1] + 5.0
+    error = abs(more.temperature(shares, edges, times) - full_history(system, loads, shares, edges, times)).max()
+    assert error < 0.02
 
 
 def test_the_core_is_a_row_of_the_reduced_model(case):

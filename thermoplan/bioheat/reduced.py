@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.linalg import eigh, solve_triangular
+from scipy.linalg import eigh
 
 from ..arrays import Array, IntArray, frozen, put
 from ..errors import InputError
@@ -24,6 +24,9 @@ SNAPSHOTS = 4
 LOAD_TOLERANCE = 1e-3
 RESPONSE_TOLERANCE_K = 1e-3
 SHAPE_TOLERANCE = 1e-5
+EARLY = 0.25
+"""Snapshots count by their time to the power of minus this: the early ones are small, but as wrong in kelvin."""
+MORE = (1.0, 1.25, 1.5)
 WORST_COLUMN_S = 60.0
 
 
@@ -80,7 +83,8 @@ class ReducedModel:
 
 
 def reduced_model(
-    system: ThermalSystem, load_w: Array, duration_s: float, *, n_modes: int = 200, engine: Operator | None = None
+    system: ThermalSystem, load_w: Array, duration_s: float, *, n_modes: int = 200, tolerance_k: float = np.inf,
+    engine: Operator | None = None
 ) -> ReducedModel:
     """Reduce the full model to ``n_modes`` for any sequence of the loads up to ``duration_s``.
 
@@ -88,41 +92,63 @@ def reduced_model(
     ----------
     load_w
         ``(n_columns, n_nodes)`` nodal power of each column at full share.
+    tolerance_k
+        Where the estimated error is larger, up to half as many modes again are taken.
     """
     loads = system.loads(load_w)
     if not loads.any():
         raise InputError("reduced model: no column heats anything")
     op = engine or operator(system.stiffness, system.capacity_j_k)
     rates = loads / op.root_capacity
-    basis = _basis(op, rates, float(duration_s), 2 * n_modes)
-    projected = basis @ np.array([op @ row for row in basis]).T
-    inputs = rates @ basis.T
-    small, large = (_modal(projected, inputs, basis, r) for r in (n_modes, 2 * n_modes))
-    error = max(_difference(small, large, op, float(duration_s)),
-                _worst_column(small, rates, op, float(duration_s)))
-    rate, mode, entry = small
-    return ReducedModel(rate, mode.T / op.root_capacity[:, None], entry, system.base_c, error)
+    sizes = [n_modes] if tolerance_k == np.inf else [round(n_modes * more) for more in MORE]
+    basis = _basis(op, rates, float(duration_s), 2 * sizes[-1])
+    projected, inputs = basis @ np.array([op @ row for row in basis]).T, rates @ basis.T
+    for size in sizes:
+        small, large = (_modal(projected, inputs, min(r, len(basis))) for r in (size, 2 * size))
+        error = max(_difference(small, large, op, basis, float(duration_s)),
+                    _worst_column(small, op, basis, rates, float(duration_s)))
+        if error <= tolerance_k:
+            break
+    rate, vectors, entry = small
+    modes = (vectors.T @ basis[: len(vectors)]).T / op.root_capacity[:, None]
+    return ReducedModel(rate, modes, entry, system.base_c, error)
 
 
-def _principal(rows: Array, tolerance: float) -> Array:
-    """Fewest combinations ``(p, n)`` of the rows that leave no row with more than tolerance times the longest."""
+def _turned(rows: Array, tolerance: float) -> tuple[Array, int]:
+    """Orthonormal combinations of the rows ``(p, p)``, a column each, the longest first; the fewest of them that leave
+    no row with more than tolerance times the longest."""
     values, vectors = eigh(rows @ rows.T)
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     left = np.cumsum((vectors**2 * values)[:, ::-1], axis=1)[:, ::-1].max(axis=0)
-    longest = left[0]
-    keep = max(1, int((left > tolerance**2 * longest).sum()))
+    return vectors, max(1, int((left > tolerance**2 * left[0]).sum()))
+
+
+def _principal(rows: Array, tolerance: float) -> Array:
+    vectors, keep = _turned(rows, tolerance)
     return vectors[:, :keep].T @ rows
 
 
 def _basis(op: Operator, rates: Array, duration_s: float, most: int) -> Array:
     """Orthonormal rows ``(r, n)`` that hold the step responses of all loads, the most important first."""
-    kept = np.zeros((0, rates.shape[1]))
+    kept, risen = [], np.zeros_like(rates)
+    stages = _stages(duration_s)
+    weights = [(start + times) ** -EARLY for start, times in stages]
+    for i, (_, times) in enumerate(stages):
+        vectors, alive = _turned(rates, LOAD_TOLERANCE)
+        risen, rates = vectors.T @ risen, vectors[:, :alive].T @ rates
+        settled = np.linalg.norm(np.concatenate(weights[i:])) * risen[alive:]
+        rises, rates = _stage(op, rates, times)
+        rises += risen[:alive, None]
+        risen = rises[:, -1].copy()
+        rises *= weights[i][:, None]
+        kept += [settled, _principal(rises.reshape(-1, rates.shape[1]), SHAPE_TOLERANCE)]
+    return _orthonormal(_principal(np.concatenate(kept), SHAPE_TOLERANCE)[:most])
+
+
+def _stages(duration_s: float) -> list[tuple[float, Array]]:
+    """When each stage starts, and its snapshots, counted from then."""
     edges = [0.0, *(t for t in STAGES_S if t < 0.7 * duration_s), duration_s]
-    for start, end in pairwise(edges):
-        rates = _principal(rates, LOAD_TOLERANCE)
-        shots, rates = _stage(op, rates, _snapshot_times(end - start, first=start == 0.0))
-        kept = _principal(np.concatenate([kept, shots]), SHAPE_TOLERANCE)
-    return _orthonormal(kept[:most])
+    return [(start, _snapshot_times(end - start, first=start == 0.0)) for start, end in pairwise(edges)]
 
 
 def _snapshot_times(span_s: float, *, first: bool) -> Array:
@@ -130,7 +156,7 @@ def _snapshot_times(span_s: float, *, first: bool) -> Array:
 
 
 def _stage(op: Operator, rates: Array, times: Array) -> tuple[Array, Array]:
-    """Step responses at the times, and the rate of change that is left at the last of them."""
+    """Step responses ``(p, k, n)`` at the times, and the rate of change that is left at the last of them."""
     shots, left = np.empty((len(rates), len(times), rates.shape[1])), np.empty_like(rates)
     for i, rate in enumerate(rates):
         space = grown(op, rate, times[-1], tolerance=RESPONSE_TOLERANCE_K)
@@ -138,23 +164,19 @@ def _stage(op: Operator, rates: Array, times: Array) -> tuple[Array, Array]:
         weights = space.weights(np.concatenate([phi1(ritz, times), decay(ritz, times[-1:])]))
         found = weights @ space.basis
         shots[i], left[i] = found[:-1], found[-1]
-    return shots.reshape(-1, rates.shape[1]), left
+    return shots, left
 
 
 def _orthonormal(rows: Array) -> Array:
-    """Twice Cholesky: the first pass leaves what the rows' conditioning costs, the second removes it."""
-    for _ in range(2):
-        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        gram = rows @ rows.T
-        rows = solve_triangular(np.linalg.cholesky(gram + 1e-14 * np.eye(len(gram))), rows, lower=True)
-    return rows
+    """By Cholesky: principal rows are orthogonal but for rounding, which counts where they are short."""
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.linalg.inv(np.linalg.cholesky(rows @ rows.T)) @ rows
 
 
-def _modal(projected: Array, inputs: Array, basis: Array, size: int) -> tuple[Array, Array, Array]:
-    """Rates, modes ``(r, n)`` in scaled form, and inputs of the Galerkin model of the first ``size`` rows."""
-    size = min(size, len(basis))
+def _modal(projected: Array, inputs: Array, size: int) -> tuple[Array, Array, Array]:
+    """Rates, modes ``(size, r)`` in the basis, and inputs of the Galerkin model of its first ``size`` rows."""
     values, vectors = eigh(projected[:size, :size])
-    return np.maximum(values, 0.0), vectors.T @ basis[:size], inputs[:, :size] @ vectors
+    return np.maximum(values, 0.0), vectors, inputs[:, :size] @ vectors
 
 
 def _trials(n_columns: int, duration_s: float) -> Iterator[tuple[Array, Array, Array]]:
@@ -169,23 +191,24 @@ def _trials(n_columns: int, duration_s: float) -> Iterator[tuple[Array, Array, A
         yield shares, edges, edges[:-1] + after
 
 
-def _difference(small, large, op: Operator, duration_s: float) -> float:
-    worst = 0.0
+def _difference(small, large, op: Operator, basis: Array, duration_s: float) -> float:
+    """Of two models, largest over the trials."""
+    found = []
     for shares, edges, times in _trials(len(small[2]), duration_s):
-        rise = 0.0
-        for sign, (rates, modes, inputs) in ((1.0, small), (-1.0, large)):
-            model = ReducedModel(rates, modes[:, :0].T, inputs, np.zeros(0), 0.0)
-            rise = rise + sign * model.states(shares, edges, times) @ modes
-        worst = max(worst, float(np.abs(rise / op.root_capacity).max()))
-    return worst
+        apart = np.zeros((len(times), len(basis)))
+        for sign, (rates, vectors, inputs) in ((1.0, small), (-1.0, large)):
+            model = ReducedModel(rates, np.zeros((0, len(rates))), inputs, np.zeros(0), 0.0)
+            apart[:, : len(vectors)] += sign * model.states(shares, edges, times) @ vectors.T
+        found.append(apart)
+    return op.largest_k(np.concatenate(found) @ basis)
 
 
-def _worst_column(small, rates: Array, op: Operator, duration_s: float) -> float:
+def _worst_column(small, op: Operator, basis: Array, rates: Array, duration_s: float) -> float:
     """Error of the step response of the column whose load lies farthest from the modes."""
-    ritz, modes, inputs = small
+    ritz, vectors, inputs = small
     worst = int((np.einsum("cn,cn->c", rates, rates) - (inputs**2).sum(axis=1)).argmax())
     times = _snapshot_times(min(WORST_COLUMN_S, duration_s), first=True)
     space = grown(op, rates[worst], times[-1], tolerance=0.1 * RESPONSE_TOLERANCE_K)
     exact = space.weights(phi1(space.rates_1_s, times)) @ space.basis
-    found = (phi1(ritz, times) * inputs[worst]) @ modes
-    return float(np.abs((exact - found) / op.root_capacity).max())
+    found = (phi1(ritz, times) * inputs[worst]) @ vectors.T @ basis[: len(vectors)]
+    return op.largest_k(exact - found)

@@ -14,7 +14,7 @@ from ..bioheat.reduced import ReducedModel, reduced_model
 from ..cache import digest_of, evict, is_kept, keep, kept
 from ..progress import Stages
 
-MODES = 200
+MODES, TOLERANCE_K = 200, 0.01
 KEPT_BYTES = 2e9
 """Some thirty models of the shipped mouse; those that were not used for longest go first."""
 _PREFIX, _PARTS = "reduced-", {"rates_1_s", "modes", "inputs", "error_k"}
@@ -24,7 +24,7 @@ def model_of(system: ThermalSystem, load_w: Array, duration_s: float, stages: St
     """`reduced_model`, kept under a hash of everything that it depends on: matrices, state before heating, loads,
     duration, settings and the code that makes it. Modes are kept, and returned, to seven digits.
     """
-    name = _PREFIX + digest_of(f"{_code()} {MODES} {float(duration_s)!r} {system.n_nodes}", (
+    name = _PREFIX + digest_of(f"{_code()} {MODES} {TOLERANCE_K} {float(duration_s)!r} {system.n_nodes}", (
         system.stiffness.data, system.stiffness.indices, system.stiffness.indptr, system.capacity_j_k, system.base_c,
         system.held, load_w))
     saved = kept(name)
@@ -33,7 +33,7 @@ def model_of(system: ThermalSystem, load_w: Array, duration_s: float, stages: St
         return _restored(saved, system)
     if is_kept(name):
         stages.note(f"reduced model: {name} in the cache is damaged: made anew")
-    made = reduced_model(system, load_w, duration_s, n_modes=MODES)
+    made = reduced_model(system, load_w, duration_s, n_modes=MODES, tolerance_k=TOLERANCE_K)
     saved = {"rates_1_s": made.rates_1_s, "modes": made.modes.astype(np.float32), "inputs": made.inputs,
              "error_k": np.array(made.error_k)}
     keep(name, saved)
