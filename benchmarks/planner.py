@@ -1,6 +1,6 @@
-"""The search for time shares: what each stage costs, how near verification comes, and a second method beside it.
+"""The search for time shares: what each stage costs, how near verification comes, and two other methods beside it.
 
-    python benchmarks/planner.py [S|M|L]
+    python benchmarks/planner.py [S|M|L [WINDOWS]]
 
 The box of `heat.py`: 64 field-free regions in and about a tumour, 3 mm from a liver, thirty minutes. Processor time of
 one core, which a busy machine does not stretch as it does wall time; counts and errors do not depend on it. Each row
@@ -29,7 +29,14 @@ from thermoplan.bioheat import Segment, evolve, reduced_model  # noqa: E402
 from thermoplan.bioheat.krylov import operator  # noqa: E402
 from thermoplan.goals import Goal, Resolved, resolve  # noqa: E402
 from thermoplan.metrics import Meter  # noqa: E402
-from thermoplan.optimize import Settings, Shares, optimize_shares, pareto_front, second_opinion  # noqa: E402
+from thermoplan.optimize import (  # noqa: E402
+    Settings,
+    Shares,
+    interior_opinion,
+    optimize_shares,
+    pareto_front,
+    second_opinion,
+)
 from thermoplan.search.heat import with_inputs  # noqa: E402
 
 FOCI, DWELLS = 64, 180
@@ -37,6 +44,9 @@ POWER_W_M3, SPREAD_M = 1.5e6, np.array([3e-3, 3e-3, 2e-3])
 WINDOWS = (10, 30)
 STEP_S = 10.0
 SETTINGS = Settings(starts=1, limit_margin_k=0.0, dose_margin=0.0, time_limit_s=600.0)
+OTHERS = {"L-BFGS-B": second_opinion, "Ipopt": interior_opinion}
+EVALUATIONS = {WINDOWS[0]: (300, 120), WINDOWS[1]: (150, 60)}
+"""Of the other methods, by windows: from nothing, and from the plan."""
 FRONT_C = np.linspace(38.5, 40.75, 10)
 
 
@@ -67,10 +77,11 @@ CASES: dict[str, tuple[float, tuple[Goal, ...]]] = {
 """By name: power in parts of `foci`, and goals."""
 
 
-def timed(action: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.process_time()
+def timed(action: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Processor seconds, seconds by the clock, and what came of it."""
+    start, clock = time.process_time(), time.perf_counter()
     result = action()
-    return time.process_time() - start, result
+    return time.process_time() - start, time.perf_counter() - clock, result
 
 
 def dwells_of(shares: np.ndarray, edges_s: np.ndarray) -> list[tuple[int, int, float]]:
@@ -104,7 +115,7 @@ def verification(system, loads, model, resolved: Resolved, plan: Shares) -> tupl
             meter.add(time_s, temperature)
             seen[time_s] = temperature[nodes]
 
-    seconds, _ = timed(watch)
+    seconds, _, _ = timed(watch)
     kept = np.array(sorted(seen))
     predicted = np.concatenate([model.temperature(on, edges, part, rows=nodes) for part in np.array_split(kept, 12)])
     off = max(float(np.abs(predicted[i] - seen[t]).max()) for i, t in enumerate(kept))
@@ -114,48 +125,58 @@ def verification(system, loads, model, resolved: Resolved, plan: Shares) -> tupl
 
 def plan_rows(system, loads, model, anatomy, windows: int) -> Iterator[dict[str, Any]]:
     edges = np.linspace(0.0, PLAN_S, windows + 1)
-    for name, (factor, goals) in list(CASES.items())[: None if windows == WINDOWS[0] else 2]:
+    for name, (factor, goals) in CASES.items():
         resolved = resolve(goals, anatomy, core=False, defaults=False)
         scaled = with_inputs(model, factor * np.asarray(model.inputs))
-        seconds, plan = timed(lambda s=scaled, r=resolved: optimize_shares(
+        seconds, clock_s, plan = timed(lambda s=scaled, r=resolved: optimize_shares(
             s, r, window_edges_s=edges, settings=SETTINGS))
         full_s, full = verification(system, factor * loads, scaled, resolved, plan)
-        row = {"row": f"plan: {name}", "variables": windows * FOCI, "search_s": seconds, "verify_s": full_s,
-               "total_s": seconds + full_s, "iterations": plan.iterations, "objective": plan.objective,
-               "gap": plan.gap, "values": list(plan.values), "status": plan.status} | full
+        row = {"row": f"plan: {name}", "variables": windows * FOCI, "search_s": seconds, "clock_s": clock_s,
+               "verify_s": full_s, "total_s": seconds + full_s, "iterations": plan.iterations,
+               "objective": plan.objective, "broken_k": broken_k(resolved, plan), "gap": plan.gap,
+               "values": list(plan.values), "status": plan.status} | full
         yield row
-        if windows == WINDOWS[0]:
-            yield from second_rows(name, scaled, resolved, plan)
+        yield from second_rows(name, scaled, resolved, plan)
+
+
+def broken_k(resolved: Resolved, plan: Shares) -> float:
+    """By how much the worst limit is broken, K."""
+    rows = zip(resolved.rows, plan.values, strict=True)
+    return max(max(0.0, row.goal.short_k(value)) for row, value in rows if row.goal.kind == "limit")
 
 
 def second_rows(name: str, model, resolved: Resolved, plan: Shares) -> Iterator[dict[str, Any]]:
-    """L-BFGS-B on rounded penalties: from nothing, and from the plan, which it should not be able to better."""
-    for words, start, evaluations in (("alone", None, 300), ("from the plan", plan.shares, 120)):
-        seconds, other = timed(lambda a=start, n=evaluations: second_opinion(
-            model, resolved, window_edges_s=plan.window_edges_s, settings=SETTINGS, start=a, evaluations=n))
-        yield {"row": f"L-BFGS-B {words}: {name}", "variables": plan.shares.size, "search_s": seconds,
-               "evaluations": other.iterations, "objective": other.objective,
-               "over_the_plan": other.objective - plan.objective, "values": list(other.values)}
+    """Each other method from nothing, and from the plan, which it should not be able to better."""
+    starts = zip(("alone", "from the plan"), (None, plan.shares), EVALUATIONS[len(plan.shares)], strict=True)
+    for words, start, evaluations in starts:
+        for method, ask in OTHERS.items():
+            seconds, clock_s, other = timed(lambda f=ask, a=start, n=evaluations: f(
+                model, resolved, window_edges_s=plan.window_edges_s, settings=SETTINGS, start=a, evaluations=n))
+            yield {"row": f"{method} {words}: {name}", "variables": plan.shares.size, "search_s": seconds,
+                   "clock_s": clock_s, "evaluations": other.iterations, "objective": other.objective,
+                   "over_the_plan": other.objective - plan.objective, "broken_k": broken_k(resolved, other),
+                   "values": list(other.values)}
 
 
 def front_row(model, anatomy) -> dict[str, Any]:
     factor, goals = CASES["liver binds"]
     resolved = resolve(goals, anatomy, core=False, defaults=False)
-    seconds, front = timed(lambda: pareto_front(
+    seconds, _, front = timed(lambda: pareto_front(
         with_inputs(model, factor * np.asarray(model.inputs)), resolved, window_edges_s=np.linspace(0.0, PLAN_S, 11),
         limit=1, bounds=FRONT_C, settings=SETTINGS))
     return {"row": f"front of {len(FRONT_C)} points: tumour CEM43T90 against liver Tmax", "search_s": seconds,
             "bounds_c": front.bounds.tolist(), "values": front.goal_values.tolist()}
 
 
-def rows(size: str) -> Iterator[dict[str, Any]]:
+def rows(size: str, counts: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     mesh, system, _ = case(size)
     loads = foci(mesh)
-    seconds, model = timed(lambda: reduced_model(system, loads, PLAN_S))
+    seconds, _, model = timed(lambda: reduced_model(system, loads, PLAN_S))
     yield {"row": "reduced model", "nodes": system.n_dof, "s": seconds, "modes": model.size, "error_k": model.error_k}
-    for windows in WINDOWS:
+    for windows in counts:
         yield from plan_rows(system, loads, model, mesh, windows)
-    yield front_row(model, mesh)
+    if WINDOWS[0] in counts:
+        yield front_row(model, mesh)
 
 
 def said(value: Any) -> str:
@@ -166,10 +187,11 @@ def said(value: Any) -> str:
 
 def main() -> None:
     size = sys.argv[1] if len(sys.argv) > 1 else "S"
+    counts = tuple(map(int, sys.argv[2:])) or WINDOWS
     machine = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(),
                "python": platform.python_version(), "size": size}
     with (HERE / "results.jsonl").open("a", encoding="utf-8") as stream:
-        for row in rows(size):
+        for row in rows(size, counts):
             print("  ".join(f"{key} {said(value)}" for key, value in row.items()), flush=True)
             stream.write(json.dumps(machine | row) + "\n")
 

@@ -241,6 +241,16 @@ def test_many_windows_are_no_worse_than_the_few_that_they_are_begun_with():
     assert search.merit_of(begun) == pytest.approx(few.objective, rel=0.01), "the same plan, looked at more often"
 
 
+def test_in_many_windows_a_temperature_plan_is_as_good_as_its_bound():
+    """Ten windows in the hold: had the program fewer times than that, a plan could be cold between them unseen."""
+    anatomy, reduced = case()
+    goals = [at_least("Tmin", 60.0), at_most("Tmax", 39.0, "core"), at_most("Tmax", 44.0, "tumour")]
+    resolved = resolve(goals, anatomy, defaults=False)
+    found = optimize_shares(reduced, resolved, window_edges_s=np.linspace(0.0, 1800.0, 31),
+                            settings=replace(LOOSE, step_s=30.0))
+    assert found.status == "optimal" and found.gap < 1e-3 * found.objective
+
+
 def test_control_c_among_few_windows_returns_their_plan_in_the_many_that_were_asked_for():
     anatomy, reduced = case()
     resolved = resolve([at_least("CEM43T90", 1e4), at_most("Tmax", 38.5, "core")], anatomy, defaults=False)

@@ -30,8 +30,9 @@ def highest_percentile_c(model: Model, resolved: Resolved, row: Row, *, window_e
     Whatever lies below Tx is ``1 - x`` of the volume, and none of it is colder than before heating. So the volume's
     shortfall below Tx is at most what that part could have, which is linear in Tx and convex in the shares: a linear
     program with cutting planes. Limits that are not convex are left out, which can only raise the bound: percentiles,
-    and doses but where a limit keeps their region below 43 degrees C. The mean is over `_LOOKS` times, between which
-    Tx is taken as linear. None where the model knows a course of its own, on which heating might not be all.
+    and doses but where a limit keeps their region below 43 degrees C. The mean is over `_LOOKS` times or two a window,
+    between which Tx is taken as linear. None where the model knows a course of its own, on which heating might not be
+    all.
     """
     if isinstance(model, CorrectedModel):
         return None
@@ -42,7 +43,9 @@ def highest_percentile_c(model: Model, resolved: Resolved, row: Row, *, window_e
                       active=np.zeros_like(nothing, bool))
     start, end = judged_s(row.goal, heat.heating_s)
     weights = hold_weights(heat.times_s, start, min(end, float(heat.times_s[-1])))
-    knots, gathered = knots_of(heat, weights, np.linspace(start, min(end, heat.heating_s), _LOOKS))
+    windows = np.count_nonzero((heat.window_edges_s > start) & (heat.window_edges_s < end)) + 1
+    looks = max(_LOOKS, 2 * windows + 1)
+    knots, gathered = knots_of(heat, weights, np.linspace(start, min(end, heat.heating_s), looks))
     highest = _highest_allowed_c(resolved, row)
     wanted = [program.variable(-float(w), 0.0, highest) for w in gathered]
     forms, look = _limits(resolved, heat, settings), Look(heat, nothing)

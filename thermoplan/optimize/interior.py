@@ -37,7 +37,7 @@ def interior_opinion(model: Model, resolved: Resolved, *, window_edges_s: Array,
     settings = settings or Settings()
     heat = Heat(model, window_edges_s, settings.cool_down_s, settings.step_s)
     search = Search(heat, resolved, settings, None)
-    first = next(search.starts(None)) if start is None else search.fitted(heat.checked(start))
+    first = search.even() if start is None else search.fitted(heat.checked(start))
     problem = _Interior(search, first)
     status = "iteration limit"
     while search.iterations < evaluations:

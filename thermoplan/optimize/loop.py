@@ -28,7 +28,7 @@ from .aims import outside_heat, terms_of, worth_of
 from .settings import Progress, Settings, Shares, Watcher
 
 METHOD = "sequential linear programs with cutting planes (HiGHS)"
-_INNER = 10
+_INNER, _BOUND_ROUNDS = 10, 100
 _BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
 _RADII, _FREED_RADII = (1.0, 1e-3), (0.3, 0.05)
 _PERCENTILES = (Coldest, DoseCover)
@@ -107,7 +107,8 @@ class Search:
                         break
                 status, bound = self._freed(status, bound)
                 status, bound = self._pruned(status, bound) if self._anchor is None else (status, None)
-                bound = self._relaxed() if bound is None else bound
+                if status != "optimal":
+                    bound = max(filter(None, (bound, self._relaxed())), default=None)
                 if bound is not None and self.best[1] - bound <= self.settings.tolerance * (1.0 + abs(bound)):
                     status = "optimal"
             else:
@@ -133,14 +134,18 @@ class Search:
         """The given plan or equal shares of what heats the targets best; then the best place alone, then
         random places."""
         worth = worth_of(self.terms, self.heat)
-        even = worth >= 0.5 * worth.max(initial=0.0)
-        yield given or (self._coarse() if self.heat.n_windows > _MANY_WINDOWS else self._scaled(even))
+        yield given or (self._coarse() if self.heat.n_windows > _MANY_WINDOWS else self.even())
         rng = np.random.default_rng(0)
         for i in range(1, self.settings.starts if self.heat.n_columns > _FEW_COLUMNS else 1):
             alone = worth >= worth.max(initial=0.0)
             yield self._scaled(alone if i == 1 else _few(rng, worth))
         if self.heat.n_windows <= _MANY_WINDOWS and (given is None or self.settings.starts > 1):
             yield from self._bursts()
+
+    def even(self) -> Look:
+        """Equal shares of what heats the targets best, throughout."""
+        worth = worth_of(self.terms, self.heat)
+        return self._scaled(worth >= 0.5 * worth.max(initial=0.0))
 
     def _bursts(self) -> Iterator[Look]:
         """The best plan's columns in an early, a middle and a late part of the session alone. A dose is convex in the
@@ -225,10 +230,10 @@ class Search:
 
     def _relaxed(self) -> float | None:
         """What no plan falls below where every goal is convex: the optimum without the terms that are not, which can
-        but add to it."""
+        but add to it. None where it would take too many columns."""
         convex = [is_convex(term) for term in self.terms]
         goals = [known for known, term in zip(convex, self.terms, strict=True) if term.row.goal.kind == "goal"]
-        if all(convex) or not all(goals):
+        if not all(goals):
             return None
         self._loosen(0.0)
         forms = [form for form, known in zip(self.forms, convex, strict=True) if known]
@@ -237,11 +242,12 @@ class Search:
                           max_duty=self.settings.max_duty, active=_largest(look.shares))
         for form in forms:
             form.begin(program, look)
-        return self._cut(program, forms).objective
+        optimum = self._cut(program, forms, _BOUND_ROUNDS)
+        return optimum.objective if optimum.complete else None
 
-    def _cut(self, program: Program, forms: list[Form]) -> Optimum:
+    def _cut(self, program: Program, forms: list[Form], rounds: int = 3 * _INNER) -> Optimum:
         """A program's optimum with every row that it needs, as far as some rounds go."""
-        for _ in range(3 * _INNER):
+        for _ in range(rounds):
             optimum = program.solve()
             trial = Look(self.heat, optimum.shares)
             if not sum(form.cut(program, trial, optimum.variables) for form in forms):

@@ -29,7 +29,7 @@ def second_opinion(model: Model, resolved: Resolved, *, window_edges_s: Array, s
     search = Search(heat, resolved, settings, None)
     shape = (heat.n_windows, heat.n_columns)
     if start is None:
-        start = next(search.starts(None)).shares
+        start = search.even().shares
     now = heat.checked(start).ravel()
     found = search.fitted(now.reshape(shape))
     for rounding_k in _ROUNDINGS_K:

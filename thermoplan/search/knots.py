@@ -14,7 +14,7 @@ from .linearize import TOLERANCE_K, at_node
 from .program import Program
 from .terms import Look, Term
 
-_FIRST, _PER_CUT, _NEAR_K = 3, 2, 0.4
+_FIRST, _PER_CUT, _NEAR_K, _KNOTS = 3, 2, 0.4, 6
 _NEGLIGIBLE = 1e-4
 
 
@@ -80,7 +80,7 @@ class Coldest:
             return knots_of(heat, slope / (dose * metrics.LN2 * metrics.log_rate_slope(series)), _fine(heat))
         start, end = metrics.judged_s(goal, heat.heating_s)
         end = min(end, float(heat.times_s[-1]))
-        return knots_of(heat, metrics.hold_weights(heat.times_s, start, end), np.linspace(start, end, 6))
+        return knots_of(heat, metrics.hold_weights(heat.times_s, start, end), _coarse(heat, start, end))
 
     def _level(self, program: Program, look: Look, series: Array, weights: Array) -> None:
         """The row that asks for the goal: value at the iterate plus weighted changes at the knots."""
@@ -107,6 +107,12 @@ class Coldest:
         adjoint, base = at_node(look, self.term, node, int(self._knots[m]))
         program.row(-adjoint, {self._variables[m]: 1.0}, base + self._offset_c[m])
         self._written.add((m, node))
+
+
+def _coarse(heat: Heat, start_s: float, end_s: float) -> Array:
+    """Six times, or two a window where there are more: between two knots a plan could have what no knot sees."""
+    windows = np.count_nonzero((heat.window_edges_s > start_s) & (heat.window_edges_s < end_s)) + 1
+    return np.linspace(start_s, end_s, max(_KNOTS, 2 * windows + 1))
 
 
 def _fine(heat: Heat) -> Array:
