@@ -313,7 +313,7 @@ def test_an_override_of_how_the_tracer_relaxes_is_not_shadowed_by_the_file(folde
      'mouse.toml: tracer.name = "synomagd": not in the library; did you mean "synomag-d"?'),
     (("windows = 3", "windows = 0"),
      "mouse.toml: steering.windows = 0: expected a whole number of 1 or more"),
-    (("[mesh]\ntarget", "[mesh]\norder = 2\ntarget"), "mouse.toml: mesh.order = 2: only order = 1"),
+    (("[mesh]\ntarget", "[mesh]\norder = 3\ntarget"), "mouse.toml: mesh.order = 3: expected 1 (linear"),
     (('to_device = [[1, 0, 0, 5]', 'to_device = [[0, 0, 0, 5]'), "singular"),
     (('sphere = "4.1 -2.0 31.5 mm, 4 mm"', 'sphere = "4.1 -2.0 31.5 mm"'),
      'mouse.toml: anatomy.add[0].sphere = "4.1 -2.0 31.5 mm": expected centre and radius'),

@@ -123,7 +123,7 @@ def heating_basis(
     anatomy: Anatomy, eddy: EddyLoad | None = None,
 ) -> HeatingBasis:
     """Loads of every column; eddy power is added to each, scaled to its amplitude."""
-    count, nodes = len(columns), len(anatomy.node_volumes_m3)
+    count, nodes = len(columns), iron.deposit.shape[0]
     load, iron_w, eddy_w = np.zeros((count, nodes)), np.zeros(count), np.zeros(count)
     for start in range(0, count, 16):
         part = slice(start, start + 16)

@@ -45,6 +45,8 @@ def _solver_words(record: Mapping[str, Any]) -> str:
     solver, search = record["solver"], record["optimizer"]
     words = (f"solver  {solver['engine']} engine in time, spectral radius {solver['spectral_radius_1_s']:.3g} 1/s, "
              f"{solver['matrix_products']} matrix products")
+    if solver.get("elements") == "quadratic":
+        words = f"{words}, {solver['unknowns']} unknowns of quadratic elements"
     if not search:
         return words
     return f"{words}; reduced model of {search['rom_size']} modes, its error {1e3 * search['rom_error_k']:.2g} mK"

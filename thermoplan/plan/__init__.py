@@ -36,6 +36,7 @@ def make_plan(
     from . import hard, placement, steering, tradeoff
     from .alternatives import alternatives, bound_on_t90_c, comparison_sentence
     from .feasible import refuse_impossible_goals
+    from .finer import refuse_planning
     from .reasons import explanation
     from .record import Subject, full_record, plain
     from .rounds import settled_plan
@@ -46,6 +47,7 @@ def make_plan(
     stages = Stages(listener)
     protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
     placement.refuse_unnoticed(protocol)
+    refuse_planning(protocol)
     inputs = _inputs(protocol, stages)
     refuse_impossible_goals(inputs)
     engine = _engine(inputs, stages, quick)
@@ -86,6 +88,7 @@ def simulate(
     either, a uniform device heats throughout. With ``estimate_error`` the mesh is held against quadratic elements;
     with ``checkpoints`` the run is saved on the way."""
     from ..trajectory import limit_violations
+    from .finer import refuse_unfit
     from .outcome import verified
     from .record import Subject, full_record
     from .shot import low_power_shot, shot_notes
@@ -94,6 +97,7 @@ def simulate(
 
     stages = Stages(listener)
     protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
+    refuse_unfit(protocol, estimate_error=estimate_error)
     notes: list[str] = []
     played = _given(protocol, trajectory, notes)
     notes += limit_violations(played, protocol.device)

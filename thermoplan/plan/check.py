@@ -80,14 +80,18 @@ def _body_rows(inputs: Inputs, notes: list[str]) -> Iterator[tuple[str, str]]:
     for (name, volume), milligrams in zip(volumes.items(), held, strict=True):
         yield f"  {name}", f"{volume:.4g} mm3 of {inputs.tissues[name]}, {milligrams:.3g} mg iron in the image"
     if inputs.mesh is not None:
-        yield "mesh", f"{len(inputs.mesh.points_m)} nodes, as given"
+        yield "mesh", f"{len(inputs.mesh.points_m)} nodes, as given{_elements(inputs)}"
         return
     sizes, nodes = mesh_sizes(inputs, quick=False), estimated_nodes(inputs)
     yield "mesh", (f"edges {sizes.target_m * 1e3:.2g} mm in {', '.join(sizes.target_regions) or 'no target'} and "
                    f"{sizes.margin_m * 1e3:.3g} mm around, up to {sizes.size_m * 1e3:.3g} mm elsewhere; "
-                   f"about {nodes:.1g} nodes".replace("e+0", "e"))
+                   f"about {nodes:.1g} nodes".replace("e+0", "e") + _elements(inputs))
     if nodes > MANY_NODES:
         notes.append(f"the mesh will have about {nodes:.0f} nodes, over {MANY_NODES}: raise [mesh] size or target_size")
+
+
+def _elements(inputs: Inputs) -> str:
+    return ", quadratic elements in simulate" if inputs.protocol.mesh.order == 2 else ""
 
 
 def estimated_nodes(inputs: Inputs) -> float:

@@ -11,11 +11,13 @@ from ..arrays import Array
 from ..bioheat import Feedback, ThermalSystem, feedback_of, settled, thermal_system
 from ..device import Device
 from ..eddy import EddyPower, eddy_power, field_potential_t_m, induced_power
+from ..iron import MeshIron
 from ..progress import Stages
 from ..response import response_table
 from ..sar import Column, HeatingBasis, biases_t, heating_basis
 from ..tracer import Tracer, slp_w_kg
 from .case import Case
+from .finer import Finer, finer
 
 _BINS, _LEVELS = 192, 32
 _SOLVED = 200
@@ -28,21 +30,33 @@ class Engine:
     """Everything about a case that does not depend on the trajectory.
 
     ``system`` is linear; ``feedback`` is what it cannot hold (perfusion laws, courses, radiation), None where that is
-    nothing, and the system's state before heating is then the one that both lead to.
+    nothing, and the system's state before heating is then the one that both lead to. ``finer`` is what the full model
+    plays instead of them, where the protocol asks for quadratic elements.
     """
 
     case: Case
     system: ThermalSystem
     eddy: EddyPower | None
     feedback: Feedback | None = None
+    finer: Finer | None = None
 
     def basis(self, columns: Sequence[Column], device: Device | None = None) -> HeatingBasis:
         """Loads of the given columns, eddy currents included; ``device`` where it is not the protocol's."""
-        protocol = self.case.protocol
+        return self._basis(columns, device, (self.case.iron, self.eddy))
+
+    def played_w(self, basis: HeatingBasis) -> Array:
+        """Loads ``(k, n)`` of a basis on the unknowns that the full model plays."""
+        if self.finer is None:
+            return basis.load_w
+        return self._basis(basis.columns, None, (self.finer.iron, self.finer.eddy)).load_w
+
+    def _basis(
+        self, columns: Sequence[Column], device: Device | None, sources: tuple[MeshIron, EddyPower | None]
+    ) -> HeatingBasis:
+        protocol, (iron, eddy) = self.case.protocol, sources
         amplitudes = np.unique([c.amplitude_t for c in columns])
         table = response_table(protocol.tracer, protocol.device.frequency_hz, amplitudes)
-        return heating_basis(self.case.iron, table, device or protocol.device, columns,
-                             anatomy=self.case.anatomy, eddy=self.eddy)
+        return heating_basis(iron, table, device or protocol.device, columns, anatomy=self.case.anatomy, eddy=eddy)
 
     def region_iron_w(self, columns: Sequence[Column]) -> dict[str, list[float]]:
         """Iron power in each region for each column, W."""
@@ -65,7 +79,10 @@ def build_engine(case: Case, stages: Stages) -> Engine:
     if device.eddy_currents:
         with stages.stage("eddy currents"):
             eddy = _eddies(case)
-    return Engine(case, system, eddy, feedback)
+    if case.protocol.mesh.order == 1:
+        return Engine(case, system, eddy, feedback)
+    with stages.stage("quadratic elements"):
+        return Engine(case, system, eddy, feedback, finer(case, eddy))
 
 
 def heat(case: Case) -> tuple[ThermalSystem, Feedback | None]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..anatomy import Anatomy
 from ..arrays import Array, IntArray
-from ..bioheat import Cycle, EnergyAudit, Segment, cycles, evolve, play, preferred
+from ..bioheat import Cycle, EnergyAudit, Segment, ThermalSystem, cycles, evolve, play, preferred
 from ..bioheat.krylov import operator
 from ..bioheat.stand import FREE
 from ..dose import Dose, DoseMap, RegionSeries, cem43_min, exceeded_by
@@ -85,15 +85,15 @@ def columns_of(trajectory: Trajectory) -> tuple[tuple[Column, ...], IntArray]:
     return tuple(distinct), np.array([number[key] for key in keys], np.int64)
 
 
-def segments_of(trajectory: Trajectory, basis: HeatingBasis, which: IntArray) -> list[Segment]:
-    """Dwells and the rests between them, in order, up to the end of heating."""
-    rest = np.zeros(basis.load_w.shape[1])
+def segments_of(trajectory: Trajectory, load_w: Array, which: IntArray) -> list[Segment]:
+    """Dwells of loads ``(k, n)`` and the rests between them, in order, up to the end of heating."""
+    rest = np.zeros(load_w.shape[1])
     found, clock = [], 0.0
     for stop, column in zip(trajectory.stops, which, strict=True):
         gap = stop.start_s - clock
         if gap > 1e-9:
             found.append(Segment(rest, gap))
-        found.append(Segment(basis.load_w[column] if column >= 0 else rest, stop.dwell_s))
+        found.append(Segment(load_w[column] if column >= 0 else rest, stop.dwell_s))
         clock = stop.start_s + stop.dwell_s
     if trajectory.duration_s - clock > 1e-9:
         found.append(Segment(rest, trajectory.duration_s - clock))
@@ -143,14 +143,15 @@ def verified(
 ) -> Outcome:
     """Play a trajectory with the full model and measure what comes of it, at the times ``also_s`` too; ``watchers`` are
     told every time and temperature, ``checkpoints`` save it on the way."""
-    protocol, system = engine.case.protocol, engine.system
+    protocol, full = engine.case.protocol, engine.finer or engine
+    system = full.system
     columns, which = columns_of(trajectory)
     if not columns:
         raise InputError("the trajectory has no stop with a field: nothing is heated")
     basis = engine.basis(columns)
     heating = trajectory.duration_s
     longest = LONGEST_COOL_DOWN_S if protocol.session.cool_down_s is None else protocol.session.cool_down_s
-    pieces = cycles(segments_of(trajectory, basis, which))
+    pieces = cycles(segments_of(trajectory, engine.played_w(basis), which))
     rest = np.zeros(system.n_nodes)
     edges = [t for t in COOL_DOWN_PARTS_S if t < longest]
     pieces += [Segment(rest, part) for part in np.diff([0.0, *edges, longest]) if part > 0.0]
@@ -161,18 +162,21 @@ def verified(
     times = np.unique(np.where(np.abs(times - heating) < 1e-6, heating, times))  # of two ends of heating the exact one
     watch = _Watch(engine, resolved, heating, times)
     crew = HELP.get()
-    op = crew.operator(system) if crew else operator(system.stiffness, system.capacity_j_k)
-    choice = preferred(op, pieces)
+    op = crew.operator(system) if crew else operator(system.stiffness, system.scale_j_k)
+    choice = preferred(op, pieces, lumped=system.mass_j_k is None)
     stages.note(f"spectral radius {choice.spectral_radius_1_s:.3g} 1/s: {choice.engine} engine in time"
-                + (f" on {crew.size} ranks" if crew else ""))
+                + (f" on {crew.size} ranks" if crew else "")
+                + (f", {system.n_nodes} unknowns of quadratic elements" if engine.finer else ""))
     keeping = FREE if checkpoints is None else checkpoints.keeping(
-        model_digest(protocol, _made_of(engine, pieces, times)), {**watch.consumers(), "audit": audit})
+        model_digest(protocol, _made_of(system, pieces, times)), {**watch.consumers(), "audit": audit})
     history = (crew.play if crew else play)(
-        system, pieces, times, feedback=engine.feedback, ledger=audit, engine=op, keeping=keeping)
+        system, pieces, times, feedback=full.feedback, ledger=audit, engine=op, keeping=keeping)
     if keeping.start is not None:
         begun_s, _ = next(history)  # was taken before the run was stopped
         stages.note(f"goes on from {begun_s:.1f} s, where it was stopped")
-    for time_s, temperature in history:
+    shown = slice(None) if engine.finer is None else engine.finer.shown
+    for time_s, everywhere in history:
+        temperature = everywhere[shown]
         watch.add(time_s, temperature)
         for tell in watchers:
             tell(time_s, temperature)
@@ -182,15 +186,17 @@ def verified(
             break
     on = which >= 0
     shares = np.bincount(which[on], trajectory.dwell_s[on], len(columns)) / heating
-    solver = {**asdict(choice), "matrix_products": op.products, "feedback": engine.feedback is not None}
+    solver = {**asdict(choice), "matrix_products": op.products, "feedback": engine.feedback is not None,
+              "elements": "linear" if engine.finer is None else "quadratic", "unknowns": system.n_dof}
     return watch.outcome(basis, shares, audit, solver)
 
 
-def _made_of(engine: Engine, pieces: Sequence[Segment | Cycle], times_s: Array) -> Iterator[Array]:
+def _made_of(system: ThermalSystem, pieces: Sequence[Segment | Cycle], times_s: Array) -> Iterator[Array]:
     """Every array that the full model is made of."""
-    system = engine.system
     yield from (system.stiffness.data, system.stiffness.indices, system.stiffness.indptr, system.capacity_j_k,
                 system.base_c, times_s)
+    if system.mass_j_k is not None:
+        yield system.mass_j_k.data
     for piece in pieces:
         parts = piece.segments if isinstance(piece, Cycle) else (piece,)
         yield np.array([piece.duration_s, *(part.duration_s for part in parts)])
@@ -257,7 +263,7 @@ class _Watch:
         if not self.focus:
             return {}
         nodes, weights = self.focus
-        base = self.engine.system.base_c[nodes]
+        base = (self.engine.finer or self.engine).system.base_c[nodes]
         eddy = self._eddy_rise(basis, shares, nodes)
         found = {}
         for factor in {*SLP_FACTORS, *self.engine.case.heat_factors}:

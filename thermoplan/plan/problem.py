@@ -18,13 +18,16 @@ def heating_problem(protocol: Protocol | Path | str, *, quick: bool = False, lis
     from .case import build_case
     from .engine import build_engine
     from .feasible import refuse_impossible_goals
+    from .finer import refuse_planning
     from .hard import refuse_impossible
     from .inputs import read_inputs
     from .setup import prepared
     from .steering import resolved_goals
 
     stages = Stages(listener)
-    inputs = read_inputs(protocol if isinstance(protocol, Protocol) else read_protocol(protocol))
+    protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
+    refuse_planning(protocol)
+    inputs = read_inputs(protocol)
     refuse_impossible_goals(inputs)
     engine = build_engine(build_case(inputs, stages, quick=quick), stages)
     refuse_impossible(engine)

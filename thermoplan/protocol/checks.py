@@ -73,8 +73,8 @@ def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
             yield (f"{where}: {name}: has core and core_course; expected one of them: a core that follows a file is "
                    "no state of its own")
     for name, mesh in _tables_at(raw, ("mesh",)):
-        if mesh.get("order", 1) != 1:
-            yield f"{where}: {name}.order = {shown(mesh['order'])}: only order = 1 is available yet"
+        if mesh.get("order", 1) not in (1, 2):
+            yield f"{where}: {name}.order = {shown(mesh['order'])}: expected 1 (linear elements) or 2 (quadratic)"
     yield from _repeated(raw, "probes", where)
     yield from _repeated(raw, "vessels", where)
     yield from _templates(raw, where)

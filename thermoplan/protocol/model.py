@@ -159,10 +159,11 @@ def _sink_w_m3_k(perfusion: Perfusion, density_kg_m3: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class MeshInput:
-    """Edge lengths; None leaves DESIGN's default."""
+    """Edge lengths; None leaves DESIGN's default. Elements of ``order`` 2 are quadratic, in a simulation."""
 
     size_m: float | None = None
     target_size_m: float | None = None
+    order: int = 1
 
 
 @dataclass(frozen=True, slots=True)

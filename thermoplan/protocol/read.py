@@ -123,7 +123,8 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         path, text, tables.name or path.stem, **built,
         **place,
         tissues={name: _tissue(table) for name, table in tables.tissues.items()},
-        mesh=MeshInput(tables.mesh.size, tables.mesh.target_size), steering=_steering(tables.steering),
+        mesh=MeshInput(tables.mesh.size, tables.mesh.target_size, tables.mesh.order or 1),
+        steering=_steering(tables.steering),
         probes=tuple(Probe(p.name, p.position) for p in tables.probes), files=files, notes=tuple(notes),
         shot=ShotInput(tables.test_shot.amplitude, tables.test_shot.duration),
     )

@@ -111,8 +111,9 @@ def _heat(plan: Plan) -> str:
     session = f" over {f.significant(end / 60.0, 3)} min of heating and the cool-down" if usable(end) else ""
     pool = course and max(course) - min(course) > 1e-6
     blood = "the blood's temperature as a state" if pool else "blood at a fixed arterial temperature"
+    kind = at(plan, "solver.elements", "linear")
     return (
-        f"Tissue temperature followed the Pennes equation with {blood}, solved with linear finite "
+        f"Tissue temperature followed the Pennes equation with {blood}, solved with {kind} finite "
         f"elements{session}, from the steady state before treatment."
     )
 

@@ -265,6 +265,8 @@ def solver(plan: Plan) -> list[tuple[str, str]]:
     return facts(
         [
             ("Engine in time", engine),
+            ("Elements", str(found.get("elements", ""))),
+            ("Unknowns", f.plain(found.get("unknowns"))),
             ("Spectral radius", f.significant(found.get("spectral_radius_1_s"), 3, "1/s")),
             ("Matrix products", f.plain(found.get("matrix_products"))),
         ]
