@@ -138,6 +138,21 @@ def test_simulate_under_mpiexec_writes_the_run_of_one_process(tmp_path):
     assert max(np.abs(courses[0][key] - courses[1][key]).max() for key in courses[0]) < 1e-6
 
 
+def test_a_run_left_by_some_ranks_is_gone_on_with_by_others(tmp_path):
+    path = write_body(tmp_path)
+    path.write_text(PROTOCOL + LAW)
+    done = told(HERE / "ranks_resumed.py", path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    whole = temperatures(found.pop("whole")[0])
+    assert sorted(found) == ["one, two", "two, one", "two, two"] and len(whole) > 10
+    for name, (history, begun) in found.items():
+        courses = temperatures(history)
+        worst = max(np.abs(whole[key] - courses[key]).max() for key in whole)
+        print(name, begun, "at most", worst, "K apart")
+        assert len(begun) == 1 and courses.keys() == whole.keys() and worst < 1e-9
+
+
 def test_a_verb_that_cannot_use_ranks_says_so_once(tmp_path):
     done = told("-m", "thermoplan", "plan", "p.toml")
     assert done.returncode == 2

@@ -1,0 +1,77 @@
+"""What a test of ranks has mpiexec run: simulations that are left by some ranks and gone on with by others."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from thermoplan.launched import HELP
+from thermoplan.plan import simulate
+from thermoplan.plan.checkpoint import Checkpoints, described
+from thermoplan.plan.checkpoint import resumed as described_in
+from thermoplan.plan.record import plain
+from thermoplan.protocol import read_protocol
+
+
+class Left(Exception):
+    pass
+
+
+def leaving(stage, fraction, text):
+    """A listener that has enough half way through the full model."""
+    if stage == "full model" and fraction is not None and fraction > 0.5:
+        raise Left(text)
+
+
+@contextmanager
+def alone():
+    """Rank 0 by itself; the others wait."""
+    token = HELP.set(None)
+    try:
+        yield
+    finally:
+        HELP.reset(token)
+
+
+def left(protocol, run):
+    saved = Checkpoints(run, described(read_protocol(protocol), None), 0.0)
+    try:
+        simulate(protocol, checkpoints=saved, listener=leaving)
+    except Left:
+        return
+    raise AssertionError("it was done before it could be left")
+
+
+def gone_on(run):
+    """What `resume_and_write` does before it writes: the history, and where it began."""
+    protocol, trajectory, wanted = described_in(run)
+    plan = simulate(protocol, trajectory, checkpoints=Checkpoints(run, {}, resuming=True), **wanted)
+    return plan.record["history"], [line for line in plan.stages.log if "goes on from" in line]
+
+
+def resumed(protocol):
+    """Histories of the whole by one process, and of runs left and gone on with by other numbers of ranks."""
+    folder, found = protocol.parent, {}
+    left(protocol, folder / "two")
+    found["two, two"] = gone_on(folder / "two")
+    with alone():
+        found["whole"] = simulate(protocol).record["history"], []
+        found["two, one"] = gone_on(folder / "two")
+        left(protocol, folder / "one")
+    found["one, two"] = gone_on(folder / "one")
+    return found
+
+
+def main():
+    from thermoplan.bioheat import ranks
+
+    protocol = Path(sys.argv[1])
+    found = ranks.among_ranks(lambda: resumed(protocol))
+    if found:
+        (protocol.parent / "found.json").write_text(json.dumps(plain(found)))
+
+
+if __name__ == "__main__":
+    main()
