@@ -232,7 +232,7 @@ def test_playing_is_the_exact_engine_unless_something_feeds_back(body):
     _, system, one, _ = body
     *_, (_, exact) = evolve(system, [Segment(one, 30.0)], [])
     *_, (_, played) = play(system, [Segment(one, 30.0)], [])
-    assert (played == exact).all()
+    assert np.abs(played - exact).max() < 1e-5  # the tolerance; the implicit engine is a hundred times as far off
     warm = Course(np.full(system.n_dof, 1e-3), TemperatureCourse([0.0, 30.0], [25.0, 35.0]))
     *_, (_, warmed) = play(system, [Segment(one, 30.0)], [], feedback=warm)
     assert (warmed > exact).all()

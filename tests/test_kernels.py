@@ -12,7 +12,7 @@ import pytest
 from heat_cases import box, problem
 from scipy.sparse import csr_array, diags_array, random_array
 
-from thermoplan.bioheat import Boundary, thermal_system
+from thermoplan.bioheat import Boundary, krylov, thermal_system
 from thermoplan.bioheat.kernels import HalfStored, cleared
 from thermoplan.bioheat.krylov import operator
 from thermoplan.errors import MissingPart
@@ -131,3 +131,15 @@ def test_without_numba_the_remedy_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "thermoplan.bioheat.kernels")
     with pytest.raises(MissingPart, match=r"numba.* is missing: pip install \"thermoplan\[fem\]\""):
         import_module("thermoplan.bioheat.kernels")
+
+
+@pytest.mark.parametrize(("horizon_s", "most_checks"), [(3.0, 1), (60.0, 5), (1800.0, 6)])
+def test_the_end_of_a_space_is_found_in_a_few_looks(bled, horizon_s, most_checks, monkeypatch):
+    looks, ritz = [], krylov._ritz
+    monkeypatch.setattr(krylov, "_ritz", lambda *parts: looks.append(len(parts[0])) or ritz(*parts))
+    load = np.zeros(bled.n_dof)
+    load[bled.n_dof // 2] = 0.05 / bled.root_capacity[bled.n_dof // 2]
+    space = krylov.grown(bled, load, horizon_s, tolerance=1e-5)
+    print(looks)
+    assert (space.reach, looks[-1]) == (horizon_s, len(space.basis))
+    assert len(looks) <= most_checks

@@ -26,6 +26,8 @@ AHEAD = np.uint64(512)
 """Entries of the matrix that are asked for ahead; a row has about seven."""
 ROWS_AHEAD = np.uint64(64)
 LINE = np.uint64(8)
+LARGE = 500_000
+"""Entries from which the matrix comes from memory: below, it stays in a cache, and asking costs a tenth."""
 REORDERED = {"reassoc", "contract", "nsz"}
 """Sums in an order that the compiler chooses once: the same in every run on a machine."""
 
@@ -65,15 +67,17 @@ def _compiled(*signature):
     return compiled
 
 
-@_compiled(_READ, _NUMBERS, _NUMBERS, _READ, _READ, types.float64, _READ, types.float64, _WRITTEN)
-def _product(values, columns, starts, diagonal, y, share, before, less, out):
+@_compiled(_READ, _NUMBERS, _NUMBERS, _READ, _READ, types.float64, _READ, types.float64, _WRITTEN,
+           types.boolean)
+def _product(values, columns, starts, diagonal, y, share, before, less, out, ahead):
     on, off = 0.0, 0.0
     begin = np.uint64(starts[0])
     for row in range(diagonal.size):
         i, end = np.uint64(row), np.uint64(starts[row + 1])
-        _soon(values, begin + AHEAD)
-        _soon(columns, begin + AHEAD + AHEAD)
-        if i % LINE == 0:
+        if ahead:
+            _soon(values, begin + AHEAD)
+            _soon(columns, begin + AHEAD + AHEAD)
+        if ahead and i % LINE == 0:
             _soon(y, i + ROWS_AHEAD)
             _soon(before, i + ROWS_AHEAD)
             _soon(out, i + ROWS_AHEAD)
@@ -130,4 +134,4 @@ class HalfStored:
                 less: float = 0.0) -> float:
         """``out = share * (matrix @ y) - less * before``; returns ``y @ out``."""
         return _product(self.values, self.columns, self.starts, self.diagonal, y, share,
-                        y if before is None else before, less, out)
+                        y if before is None else before, less, out, len(self.values) > LARGE)

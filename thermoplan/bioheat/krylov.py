@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,8 @@ from .team import ALONE, Team
 BASIS_BYTES = 260e6
 FEWEST_VECTORS = 120
 FIRST_CHECK = 6
-CHECK_GROWTH = 0.07
+CHECK_SHARE = 0.6
+"""Of the vectors that seem to be missing at a check, how many come before the next one."""
 BREAKDOWN = 1e-13
 
 
@@ -84,7 +86,7 @@ class Operator:
         y, w, share = basis[m - 1], basis[m], 1.0 / (spans[m - 1] or 1.0)
         before, less = (basis[m - 2], spans[m - 1] / (spans[m - 2] or 1.0)) if m > 1 else (None, 0.0)
         along = share * self.team.summed(self._product(y, w, share=share, before=before, less=less))
-        spans[m] = np.sqrt(self.team.summed(_kernels().cleared(w, y, along * share)))
+        spans[m] = math.sqrt(self.team.summed(_kernels().cleared(w, y, along * share)))
         return along
 
     def _product(self, y: Array, out: Array, *, share: float = 1.0, **less: Any) -> float:
@@ -103,7 +105,8 @@ class Operator:
 
     def largest_k(self, y: Array) -> float:
         """Largest temperature of a scaled vector, without its sign."""
-        return self.team.largest(float(np.abs(y / self.root_capacity).max()))
+        rise_k = y / self.root_capacity
+        return self.team.largest(float(max(rise_k.max(), -rise_k.min())))
 
     def typical_1_s(self, percentile: float) -> float:
         """A percentile of the rates on the diagonal."""
@@ -180,22 +183,32 @@ def grown(op: Operator, v: Array, horizon_s: float, *, tolerance: float) -> Spac
     basis[0], spans[0] = v, op.norm(v)
     if spans[0] == 0.0:
         return Space(basis[:1], np.ones(1), np.zeros(1), np.ones((1, 1)), horizon_s, op.team)
-    check = FIRST_CHECK
+    check, none, largest = FIRST_CHECK, horizon_s * op.largest_k(v), 0.0
     for m in range(1, room + 1):
         diagonal[m - 1] = op.following(basis, spans, m)
-        largest = diagonal[:m].max()
+        largest = max(largest, diagonal[m - 1])
         done = spans[m] <= BREAKDOWN * largest
         # a polynomial whose degree is below the root of (spectral radius times horizon) is never good enough
-        if not done and m < room and (m < check or m < 0.5 * np.sqrt(2.0 * largest * horizon_s)):
+        if not done and m < room and (m < check or m < 0.5 * math.sqrt(2.0 * largest * horizon_s)):
             continue
-        check = m + max(2, int(CHECK_GROWTH * m))
         rates, vectors = _ritz(diagonal[:m], spans[1:m])
         size = 0.0 if done else spans[0] * op.largest_k(basis[m])
         last = vectors[-1] * vectors[0]
-        if size * abs(phi2(rates, np.array([horizon_s]))[0] @ last) <= tolerance:
+        error = size * abs(phi2(rates, np.array([horizon_s]))[0] @ last)
+        if error <= tolerance:
             return Space(basis[:m], spans[:m], rates, vectors, horizon_s, op.team)
+        check = m + _missing(m, none, error, tolerance)
     reach = _reach(size, last, rates, horizon_s, tolerance)
     return Space(basis[:m], spans[:m], rates, vectors, reach, op.team)
+
+
+def _missing(m: int, none: float, error: float, tolerance: float) -> int:
+    """Vectors until the next check, as errors fall by about the same factor each, from ``none`` without any vector.
+
+    They fall faster at the end, so what seems to be missing is too many.
+    """
+    missing = m * math.log(error / tolerance) / math.log(none / error) if error < none else m
+    return max(2, min(m, round(CHECK_SHARE * missing)))
 
 
 def _ritz(diagonal: Array, off: Array) -> tuple[Array, Array]:
