@@ -1,6 +1,6 @@
 """The bioheat engine against what one would use instead, side by side in one run on one core.
 
-    python benchmarks/heat.py [S|M|L|XL|mouse] [forward|peers|kernel|plan|reduced|positions ...]
+    python benchmarks/heat.py [S|M|L|XL|mouse] [forward|peers|kernel|plan|reduced|gradient|positions ...]
 
 Each row is a JSON line in heat.jsonl with the machine; benchmarks/table.py puts them beside their goals. The ratios
 are the point, and counts do not depend on the machine.
@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 from bodies import Body, body, uniform
 from common import quiet, spent, write
+from gradient import gradients
 from peers import fipy, linear_problem, ngsolve, tuned, voxels
 from scipy.linalg.blas import daxpy
 
-from thermoplan.bioheat import Segment, evolve, evolve_implicit, reduced_model
-from thermoplan.bioheat.krylov import grown, operator, spectral_radius_1_s
-from thermoplan.goals import Goal, Row
-from thermoplan.search.heat import Heat
-from thermoplan.search.linearize import gradient
-from thermoplan.search.terms import Look, Term, Tissue
+from thermoplan.bioheat import ReducedModel, Segment, evolve, evolve_implicit, reduced_model
+from thermoplan.bioheat.krylov import Operator, grown, operator, spectral_radius_1_s
+from thermoplan.dose import Dose
+from thermoplan.plan.models import MODES, TOLERANCE_K
 from thermoplan.validate.cases import load_of
 
 __all__ = ["PLAN_S", "case", "load_of"]
@@ -146,50 +146,68 @@ def plan(b: Body) -> Iterator[dict]:
                "nodes": b.system.n_dof}
 
 
-def reduced(b: Body, positions: int = 64) -> Iterator[dict]:
-    """The reduced model of some foci, in full plans; an objective with its gradient, in runs with their adjoint."""
+@cache
+def made(b: Body, positions: int) -> tuple[dict, ReducedModel, np.ndarray, Operator]:
+    """The reduced model of some foci as a plan makes it, and what it cost, in full plans."""
     op, loads = operator(b.system.stiffness, b.system.capacity_j_k), b.foci(positions)
     dwells = [Segment(load, DWELL_S) for load in loads[:10]]
     full, _ = spent(lambda: last(evolve(b.system, dwells, [], engine=op)))
     products, op.products = op.products, 0
-    seconds, model = spent(lambda: reduced_model(b.system, loads, PLAN_S, engine=op))
-    yield {"row": f"reduced model of {positions} foci", "s": seconds, "products": op.products, "modes": model.size,
-           "error_k": model.error_k, "full_plans": op.products / products, "nodes": b.system.n_dof}
-    if positions != 64:
-        return
-    heat = Heat(model, np.linspace(0.0, PLAN_S, 11), step_s=LOOK_S)
-    near = np.flatnonzero(np.linalg.norm(b.mesh.points_m - b.middle_m, axis=1) < 4e-3)
-    goal = Goal("goal", ("tumour",), "CEM43T90", 10.0, "at_least")
-    tissue = Tissue.of([Row(goal, "tumour", near, b.mesh.node_volumes_m3[near])], heat, 30.0)
-    term = Term(Row(goal, "tumour", near, b.mesh.node_volumes_m3[near]), tissue, 1.0, 1.0, 0.0, 0.0)
-    shares = np.random.default_rng(0).dirichlet(np.ones(positions), 10)
+    seconds, model = spent(lambda: reduced_model(b.system, loads, PLAN_S, n_modes=MODES, tolerance_k=TOLERANCE_K,
+                                                 engine=op))
+    row = {"row": f"reduced model of {positions} foci", "s": seconds, "products": op.products, "modes": model.size,
+           "error_k": model.error_k, "full_plans": op.products / products, "full_plans_s": seconds / full,
+           "nodes": b.system.n_dof}
+    return row, model, loads, op
 
-    def slope() -> np.ndarray:
-        slopes, _ = gradient(term, Look(heat, shares))
-        return heat.gradient(heat.adjoint(slopes))
 
-    evaluated, _ = spent(slope, 5)
-    yield {"row": "objective and gradient, reduced", "s": evaluated, "nodes": len(near),
-           "cheaper_than_full": 2.0 * full / evaluated}
+def reduced(b: Body) -> Iterator[dict]:
+    """The reduced model of 64 foci, in full plans, and how far it is from the full model over a random sequence.
+
+    Doses are at twice the power, so that there are some.
+    """
+    row, model, loads, op = made(b, 64)
+    rng, edges, shares = np.random.default_rng(7), np.linspace(0.0, PLAN_S, 11), np.zeros((10, len(loads)))
+    for share in shares:
+        share[rng.choice(len(loads), 4, replace=False)] = rng.dirichlet(np.ones(4))
+    after = edges[:-1, None] + np.array([1.0, 2.0, 5.0])
+    times = np.unique(np.concatenate([after.ravel(), np.arange(0.0, PLAN_S + 1.0, 10.0)]))
+    states, apart, full, found = model.states(shares, edges, times), [], Dose(), Dose()
+    pieces = [Segment(share @ loads, DWELL_S) for share in shares]
+    for (time_s, temperature), z in zip(evolve(b.system, pieces, times, engine=op), states, strict=True):
+        predicted = b.system.base_c + model.modes @ z
+        apart.append(float(np.abs(predicted - temperature).max()))
+        full.add(time_s, temperature + temperature - b.system.base_c)
+        found.add(time_s, predicted + predicted - b.system.base_c)
+    heated = full.cem43_min > 1.0
+    yield row | {"off_k": max(apart), "off_5_s_after_k": max(np.array(apart)[np.isin(times, after[:, 2])]),
+                 "heated": int(heated.sum()), "rise_k": 0.5 * float((full.map().peak_c - b.system.base_c).max()),
+                 "off_cem43": float(np.abs(found.cem43_min / full.cem43_min - 1.0)[heated].max(initial=0.0))}
+
+
+def slopes(b: Body) -> Iterator[dict]:
+    """An objective with its gradient, reduced and in full."""
+    _, model, loads, op = made(b, 64)
+    yield from gradients(b, loads, model, op)
 
 
 def positions(b: Body) -> Iterator[dict]:
     """The reduced model of 16 to 200 foci."""
     for count in (16, 32, 64, 128, 200):
-        yield from (row for row in reduced(b, count) if row["row"].startswith("reduced"))
+        yield made(b, count)[0]
 
 
-PARTS = {"forward": forward, "peers": peers, "kernel": kernel, "plan": plan, "reduced": reduced,
+PARTS = {"forward": forward, "peers": peers, "kernel": kernel, "plan": plan, "reduced": reduced, "gradient": slopes,
          "positions": positions}
 
 
 def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "S"
-    chosen = sys.argv[2:] or ["forward", "peers", "kernel", "plan", "reduced"]
-    made = body(name)
+    chosen = sys.argv[2:] or ["forward", "peers", "kernel", "plan", "reduced", "gradient"]
+    heated = body(name)
     with quiet():
         for part in chosen:
-            write(part, name, PARTS[part](made))
+            write(part, name, PARTS[part](heated))
 
 
 if __name__ == "__main__":

@@ -114,7 +114,9 @@ def gradient(term: Term, look: Look) -> tuple[Array, float]:
     kept, temperature = look.at(term.tissue)
     metric, weights, times = term.row.goal.parts, term.tissue.weights_m3[kept], look.heat.times_s
     if metric.family == "CEM43D":
-        nodes, mix = metrics.dose_mixture(metrics.dose_min(times, temperature), weights, metric.statistic)
+        alike = metric.statistic == "mean"  # whatever the doses are
+        doses = np.zeros(len(kept)) if alike else metrics.dose_min(times, temperature)
+        nodes, mix = metrics.dose_mixture(doses, weights, metric.statistic)
         dose, slope = metrics.dose_slope(times, temperature if len(nodes) == len(kept) else temperature[:, nodes])
         value = float(mix @ dose)
         return (slope * (mix / (value * metrics.LN2))) @ _modes(term.tissue, kept[nodes]), float(np.log2(value))
