@@ -124,10 +124,19 @@ def rate_and_primitive(temperature_c: Array) -> tuple[Array, Array]:
 
     Of the two branches one is 1 wherever the other is not: no choice for each node, which would cost more than both.
     """
-    above = temperature_c - 43.0
-    below = np.minimum(above, 0.0)
-    above, below = np.exp2(above - below), np.exp2(2.0 * below)
-    return above * below, (above - 1.0) / _LN2 + below / _LN4
+    above, below, rate = (np.empty(np.shape(temperature_c)) for _ in range(3))
+    np.subtract(temperature_c, 43.0, out=above)
+    np.minimum(above, 0.0, out=below)
+    above -= below
+    below += below
+    for branch in (above, below):
+        np.exp2(branch, out=branch)
+    np.multiply(above, below, out=rate)
+    above -= 1.0
+    above /= _LN2
+    below /= _LN4
+    above += below
+    return rate, above
 
 
 def exceeded_by(values: Array, weights: Array, percent: ArrayLike) -> Array:
