@@ -7,12 +7,27 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from box_case import end, write_body
+from box_case import PROTOCOL, end, write_body
 from heat_cases import box, problem
 
 from thermoplan.anatomy import Anatomy
-from thermoplan.bioheat import Boundary, Segment, evolve_coupled, evolve_implicit, settled, steady_rise, thermal_system
+from thermoplan.bioheat import (
+    Boundary,
+    Segment,
+    evolve_coupled,
+    evolve_implicit,
+    quadratic_system,
+    settled,
+    steady_rise,
+    thermal_system,
+)
 from thermoplan.errors import InputError, SolverError
+from thermoplan.plan import make_plan, simulate
+from thermoplan.plan.check import understood
+from thermoplan.plan.inputs import read_inputs
+from thermoplan.plan.problem import heating_problem
+from thermoplan.plan.reachable import refuse_unreachable
+from thermoplan.protocol import read_protocol
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +63,47 @@ def test_a_region_of_an_unknown_tissue_is_named(path):
         end(path, anatomy__label_table="granite.csv")
 
 
-def test_a_steady_state_that_cannot_be_reached_is_refused_from_a_protocol(path):
-    bare = {f"tissues__{name}__perfusion": "0 1/s" for name in ("muscle", "tumour")}
-    with pytest.raises(InputError, match="unreachable, as the skin is insulated"):
-        end(path, boundary__skin={"insulated": True}, physiology__core="fixed", **bare)
+BARE = {f"tissues.{name}.perfusion": "0 1/s" for name in ("muscle", "tumour")}
+
+
+@pytest.mark.parametrize(("skin", "says"), [
+    ({"insulated": True}, r"box\.toml: boundary\.skin = \{ insulated = true \}, and no tissue is perfused: 0\.\d+ W"),
+    ({"heat_transfer": "0 W/m^2/K", "ambient": "25 degC"}, r'boundary\.skin = \{ heat_transfer = "0 W/m\^2/K" \}, ')])
+def test_a_steady_state_that_cannot_be_reached_is_refused_by_every_verb_before_anything_is_meshed(path, skin, says):
+    protocol = read_protocol(path, {**BARE, "boundary.skin": skin})
+    for verb in (simulate, make_plan, heating_problem):
+        with pytest.raises(InputError, match=says + r'.*; give boundary\.skin a heat_transfer, such as "10 W/m\^2/K"'):
+            verb(protocol)
+    written = path.with_name("bare.toml")
+    written.write_text(PROTOCOL + "[boundary]\nskin = { insulated = true }\n[tissues]\n" + "".join(
+        f'{name}.perfusion = "0 1/s"\n' for name in ("muscle", "tumour")))
+    with pytest.raises(InputError, match=r"bare\.toml: boundary\.skin = "):
+        understood(written)
+
+
+def test_any_way_out_for_the_heat_is_enough(path):
+    for way in ({"boundary.skin": {"heat_transfer": "0 W/m^2/K", "ambient": "25 degC", "emissivity": 0.9}},
+                {"boundary.bed": {"temperature": "37 degC", "normal": "P"}, "boundary.skin": {"insulated": True}},
+                {f"tissues.{name}.metabolic_heat": "0 W/kg" for name in ("muscle", "tumour")}
+                | {"boundary.skin": {"insulated": True}}):
+        refuse_unreachable(read_inputs(read_protocol(path, {**BARE, **way})))
+
+
+def test_a_part_of_the_body_that_no_heat_leaves_is_refused():
+    one = box((2, 2, 2), (0.01, 0.01, 0.01))
+    n = len(one.points_m)
+    both = Anatomy(np.concatenate([one.points_m, one.points_m + 0.1]), np.concatenate([one.tets, one.tets + n]),
+                   np.repeat([0, 1], len(one.tets)), ("a", "b"), ("muscle", "muscle"))
+    for assembled, unknowns in ((thermal_system, n), (quadratic_system, 5**3)):
+        with pytest.raises(InputError, match=rf"unreachable: in {unknowns} of {2 * unknowns} unknowns"):
+            assembled(problem(both, perfusion=[1e4, 0.0], metabolic=1e3))
+    assert thermal_system(problem(both, perfusion=[1e4, 0.0], metabolic=[1e3, 0.0])).base_c[n:] == pytest.approx(37.0)
+
+
+def test_a_bed_that_no_skin_faces_is_named_with_its_file_and_its_key(path):
+    bed = {"heat_transfer": "100 W/m^2/K", "ambient": "37 degC", "normal": "1 1 1"}
+    with pytest.raises(InputError, match=r'box\.toml: boundary\.bed\.normal = "0\.577 0\.577 0\.577": no facet of'):
+        simulate(read_protocol(path, {"boundary.bed": bed}))
 
 
 def test_every_output_step_is_met_and_so_are_both_ends(path):

@@ -286,7 +286,7 @@ def test_an_override_of_how_the_tracer_relaxes_is_not_shadowed_by_the_file(folde
     (('arterial = "36.5 degC"', 'core_course = "mouse-labels.csv"'),
      "mouse-labels.csv: has no column time_s, temperature_C"),
     (('duration = "30 min"', 'duration = "30 min"\noutput_step = "40 min"'),
-     "mouse.toml: session.output_step: 2400 s is longer than the session of 1800 s"),
+     'session.output_step = "2400 s": longer than the session; expected no more than session.duration = "1800 s"'),
     (('duration = "30 min"', 'duration = "30 min"\noutput_step = "0 s"'), 'session.output_step = "0 s": expected a'),
     (('duration = "30 min"', 'duration = "30 min"\noutput_step = "-5 s"'), 'session.output_step = "-5 s": expected a'),
     (('conductivity = "0.55 W/m/K"', 'conductivity = "-0.55 W/m/K"'),

@@ -53,6 +53,8 @@ class Boundary:
         What is at ``temperature_c`` at the start and then changes, such as air that coils warm; ``robin`` only.
     emissivity
         Of a grey surface that radiates to ``surroundings_c``, at ``temperature_c`` if None; ``robin`` only.
+    name
+        What complaints call it.
     """
 
     kind: str
@@ -63,21 +65,22 @@ class Boundary:
     course: TemperatureCourse | None = None
     emissivity: float = 0.0
     surroundings_c: float | None = None
+    name: str = "boundary"
 
     def __post_init__(self) -> None:
         wrong = []
         if self.kind not in BOUNDARY_KINDS:
-            wrong.append(f'boundary: kind = "{self.kind}": expected one of {", ".join(BOUNDARY_KINDS)}')
+            wrong.append(f'{self.name}: kind = "{self.kind}": expected one of {", ".join(BOUNDARY_KINDS)}')
         if not 0.0 <= self.heat_transfer_w_m2_k < np.inf:
-            wrong.append(f"boundary: heat transfer = {self.heat_transfer_w_m2_k} W/m^2/K: expected 0 or more")
+            wrong.append(f"{self.name}: heat transfer = {self.heat_transfer_w_m2_k} W/m^2/K: expected 0 or more")
         if not np.isfinite(self.temperature_c):
-            wrong.append(f"boundary: temperature = {self.temperature_c} degC: expected a finite number")
+            wrong.append(f"{self.name}: temperature = {self.temperature_c} degC: expected a finite number")
         if not 0.0 <= self.emissivity <= 1.0:
-            wrong.append(f"boundary: emissivity = {self.emissivity}: expected 0 to 1, such as 0.98 for skin")
+            wrong.append(f"{self.name}: emissivity = {self.emissivity}: expected 0 to 1, such as 0.98 for skin")
         if self.kind != "robin" and (self.emissivity or self.course is not None):
-            wrong.append(f'boundary: kind = "{self.kind}": expected "robin" where it radiates or follows a course')
+            wrong.append(f'{self.name}: kind = "{self.kind}": expected "robin" where it radiates or follows a course')
         if self.course is not None and not np.isclose(self.course.at(0.0), self.temperature_c, rtol=0.0, atol=1e-9):
-            wrong.append(f"boundary: temperature = {self.temperature_c} degC: expected that of its course at the "
+            wrong.append(f"{self.name}: temperature = {self.temperature_c} degC: expected that of its course at the "
                          f"start, {self.course.at(0.0):g} degC")
         if wrong:
             raise InputError(wrong)

@@ -58,16 +58,19 @@ def _outside(boundary: Boundary, arterial_c: float) -> tuple[float, float]:
     return h + radiant, (h * air + radiant * around) / (h + radiant)
 
 
-def _facets(boundary, outer: IntArray, normals: Array) -> Array:
+def _facets(boundary: Boundary, outer: IntArray, normals: Array) -> Array:
     chosen = np.ones(len(outer), bool)
     if boundary.triangles is not None:
         key = {tuple(row) for row in np.sort(boundary.triangles, axis=1).tolist()}
         chosen = np.array([tuple(row) in key for row in np.sort(outer, axis=1).tolist()])
         if chosen.sum() != len(key):
             missing = len(key) - chosen.sum()
-            raise InputError(f"boundary: {missing} of {len(key)} triangles are not on the outer surface")
+            raise InputError(f"{boundary.name}: {missing} of {len(key)} triangles are not on the outer surface; leave "
+                             "out those between elements")
     if boundary.normal is not None:
         chosen &= normals @ boundary.normal >= FACING_COSINE
     if not chosen.any():
-        raise InputError("boundary: it means no facet of the outer surface; check its normal or its surface")
+        facing = "" if boundary.normal is None else f'.normal = "{" ".join(f"{v:.3g}" for v in boundary.normal)}"'
+        raise InputError(f"{boundary.name}{facing}: no facet of the outer surface is meant; expected a direction that "
+                         "some of the skin faces within 45 degrees, or a surface that is part of it")
     return chosen

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import block_diag, bmat, csr_array, diags_array
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
 from ..arrays import Array, IntArray, frozen, put
@@ -184,16 +185,25 @@ def _steady_rise(parts: Parts, is_held: Array, arterial_c: float) -> Array:
     tissue, source = parts.tissue, parts.source
     rise = np.zeros(len(source))
     rise[parts.held] = parts.held_c - arterial_c
-    if not (parts.exchange.any() or parts.perfusion.any() or len(parts.held)):
-        if np.any(source):
-            raise InputError("steady state before heating: unreachable, as the skin is insulated, nothing is "
-                             "perfused and metabolic heat has nowhere to go; give [boundary] skin a heat transfer")
-        return rise
+    stuck = _without_sink(parts) & (source != 0.0)
+    if stuck.any():
+        raise InputError(
+            f"steady state before heating: unreachable: in {stuck.sum()} of {len(source)} unknowns the skin is "
+            "insulated, nothing is perfused and metabolic heat has nowhere to go; give the skin a heat transfer, "
+            "or join the parts of the mesh")
     free = np.flatnonzero(~is_held)
     load = source[free] - (tissue @ rise)[free]
     if np.any(load):
         rise[free] = solved(csr_array(tissue[free][:, free]), load)
     return rise
+
+
+def _without_sink(parts: Parts) -> Array:
+    """Unknowns ``(n,)`` of parts of the body, one or several, from which no heat can leave."""
+    count, part = connected_components(parts.tissue, directed=False)
+    sink = np.bincount(part, parts.exchange + parts.perfusion, count) > 0.0
+    sink[part[parts.held]] = True
+    return ~sink[part]
 
 
 def solved(matrix: csr_array, load: Array, rtol: float = BASE_RTOL, start: Array | None = None) -> Array:

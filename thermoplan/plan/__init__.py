@@ -159,11 +159,14 @@ def resume_and_write(run: Path, *, checkpoint_s: float = EVERY_S, listener: List
 
 def _inputs(protocol: Protocol | Path | str, stages: Stages) -> Any:
     from .inputs import read_inputs
+    from .reachable import refuse_unreachable
 
     if find_spec("dolfinx") is None:
         raise MissingPart("solving the bioheat equation needs DOLFINx: pip install 'thermoplan[fem]'")
     with stages.stage("read protocol and inputs"):
-        return read_inputs(protocol if isinstance(protocol, Protocol) else read_protocol(protocol))
+        inputs = read_inputs(protocol if isinstance(protocol, Protocol) else read_protocol(protocol))
+    refuse_unreachable(inputs)
+    return inputs
 
 
 def _engine(inputs: Any, stages: Stages, quick: bool) -> Any:

@@ -87,7 +87,8 @@ class Case:
             conductivity_w_m_k=np.array([t.conductivity_w_m_k for t in tissues]),
             perfusion_w_m3_k=np.array([t.perfusion_w_m3_k for t in tissues]),
             metabolic_w_m3=self.metabolic_w_m3,
-            boundaries=tuple(self.boundary(s) for s in (protocol.skin, protocol.bed) if s is not None),
+            boundaries=tuple(self.boundary(surface, f"boundary.{name}") for name, surface in
+                             (("skin", protocol.skin), ("bed", protocol.bed)) if surface is not None),
             arterial_c=protocol.physiology.arterial_c,
             core=protocol.physiology.core,
             blood_j_k=self.species.blood_j_k(self.mass_kg),
@@ -103,14 +104,14 @@ class Case:
                 for region, tissue in zip(self.anatomy.region_names, self.tissues, strict=True)
                 if isinstance(given.get(tissue.name), PerfusionCourse)}
 
-    def boundary(self, surface: Surface) -> Boundary:
+    def boundary(self, surface: Surface, name: str = "boundary") -> Boundary:
         """A surface of the protocol on this mesh, with the species' heat transfer where it gives none."""
         transfer = surface.heat_transfer_w_m2_k
         return Boundary(
             surface.kind,
             heat_transfer_w_m2_k=self.species.skin_heat_transfer_w_m2_k if transfer is None else transfer,
             temperature_c=surface.temperature_c, normal=surface.normal, triangles=self._triangles(surface),
-            course=surface.course, emissivity=surface.emissivity, surroundings_c=surface.surroundings_c,
+            course=surface.course, emissivity=surface.emissivity, surroundings_c=surface.surroundings_c, name=name,
         )
 
     def _triangles(self, surface: Surface) -> IntArray | None:

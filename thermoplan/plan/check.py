@@ -25,6 +25,7 @@ from .case import mesh_sizes
 from .feasible import refuse_impossible_goals
 from .inputs import Inputs, outside_share, read_inputs, recorded_scan
 from .placing import placing_rows
+from .reachable import refuse_unreachable
 from .surroundings import surrounding_rows
 
 MANY_NODES = 300_000
@@ -36,6 +37,7 @@ def understood(path: Path) -> dict[str, Any]:
     protocol = read_protocol(path)
     inputs = read_inputs(protocol)
     notes = list(inputs.notes)
+    refuse_unreachable(inputs)
     refuse_impossible_goals(inputs)
     rows = [*_iron_rows(inputs), *_body_rows(inputs, notes), *_machine_rows(protocol), *_session_rows(inputs)]
     return {"name": protocol.name, "protocol": str(path), "ok": True,

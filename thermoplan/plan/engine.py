@@ -18,6 +18,7 @@ from ..sar import Column, HeatingBasis, biases_t, heating_basis
 from ..tracer import Tracer, slp_w_kg
 from .case import Case
 from .finer import Finer, finer
+from .reachable import of
 
 _BINS, _LEVELS = 192, 32
 _SOLVED = 200
@@ -88,9 +89,10 @@ def build_engine(case: Case, stages: Stages) -> Engine:
 def heat(case: Case) -> tuple[ThermalSystem, Feedback | None]:
     """Matrices in the state before heating, and what feeds back into them."""
     problem = case.problem()
-    system = thermal_system(problem)
-    feedback = feedback_of(problem, system)
-    return (system if feedback is None else settled(system, feedback)), feedback
+    with of(case.protocol):
+        system = thermal_system(problem)
+        feedback = feedback_of(problem, system)
+        return (system if feedback is None else settled(system, feedback)), feedback
 
 
 def _eddies(case: Case) -> EddyPower:

@@ -21,6 +21,7 @@ def heating_problem(protocol: Protocol | Path | str, *, quick: bool = False, lis
     from .finer import refuse_planning
     from .hard import refuse_impossible
     from .inputs import read_inputs
+    from .reachable import refuse_unreachable
     from .setup import prepared
     from .steering import resolved_goals
 
@@ -28,6 +29,7 @@ def heating_problem(protocol: Protocol | Path | str, *, quick: bool = False, lis
     protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
     refuse_planning(protocol)
     inputs = read_inputs(protocol)
+    refuse_unreachable(inputs)
     refuse_impossible_goals(inputs)
     engine = build_engine(build_case(inputs, stages, quick=quick), stages)
     refuse_impossible(engine)

@@ -219,8 +219,8 @@ def _goal(kind: str, row: Any, duration_s: float, source: str) -> Goal:
 def _session(table: Any, path: Path) -> Session:
     step = table.output_step
     if step is not None and step > table.duration:
-        raise InputError(f"{path.name}: session.output_step: {step:g} s is longer than the session of "
-                         f"{table.duration:g} s")
+        raise InputError(f'{path.name}: session.output_step = "{step:g} s": longer than the session; expected no more '
+                         f'than session.duration = "{table.duration:g} s", such as "{table.duration / 100:g} s"')
     trajectory = path.parent / table.trajectory if table.trajectory else None
     return Session(table.duration, table.cool_down, trajectory, step, table.shortest is True)
 
