@@ -8,13 +8,14 @@ from .beyond import asking_beyond, first_goal
 from .certificate import highest_percentile_c
 from .explain import Explanation, LimitCost, Relaxation, explain
 from .interior import interior_opinion
-from .loop import Search, optimize_shares
+from .loop import Search
+from .order import HELD_K, optimize_shares, weighted_shares
 from .pareto import Front, pareto_front
 from .second import second_opinion
 from .settings import Progress, Settings, Shares
 
 __all__ = [
-    "CorrectedModel", "Explanation", "Front", "LimitCost", "Progress", "Relaxation", "Search", "Settings", "Shares",
-    "asking_beyond", "explain", "first_goal", "highest_percentile_c", "interior_opinion", "optimize_shares",
-    "pareto_front", "second_opinion",
+    "HELD_K", "CorrectedModel", "Explanation", "Front", "LimitCost", "Progress", "Relaxation", "Search", "Settings",
+    "Shares", "asking_beyond", "explain", "first_goal", "highest_percentile_c", "interior_opinion", "optimize_shares",
+    "pareto_front", "second_opinion", "weighted_shares",
 ]

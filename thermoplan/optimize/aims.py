@@ -12,8 +12,10 @@ from ..search.heat import Heat
 from ..search.terms import Term, Tissue
 from .settings import Settings
 
-LIMIT_COST, GOAL_COST = 1000.0, 100.0
-"""Of 1 K, or a doubling of a dose, beyond a limit and short of a goal."""
+GOAL_COST = 100.0
+"""Of 1 K, or a doubling of a dose, short of a goal; beyond a limit it is `Settings.limit_cost`."""
+MOST_WEIGHT = 1.0
+"""Where a goal weighs more, all of its priority are scaled down: none is worth a limit."""
 
 
 def terms_of(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
@@ -24,7 +26,7 @@ def terms_of(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
     for row in rows:
         by_region.setdefault((row.region, len(row.nodes)), []).append(row)
     tissues = {key: Tissue.of(members, heat, minutes) for key, members in by_region.items()}
-    terms = []
+    terms, scales = [], _scales(resolved)
     for i, row in enumerate(rows):
         tissue = tissues[row.region, len(row.nodes)]
         if i >= len(resolved.rows):
@@ -32,11 +34,19 @@ def terms_of(resolved: Resolved, heat: Heat, settings: Settings) -> list[Term]:
             continue
         margin = settings.dose_margin if row.goal.parts.is_dose else settings.limit_margin_k
         limit = row.goal.kind == "limit"
-        cost = LIMIT_COST if limit else GOAL_COST * row.goal.weight / 10.0 ** (row.goal.priority - 1)
+        cost = settings.limit_cost if limit else GOAL_COST * row.goal.weight * scales[row.goal.priority]
         soft = margin * (2.0 / 3.0 if limit else 1.0)
         stated = resolved.rows[i] if resolved.rows[i].goal.parts.is_volume else None
         terms.append(Term(row, tissue, cost, min(1.0, 0.1 * cost), margin, soft, stated))
     return terms
+
+
+def _scales(resolved: Resolved) -> dict[int, float]:
+    """By priority, what weights are multiplied with."""
+    largest: dict[int, float] = {}
+    for goal in (row.goal for row in resolved.rows if row.goal.kind == "goal"):
+        largest[goal.priority] = max(goal.weight, largest.get(goal.priority, MOST_WEIGHT))
+    return {priority: MOST_WEIGHT / weight / 10.0 ** (priority - 1) for priority, weight in largest.items()}
 
 
 def _peaks(resolved: Resolved, heat: Heat) -> list[Row]:

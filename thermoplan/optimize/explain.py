@@ -12,7 +12,8 @@ from ..goals import Resolved, Row
 from ..search.heat import Heat, Model
 from ..search.terms import Look, Term
 from .beyond import asking_beyond, first_goal
-from .loop import Search, optimize_shares
+from .loop import Search
+from .order import weighted_shares
 from .settings import Settings, Shares
 
 _ACTIVE_K = 0.25
@@ -87,7 +88,7 @@ def explain(model: Model, resolved: Resolved, shares: Shares, *, settings: Setti
     at, best = resolved, shares
     if not missed:
         at = asking_beyond(resolved, asked)
-        best = optimize_shares(model, at, window_edges_s=shares.window_edges_s, start=shares.shares,
+        best = weighted_shares(model, at, window_edges_s=shares.window_edges_s, start=shares.shares,
                                settings=replace(settings, starts=1, min_share=0.0, reach=None))
     prices = _Prices(model, at, best, settings, asked)
     limits = sorted((prices.cost(i, resolved, shares) for i, row in enumerate(resolved.rows)
@@ -193,7 +194,7 @@ def _without(model: Model, resolved: Resolved, shares: Shares, settings: Setting
     row = resolved.rows[at]
     yielding = replace(row, goal=replace(row.goal, kind="goal", weight=_YIELDING, priority=1))
     rows = (*resolved.rows[:at], yielding, *resolved.rows[at + 1:])
-    found = optimize_shares(model, replace(resolved, rows=rows), window_edges_s=shares.window_edges_s,
+    found = weighted_shares(model, replace(resolved, rows=rows), window_edges_s=shares.window_edges_s,
                             settings=settings, start=shares.shares)
     value = found.values[at]
     name = row.label if row.goal.is_budget else f"{row.region} {row.goal.metric}"
@@ -208,7 +209,7 @@ def _more_time(model: Model, resolved: Resolved, shares: Shares, settings: Setti
         return
     edges = _LONGER * shares.window_edges_s
     minutes = (shares.window_edges_s[-1] / 60.0, edges[-1] / 60.0)
-    found = optimize_shares(model, resolved, window_edges_s=edges, settings=settings, start=shares.shares)
+    found = weighted_shares(model, resolved, window_edges_s=edges, settings=settings, start=shares.shares)
     what = f"a session of {minutes[1]:.3g} min instead of {minutes[0]:.3g} min"
     yield _relaxation(resolved, found, "session", (float(minutes[0]), float(minutes[1])), what)
 

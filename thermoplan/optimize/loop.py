@@ -19,7 +19,7 @@ from ..arrays import Array
 from ..errors import SolverError
 from ..goals import Resolved
 from ..search.forms import Form, forms_of, is_convex
-from ..search.heat import Heat, Model
+from ..search.heat import Heat
 from ..search.knots import Coldest
 from ..search.linearize import DoseCover
 from ..search.program import Optimum, Program
@@ -38,19 +38,6 @@ _SUFFICIENT = 0.5
 _MANY_WINDOWS, _COARSER, _PARTS = 16, 3, 3
 _FIRST_COLUMNS, _FEW_COLUMNS, _RANDOM_COLUMNS, _PRUNINGS = 12, 4, 8, 12
 _FIRST_SCALES = np.concatenate([[0.0], np.geomspace(0.02, 1.0, 14)])
-
-
-def optimize_shares(model: Model, resolved: Resolved, *, window_edges_s: Array,
-                    settings: Settings | None = None, start: Array | None = None,
-                    progress: Watcher | None = None) -> Shares:
-    """Best shares of a reduced model's columns in each window.
-
-    ``start`` is a plan to improve, ``(n_windows, n_columns)``; without it the search makes its own. Control-C
-    ends the search and returns the best plan so far with status "interrupted".
-    """
-    settings = settings or Settings()
-    heat = Heat(model, window_edges_s, settings.cool_down_s, settings.step_s)
-    return Search(heat, resolved, settings, progress).run(start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +65,7 @@ class Search:
     """One search; `run` it once."""
 
     def __init__(self, heat: Heat, resolved: Resolved, settings: Settings, progress: Watcher | None) -> None:
-        self.heat, self.settings, self._watch, self._resolved = heat, settings, progress, resolved
+        self.heat, self.settings, self._watch, self.resolved = heat, settings, progress, resolved
         self._began = time.perf_counter()
         self.terms = terms_of(resolved, heat, settings)
         self.rows = len(resolved.rows)
@@ -162,7 +149,7 @@ class Search:
         edges = self.heat.window_edges_s
         kept = np.unique(np.append(np.arange(0, len(edges), _COARSER), len(edges) - 1))
         heat = Heat(self.heat.model, edges[kept], self.settings.cool_down_s, self.settings.step_s)
-        found = Search(heat, self._resolved, replace(self.settings, starts=1, min_share=0.0), self._watch).run()
+        found = Search(heat, self.resolved, replace(self.settings, starts=1, min_share=0.0), self._watch).run()
         self._accept(Look(self.heat, np.repeat(found.shares, np.diff(kept), axis=0)))
         if found.status == "interrupted":
             raise KeyboardInterrupt

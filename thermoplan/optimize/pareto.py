@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..goals import Resolved
 from ..search.heat import Model
 from .beyond import asking_beyond, first_goal
-from .loop import optimize_shares
+from .order import weighted_shares
 from .settings import Settings, Shares
 
 
@@ -49,7 +49,7 @@ def pareto_front(model: Model, resolved: Resolved, *, window_edges_s: Array, lim
     plans: list[Shares] = []
     for i, bound in enumerate(sorted(bounds)):
         start = plans[-1].shares if plans else None
-        plan = optimize_shares(model, _asking(resolved, goal, limit, bound), window_edges_s=window_edges_s,
+        plan = weighted_shares(model, _asking(resolved, goal, limit, bound), window_edges_s=window_edges_s,
                                settings=settings, start=start)
         if plan.status == "interrupted" and plans:
             break

@@ -26,6 +26,8 @@ class Settings:
             100 for 1 K of a goal of priority 1.
     min_share
         Shares below this are given up, as far as a few rounds go: a machine has a shortest dwell.
+    limit_cost
+        Price of 1 K, or a doubling of a dose, beyond a limit; where goals are worth more than that it is raised.
     starts
         Starting points tried while a goal is missed: percentiles and doses make local optima.
     reach
@@ -39,6 +41,7 @@ class Settings:
     dose_margin: float = 0.14
     heat_cost: float = 0.05
     peak_cost: float = 0.05
+    limit_cost: float = 1000.0
     starts: int = 3
     min_share: float = 0.0
     max_iterations: int = 30
