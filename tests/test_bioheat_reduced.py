@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from heat_cases import box, problem
@@ -9,7 +11,7 @@ from heat_cases import box, problem
 from thermoplan.bioheat import Boundary, Segment, evolve, reduced_model, thermal_system
 from thermoplan.bioheat.capacity import fastest_rate_1_s, lent
 from thermoplan.bioheat.krylov import operator
-from thermoplan.bioheat.reduced import ReducedModel
+from thermoplan.bioheat.reduced import ReducedModel, _response
 from thermoplan.dose import cem43_min
 from thermoplan.errors import InputError
 from thermoplan.goals import Goal, Row
@@ -192,6 +194,22 @@ def test_building_costs_no_more_products_than_sixteen_full_plans(case):
         pass
     print("products: build", build.products, "plan", plan.products)
     assert build.products <= 16 * plan.products
+
+
+def test_little_memory_means_more_spaces_not_another_response(case, monkeypatch):
+    system, loads, _ = case
+    op = operator(system.stiffness, system.capacity_j_k)
+    rate, times = loads[0] / op.root_capacity[:-1], np.array([1.0, 5.0, 40.0, 180.0])
+    rate = np.append(rate, 0.0)
+    whole, left = _response(op, rate, times, 1e-3)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.krylov"), "BASIS_BYTES", 0)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.krylov"), "FEWEST_VECTORS", 10)
+    cramped = operator(system.stiffness, system.capacity_j_k)
+    parts, rest = _response(cramped, rate, times, 1e-3)
+    print("products", op.products, cramped.products, "apart", op.largest_k(whole - parts), "K of", op.largest_k(whole))
+    assert cramped.products > 1.3 * op.products and op.largest_k(whole) > 5.0
+    assert op.largest_k(whole - parts) < 2e-3
+    assert op.largest_k(left - rest) < 1e-3 * op.largest_k(rate)
 
 
 def test_columns_that_heat_nothing_are_refused(case):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -14,9 +15,11 @@ from thermoplan.anatomy import Anatomy
 from thermoplan.bioheat import (
     Boundary,
     Segment,
+    evolve,
     evolve_coupled,
     evolve_implicit,
     quadratic_system,
+    reduced_model,
     settled,
     steady_rise,
     thermal_system,
@@ -173,3 +176,51 @@ def test_a_steady_state_that_never_settles_says_after_how_many_rounds(body):
 
     with pytest.raises(SolverError, match=r"still moving by .* K after 60 rounds"):
         settled(body[0], Thermostat())
+
+
+@pytest.fixture
+def cramped(monkeypatch):
+    """Room for a handful of Krylov vectors."""
+    krylov = import_module("thermoplan.bioheat.krylov")
+    monkeypatch.setattr(krylov, "BASIS_BYTES", 0)
+    monkeypatch.setattr(krylov, "FEWEST_VECTORS", 4)
+
+
+def test_krylov_vectors_that_run_out_say_how_many_and_what_is_left(body, cramped):
+    system, load = body
+    tiny = system.capacity_j_k.copy()
+    tiny[62] *= 1e-12
+    with pytest.raises(SolverError, match=r"space of 4 vectors is good for less than \d\.\de-\d\d s, residual "
+                       r"\d\.\de[+-]\d\d K after 100 s, wanted 1\.0e-05 K: the mesh has elements far too small"):
+        list(evolve(replace(system, capacity_j_k=tiny), [Segment(load, 100.0)], []))
+    with pytest.raises(SolverError, match=r"response: 400 Krylov spaces, the last of 4 vectors, reach \S+ s of 10 s"):
+        reduced_model(replace(system, capacity_j_k=tiny), load[None], 100.0)
+
+
+def test_a_feedback_that_jumps_says_how_far_it_was_and_what_was_wanted(body):
+    system, load = body
+
+    class Switch:
+        def power_w(self, time_s, temperature_c):
+            return np.where(temperature_c > 40.0, 1e6 * (1.0 + np.sin(1e9 * temperature_c)), 0.0)
+
+        def slope_w_k(self, time_s, temperature_c):
+            return np.zeros(len(temperature_c))
+
+    moves = r"still moves by \d\.\de\+\d\d K in \d\.\de-\d\d s at \d+\.\d\d s, wanted 1e-02 K"
+    with pytest.raises(SolverError, match=moves):
+        list(evolve_coupled(system, [Segment(load, 100.0)], [], feedback=Switch()))
+    with pytest.raises(SolverError, match=r"moves by \d\.\de[+-]\d\d K after 12 rounds"):
+        list(evolve_implicit(system, [Segment(load, 100.0)], [], feedback=Switch()))
+
+
+def test_quadratic_elements_say_how_far_their_solver_got(body, monkeypatch):
+    mesh = box((2, 2, 2), (0.012, 0.012, 0.012))
+    system = quadratic_system(problem(mesh, perfusion=1e4, boundaries=(Boundary("robin", 10.0, 25.0),)))
+    load = np.where(np.arange(system.n_nodes) == 40, 0.05, 0.0)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.shifted"), "CG_ITERATIONS", 2)
+    with pytest.raises(SolverError, match=r"residual \d\.\de-\d+ K after 2 iterations, wanted \d\.\de-\d\d"):
+        list(evolve_implicit(system, [Segment(load, 100.0)], []))
+    monkeypatch.setattr(import_module("thermoplan.bioheat.system"), "BASE_ITERATIONS", 3)
+    with pytest.raises(SolverError, match=r"residual \d\.\d+e[+-]\d+ after 3 iterations, wanted 1e-11"):
+        quadratic_system(problem(mesh, perfusion=1e4, boundaries=(Boundary("robin", 10.0, 25.0),)))

@@ -108,14 +108,16 @@ class _Coupling:
         change = self.gain(run.clock, run.y) - held
         space = grown(run.op, change / run.op.root_capacity / h, h, tolerance=CORRECTED * self.tolerance)
         if space.reach < h:
-            raise SolverError(f"feedback: no room for a stretch of {h:.1f} s")
+            raise SolverError(f"feedback: a Krylov space of {len(space.rates_1_s)} vectors is good for "
+                              f"{space.reach:.1e} s of a stretch of {h:.1f} s")
         correction = combined(space, phi2(space.rates_1_s, [h]))[0]
         error = run.op.largest_k(correction)
         self.stretch = float(np.clip(0.9 * h * np.sqrt(self.tolerance / max(error, 1e-300)),
                                      0.2 * h, min(3.0 * max(h, self.stretch), LONGEST_STRETCH_S)))
         if error > REFUSED * self.tolerance:
             if h < SHORTEST_STRETCH_S or not np.isfinite(error):
-                raise SolverError(f"feedback: still moves by {error:.1e} K in {h:.1e} s at {before[0]:.2f} s")
+                raise SolverError(f"feedback: still moves by {error:.1e} K in {h:.1e} s at {before[0]:.2f} s, "
+                                  f"wanted {self.tolerance:.0e} K")
             run.clock, run.y, run.integrals = before
             return None
         return self._corrected(moments, before[0], held, change, space, correction)

@@ -173,7 +173,7 @@ def _to(march: _March, load: Array, stop: float) -> None:
         step = left if march.step > 0.999 * left else min(march.step, left / 2.0 if march.step > 0.5 * left else left)
         y, new_rate, flows, error = _step(march, load, rate, step)
         factor = 0.9 * (march.tolerance / max(error, 1e-300)) ** (1.0 / 3.0)
-        if error > march.tolerance:
+        if not error <= march.tolerance:
             march.step = step * max(0.2, min(0.9, factor))
             if march.step < SHORTEST_STEP_S:
                 raise SolverError(f"implicit engine: a step of {step:.1e} s at {march.clock:.3f} s still has an "

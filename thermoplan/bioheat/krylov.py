@@ -222,8 +222,10 @@ def _reach(size: float, last: Array, rates: Array, horizon_s: float, tolerance: 
     times = horizon_s * np.geomspace(1.0, 1e-6, 200)
     good = size * np.abs(phi2(rates, times) @ last) <= tolerance * times / horizon_s
     if not good.any():
-        raise SolverError(f"Krylov space of {len(rates)} vectors is good for less than {times[-1]:.1e} s: "
-                          "the mesh has elements far too small")
+        left = size * abs(phi2(rates, times[:1])[0] @ last)
+        raise SolverError(f"Krylov space of {len(rates)} vectors is good for less than {times[-1]:.1e} s, residual "
+                          f"{left:.1e} K after {horizon_s:.3g} s, wanted {tolerance:.1e} K: the mesh has elements far "
+                          "too small")
     return float(times[good.argmax()])
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from ..arrays import Array, IntArray, frozen, put
-from ..errors import InputError
+from ..errors import InputError, SolverError
 from .krylov import Operator, decay, grown, operator, phi1
 from .system import ThermalSystem
 
@@ -28,6 +28,7 @@ EARLY = 0.25
 """Snapshots count by their time to the power of minus this: the early ones are small, but as wrong in kelvin."""
 MORE = (1.0, 1.25, 1.5)
 WORST_COLUMN_S = 60.0
+MOST_SPACES = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,12 +160,27 @@ def _stage(op: Operator, rates: Array, times: Array) -> tuple[Array, Array]:
     """Step responses ``(p, k, n)`` at the times, and the rate of change that is left at the last of them."""
     shots, left = np.empty((len(rates), len(times), rates.shape[1])), np.empty_like(rates)
     for i, rate in enumerate(rates):
-        space = grown(op, rate, times[-1], tolerance=RESPONSE_TOLERANCE_K)
-        ritz = space.rates_1_s
-        weights = space.weights(np.concatenate([phi1(ritz, times), decay(ritz, times[-1:])]))
-        found = weights @ space.basis
-        shots[i], left[i] = found[:-1], found[-1]
+        shots[i], left[i] = _response(op, rate, times, RESPONSE_TOLERANCE_K)
     return shots, left
+
+
+def _response(op: Operator, rate: Array, times: Array, tolerance_k: float) -> tuple[Array, Array]:
+    """Rises ``(k, n)`` at rising times of a rate of change that is there at 0, and what is left of it at the last; one
+    space where memory holds it, else as many as it takes."""
+    found, risen, begun = np.empty((len(times), len(rate))), np.zeros_like(rate), 0.0
+    for _ in range(MOST_SPACES):
+        space = grown(op, rate, times[-1] - begun, tolerance=tolerance_k)
+        reach, ritz = space.reach, space.rates_1_s
+        whole = reach >= times[-1] - begun
+        now = (times > begun) & (whole | (times <= begun + reach))
+        asked = np.append(times[now] - begun, [] if whole else reach)
+        rows = space.weights(np.concatenate([phi1(ritz, asked), decay(ritz, np.array([reach]))])) @ space.basis
+        found[now], rate = risen + rows[: now.sum()], rows[-1]
+        if whole:
+            return found, rate
+        risen, begun = risen + rows[-2], begun + reach
+    raise SolverError(f"reduced model: a step response: {MOST_SPACES} Krylov spaces, the last of {len(ritz)} vectors, "
+                      f"reach {begun:.1e} s of {times[-1]:.3g} s: the mesh has elements far too small")
 
 
 def _orthonormal(rows: Array) -> Array:
@@ -208,7 +224,6 @@ def _worst_column(small, op: Operator, basis: Array, rates: Array, duration_s: f
     ritz, vectors, inputs = small
     worst = int((np.einsum("cn,cn->c", rates, rates) - (inputs**2).sum(axis=1)).argmax())
     times = _snapshot_times(min(WORST_COLUMN_S, duration_s), first=True)
-    space = grown(op, rates[worst], times[-1], tolerance=0.1 * RESPONSE_TOLERANCE_K)
-    exact = space.weights(phi1(space.rates_1_s, times)) @ space.basis
+    exact, _ = _response(op, rates[worst], times, 0.1 * RESPONSE_TOLERANCE_K)
     found = (phi1(ritz, times) * inputs[worst]) @ vectors.T @ basis[: len(vectors)]
     return op.largest_k(exact - found)
