@@ -8,7 +8,7 @@ import pytest
 from small_case import PROTOCOL, write_case
 
 from thermoplan.plan import make_plan
-from thermoplan.plan.outcome import columns_of
+from thermoplan.plan.played import columns_of
 from thermoplan.trajectory import Stop, Trajectory, limit_violations
 
 FFP = 'name = "berkeley-ffp"\ngradient = "2.35 T/m"\namplitude = "13 mT"\nfrequency = "354 kHz"'

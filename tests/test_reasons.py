@@ -81,6 +81,22 @@ def test_where_steering_buys_nothing_the_plan_says_so(met):
     assert "The gradient buys nothing: a coil without one does as well" in met["comparison"]
 
 
+def test_control_c_during_the_search_gives_the_best_plan_so_far_verified_and_marked(tmp_path):
+    """Out of reach, so that the search goes on for long; stopped as it tells of its third iteration."""
+    told = []
+    def stop(stage: str, fraction: float | None, text: str) -> None:
+        told.append(text)
+        if text.startswith("iteration 3:"):
+            raise KeyboardInterrupt
+    path = write_case(tmp_path / "case", protocol=PROTOCOL.replace('at_least = "2 min"', 'at_least = "500 min"'))
+    record = make_plan(path, quick=True, listener=stop).record
+    assert record["status"] == "interrupted" and "interrupted" in record["warnings"][0]
+    assert record["goals"][0]["value"] > 0.1 and record["checks"]["prediction_k"] < 0.1
+    assert record["optimizer"]["iterations"] == 3
+    line = next(text for text in told if text.startswith("iteration 3:"))
+    assert "objective" in line and "worst limit" in line
+
+
 def test_the_reasons_fit_the_schema_of_plan_json(met, missed):
     schema = json.loads(files("thermoplan.data").joinpath("schemas", "plan.schema.json").read_text())
     for record in (met, missed):

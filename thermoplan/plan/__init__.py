@@ -89,7 +89,7 @@ def simulate(
     with ``checkpoints`` the run is saved on the way."""
     from ..trajectory import limit_violations
     from .finer import refuse_unfit
-    from .outcome import verified
+    from .played import verified
     from .record import Subject, full_record
     from .shot import low_power_shot, shot_notes
     from .steering import resolved_goals

@@ -44,7 +44,7 @@ def _no_drive(protocol: Protocol) -> Iterator[str]:
         return
     levels = protocol.steering.amplitudes_t or tuple(device.amplitude_t * level for level in LEVELS)
     if not any(low * (1 - 1e-9) <= level <= high * (1 + 1e-9) for level in levels):
-        yield from device.violations(amplitude_t=levels)
+        yield from device.violations(amplitude_t=protocol.steering.amplitudes_t or device.amplitude_t)
 
 
 def _out_of_reach(inputs: Inputs) -> Iterator[str]:

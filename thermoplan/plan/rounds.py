@@ -19,7 +19,8 @@ from ..progress import Stages
 from ..search.heat import restricted
 from .linearized import linearized
 from .models import model_of
-from .outcome import Outcome, verified
+from .outcome import Outcome
+from .played import verified
 from .prediction import CYCLE_SAMPLES, prediction_k
 from .setup import Setup
 from .steering import Correction, Steering, steer
