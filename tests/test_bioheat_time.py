@@ -19,6 +19,7 @@ from thermoplan.bioheat import (
     cycles,
     evolve,
     evolve_implicit,
+    play,
     thermal_system,
 )
 from thermoplan.bioheat.krylov import operator, spectral_radius_1_s
@@ -150,6 +151,14 @@ def test_twice_the_power_is_twice_the_rise(body):
 
 def test_energy_closes_to_the_tolerance_that_was_asked_for():
     assert balance.balance(*balance.body("pool", bed=False), tolerance_k=1e-5) < 1e-4
+
+
+@pytest.mark.parametrize("core", ["pool", "fixed"])
+@pytest.mark.parametrize("bed", [False, True])
+def test_a_run_as_it_is_played_closes_its_energy_to_a_millionth_at_every_step(core, bed):
+    found = balance.balance(*balance.body(core, bed=bed), engine=lambda *run, tolerance_k, **more: play(*run, **more))
+    print("energy_balance_rel", found)
+    assert found < 1e-6
 
 
 @pytest.mark.parametrize("tolerance_k", [1e-2, 1e-3])

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array
 from .audit import supplied_energy
 from .coupled import evolve_coupled
-from .evolve import TOLERANCE_K, Ledger, evolve
+from .evolve import Ledger, evolve
 from .feedback import Feedback
 from .implicit import evolve_implicit
 from .krylov import Operator, operator
@@ -18,10 +18,11 @@ from .sequence import Cycle, Segment, flat
 from .stand import FREE, Keeping
 from .system import ThermalSystem
 
-IMPLICIT_TIMES = 100.0
-OF_RISE, FINEST_K = 1e-5, 1e-9
-"""Tolerance as a share of the mean rise that the supplied energy would make if none were lost, and its least; a step of
-the implicit engine is looser, as it estimates each one and not a whole dwell."""
+IMPLICIT_TIMES = 1000.0
+MOST_K, OF_RISE, FINEST_K = 1e-6, 1e-6, 1e-10
+"""Tolerance at most, as a share of the mean rise that the supplied energy would make if none were lost, and at least:
+energy then closes to 1e-6 in every step. A step of the implicit engine is looser: it keeps the energy whatever its
+tolerance, and estimates the error of each step and not of a whole dwell."""
 EXACT_PER_ROOT, EXACT_AT_LEAST = 1.7, 12.0
 IMPLICIT_PER_ROOT = 18.0
 """Matrix products per root of (rate times seconds) of a dwell, counted on a mouse of 74,000 nodes: 252 for 180 s
@@ -51,10 +52,10 @@ def play(
 
 
 def _tolerance_k(op: Operator, system: ThermalSystem, pieces: Sequence[Segment | Cycle]) -> float:
-    """`TOLERANCE_K`, and less where little energy comes in: a scan of milliwatts balances as well as a treatment."""
+    """`MOST_K`, and less where little energy comes in: a scan of milliwatts balances as well as a treatment."""
     here = supplied_energy(system, pieces)[1][-1], system.capacity_j_k.sum()
     supplied_j, capacity_j_k = op.team.summed(np.array(here)).tolist()
-    return min(TOLERANCE_K, max(OF_RISE * supplied_j / capacity_j_k, FINEST_K))
+    return min(MOST_K, max(OF_RISE * supplied_j / capacity_j_k, FINEST_K))
 
 
 @dataclass(frozen=True, slots=True)

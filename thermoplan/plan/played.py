@@ -107,7 +107,7 @@ def verified(
     choice = preferred(op, pieces, lumped=system.mass_j_k is None)
     stages.note(f"spectral radius {choice.spectral_radius_1_s:.3g} 1/s: {choice.engine} engine in time"
                 + (f" on {crew.size} ranks" if crew else "")
-                + (f", {system.n_nodes} unknowns of quadratic elements" if engine.finer else ""))
+                + (f", {system.n_dof} unknowns of quadratic elements" if engine.finer else ""))
     keeping = FREE if checkpoints is None else checkpoints.keeping(
         model_digest(protocol, _made_of(system, pieces, times)), {**watch.consumers(), "audit": audit})
     history = (crew.play if crew else play)(
