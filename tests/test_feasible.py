@@ -72,6 +72,17 @@ def test_without_tracer_a_little_warmth_is_not_refused_and_a_dose_in_the_brain_i
         understood(brain)
 
 
+def test_of_regions_taken_as_one_the_warm_one_is_enough(tmp_path):
+    """T10 of tumour and liver together lies in the tumour; of a liver without iron it is out of reach."""
+    text = PROTOCOL.replace('region = "tumour"\nmetric = "CEM43T90"\nat_least = "2 min"',
+                            'region = ["tumour", "liver"]\nmetric = "T10"\nat_least = "42 degC"')
+    cold = {"liver_mg_ml": 0.0, "tumour_mg_ml": 6.0}
+    with pytest.raises(InputError, match="region liver: holds 0 mg"):
+        understood(write_case(tmp_path / "apart", protocol=text, **cold))
+    joined = text.replace('metric = "T10"', 'as_one = true\nmetric = "T10"')
+    assert understood(write_case(tmp_path / "joined", protocol=joined, **cold))["ok"]
+
+
 def test_no_tissue_of_the_full_model_is_warmer_than_what_is_reckoned_beforehand(tmp_path):
     """A drive without gradient on throughout; the core stays below its limit, so that the bound knows of no other."""
     text = PROTOCOL.replace('name = "berkeley-ffp"\ngradient = "2.35 T/m"', 'name = "uniform"')

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
+
+import numpy as np
 
 from ..errors import InputError
 from ..goals import Goal, contradictions, default_limits
@@ -56,19 +58,26 @@ def _out_of_reach(inputs: Inputs) -> Iterator[str]:
 
 
 def _without_tracer(inputs: Inputs) -> Iterator[str]:
-    """Regions that must get warm, and cannot whatever is played."""
-    wishes = [(goal, name) for goal in inputs.protocol.goals if goal.kind == "goal" and goal.sense == "at_least"
-              for name in goal.region if name in inputs.tissues]
+    """Places that must get warm, and cannot whatever is played: of regions taken as one, none of them."""
     minutes = inputs.protocol.session.duration_s / 60.0
+    wishes = [goal for goal in inputs.protocol.goals if goal.kind == "goal" and goal.sense == "at_least"
+              and (goal.shell_m is None or goal.shell_m[1] <= 0.0)]  # tissue around a region may be near other tracer
     warming = Warming(inputs) if wishes else None
-    for goal, name in wishes:
-        near = warming.near(name)
-        most = warming.most(goal, near)
-        if most < goal.searched.bound:
-            yield (f"goals: region {name}: holds {1e6 * near.iron_kg:.2g} mg of iron, {near.iron_kg_m3:.2g} mg/mL at "
-                   f"most: {goal.metric} {goal.said(goal.bound)} is out of reach in {minutes:.3g} min, with warm blood "
-                   f"and eddy currents no more than {goal.searched.said(most)}; check the iron image, its registration "
-                   "and its unit")
+    for goal in wishes:
+        for place, names in zip(goal.places, _parts(goal), strict=True):
+            near = [warming.near(name) for name in names if name in inputs.tissues]
+            most = max((warming.most(goal, part) for part in near), default=np.inf)
+            if most < goal.searched.bound:
+                iron_kg, highest = sum(part.iron_kg for part in near), max(part.iron_kg_m3 for part in near)
+                yield (f"goals: region {place}: holds {1e6 * iron_kg:.2g} mg of iron, {highest:.2g} mg/mL at most: "
+                       f"{goal.metric} {goal.said(goal.bound)} is out of reach in {minutes:.3g} min, with warm blood "
+                       f"and eddy currents no more than {goal.searched.said(most)}; check the iron image, its "
+                       "registration and its unit")
+
+
+def _parts(goal: Goal) -> Sequence[Sequence[str]]:
+    """The regions of each place."""
+    return [goal.region] if len(goal.places) < len(goal.region) or goal.shell_m else [[name] for name in goal.region]
 
 
 def _contradictory(inputs: Inputs) -> Iterator[str]:
