@@ -203,7 +203,7 @@ def _step(march: _March, load: Array, rate: Array, dt: float) -> tuple[Array, Ar
 def _rate(march: _March, load: Array, dt: float) -> Array:
     """Rate of change now, good for a step of a length."""
     power = load + march.gain(march.clock, march.y) - march.op @ march.y
-    if march.matrices.mass is None:
+    if march.matrices.pair is None:
         return power
     nothing = np.zeros_like(power)
     return march.matrices.solver(0.0, nothing)(power, SOLVE_SHARE * march.tolerance / dt, nothing)

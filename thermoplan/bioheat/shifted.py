@@ -8,33 +8,81 @@ spread evenly over them at the end: the sums of the equations, which are the bal
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
-from ..arrays import Array
+from ..arrays import Array, IntArray
 from ..errors import SolverError
 from .krylov import Operator
 from .system import ThermalSystem
+
+if TYPE_CHECKING:
+    from .kernels import HalfStored
 
 CG_ITERATIONS = 2000
 Solve = Callable[[Array, float, Array], Array]
 """Right-hand side, largest residual in K, first guess."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """Two symmetric matrices whose halves left of the diagonal have their entries in the same places."""
+
+    first: HalfStored
+    second: HalfStored
+
+    def joined(self, factor: float, less: Array) -> HalfStored:
+        """``first + factor * second - diag(less)``."""
+        a, b = self.first, self.second
+        return replace(a, values=a.values + factor * b.values, diagonal=a.diagonal + factor * b.diagonal - less)
+
+
+def _paired(first: csr_array, second: csr_array) -> _Pair:
+    from .kernels import HalfStored  # loads Numba
+
+    both = HalfStored.of(csr_array(abs(first) + abs(second)))
+    places = _places(both, first.shape[0])
+
+    def filled(matrix: csr_array) -> HalfStored:
+        half, values = HalfStored.of(matrix), np.zeros_like(both.values)
+        values[np.searchsorted(places, _places(half, matrix.shape[0]))] = half.values
+        return replace(both, values=values, diagonal=half.diagonal)
+
+    return _Pair(filled(first), filled(second))
+
+
+def _times(matrix: HalfStored, y: Array) -> Array:
+    out = np.empty(len(y))
+    matrix.product(y, out)
+    return out
+
+
+def _places(half: HalfStored, n: int) -> IntArray:
+    rows = np.repeat(np.arange(n), np.diff(half.starts.astype(np.int64)))
+    return rows * n + half.columns
+
+
 @dataclass(slots=True, eq=False)
 class Shifted:
-    """The matrices of a system, and those of its warmths that are even over tissue or blood, ``(k, n)``."""
+    """The matrices of a system, ``pair`` where its capacity is not lumped, and the warmths that are even over tissue
+    or blood, ``(k, n)``, with what ``B`` and ``A`` make of them."""
 
     op: Operator
-    mass: csr_array | None
+    pair: _Pair | None
     even: Array
-    _driven: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    _weighed: Array = field(init=False)
+    _driven: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._weighed = np.array([self.weighed(row) for row in self.even])
+        self._driven = np.array([self.op @ row for row in self.even])
 
     def weighed(self, y: Array) -> Array:
         """``B y``."""
-        return y if self.mass is None else self.mass @ y
+        return y if self.pair is None else _times(self.pair.first, y)
 
     def solver(self, factor_s: float, slope: Array) -> Solve:
         """Of ``B + factor (A - slope)``."""
@@ -49,23 +97,21 @@ class Shifted:
 
     def _product(self, factor_s: float, slope: Array) -> Callable[[Array], Array]:
         op = self.op
-        if self.mass is None:
+        if self.pair is None:
             shift = 1.0 - factor_s * slope
             return lambda x: shift * x + factor_s * (op @ x)
-        whole = csr_array(self.mass + factor_s * op.matrix - diags_array(factor_s * slope))
+        whole = self.pair.joined(factor_s, factor_s * slope)
 
         def product(x: Array) -> Array:
             op.products += 1
-            return whole @ x
+            return _times(whole, x)
 
         return product
 
     def _levelled(self, factor_s: float, slope: Array) -> Callable[[Array, Array], Array]:
         """Adds even warmths to a solution, such that its residual has none of their energy."""
         even = self.even
-        if len(self._driven) != len(even):
-            self._driven = np.array([self.op @ row for row in even])
-        weighed = np.array([self.weighed(row) for row in even]) - factor_s * slope * even + factor_s * self._driven
+        weighed = self._weighed - factor_s * slope * even + factor_s * self._driven
         among = np.linalg.inv(self.op.inner(even, weighed.T))
 
         def add(x: Array, residual: Array) -> Array:
@@ -81,14 +127,9 @@ def shifted(op: Operator, system: ThermalSystem) -> Shifted:
     even[0, :n], even[1, n:] = root[:n], root[n:]
     even[0, system.held] = 0.0
     there = [op.inner(row, row) > 0.0 for row in even]
-    return Shifted(op, _scaled(system, root), even[there])
-
-
-def _scaled(system: ThermalSystem, root: Array) -> csr_array | None:
-    if system.mass_j_k is None:
-        return None
     scale = diags_array(1.0 / root)
-    return csr_array(scale @ system.mass_j_k @ scale)
+    pair = None if system.mass_j_k is None else _paired(csr_array(scale @ system.mass_j_k @ scale), op.matrix)
+    return Shifted(op, pair, even[there])
 
 
 def _conjugate(
