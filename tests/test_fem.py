@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from heat_cases import box
@@ -62,3 +66,10 @@ def test_outer_normals_point_outward():
 def test_a_coefficient_of_the_wrong_length_is_refused():
     with pytest.raises(InputError, match="one coefficient an element"):
         fem.stiffness(BOX, np.ones(3))
+
+
+def test_a_process_that_is_told_to_end_ends_without_a_word():
+    script = "import os, signal, thermoplan.fem; os.kill(os.getpid(), signal.SIGTERM)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == -signal.SIGTERM
+    assert done.stdout + done.stderr == ""

@@ -20,10 +20,11 @@ try:
         import dolfinx_solver  # noqa: F401  (its wheel has to be imported before dolfinx)
     from mpi4py import MPI
 
-    if launched()[1] > 1:
+    with suppress(ModuleNotFoundError):
         import petsc4py
 
-        petsc4py.init(comm=MPI.COMM_SELF)  # it would else wait until every rank had loaded it
+        # a signal means what it means to Python; and of several ranks none waits until all have loaded this
+        petsc4py.init(["thermoplan", "-no_signal_handler"], comm=MPI.COMM_SELF if launched()[1] > 1 else None)
     import basix.ufl
     import ufl
     from dolfinx import fem, mesh
