@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from heat_cases import box, problem
 
+from thermoplan import metrics
 from thermoplan.bioheat import Boundary, Segment, evolve, reduced_model, thermal_system
 from thermoplan.bioheat.capacity import fastest_rate_1_s, lent
 from thermoplan.bioheat.krylov import operator
@@ -118,6 +119,27 @@ def test_an_objective_with_its_gradient_moves_a_two_hundredth_of_the_bytes_of_a_
     print(f"{len(tumour)} nodes: {moved / 1e6:.1f} MB against 2 x {full_bytes(system, op.products) / 1e6:.0f} MB, "
           f"ratio {ratio:.0f}")
     assert ratio > 200.0
+
+
+def test_the_slope_of_a_dose_is_that_of_the_full_model(case):
+    """With more or less of each of the 640 shares, by two runs of the full model on either side."""
+    system, loads, model = case
+    shares, edges = random_shares()
+    points = box((16, 16, 24), (0.02, 0.02, 0.03)).points_m
+    tumour = np.flatnonzero(np.linalg.norm(points - [0.008, 0.01, 0.014], axis=1) < 0.004)
+    row = Row(Goal("goal", ("body",), "CEM43T90", 10.0, "at_least"), "tumour", tumour, np.ones(len(tumour)))
+    heat = Heat(model, edges)
+    slopes, _ = gradient(Term(row, Tissue.of([row], heat, 30.0), 1.0, 1.0, 0.0, 0.0), Look(heat, shares))
+    direction = np.random.default_rng(8).random(shares.shape) / 32
+
+    def doublings(step: float) -> float:
+        full = full_history(system, loads, shares + step * direction, edges, heat.times_s)
+        return float(np.log2(metrics.value(row, heat.times_s, full[:, tumour], heat.heating_s)))
+
+    expected = (doublings(1e-2) - doublings(-1e-2)) / 2e-2
+    found = float((heat.gradient(heat.adjoint(slopes)) * direction).sum())
+    print("slope", found, "of the full model", expected)
+    assert found == pytest.approx(expected, rel=0.005)
 
 
 def test_the_estimate_is_within_a_factor_of_five_of_the_error(case):
