@@ -13,7 +13,7 @@ test: setup
 bench: setup
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/heat.py S
 	@.venv/bin/python benchmarks/table.py
-	@OMP_NUM_THREADS=1 .venv/bin/python benchmarks/planner.py S
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/planner.py S
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/magnetics.py
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/ranks.py M
 
