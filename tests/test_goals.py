@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -154,6 +156,13 @@ def wish(metric: str, bound: float) -> Goal:
     (wish("T90", 44.0), limit("Tmax", 43.0, "liver"), False), (wish("T90", 44.0), limit("Tmax", 36.0, "liver"), True)])
 def test_goals_that_no_plan_can_meet_together_are_told_before_any_solve(goal, bound, clash):
     assert bool(contradictions([goal, bound], 1800.0, 36.5)) is clash
+
+
+def test_goals_of_two_priorities_may_contradict_since_one_yields():
+    warm, cool = Goal("goal", ("tumour",), "T90", 45.0, "at_least"), Goal("goal", ("tumour",), "Tmax", 44.0, "at_most")
+    assert len(contradictions((warm, cool), 1800.0, 37.0)) == 1
+    assert contradictions((warm, replace(cool, priority=2)), 1800.0, 37.0) == ()
+    assert len(contradictions((warm, replace(cool, kind="limit", priority=2)), 1800.0, 37.0)) == 1
 
 
 @pytest.mark.parametrize(("goal", "bound", "clash"), [

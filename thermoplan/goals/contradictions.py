@@ -20,6 +20,8 @@ def contradictions(goals: Sequence[Goal], heating_s: float, arterial_c: float) -
              and place not in (SKIN, EVERYWHERE_ELSE)]
     for low in (goal for goal in goals if goal.sense == "at_least"):
         for high in (goal for goal in goals if goal.sense == "at_most"):
+            if low.kind == high.kind == "goal" and low.priority != high.priority:
+                continue  # their order says which of them yields
             shared = [name for name in low.places if name in high.places]
             if shared and (_volumes_cross(low, high) or _cannot_both(low.searched, high.searched, heating_s)):
                 by = f" (a default limit: one on {shared[0]} of your own replaces it)" if high.default else ""
