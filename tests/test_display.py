@@ -6,12 +6,14 @@ import numpy as np
 from report_sample import sample_anatomy, sample_fields, sample_plan
 
 from thermoplan.display import card
+from thermoplan.goals import Goal
 from thermoplan.image import Image
 from thermoplan.iron import IronMap
 from thermoplan.library import library_devices, library_tracers
 from thermoplan.plan import Plan
 from thermoplan.plan.made import Page
 from thermoplan.progress import Stages
+from thermoplan.report import formats
 
 
 def test_text_of_a_card_is_shown_not_run():
@@ -48,3 +50,13 @@ def test_a_page_is_framed_whole_with_its_quotes_escaped(tmp_path):
     path = tmp_path / "report.html"
     path.write_text('<p title="a">x</p>', encoding="utf-8")
     assert 'srcdoc="&lt;p title=&quot;a&quot;&gt;x&lt;/p&gt;"' in Page(path)._repr_html_()
+
+
+def test_a_near_miss_has_the_digits_that_tell_it_from_its_bound():
+    goal = Goal("goal", ("tumour",), "T90", 43.0, "at_least")
+    assert [goal.said(t) for t in (42.99, 42.5, 43.0, 43.004)] == ["42.99 degC", "42.5 degC", "43.0 degC", "43.0 degC"]
+    limit = Goal("limit", ("liver",), "CEM43max", 2.0, "at_most")
+    assert [limit.said(d) for d in (2.004, 2.5, 1.999)] == ["2.004 min", "2.5 min", "2 min"]
+    row = {"value": 42.996, "bound": 43.0, "unit": "degC", "met": False, "sense": "at_least"}
+    assert formats.reached(row) == "42.996\u202f°C" and formats.reached(row | {"met": True}) == "43.0\u202f°C"
+    assert formats.reached(row | {"value": None}) == formats.NONE

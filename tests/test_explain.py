@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -53,6 +54,15 @@ def test_the_limit_that_stands_against_a_goal_is_named_and_its_relaxation_tried(
     assert "core Tmax" in why.conflicts[0] and "liver" not in why.conflicts[0]
     assert [r.label for r in why.relaxations] == ["core Tmax <= 38 degC"]
     assert why.relaxations[0].goals_met and 38.0 < why.relaxations[0].to_value < 40.0
+
+
+def test_a_relaxation_that_helps_nothing_is_not_offered(monkeypatch):
+    """A search that finds the same plan again, whatever is allowed to yield."""
+    goals = [at_least("T90", 42.0), at_most("Tmax", 38.0, "core")]
+    shares, _ = explained(goals, relax=False)
+    monkeypatch.setattr(sys.modules["thermoplan.optimize.explain"], "weighted_shares", lambda *_, **__: shares)
+    _, why = explained(goals)
+    assert why.missed and why.relaxations == ()
 
 
 def test_a_plan_that_meets_its_goals_needs_no_excuse():

@@ -56,13 +56,13 @@ def number(value: float | None, digits: int = 1) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def dose(value: float | None) -> str:
+def dose(value: float | None, digits: int = 2) -> str:
     """A thermal dose with two digits, because a third would be pretence."""
     if value is None:
         return "-"
     if value < 0.01:
         return "<0.01"
-    return f"{float(f'{value:.2g}'):g}"
+    return f"{float(f'{value:.{digits}g}'):g}"
 
 
 def show_notes(texts: Sequence[str]) -> None:

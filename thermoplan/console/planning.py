@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from ..display import told_apart
 from .base import dose, number, stdout, table_of
 
 _GOOD, _BAD = "[green]met[/green]", "[bold red]missed[/bold red]"
@@ -83,8 +84,10 @@ def _goal_table(record: Mapping[str, Any]) -> Table:
     table = table_of("region", "metric", "bound", "value", "", title="Goals and limits")
     for row in record["goals"]:
         sense = ">=" if row["sense"] == "at_least" else "<="
-        show = dose if row["unit"] == "min" else number
-        value = "-" if row["value"] is None else show(row["value"])
+        show, digits = (dose, 2) if row["unit"] == "min" else (number, 1)
+        value = show(row["value"])
+        if row["value"] is not None and not row["met"]:
+            value = told_apart(lambda x, more: show(x, digits + more), row["value"], row["bound"])  # noqa: B023
         name = f"{row['kind']}: {row['region']}" + (" (default)" if row["default"] else "")
         table.add_row(escape(name), row["metric"], f"{sense} {show(row['bound'])} {row['unit']}",
                       f"{value} {row['unit']}", _GOOD if row["met"] else _BAD)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..arrays import Array, IntArray, frozen, put
+from ..display import told_apart
 from ..errors import InputError
 from .metric import Metric
 
@@ -145,11 +146,14 @@ class Goal:
 
     def said(self, value: float) -> str:
         """A value in words: a dose with two digits, because a third would be pretence; a temperature with one
-        decimal; what a budget takes in per cent."""
+        decimal, more where it would else read like the bound that it misses; what a budget takes in per cent."""
         if self.is_budget:
             return f"{value / self.bound:.0%}"
-        number = f"{float(f'{value:.2g}'):g}" if self.parts.is_dose else f"{value:.1f}"
+        number = self._digits(value, 0) if self.met(value) else told_apart(self._digits, value, self.bound)
         return f"{number} {self.unit}"
+
+    def _digits(self, value: float, more: int) -> str:
+        return f"{float(f'{value:.{2 + more}g}'):g}" if self.parts.is_dose else f"{value:.{1 + more}f}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from .settings import Settings, Shares
 
 _ACTIVE_K = 0.25
 _WORTH, _TELLING_K = 1e-2, 0.02
-_YIELDING = 0.02
+_YIELDING, _HELPFUL = 0.02, 0.01
 _MOST_RELAXED = 4
 _LONGER = 1.5
 _STEP_K = 0.02
@@ -60,7 +60,7 @@ class Explanation:
 
     ``reach`` is the most that can be had of it within the limits. ``limits`` with their costs there, dearest
     first; ``duty_gain`` and ``duty_gain_k`` are its gain per 0.1 of duty in all windows. Only where a goal is
-    missed: ``missed`` and ``conflicts`` in words, and ``relaxations``, most helpful first.
+    missed: ``missed`` and ``conflicts`` in words, and the ``relaxations`` that help, most helpful first.
     """
 
     goal: Row
@@ -98,7 +98,9 @@ def explain(model: Model, resolved: Resolved, shares: Shares, *, settings: Setti
     found = (*_relaxations(model, resolved, shares, settings, limits),
              *_more_time(model, resolved, shares, settings, prices.duty_gain)) if relax and missed else ()
     goals = [i for i, row in enumerate(resolved.rows) if row.goal.kind == "goal"]
-    ranked = sorted(found, key=lambda r: (not r.goals_met, _shortfall(resolved, goals, r.goal_values)))
+    short = _shortfall(resolved, goals, tuple(shares.values[i] for i in goals)) - _HELPFUL
+    helpful = [r for r in found if r.goals_met or _shortfall(resolved, goals, r.goal_values) < short]
+    ranked = sorted(helpful, key=lambda r: (not r.goals_met, _shortfall(resolved, goals, r.goal_values)))
     told = resolved.rows[asked] if missed or not resolved.rows[asked].goal.parts.is_volume else at.rows[asked]
     return Explanation(told, best.values[asked], labels, tuple(limits), prices.duty_gain,
                        prices.duty_gain / prices.doublings_per_k, tuple(_conflicts(labels, limits, prices.duty_gain)),

@@ -1,4 +1,4 @@
-"""Numbers as a reader meets them; a missing one is an en dash, a dose never has more than two digits."""
+"""Numbers as a reader meets them; a missing one is an en dash, a dose has two digits, more for a near miss."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from ..display import told_apart
 
 NONE = "–"
 UNITS = {"degC": "°C", "cm2": "cm²", "mm3": "mm³"}
@@ -47,24 +49,32 @@ def significant(value: Any, digits: int = 3, unit: str = "") -> str:
     return f"{words}\u202f{unit}" if unit else words
 
 
-def dose(value: Any, unit: str = "") -> str:
+def dose(value: Any, unit: str = "", digits: int = 2) -> str:
     """CEM43 with two digits: below 0.01 it is only said to be below."""
     if usable(value) and 0.0 <= value < 0.01:
         return "<0.01" + (f"\u202f{unit}" if unit else "")
-    return significant(value, 2, unit)
+    return significant(value, digits, unit)
 
 
 def temperature(value: Any, unit: str = "°C") -> str:
     return fixed(value, 1, unit)
 
 
-def metric(value: Any, unit: str | None, *, bare: bool = False) -> str:
-    """A goal's value or bound, by its unit."""
+def metric(value: Any, unit: str | None, *, bare: bool = False, more: int = 0) -> str:
+    """A goal's value or bound, by its unit, with so many digits more than usual."""
     if unit == "min":
-        return dose(value, "" if bare else "min")
+        return dose(value, "" if bare else "min", 2 + more)
     if unit in ("degC", "°C"):
-        return temperature(value, "" if bare else "°C")
-    return significant(value, 3, "" if bare else unit_text(unit))
+        return fixed(value, 1 + more, "" if bare else "°C")
+    return significant(value, 3 + more, "" if bare else unit_text(unit))
+
+
+def reached(goal: Mapping[str, Any]) -> str:
+    """A goal's value; where it is missed, with as many digits as tell it from its bound."""
+    value, bound, unit = goal.get("value"), goal.get("bound"), goal.get("unit")
+    if goal.get("met") or not (usable(value) and usable(bound)):
+        return metric(value, unit)
+    return told_apart(lambda x, more: metric(x, unit, more=more), value, bound)
 
 
 def percent(value: Any, digits: int = 0) -> str:

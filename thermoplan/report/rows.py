@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..display import told_apart
 from ..dose import cem43_min
 from . import formats as f
 from .formats import at, usable
@@ -54,7 +55,7 @@ def _card(plan: Plan, goal: Plan) -> Row:
         "minor": bool(goal.get("met")) and bool(goal.get("default")),
         "default": bool(goal.get("default")),
         "source": goal.get("source") or "",
-        "value": f.metric(value, unit),
+        "value": f.reached(goal),
         "bound": ("≥\u00a0" if least else "≤\u00a0") + f.metric(bound, unit),
         "margin": _margin(value, bound, unit, least),
         "interval": _interval_words(plan, low, high, unit),
@@ -69,7 +70,12 @@ def _margin(value: Any, bound: Any, unit: str | None, least: bool) -> str:
     if unit not in ("degC", "°C") and bound > 0 and value > 0 and not 0.5 < value / bound < 2:
         ratio = value / bound
         return f"{f.significant(ratio, 2)} × the bound" if ratio > 1 else f"{f.dose(100.0 * ratio)} % of the bound"
-    words = f.fixed(abs(spare), 1, "K") if unit in ("degC", "°C") else f.metric(abs(spare), unit)
+    kelvin = unit in ("degC", "°C")
+
+    def shown(x: float, more: int) -> str:
+        return f.fixed(x, 1 + more, "K") if kelvin else f.metric(x, unit, more=more)
+
+    words = shown(spare, 0) if spare >= 0 else told_apart(shown, -spare, 0.0)
     return f"{words} in hand" if spare >= 0 else f"{words} {'short' if least else 'over'}"
 
 

@@ -296,7 +296,7 @@ def goals(plan: Plan) -> Table:
                 f"{goal.get('kind', '')}: {goal.get('region', '')}",
                 str(goal.get("metric", "")),
                 ("≥\u00a0" if least else "≤\u00a0") + f.metric(goal.get("bound"), unit),
-                f.metric(goal.get("value"), unit),
+                f.reached(goal),
                 "met" if goal.get("met") else "missed",
                 _celsius(goal.get("source") or f.NONE),
             ]
