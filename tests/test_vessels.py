@@ -18,6 +18,7 @@ from thermoplan.bioheat import (
 )
 from thermoplan.bioheat.vessels import BLOOD_W_M_K, NUSSELT, sink_w_m3_k
 from thermoplan.errors import InputError
+from thermoplan.tissue import region_tissues
 from thermoplan.validate.bodies import cylinder
 
 OUTER_M, K = 10e-3, 0.5
@@ -115,3 +116,7 @@ def test_vessels_outside_the_body_and_bad_numbers_are_refused():
         Vessel("a", ALONG[:1], 1e-3)
     with pytest.raises(InputError, match="lies inside its wall"):
         sink_w_m3_k(Vessel("a", ALONG, 2e-3), 0.5e-3, K)
+
+
+def test_blood_conducts_as_the_table_of_tissues_says():
+    assert region_tissues(("blood",), "mouse")[0].conductivity_w_m_k == pytest.approx(BLOOD_W_M_K)

@@ -22,11 +22,12 @@ from scipy.special import ive
 from ..anatomy import Anatomy
 from ..arrays import Array, IntArray, finite, put
 from ..errors import InputError
+from ..tissue import BLOOD_HEAT_J_M3_K
 
 NUSSELT = 48.0 / 11.0
 """Of developed laminar flow in a round tube whose wall takes as much heat everywhere: a closed form (Graetz)."""
-BLOOD_W_M_K, BLOOD_J_M3_K = 0.516857, 1049.75 * 3617.0
-"""Conductivity of blood, and its heat capacity per volume [ITIS5]."""
+BLOOD_W_M_K = 0.516857
+"""Conductivity of blood [ITIS5]."""
 TISSUE_W_M_K, TISSUE_RADII = 0.5, 10.0
 """What lies between a vessel and the tissue that its blood comes to resemble: muscle has 0.49 W/m/K [ITIS5]."""
 TUBE_EDGES = 2.0
@@ -85,7 +86,7 @@ class Vessel:
         if self.flow_m3_s is None:
             return None
         resistance = 1.0 / self.wall_w_m_k + np.log(TISSUE_RADII) / (2.0 * np.pi * TISSUE_W_M_K)
-        return -float(np.expm1(-self.length_m / (resistance * BLOOD_J_M3_K * self.flow_m3_s)))
+        return -float(np.expm1(-self.length_m / (resistance * BLOOD_HEAT_J_M3_K * self.flow_m3_s)))
 
     def dense_m(self, step_m: float) -> Array:
         """Points ``(p, 3)`` of the centre line, no farther apart than ``step_m``."""
