@@ -1,4 +1,4 @@
-"""Quadratic elements in time: against DOLFINx, matrix exponentials, closed forms, finer linear meshes; energy."""
+"""Quadratic elements in time: against scikit-fem, matrix exponentials, closed forms, finer linear meshes; energy."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import pytest
 from heat_cases import RHO, C, box, load_of, problem, rising_law
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm, solve
+from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
-from thermoplan import fem, quadratic
+from thermoplan import quadratic
 from thermoplan.anatomy import Anatomy
 from thermoplan.bioheat import (
     Boundary,
@@ -42,23 +43,26 @@ def uneven():
     return Anatomy(moved, mesh.tets, mesh.region, mesh.region_names, mesh.tissue_names)
 
 
-def test_matrices_are_those_that_dolfinx_assembles():
+def test_matrices_are_those_of_another_library():
+    from skfem import Basis, BilinearForm, ElementTetP0, ElementTetP2, FacetBasis, MeshTet
+    from skfem.helpers import dot, grad
+
     mesh, rng = uneven(), np.random.default_rng(1)
     k, w = rng.uniform(0.2, 0.6, len(mesh.tets)), rng.uniform(1e3, 1e4, len(mesh.tets))
-    ours = quadratic_mesh(mesh)
-    skin = quadratic.face_mass(ours, mesh.outer, np.full(len(mesh.outer), 10.0))
-    found = quadratic.stiffness(ours, k) + quadratic.mass(ours, w) + skin
-    theirs = fem.quadratic(mesh, k, w, np.full(len(mesh.tets), 10.0), np.zeros(len(mesh.points_m), bool))
-    apart, which = cKDTree(theirs.points_m).query(ours.points_m)
+    ours, h = quadratic_mesh(mesh), rng.uniform(5.0, 50.0, len(mesh.outer))
+    found = quadratic.stiffness(ours, k) + quadratic.mass(ours, w) + quadratic.face_mass(ours, mesh.outer, h)
+    grid = MeshTet(*(np.ascontiguousarray(a.T) for a in (mesh.points_m, mesh.tets)), sort_t=False)
+    inside, skin = Basis(grid, ElementTetP2()), FacetBasis(grid, ElementTetP2())
+    facets = np.sort(grid.facets[:, skin.find], axis=0).T.tolist()
+    number = {tuple(triangle): i for i, triangle in enumerate(np.sort(mesh.outer, axis=1).tolist())}
+    h = h[[number[tuple(triangle)] for triangle in facets]]
+    theirs = BilinearForm(lambda u, v, p: p.k * dot(grad(u), grad(v)) + p.w * u * v).assemble(
+        inside, k=inside.with_element(ElementTetP0()).interpolate(k),
+        w=inside.with_element(ElementTetP0()).interpolate(w))
+    theirs = theirs + BilinearForm(lambda u, v, p: h[:, None] * u * v).assemble(skin)
+    apart, which = cKDTree(inside.doflocs.T).query(ours.points_m)
     assert apart.max() < 1e-12 and sorted(which) == list(range(ours.n))
-    assert abs(found - theirs.matrix[which][:, which]).max() < 1e-13 * abs(found).max()
-
-
-def test_a_mesh_in_parts_is_assembled_to_the_same_matrix(monkeypatch):
-    mesh = uneven()
-    whole = quadratic.stiffness(quadratic_mesh(mesh), np.ones(len(mesh.tets)))
-    monkeypatch.setattr(quadratic, "CELLS_AT_ONCE", 17)
-    assert abs(quadratic.stiffness(quadratic_mesh(mesh), np.ones(len(mesh.tets))) - whole).max() < 1e-14
+    assert abs(found - csr_array(theirs)[which][:, which]).max() < 1e-13 * abs(found).max()
 
 
 def test_nodes_keep_their_numbers_and_middles_follow():

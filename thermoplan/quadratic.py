@@ -1,24 +1,22 @@
-"""Quadratic elements on a mesh of tetrahedra: unknowns at its nodes and in the middle of its edges; integrals in NumPy.
+"""Quadratic elements on a mesh of tetrahedra: unknowns at its nodes and in the middle of its edges.
 
 Shape functions are ``l (2 l - 1)`` of a node and ``4 l l'`` of an edge, l being the barycentric coordinates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.special import roots_jacobi
 
 from .anatomy import Anatomy
 from .arrays import Array, IntArray, frozen, put
 
-EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
+EDGES = np.array([[2, 3], [1, 3], [1, 2], [0, 3], [0, 2], [0, 1]])
+"""Corners that each edge is between, in the order of basix."""
 SIDES = np.array([[0, 1], [0, 2], [1, 2]])
-CELLS_AT_ONCE = 40_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +45,11 @@ class QuadraticMesh:
     @property
     def points_m(self) -> Array:
         """``(n, 3)``."""
-        nodes = self.anatomy.points_m
-        return np.concatenate([nodes, nodes[self.edges].mean(axis=1)])
+        return self.linear(self.anatomy.points_m)
+
+    def linear(self, nodal: Array) -> Array:
+        """Unknowns ``(n, ...)`` of what is linear between its values at the nodes."""
+        return np.concatenate([nodal, nodal[self.edges].mean(axis=1)])
 
     def faces(self, triangles: IntArray) -> IntArray:
         """Unknowns ``(k, 6)`` of triangles ``(k, 3)``: corners, then sides in the order of ``SIDES``."""
@@ -75,24 +76,11 @@ def shapes(at: Array) -> Array:
     return np.concatenate([at * (2.0 * at - 1.0), 4.0 * at[:, first] * at[:, second]], axis=1)
 
 
-def quadrature(n: int, corners: int = 4) -> tuple[Array, Array]:
-    """Barycentric points and weights that sum to one, exact to degree ``2 n - 1`` on an element, or on a face of three
-    corners: a cube folded to it, each direction by its own Gauss rule."""
-    sides = [roots_jacobi(n, power, 0) for power in range(corners - 2, -1, -1)]
-    grid = np.meshgrid(*[(1.0 + at) / 2.0 for at, _ in sides], indexing="ij")
-    weights = np.ones(1)
-    for _, weight in sides:
-        weights = np.outer(weights, weight).ravel()
-    left, at = np.ones(n ** (corners - 1)), []
-    for x in grid:
-        at.append(x.ravel() * left)
-        left = left - at[-1]
-    return np.stack([left, *at], axis=1), weights / weights.sum()
-
-
 def means(corners: int = 4) -> Array:
     """Mean of each shape function over an element ``(10,)``, or over a face ``(6,)``."""
-    at, weights = quadrature(2, corners)
+    from . import fem
+
+    at, weights = fem.quadrature(2, corners)
     return weights @ shapes(at)
 
 
@@ -100,32 +88,26 @@ def stiffness(mesh: QuadraticMesh, coefficient_cells: Array) -> csr_array:
     """Integral of ``k grad u . grad v``, ``(n, n)``."""
     from . import fem
 
-    at, weights = quadrature(2)
-    slopes = np.zeros((len(at), 10, 4))
-    slopes[:, np.arange(4), np.arange(4)] = 4.0 * at - 1.0
-    for e, (i, j) in enumerate(EDGES, 4):
-        slopes[:, e, i], slopes[:, e, j] = 4.0 * at[:, j], 4.0 * at[:, i]
-    pairs = np.einsum("q,qap,qbr->prab", weights, slopes, slopes).reshape(16, 100)
-    gradients, scale = fem.gradients(mesh.anatomy), coefficient_cells * mesh.anatomy.volumes_m3
-
-    def local(part: slice) -> Array:
-        among = np.einsum("m,mpk,mrk->mpr", scale[part], gradients[part], gradients[part])
-        return among.reshape(-1, 16) @ pairs
-
-    return _gathered(mesh.cells, mesh.n, local)
+    return fem.stiffness(mesh.anatomy, coefficient_cells, mesh.cells)
 
 
 def mass(mesh: QuadraticMesh, coefficient_cells: Array) -> csr_array:
     """Integral of ``c u v``, ``(n, n)``."""
-    return _masses(mesh.cells, mesh.n, coefficient_cells * mesh.anatomy.volumes_m3, 4)
+    from . import fem
+
+    return fem.mass(mesh.anatomy, coefficient_cells, mesh.cells)
 
 
 def face_mass(mesh: QuadraticMesh, triangles: IntArray, coefficient: Array) -> csr_array:
     """Surface integral of ``h u v`` ``(n, n)`` over triangles ``(k, 3)`` with one value ``(k,)`` each."""
     from . import fem
 
-    _, area = fem.area_vectors_m2(mesh.anatomy, triangles)
-    return _masses(mesh.faces(triangles), mesh.n, coefficient * area, 3)
+    at, weights = fem.quadrature(4, 3)
+    here, faces = shapes(at), mesh.faces(triangles)
+    pairs = ((weights[:, None] * here).T @ here).ravel()
+    values = np.outer(coefficient * fem.area_vectors_m2(mesh.anatomy, triangles)[1], pairs)
+    rows, columns = np.repeat(faces, 6, axis=1), np.tile(faces, (1, 6))
+    return csr_array((values.ravel(), (rows.ravel(), columns.ravel())), shape=(mesh.n, mesh.n))
 
 
 def load(mesh: QuadraticMesh, coefficient_cells: Array) -> Array:
@@ -148,21 +130,3 @@ def at_points(mesh: QuadraticMesh, unknowns: IntArray, weights: Array) -> csr_ar
     functions there."""
     row = np.repeat(np.arange(len(unknowns)), unknowns.shape[1])
     return csr_array((weights.ravel(), (row, unknowns.ravel())), shape=(len(unknowns), mesh.n))
-
-
-def _masses(cells: IntArray, n: int, scale: Array, corners: int) -> csr_array:
-    at, weights = quadrature(3, corners)
-    here = shapes(at)
-    pairs = ((weights[:, None] * here).T @ here).ravel()
-    return _gathered(cells, n, lambda part: np.outer(scale[part], pairs))
-
-
-def _gathered(cells: IntArray, n: int, local: Callable[[slice], Array]) -> csr_array:
-    """Sum of element matrices, a part of the mesh at a time: they are ten times as large as what becomes of them."""
-    total, width = csr_array((n, n)), cells.shape[1]
-    for start in range(0, len(cells), CELLS_AT_ONCE):
-        part = slice(start, start + CELLS_AT_ONCE)
-        here = cells[part].astype(np.int32)
-        rows, columns = np.repeat(here, width, axis=1).ravel(), np.tile(here, (1, width)).ravel()
-        total = total + csr_array((local(part).ravel(), (rows, columns)), shape=(n, n))
-    return csr_array(total)

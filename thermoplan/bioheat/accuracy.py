@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..arrays import Array, IntArray
+from .. import quadratic as elements
+from ..arrays import Array
+from ..quadratic import quadratic_mesh
 from .problem import BioheatProblem
-from .skin import skin_conditions
+from .quadratic import quadratic_parts
 from .system import ThermalSystem, solved
 
 RTOL = 1e-7
@@ -25,35 +27,12 @@ def spatial_error_k(problem: BioheatProblem, system: ThermalSystem, load_w: Arra
     from .. import fem
 
     anatomy, n = problem.anatomy, system.n_nodes
-    per_cell = [problem.conductivity_w_m_k[anatomy.region], problem.sink_cells_w_m3_k()]
-    held = np.isin(np.arange(n), system.held)
-    fine = fem.quadratic(anatomy, *per_cell, _exchange(problem, held), held)
     density = load_w / anatomy.node_volumes_m3
     load = fem.mass(anatomy, np.ones(len(anatomy.tets))) @ density
     load[system.held] = 0.0
     coarse = solved(csr_array(system.stiffness[:n][:, :n]), load, rtol=RTOL)
-    rise = solved(fine.matrix, fine.load @ density, rtol=RTOL)
-    return coarse - rise[fine.corner]
-
-
-def _exchange(problem: BioheatProblem, held: Array) -> Array:
-    """Heat transfer ``(m,)`` of each element's outer facets that are not held, their mean by area."""
-    from .. import fem
-
-    anatomy = problem.anatomy
-    skin = skin_conditions(problem)
-    _, area = fem.area_vectors_m2(anatomy, anatomy.outer)
-    area = np.where(held[anatomy.outer].all(axis=1), 0.0, area)
-    owner = _owners(anatomy.tets, anatomy.outer)
-    whole = np.bincount(owner, area, len(anatomy.tets))
-    total = np.bincount(owner, area * skin.heat_transfer_w_m2_k, len(anatomy.tets))
-    return np.divide(total, whole, where=whole > 0.0, out=np.zeros(len(anatomy.tets)))
-
-
-def _owners(tets: IntArray, facets: IntArray) -> IntArray:
-    """Element ``(k,)`` that each outer facet belongs to."""
-    base = int(tets.max()) + 1
-    faces = np.sort(tets[:, [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]].reshape(-1, 3), axis=1)
-    keys, wanted = (np.sort(f, axis=1) @ np.array([base**2, base, 1]) for f in (faces, facets))
-    order = np.argsort(keys)
-    return order[np.searchsorted(keys, wanted, sorter=order)] // 4
+    mesh, parts = quadratic_mesh(anatomy), quadratic_parts(problem)
+    load = elements.mass(mesh, np.ones(len(anatomy.tets))) @ mesh.linear(density)
+    free, rise = np.setdiff1d(np.arange(mesh.n), parts.held), np.zeros(mesh.n)
+    rise[free] = solved(csr_array(parts.tissue[free][:, free]), load[free], rtol=RTOL)
+    return coarse - rise[:n]

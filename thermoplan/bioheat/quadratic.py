@@ -21,12 +21,17 @@ from .radiation import Radiation, linear_w_m2_k
 from .skin import Skin, skin_conditions
 from .system import Parts, ThermalSystem, joined_system
 
-POINTS = 2
-"""Gauss points a direction at which feedback is worked out: exact to degree 3."""
+DEGREE = 3
+"""To which the points are exact at which feedback is worked out."""
 
 
 def quadratic_system(problem: BioheatProblem) -> ThermalSystem:
     """Assemble the problem once on quadratic elements and find the steady state before heating."""
+    return joined_system(problem, quadratic_parts(problem))
+
+
+def quadratic_parts(problem: BioheatProblem) -> Parts:
+    """What ``quadratic_system`` is made of."""
     anatomy, mesh, skin = problem.anatomy, quadratic_mesh(problem.anatomy), skin_conditions(problem)
     capacity, conductivity, metabolic = (getattr(problem, name)[anatomy.region] for name in (
         "capacity_j_m3_k", "conductivity_w_m_k", "metabolic_w_m3"))
@@ -37,9 +42,8 @@ def quadratic_system(problem: BioheatProblem) -> ThermalSystem:
     source = elements.load(mesh, metabolic)
     source += elements.face_load(mesh, outer, transfer * (skin.temperature_c - problem.arterial_c))
     held, held_c = _held(problem, mesh, skin)
-    return joined_system(problem, Parts(
-        csr_array(tissue), elements.mass(mesh, capacity), elements.load(mesh, sink),
-        elements.face_load(mesh, outer, transfer), source, held, held_c))
+    return Parts(csr_array(tissue), elements.mass(mesh, capacity), elements.load(mesh, sink),
+                 elements.face_load(mesh, outer, transfer), source, held, held_c)
 
 
 def _held(problem: BioheatProblem, mesh: QuadraticMesh, skin: Skin) -> tuple[IntArray, Array]:
@@ -121,8 +125,10 @@ def _radiation(
 def _points(
     mesh: QuadraticMesh, unknowns: IntArray, sizes: Array, system: ThermalSystem
 ) -> tuple[csr_array, Array]:
-    """Matrix of the values at Gauss points of elements or facets, the blood's last, and what each point stands for."""
-    at, weights = elements.quadrature(POINTS, 4 if unknowns.shape[1] == 10 else 3)
+    """Matrix of the values at points of elements or facets, the blood's last, and what each point stands for."""
+    from .. import fem
+
+    at, weights = fem.quadrature(DEGREE, 4 if unknowns.shape[1] == 10 else 3)
     here = np.tile(elements.shapes(at), (len(unknowns), 1))
     matrix = elements.at_points(mesh, np.repeat(unknowns, len(at), axis=0), here)
     blood = csr_array((np.ones(1), ([0], [system.n_dof - 1])), shape=(1, system.n_dof))
