@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 SIZE_M = (0.03, 0.03, 0.08)
 COUNTS = {"S": (18, 18, 48), "M": (36, 36, 96), "L": (54, 54, 144), "XL": (72, 72, 192)}
 ORGANS = ("muscle", "liver", "spleen", "tumour")
+FINER = {"mesh.size": "0.55 mm", "mesh.target_size": "0.275 mm"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,11 @@ class Body:
     system: ThermalSystem
     middle_m: np.ndarray
     watched: np.ndarray
+
+    @property
+    def organs(self) -> bool:
+        """Whether it is an animal's mesh, not a box."""
+        return self.name not in COUNTS
 
     def foci(self, count: int) -> np.ndarray:
         """Nodal power of fields focused within 4 mm of the tumour's middle, a few watts each."""
@@ -55,20 +61,24 @@ def _organs(centre: np.ndarray) -> np.ndarray:
     return found
 
 
-def organ() -> Body:
-    """The mouse of protocols/mouse-flank.toml on its full mesh, with mixed blood and small elements."""
+def organ(name: str = "mouse", **changes: str) -> Body:
+    """The mouse of protocols/mouse-flank.toml on its full mesh, with mixed blood and small elements; changes of the
+    protocol make it finer."""
     from thermoplan.plan.case import build_case
     from thermoplan.plan.inputs import read_inputs
     from thermoplan.progress import Stages
     from thermoplan.protocol import read_protocol
 
-    case = build_case(read_inputs(read_protocol(ROOT / "protocols" / "mouse-flank.toml")), Stages(), quick=False)
+    protocol = read_protocol(ROOT / "protocols" / "mouse-flank.toml", changes)
+    case = build_case(read_inputs(protocol), Stages(), quick=False)
     problem, mesh = case.problem(), case.anatomy
     chosen = np.isin(mesh.region, [mesh.region_names.index(name) for name in ("tumour", "liver", "spleen")])
     tumour = mesh.centroids_m[mesh.region == mesh.region_names.index("tumour")]
-    return Body("mouse", mesh, problem, thermal_system(problem), tumour.mean(axis=0), np.unique(mesh.tets[chosen]))
+    return Body(name, mesh, problem, thermal_system(problem), tumour.mean(axis=0), np.unique(mesh.tets[chosen]))
 
 
 def body(name: str) -> Body:
-    """By name: S, M, L, XL or mouse."""
-    return organ() if name == "mouse" else uniform(name)
+    """By name: S, M, L, XL, mouse or mouse-fine."""
+    if name in COUNTS:
+        return uniform(name)
+    return organ(name, **(FINER if name == "mouse-fine" else {}))

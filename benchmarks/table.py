@@ -14,7 +14,9 @@ from common import RESULTS
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- goals -->", "<!-- end of goals -->"
-BODIES = ("S", "M", "L", "XL", "mouse")
+BODIES = ("S", "M", "L", "XL", "mouse", "mouse-fine")
+LARGE = ("L", "mouse-fine")
+SEARCHED = ("S", "M", "mouse")
 PLAN, LANCZOS = "30 minutes of ten dwells,", "Lanczos step"
 OBJECTIVE = "objective and gradient, "
 FACTORISING, EULER = "LinearProblem each step, factorising", "tuned implicit Euler, 1 s"
@@ -33,16 +35,16 @@ GOALS = (
     ("explicit voxels, uniform: our seconds a node over theirs", "explicit voxels", "exact_per_node", "<=", 10.0,
      ("S", "M")),
     ("explicit voxels as small as the tumour's elements: times as slow", "explicit voxels", "exact_is_faster", ">=",
-     1.0, ("mouse",)),
-    ("share of the no-reuse bound of a Lanczos step, the study's bytes", LANCZOS, "share_of_bound", ">=", 0.7, ("L",)),
-    ("the same, of the fewer bytes that our step moves", LANCZOS, "share_of_ours", ">=", 0.7, ("L",)),
+     1.0, ("mouse", "mouse-fine")),
+    ("share of the no-reuse bound of a Lanczos step, the study's bytes", LANCZOS, "share_of_bound", ">=", 0.7, LARGE),
+    ("the same, of the fewer bytes that our step moves", LANCZOS, "share_of_ours", ">=", 0.7, LARGE),
     ("tuned step: times as slow as the exact engine", EULER, "exact_is_faster", ">=", 5.0, BODIES),
     ("exact engine's error over that of the tuned step", EULER, "exact_part_of_error", "<=", 0.1, BODIES),
     ("30 minutes of ten dwells, organs each 5 s, s", PLAN, "s", "<=", 1.5, ("M",)),
     ("the same", PLAN, "s", "<=", 8.0, ("L",)),
     ("the same", PLAN, "s", "<=", 30.0, ("XL",)),
     ("reduced model of 64 foci, in full plans by products", "reduced model of 64", "full_plans", "<=", 16.0, BODIES),
-    ("the same by seconds", "reduced model of 64", "full_plans_s", "<=", 16.0, ("M",)),
+    ("the same by seconds", "reduced model of 64", "full_plans_s", "<=", 16.0, ("M", "mouse")),
     ("its modes", "reduced model of 64", "modes", "<=", 200, BODIES),
     ("its error over a random sequence, K", "reduced model of 64", "off_k", "<=", 0.01, BODIES),
     ("its error 5 s after a switch, K", "reduced model of 64", "off_5_s_after_k", "<=", 0.005, BODIES),
@@ -50,17 +52,17 @@ GOALS = (
     ("its own estimate, K", "reduced model of 64", "error_k", "<=", 0.01, BODIES),
     ("reduced model of 200 foci: its own estimate, K", "reduced model of 200", "error_k", "<=", 0.01, BODIES),
     ("its modes", "reduced model of 200", "modes", "<=", 200, BODIES),
-    ("objective of the tumour and gradient, ms", OBJECTIVE + "tumour, looks each 10", "ms", "<=", 5.0, ("S", "M")),
+    ("objective of the tumour and gradient, ms", OBJECTIVE + "tumour, looks each 10", "ms", "<=", 5.0, SEARCHED),
     ("times cheaper than the exact engine's and its adjoint", OBJECTIVE + "tumour, looks each 10", "cheaper_than_exact",
-     ">=", 1000.0, ("S", "M")),
+     ">=", 1000.0, SEARCHED),
     ("the same with looks each 5 s", OBJECTIVE + "tumour, looks each 5", "cheaper_than_exact", ">=", 1000.0,
-     ("S", "M")),
+     SEARCHED),
     ("times cheaper than a tuned implicit loop's and its adjoint", OBJECTIVE + "tumour, looks each 5",
-     "cheaper_than_implicit", ">=", 1000.0, ("S", "M")),
+     "cheaper_than_implicit", ">=", 1000.0, SEARCHED),
     ("objective with the organs' limits and gradient, ms", OBJECTIVE + "tumour and limits, looks each 10", "ms", "<=",
-     40.0, ("S", "M")),
+     40.0, SEARCHED),
     ("doses of every node of organs and gradient, ms", OBJECTIVE + "every organ node, looks each 10", "ms", "<=", 40.0,
-     ("S", "M")),
+     SEARCHED),
 )
 
 
@@ -94,7 +96,7 @@ def judged(rows: dict[tuple[str, str], dict]) -> Iterator[tuple[str, str, str, s
 def exponents(rows: dict[tuple[str, str], dict]) -> Iterator[str]:
     """Powers of nodes and of positions that seconds and products grow with."""
     plans = sorted((row["nodes"], row["s"], row["products"]) for (body, name), row in rows.items()
-                   if name.startswith(PLAN) and body != "mouse")
+                   if name.startswith(PLAN) and not body.startswith("mouse"))
     models = sorted((int(name.split()[3]), row["s"], row["products"]) for (body, name), row in rows.items()
                     if name.startswith("reduced model of") and body == "S")
     for what, table in (("30 minutes of ten dwells over nodes", plans), ("reduced model over positions, S", models)):
