@@ -163,3 +163,49 @@ def test_vessels_that_miss_the_body_or_cannot_be_read_are_refused_by_key(body):
         end(body, vessels=[vein | {"path": "flat.csv"}])
     with pytest.raises(InputError, match='name = "vein": used twice'):
         end(body, vessels=[vein, vein])
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ({"physiology.arterial": "400 degC"}, r'box\.toml: physiology\.arterial = "400 degC": .*; from 0 to 60 degC'),
+    ({"boundary.skin": {"temperature": "37 K"}}, r'boundary\.skin\.temperature = "37 K": .*; from -100 to 200 degC'),
+    ({"boundary.skin": {"heat_transfer": "9 W/m^2/K", "ambient_course": "kelvin.csv"}},
+     r'boundary\.skin\.ambient_course = "kelvin\.csv": row 1, temperature_C = 298: expected -100 to 200 degC; kelvins'),
+    ({"boundary.bed": {"heat_transfer": "9 W/m^2/K", "ambient_course": "torn.csv", "surface": "bed"}},
+     r'boundary\.bed\.ambient_course = "torn\.csv": torn\.csv: row 2, temperature_C = "nan": expected a number'),
+    ({"physiology.core_course": "kelvin.csv"}, r'physiology\.core_course = "kelvin\.csv": row 1, .* 0 to 60 degC'),
+    ({"physiology.core_course": "one.csv"}, r'core_course = "one\.csv": course: expected two or more times that rise'),
+])
+def test_temperatures_that_no_animal_has_are_refused_by_key(body, change, says):
+    (body.parent / "kelvin.csv").write_text("time_s,temperature_C\n0,298\n300,310\n")
+    (body.parent / "torn.csv").write_text("time_s,temperature_C\n0,25\n300,nan\n")
+    (body.parent / "one.csv").write_text("time_s,temperature_C\n0,25\n")
+    with pytest.raises(InputError, match=says):
+        read_protocol(body, change)
+
+
+@pytest.mark.parametrize(("session", "says"), [
+    ({"output_step": "1 us"}, r'session\.output_step = "1e-06 s": looks .* more than 50000 times; .* than "0\.0084 s"'),
+    ({"output_step": "6 min"}, r'session\.output_step = "360 s": longer than the session; expected no more than'),
+    ({"cool_down": "1e9 s"}, r'session\.cool_down = "1e\+09 s": expected a day at most, such as "20 min"'),
+])
+def test_a_run_that_would_be_looked_at_for_ever_is_refused(body, session, says):
+    # 5 min of heating and 2 min of cool-down: 420 s / 50,000 = 8.4 ms
+    with pytest.raises(InputError, match=says):
+        read_protocol(body, {f"session.{key}": value for key, value in session.items()})
+    read_protocol(body, {"session.output_step": "8.4 ms"})
+
+
+def test_a_vessel_drawn_in_metres_or_out_of_the_body_is_named(body):
+    for name, ends in (("metres", "0.010,0.011,0.001\n0.010,0.011,0.023\n"), ("out", "10,11,12\n10,11,46\n"),
+                       ("in", "10,11,1\n10,11,23\n")):
+        (body.parent / f"{name}.csv").write_text(f"x_mm,y_mm,z_mm\n{ends}")
+    vein = {"name": "vein", "path": "metres.csv", "diameter": "0.6 mm"}
+    with pytest.raises(InputError, match=r'vessels\[0\].path = "metres.csv": vessel vein: 0.022 mm long, less than'):
+        end(body, vessels=[vein])
+    with pytest.raises(InputError, match=r"vessels\[0\].nusselt = inf: expected a number above 0"):
+        end(body, vessels=[vein | {"nusselt": float("inf")}])
+    # from z = 12 mm to 46 mm, of which the body has those up to 24
+    said = end(body, vessels=[vein | {"path": "out.csv"}])["warnings"]
+    assert any("vessel vein: 64% of its path runs outside the body" in words or
+               "vessel vein: 65% of its path runs outside the body" in words for words in said)
+    assert not any("outside the body" in words for words in end(body, vessels=[vein | {"path": "in.csv"}])["warnings"])

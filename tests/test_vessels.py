@@ -114,7 +114,7 @@ def test_vessels_outside_the_body_and_bad_numbers_are_refused():
         Vessel("a", ALONG, 0.0)
     with pytest.raises(InputError, match="vessel a: path: expected two or more points"):
         Vessel("a", ALONG[:1], 1e-3)
-    with pytest.raises(InputError, match="lies inside its wall"):
+    with pytest.raises(InputError, match="diameter = 2 mm: wider than the body about it"):
         sink_w_m3_k(Vessel("a", ALONG, 2e-3), 0.5e-3, K)
 
 

@@ -108,7 +108,9 @@ def sink_w_m3_k(vessel: Vessel, tube_m: float, conductivity_w_m_k: float) -> flo
     """
     radius, k = 0.5 * vessel.diameter_m, conductivity_w_m_k
     if tube_m < radius:
-        raise InputError(f"vessel {vessel.name}: a tube of {1e3 * tube_m:g} mm lies inside its wall")
+        raise InputError(f"vessel {vessel.name}: diameter = {1e3 * vessel.diameter_m:g} mm: wider than the body about "
+                         f"it, which takes up its heat within {1e3 * tube_m:.3g} mm; expected a line that tissue "
+                         "surrounds")
     resistance = 1.0 / vessel.wall_w_m_k + np.log(tube_m / radius) / (2.0 * np.pi * k)
     wanted = 1.0 / (2.0 * np.pi * k * resistance)
     # x I1 / I0 lies between x - 1/2 - 1/x and x, so the bracket holds

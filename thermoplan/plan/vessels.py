@@ -12,10 +12,13 @@ from ..errors import InputError
 from ..protocol import Protocol
 
 MOST_EQUILIBRATED = 0.1
+MOST_OUTSIDE, LOOKED_AT = 0.1, 100
+"""Part of a path that may leave the body unremarked, and in how many points it is looked for."""
 
 
 def vessel_notes(protocol: Protocol, anatomy: Anatomy) -> list[str]:
-    """Vessels that a mesh does not resolve, and blood that does not stay at the core's temperature.
+    """Vessels that leave the body or that a mesh does not resolve, and blood that does not stay at the core's
+    temperature.
 
     Raises
     ------
@@ -30,6 +33,10 @@ def vessel_notes(protocol: Protocol, anatomy: Anatomy) -> list[str]:
                               f"{_extent(vessel.path_m)} mm, through no part of the body ({_extent(anatomy.points_m)} "
                               "mm): expected RAS millimetres of the anatomy's frame")
             continue
+        outside = (anatomy.located(vessel.dense_m(vessel.length_m / LOOKED_AT))[0] < 0).mean()
+        if outside > MOST_OUTSIDE:
+            notes.append(f"vessel {vessel.name}: {outside:.0%} of its path runs outside the body, where it exchanges "
+                         "nothing; check its path's unit and frame (RAS, the anatomy's)")
         if tube > 0.5 * vessel.diameter_m:
             notes.append(f"vessel {vessel.name}: temperatures within {1e3 * tube:.2g} mm of its line are smeared, as "
                          "the mesh there is no finer; beyond they are those of its own wall")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CORE_C, AMBIENT_C = 36.5, 25.0
 """Core of an anaesthetised mouse before heating, and the room, where a protocol says neither."""
+CORE_SPAN_C, AROUND_C = (0.0, 60.0), (-100.0, 200.0)
+"""What blood may be at, and what skin may be in touch with: wider than any experiment, narrower than kelvins."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

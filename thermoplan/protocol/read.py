@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..bioheat.problem import TemperatureCourse
 from ..bioheat.vessels import NUSSELT, Vessel
 from ..errors import InputError
 from ..goals import Goal, template
@@ -18,26 +17,22 @@ from ..registration import Registration, rigid_from_landmarks
 from ..safety import HardLimit
 from ..units import iron_factor, length_factor
 from .model import (
-    AMBIENT_C,
-    CORE_C,
     AddedRegion,
     AnatomyInput,
     IronInput,
     MeshInput,
-    Physiology,
     Probe,
     Protocol,
     Session,
     ShotInput,
     SteeringInput,
-    Surface,
     TissueInput,
 )
+from .surroundings import physiology_of, surface_of
 
-SAME_K = 0.05
-"""Two statements of one temperature may differ by so much: thermometers are read to a tenth."""
-
-
+MOST_LOOKS = 50_000
+"""A run is looked at no more often: each look costs a product over the mesh, and is kept."""
+LONGEST_COOL_DOWN_S = 86_400.0
 _BESIDE = ("to_device", "selection", "drive", "table")
 
 
@@ -104,10 +99,10 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         "goals": lambda: _goals(tables, path.name),
         "safety": lambda: _safety(tables.safety, path.name, tables.device.eddy_currents),
         "session": lambda: _session(tables.session, path),
-        "physiology": lambda: _physiology(tables.physiology, tables.anatomy.species or "mouse", path),
+        "physiology": lambda: physiology_of(tables.physiology, tables.anatomy.species or "mouse", path),
         "vessels": lambda: _vessels(tables.vessels, folder, path.name),
-        "skin": lambda: _surface(tables.boundary.skin, folder),
-        "bed": lambda: _surface(tables.boundary.bed, folder) if tables.boundary.bed else None,
+        "skin": lambda: surface_of(tables.boundary.skin, "boundary.skin", path),
+        "bed": lambda: surface_of(tables.boundary.bed, "boundary.bed", path) if tables.boundary.bed else None,
     }
     place = {"pose": tables.device.pose or "", "heater_shift_m": tables.device.heater_shift or (0.0, 0.0, 0.0),
              "heater_shift_noticed": tables.device.heater_shift_noticed is not False}
@@ -217,53 +212,20 @@ def _goal(kind: str, row: Any, duration_s: float, source: str) -> Goal:
 
 
 def _session(table: Any, path: Path) -> Session:
-    step = table.output_step
+    step, cool_down_s, complaints = table.output_step, table.cool_down or 0.0, []
     if step is not None and step > table.duration:
-        raise InputError(f'{path.name}: session.output_step = "{step:g} s": longer than the session; expected no more '
-                         f'than session.duration = "{table.duration:g} s", such as "{table.duration / 100:g} s"')
+        complaints.append(f'session.output_step = "{step:g} s": longer than the session; expected no more than '
+                          f'session.duration = "{table.duration:g} s", such as "{table.duration / 100:g} s"')
+    if step is not None and table.duration + cool_down_s > MOST_LOOKS * step:
+        least = (table.duration + cool_down_s) / MOST_LOOKS
+        complaints.append(f'session.output_step = "{step:g} s": looks at the run more than {MOST_LOOKS} times; '
+                          f'expected no less than "{least:.3g} s"')
+    if cool_down_s > LONGEST_COOL_DOWN_S:
+        complaints.append(f'session.cool_down = "{cool_down_s:g} s": expected a day at most, such as "20 min"')
+    if complaints:
+        raise InputError([f"{path.name}: {words}" for words in complaints])
     trajectory = path.parent / table.trajectory if table.trajectory else None
     return Session(table.duration, table.cool_down, trajectory, step, table.shortest is True)
-
-
-def _physiology(table: Any, species: str, path: Path) -> Physiology:
-    """A phantom has no blood: it starts at the temperature of the room unless the protocol says otherwise."""
-    alive = species != "phantom"
-    arterial = (CORE_C if alive else AMBIENT_C) if table.arterial is None else table.arterial
-    core, course = table.core or ("pool" if alive else "fixed"), None
-    if table.core_course:
-        course = _course(path.parent / table.core_course)
-        begins = float(course.at(0.0))
-        if table.arterial is not None and abs(table.arterial - begins) > SAME_K:
-            raise InputError(f"{path.name}: physiology.arterial: {table.arterial:g} degC, but {table.core_course} "
-                             f"begins at {begins:g} degC: leave arterial out, or correct one of the two")
-        arterial, core = begins, "fixed"
-    return Physiology(arterial, core, table.body_mass, table.anaesthesia, course)
-
-
-def _course(path: Path) -> TemperatureCourse:
-    """A file of ``time_s,temperature_C``, time 0 being the start of heating."""
-    from ..files.columns import read_columns
-
-    columns = read_columns(path, ("time_s", "temperature_C"))
-    try:
-        return TemperatureCourse(columns["time_s"], columns["temperature_C"])
-    except InputError as error:
-        raise InputError([f"{path.name}: {words}" for words in error.complaints]) from None
-
-
-def _surface(table: Any | None, folder: Path) -> Surface:
-    if table is None:
-        return Surface()
-    where = {"normal": getattr(table, "normal", None), "surface": getattr(table, "surface", None)}
-    if table.insulated:
-        return Surface("insulated", **where)
-    if table.temperature is not None:
-        return Surface("dirichlet", temperature_c=table.temperature, **where)
-    course = _course(folder / table.ambient_course) if table.ambient_course else None
-    given = AMBIENT_C if table.ambient is None else table.ambient
-    ambient = given if course is None else float(course.at(0.0))
-    return Surface("robin", table.heat_transfer, ambient, **where, course=course, emissivity=table.emissivity or 0.0,
-                   surroundings_c=table.surroundings)
 
 
 def _vessels(rows: Sequence[Any], folder: Path, where: str) -> tuple[Vessel, ...]:
@@ -279,7 +241,11 @@ def _vessels(rows: Sequence[Any], folder: Path, where: str) -> tuple[Vessel, ...
                 path_m = 1e-3 * np.stack([*read_columns(file, ("x_mm", "y_mm", "z_mm")).values()], axis=1)
             else:
                 path_m = np.array(list(read_points(file).values()))
-            found.append(Vessel(row.name, path_m, row.diameter, row.nusselt or NUSSELT, row.flow))
+            vessel = Vessel(row.name, path_m, row.diameter, row.nusselt or NUSSELT, row.flow)
+            if vessel.length_m < vessel.diameter_m:
+                raise InputError(f"vessel {row.name}: {1e3 * vessel.length_m:.3g} mm long, less than it is wide; "
+                                 "expected a path in millimetres")
+            found.append(vessel)
         except InputError as error:
             complaints += [f"{where}: vessels[{number}].path = \"{row.path}\": {words}" for words in error.complaints]
     if complaints:

@@ -227,7 +227,7 @@ class DeviceTable(DeviceKeys):
 
 
 class PhysiologyTable(Table):
-    arterial: values.Temperature | None = None
+    arterial: values.CoreTemperature | None = None
     core: Literal["pool", "fixed"] | None = None
     core_course: values.Text | None = None
     anaesthesia: values.Text | None = None
@@ -236,11 +236,11 @@ class PhysiologyTable(Table):
 
 class SkinTable(Table):
     heat_transfer: values.HeatTransfer | None = None
-    ambient: values.Temperature | None = None
+    ambient: values.AroundTemperature | None = None
     ambient_course: values.Text | None = None
     emissivity: values.Share | None = None
-    surroundings: values.Temperature | None = None
-    temperature: values.Temperature | None = None
+    surroundings: values.AroundTemperature | None = None
+    temperature: values.AroundTemperature | None = None
     insulated: StrictBool | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import date, datetime
 from itertools import pairwise
@@ -17,7 +18,7 @@ from ..roi import roi_rule
 from ..tissue import PERFUSION_LAWS
 from ..units import KINDS, MetabolicHeat, NotAQuantity
 from ..units import Perfusion as Constant
-from .model import PerfusionCourse
+from .model import AROUND_C, CORE_SPAN_C, PerfusionCourse
 
 
 def text(read: Callable[[Any], Any], words: str, example: str) -> tuple[BeforeValidator, WithJsonSchema]:
@@ -36,9 +37,22 @@ def quantity(kind: str, *, zero: bool = False) -> Any:
     return Annotated[float, *text(read, KINDS[kind].words, KINDS[kind].example)]
 
 
+def temperature_within(span_c: tuple[float, float]) -> Any:
+    low, high = span_c
+
+    def read(value: Any) -> float:
+        found = units.parse(value, "temperature")
+        if not low <= found <= high:
+            raise NotAQuantity(f"{units.expected('temperature')}; from {low:g} to {high:g} degC")
+        return found
+
+    return Annotated[float, *text(read, KINDS["temperature"].words, KINDS["temperature"].example)]
+
+
 def number(low: float, high: float, example: str, *, open_low: bool = True) -> Any:
     def read(value: Any) -> float:
         good = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+        good = good and math.isfinite(value)
         if not good or (open_low and value == low):
             words = f"expected a number {'above' if open_low else 'from'} {low:g}"
             raise NotAQuantity(f"{words}{f' up to {high:g}' if high < 1e300 else ''}, such as {example}")
@@ -232,6 +246,7 @@ LengthOrZero = quantity("length", zero=True)
 Length, Time, TimeOrZero = quantity("length"), quantity("time"), quantity("time", zero=True)
 Frequency, Field_, Gradient = quantity("frequency"), quantity("field"), quantity("gradient")
 FieldOrZero, GradientOrZero = quantity("field", zero=True), quantity("gradient", zero=True)
+CoreTemperature, AroundTemperature = temperature_within(CORE_SPAN_C), temperature_within(AROUND_C)
 Temperature, Mass, Velocity = quantity("temperature"), quantity("mass"), quantity("velocity")
 BloodFlow = quantity("blood flow")
 Concentration, Density = quantity("iron concentration"), quantity("density")
