@@ -140,6 +140,27 @@ def test_an_interrupt_says_how_to_go_on(body, tmp_path, monkeypatch):
     assert caught.value.exit_code == 130
 
 
+def test_a_full_disk_ends_no_simulation_and_is_told(body, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "_dumped", full)
+        found = simulate_and_write(body, output=tmp_path / "run", checkpoint_s=0.0)
+    told = [text for text in found.record["warnings"] if "could not be saved while it ran: No space left" in text]
+    assert len(told) == 1 and str(tmp_path / "run" / "checkpoint") in told[0]
+    assert same(found.record, simulate(body).record)
+
+
+@pytest.mark.parametrize("verb", [simulate_and_write, plan_and_write])
+def test_a_run_that_could_not_be_written_is_refused_before_it_is_computed(body, tmp_path, monkeypatch, verb):
+    (tmp_path / "file").write_text("x")
+    for name in ("make_plan", "simulate"):
+        monkeypatch.setattr(f"thermoplan.plan.{name}", lambda *_, **__: pytest.fail("it was computed"))
+    with pytest.raises(InputError, match=r"run: cannot be written: .*file: Not a directory; choose another place"):
+        verb(body, output=tmp_path / "file" / "run")
+
+
 def test_a_folder_without_a_checkpoint_and_a_broken_one_are_refused(body, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="holds no checkpoint of a simulation that was stopped"):
         resume_and_write(tmp_path / "nothing")

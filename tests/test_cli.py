@@ -95,6 +95,27 @@ def test_an_interrupted_plan_leaves_the_previous_run_untouched(planned, case):
     assert not [p for p in case.parent.iterdir() if p.name.startswith(".")]
 
 
+@pytest.mark.parametrize(("problem", "code", "says"), [
+    ("KeyboardInterrupt", 130, "interrupted: nothing was written\n"),
+    ("OSError(28, 'No space left on device', 'x.vtu')", 2, "x.vtu: No space left on device; make room, or choose "),
+])
+def test_an_interrupt_and_a_full_disk_cost_a_line_and_no_traceback(problem, code, says):
+    code_line = ("import sys, thermoplan.cli as cli, thermoplan.plan.check as check\n"
+                 f"def told(*_): raise {problem}\n"
+                 "check.understood = told\nsys.argv = ['thermoplan', 'check', 'p.toml']\ncli.main()")
+    done = subprocess.run([sys.executable, "-c", code_line], capture_output=True, text=True, check=False)
+    assert done.returncode == code and done.stderr.startswith(says) and len(done.stderr.splitlines()) == 1
+
+
+def test_a_mesh_that_could_not_be_written_is_refused_before_it_is_made_and_folders_are_made(case, tmp_path):
+    (tmp_path / "f").write_text("x")
+    table = ("--table", case.parent / "labels.csv", "--size", "6 mm", "--target-size", "6 mm")
+    done = run("mesh", case.parent / "labels.nii.gz", tmp_path / "f" / "m.vtu", *table)
+    assert done.returncode == 2 and "m.vtu: cannot be written" in done.stderr and len(done.stderr.splitlines()) == 1
+    done = run("mesh", case.parent / "labels.nii.gz", tmp_path / "new" / "m.vtu", *table)
+    assert done.returncode == 0 and (tmp_path / "new" / "m.vtu").is_file()
+
+
 def test_report_renders_again_from_plan_json_and_figures_alone(planned, case, tmp_path):
     copy = tmp_path / "copy"
     copy.mkdir()

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from thermoplan.errors import InputError
-from thermoplan.files.runs import run_folder
+from thermoplan.files.runs import refuse_unwritable, run_folder
 
 
 def write_run(text="1", **kwargs):
@@ -70,6 +70,21 @@ def test_an_empty_folder_is_used_and_a_file_is_refused(tmp_path):
     (tmp_path / "f").write_text("x")
     with pytest.raises(InputError, match="is a file"):
         write_run(target=tmp_path / "f")
+
+
+def test_a_place_where_nothing_can_be_written_is_refused_and_nothing_is_left_there(tmp_path, monkeypatch):
+    refuse_unwritable(tmp_path / "not" / "there" / "yet")
+    (tmp_path / "f").write_text("x")
+    with pytest.raises(InputError, match=r"f/run: cannot be written: .*/f: Not a directory; choose another place"):
+        refuse_unwritable(tmp_path / "f" / "run")
+
+    def full(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("thermoplan.files.runs.tempfile.TemporaryFile", full)
+    with pytest.raises(InputError, match=r"run: cannot be written: .*: No space left on device"):
+        refuse_unwritable(tmp_path / "run")
+    assert os.listdir(tmp_path) == ["f"]
 
 
 def test_a_name_that_was_taken_meanwhile_moves_on(tmp_path):

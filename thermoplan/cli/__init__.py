@@ -6,11 +6,11 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from ..errors import InputError, ThermoplanError
+from ..errors import InputError, Interrupted, ThermoplanError
 from ..launched import launched
 
 from . import planning, results, imaging, heating, system  # isort: skip  # noqa: F401  each registers its verbs, in this order
-from .app import app
+from .app import INTERRUPTED, app
 
 
 def main() -> None:
@@ -41,10 +41,15 @@ def _told(work: Callable[[], object]) -> None:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        raise SystemExit(130) from None
+        print(INTERRUPTED, file=sys.stderr)
+        raise SystemExit(Interrupted.exit_code) from None
     except BrokenPipeError:
         raise SystemExit(1) from None
+    except OSError as problem:
+        if problem.filename is None:
+            raise
+        print(f"{problem.filename}: {problem.strerror}; make room, or choose another place", file=sys.stderr)
+        raise SystemExit(InputError.exit_code) from None
     except Exception:
         traceback.print_exc()
         print("this is a bug in thermoplan: please report it with the lines above", file=sys.stderr)

@@ -8,11 +8,26 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, Interrupted
+
+INTERRUPTED = "interrupted: nothing was written"
+
+
+class _Verbs(TyperGroup):
+    """Typer ends without a word where the user interrupts a verb; this says it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted(INTERRUPTED) from None
+
 
 app = typer.Typer(
+    cls=_Verbs,
     name="thermoplan",
     help="Plan MPI-guided magnetic hyperthermia: iron map and anatomy in, verified trajectory out.",
     no_args_is_help=True,

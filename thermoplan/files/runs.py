@@ -107,6 +107,18 @@ def refuse_full(final: Path, *, force: bool = False) -> None:
         raise InputError(f"{final}: the folder is not empty and holds no run; --force replaces runs only")
 
 
+def refuse_unwritable(final: Path) -> None:
+    """Refuse a place, of a file or folder, where nothing can be written; leaves nothing there."""
+    home = Path(os.path.abspath(final)).parent
+    while not home.exists() and home != home.parent:
+        home = home.parent
+    try:
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as problem:
+        raise InputError(f"{final}: cannot be written: {home}: {problem.strerror}; choose another place") from problem
+
+
 def _full(folder: Path) -> bool:
     return folder.is_dir() and any(part.name != CHECKPOINT for part in folder.iterdir())
 

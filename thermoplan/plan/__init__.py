@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, MissingPart
-from ..files.runs import free_folder, refuse_full, refuse_stopped
+from ..files.runs import RUNS, free_folder, refuse_full, refuse_stopped, refuse_unwritable
 from ..progress import Listener, Stages, silent
 from ..protocol import Protocol, read_protocol
 from ..threads import one_thread
@@ -107,6 +107,7 @@ def simulate(
         outcome = verified(engine, played, resolved, stages, checkpoints=checkpoints)
     with stages.stage("test shot"):
         shot = low_power_shot(engine, outcome)
+    notes += checkpoints.complaints if checkpoints else ()
     warnings = _warnings(engine, resolved.notes if resolved else (), notes, shot_notes(shot), quick=quick)
     record = full_record(Subject(engine, outcome, resolved, stages, "simulate", quick), {
         "checks": _checks(engine, outcome) | {"prediction_k": None}, "alternatives": [],
@@ -126,6 +127,7 @@ def plan_and_write(
     if output is not None:
         refuse_full(output, force=force)
         refuse_stopped(output, force=force)
+    refuse_unwritable(RUNS / "plan" if output is None else output)
     return make_plan(protocol, **wanted).write(output, force=force)
 
 
@@ -141,6 +143,7 @@ def simulate_and_write(
     final = free_folder(protocol.name) if output is None else Path(output)
     refuse_full(final, force=force)
     refuse_stopped(final, force=force)
+    refuse_unwritable(final)
     saved = Checkpoints(final, described(protocol, trajectory, **wanted), checkpoint_s)
     with resumable(saved):
         plan = simulate(protocol, trajectory, checkpoints=saved, listener=listener, **wanted)
@@ -150,6 +153,7 @@ def simulate_and_write(
 def resume_and_write(run: Path, *, checkpoint_s: float = EVERY_S, listener: Listener = silent) -> Run:
     """Go on with a simulation that was stopped, and write its run folder."""
     refuse_full(run)
+    refuse_unwritable(run)
     protocol, trajectory, wanted = resumed(run)
     saved = Checkpoints(run, described(protocol, trajectory, **wanted), checkpoint_s, resuming=True)
     with resumable(saved):

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..files.labels import read_label_table, read_labelled
 from ..files.meshes import write_mesh
+from ..files.runs import refuse_unwritable
 from ..focus import model_warnings, slow_warnings, validity
 from ..goals import default_limits
 from ..meshing import MeshReport, MeshSizes, mesh_labels
@@ -161,6 +162,7 @@ def mesh_file(
     """Mesh a label volume or a segmentation; sizes are edge lengths far away and in the targets, and the targets."""
     if out.suffix.lower() not in (".vtu", ".msh"):
         raise InputError(f"{out}: cannot write this kind of mesh; expected .vtu or .msh")
+    refuse_unwritable(out)
     stages, notes = Stages(listener), []
     volume, found = read_labelled(labels, None if table is None else read_label_table(table), notes=notes)
     entries = {key: tuple(entry) for key, entry in found.items()}
@@ -173,6 +175,7 @@ def mesh_file(
         anatomy, report = mesh_labels(volume, entries, MeshSizes(
             quantity(target, "length", "--target-size"), quantity(size, "length", "--size"), regions))
     with stages.stage("write"):
+        out.parent.mkdir(parents=True, exist_ok=True)
         write_mesh(out, anatomy)
     return mesh_record(report, out, [*notes, *report.warnings])
 

@@ -32,7 +32,8 @@ _ABOUT, _STATE = "run.json", "state.npz"
 class Checkpoints:
     """Where a simulation is saved, at most every ``every_s`` of real time, and what it is of.
 
-    ``about`` is what `resumed` needs; with ``resuming`` a simulation goes on from what lies in ``run``.
+    ``about`` is what `resumed` needs; with ``resuming`` a simulation goes on from what lies in ``run``. Of what could
+    not be saved ``complaints`` tells, and the simulation goes on.
     """
 
     run: Path
@@ -40,6 +41,7 @@ class Checkpoints:
     every_s: float = EVERY_S
     resuming: bool = False
     written: int = 0
+    complaints: list[str] = field(default_factory=list)
     _since: float = field(default_factory=time.monotonic)
 
     @property
@@ -63,8 +65,13 @@ class Checkpoints:
                     setattr(part, key, value)
 
         def mark(stand: Stand) -> None:
-            if time.monotonic() - self._since >= self.every_s:
+            if time.monotonic() - self._since < self.every_s:
+                return
+            try:
                 self._save(stand, digest, parts)
+            except OSError as problem:
+                self._since = time.monotonic()
+                self.complaints = [f"{self.folder}: the simulation could not be saved while it ran: {problem.strerror}"]
 
         return Keeping(start, mark)
 
