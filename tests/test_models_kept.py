@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +107,38 @@ def test_a_damaged_file_is_made_anew_with_a_note(built, harm, tmp_path):
     np.testing.assert_array_equal(found.modes, good.modes)
     model_of(system, loads, 60.0, Stages())
     assert len(built) == 2
+
+
+@pytest.mark.parametrize(("place", "value"), [(4, 211), (6, 9), (8, 99)], ids=["version", "flags", "method"])
+def test_no_damage_ends_a_plan(place, value, tmp_path, monkeypatch):
+    # of a zip file whose parts are said to need another version, to be encrypted, or packed in an unknown way
+    monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path))
+    cache.keep("x", {"a": np.arange(5.0)})
+    file = tmp_path / "x.npz"
+    good = file.read_bytes()
+    listed = good.rindex(b"PK\x01\x02")
+    for at in (place, listed + place + 2):
+        data = bytearray(good)
+        data[at] = value
+        file.write_bytes(data)
+        found = cache.kept("x")
+        assert found is None or found["a"].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    np.save(tmp_path / "y.npy", np.arange(5.0))
+    file.write_bytes((tmp_path / "y.npy").read_bytes())
+    assert cache.kept("x") is None and cache.is_kept("x")
+
+
+def test_the_code_of_the_whole_room_of_heat_is_in_a_model_s_name(monkeypatch, tmp_path):
+    before = models._code()
+    for source in Path(models.reduced.__file__).parent.glob("*.py"):
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    monkeypatch.setattr(models.reduced, "__file__", str(tmp_path / "reduced.py"))
+    models._code.cache_clear()
+    assert models._code() == before
+    (tmp_path / "kernels.py").write_text((tmp_path / "kernels.py").read_text() + "# another sum\n")
+    models._code.cache_clear()
+    assert models._code() != before
+    models._code.cache_clear()
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(built, monkeypatch, tmp_path):

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 import tempfile
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from .arrays import Array
+
+DAMAGED = (OSError, KeyError, ValueError, EOFError, TypeError, RuntimeError, MemoryError, SyntaxError,
+           tokenize.TokenError, zipfile.BadZipFile, zlib.error, struct.error)
+"""What NumPy and zipfile raise for a file of arrays of which bytes were lost or changed."""
 
 
 def cache_folder() -> Path:
@@ -38,7 +45,7 @@ def kept(name: str) -> dict[str, Array] | None:
         with np.load(file) as saved:
             found = {key: saved[key] for key in saved.files}
         os.utime(file)
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         return None
     return found
 

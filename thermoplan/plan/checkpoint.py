@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from .. import __version__
 from ..arrays import Array
 from ..bioheat import Keeping, Stand
-from ..cache import digest_of
+from ..cache import DAMAGED, digest_of
 from ..errors import InputError, Interrupted
 from ..files.runs import CHECKPOINT
 from ..protocol import Protocol, protocol_of_text
@@ -153,7 +152,7 @@ def _loaded(path: Path) -> dict[str, Any]:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         return _unpacked(json.loads(str(arrays["tree"])), arrays)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as problem:
+    except DAMAGED as problem:
         raise InputError(f"{path}: cannot be read: {problem}; simulate anew") from problem
 
 

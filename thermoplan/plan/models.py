@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import __version__
 from ..arrays import Array
-from ..bioheat import ThermalSystem, krylov, reduced
+from ..bioheat import ThermalSystem, reduced
 from ..bioheat.reduced import ReducedModel, reduced_model
 from ..cache import digest_of, evict, is_kept, keep, kept
 from ..progress import Stages
@@ -47,6 +47,6 @@ def _restored(saved: dict[str, Array], system: ThermalSystem) -> ReducedModel:
 
 @cache
 def _code() -> str:
-    """Version of thermoplan and of the files that make a reduced model, settings included."""
-    return digest_of(__version__ + "".join(Path(module.__file__).read_text(encoding="utf-8")
-                                           for module in (krylov, reduced)))
+    """Version of thermoplan, and what makes a reduced model: the whole room of heat, compiled parts too."""
+    files = sorted(Path(reduced.__file__).parent.glob("*.py"))
+    return digest_of(__version__ + "".join(file.read_text(encoding="utf-8") for file in files))
