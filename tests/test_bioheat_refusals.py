@@ -115,6 +115,17 @@ def test_every_output_step_is_met_and_so_are_both_ends(path):
     assert times == pytest.approx([0, 70, 140, 210, 280, 300, 370, 420])
 
 
+def test_tissue_that_boils_is_told_and_tissue_that_is_gone_is_refused(path):
+    # 200 W/g heat the tumour of 5 mg/mL by 15 K; six times as much by 90 K. Watts for milliwatts of metabolic heat do
+    # so by thousands before the session begins
+    told = end(path, tracer__measured_slp__value="1200 W/g")
+    peak = told["regions"]["tumour"]["t_peak_c"]
+    assert 100.0 < peak < 150.0
+    assert f"tissue reaches {peak:.0f} degC, where its water boils: the model knows no steam" in told["warnings"]
+    with pytest.raises(InputError, match=r"box\.toml: tumour: .* degC after 0 s: above 150 degC no tissue is left"):
+        end(path, tissues__tumour__metabolic_heat="5e8 W/m^3")
+
+
 @pytest.mark.parametrize("step_s", [0.0, -1.0, float("nan")])
 def test_a_dwell_or_a_rest_without_length_is_refused(step_s):
     with pytest.raises(InputError, match="expected a time above zero"):

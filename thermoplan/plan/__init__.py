@@ -37,6 +37,7 @@ def make_plan(
     from .alternatives import alternatives, bound_on_t90_c, comparison_sentence
     from .feasible import refuse_impossible_goals
     from .finer import refuse_planning
+    from .played import boiling_notes
     from .reasons import explanation
     from .record import Subject, full_record, plain
     from .rounds import settled_plan
@@ -60,7 +61,7 @@ def make_plan(
         others, astray = alternatives(engine, found), placement.off_target(engine, found)
         bound = bound_on_t90_c(found)
     checks = _checks(engine, outcome) | {"prediction_k": plan.gap_k}
-    notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case)
+    notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case), boiling_notes(outcome)
     with stages.stage("explain"):
         why = explanation(found, outcome)
     with stages.stage("test shot"):
@@ -89,7 +90,7 @@ def simulate(
     with ``checkpoints`` the run is saved on the way."""
     from ..trajectory import limit_violations
     from .finer import refuse_unfit
-    from .played import verified
+    from .played import boiling_notes, verified
     from .record import Subject, full_record
     from .shot import low_power_shot, shot_notes
     from .steering import resolved_goals
@@ -108,6 +109,7 @@ def simulate(
     with stages.stage("test shot"):
         shot = low_power_shot(engine, outcome)
     notes += checkpoints.complaints if checkpoints else ()
+    notes += boiling_notes(outcome)
     warnings = _warnings(engine, resolved.notes if resolved else (), notes, shot_notes(shot), quick=quick)
     record = full_record(Subject(engine, outcome, resolved, stages, "simulate", quick), {
         "checks": _checks(engine, outcome) | {"prediction_k": None}, "alternatives": [],

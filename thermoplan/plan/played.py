@@ -22,6 +22,8 @@ from .engine import Engine
 from .outcome import Outcome, Watch
 
 SAFE_C = 39.0
+BOILING_C, HOTTEST_C = 100.0, 150.0
+"""The model knows no steam: above the first a run warns, above the second it ends, as a slip of units gets there."""
 LONGEST_COOL_DOWN_S = 1200.0
 BURSTS, BURST = 40, 6
 COOL_DOWN_PARTS_S = (120.0, 360.0)
@@ -118,6 +120,8 @@ def verified(
     shown = slice(None) if engine.finer is None else engine.finer.shown
     for time_s, everywhere in history:
         temperature = everywhere[shown]
+        if not temperature.max() <= HOTTEST_C:
+            raise InputError(_burnt(engine, time_s, temperature))
         watch.add(time_s, temperature)
         for tell in watchers:
             tell(time_s, temperature)
@@ -130,6 +134,23 @@ def verified(
     solver = {**asdict(choice), "matrix_products": op.products, "feedback": engine.feedback is not None,
               "elements": "linear" if engine.finer is None else "quadratic", "unknowns": system.n_dof}
     return watch.outcome(basis, shares, audit, solver)
+
+
+def _burnt(engine: Engine, time_s: float, temperature_c: Array) -> str:
+    """What is wrong with a run that leaves the range of any tissue."""
+    protocol, anatomy = engine.case.protocol, engine.case.anatomy
+    element = (anatomy.tets == temperature_c[: len(anatomy.points_m)].argmax()).any(axis=1).argmax()
+    region = anatomy.region_names[anatomy.region[element]]
+    return (f"{protocol.path.name}: {region}: {temperature_c.max():.3g} degC after {time_s:.3g} s: above "
+            f"{HOTTEST_C:g} degC no tissue is left; check the unit of iron.image, tracer.measured_slp, "
+            "device.amplitude and the tissues' metabolic_heat")
+
+
+def boiling_notes(outcome: Outcome) -> list[str]:
+    """A warning where tissue boils."""
+    peak = float(outcome.dose.peak_c.max())
+    said = f"tissue reaches {peak:.0f} degC, where its water boils: the model knows no steam"
+    return [said] if peak > BOILING_C else []
 
 
 def _made_of(system: ThermalSystem, pieces: Sequence[Segment | Cycle], times_s: Array) -> Iterator[Array]:
