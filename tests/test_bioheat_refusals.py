@@ -92,6 +92,16 @@ def test_any_way_out_for_the_heat_is_enough(path):
         refuse_unreachable(read_inputs(read_protocol(path, {**BARE, **way})))
 
 
+def test_the_error_of_a_mesh_that_no_heat_leaves_is_refused_before_anything_is_computed(path):
+    closed = read_protocol(path, {"anatomy.species": "phantom", "boundary.skin": {"insulated": True}})
+    for verb in (simulate, make_plan):
+        with pytest.raises(InputError, match=r"insulated = true \}, and no tissue is perfused: .*leave the option out"):
+            verb(closed, estimate_error=True)
+    assert simulate(closed).record["accuracy"] is None
+    cooled = simulate(read_protocol(path, {"anatomy.species": "phantom"}), estimate_error=True).record["accuracy"]
+    assert 0.0 < cooled["error_k"] < 1.0
+
+
 def test_a_part_of_the_body_that_no_heat_leaves_is_refused():
     one = box((2, 2, 2), (0.01, 0.01, 0.01))
     n = len(one.points_m)

@@ -49,7 +49,7 @@ def make_plan(
     protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
     placement.refuse_unnoticed(protocol)
     refuse_planning(protocol)
-    inputs = _inputs(protocol, stages)
+    inputs = _inputs(protocol, stages, estimate_error=estimate_error)
     refuse_impossible_goals(inputs)
     engine = _engine(inputs, stages, quick)
     resolved = steering.resolved_goals(engine)
@@ -102,7 +102,7 @@ def simulate(
     notes: list[str] = []
     played = _given(protocol, trajectory, notes)
     notes += limit_violations(played, protocol.device)
-    engine = _engine(_inputs(protocol, stages), stages, quick)
+    engine = _engine(_inputs(protocol, stages, estimate_error=estimate_error), stages, quick)
     resolved = resolved_goals(engine) if protocol.goals else None
     with stages.stage("full model"):
         outcome = verified(engine, played, resolved, stages, checkpoints=checkpoints)
@@ -163,15 +163,17 @@ def resume_and_write(run: Path, *, checkpoint_s: float = EVERY_S, listener: List
     return plan.write(run)
 
 
-def _inputs(protocol: Protocol | Path | str, stages: Stages) -> Any:
+def _inputs(protocol: Protocol | Path | str, stages: Stages, *, estimate_error: bool) -> Any:
     from .inputs import read_inputs
-    from .reachable import refuse_unreachable
+    from .reachable import refuse_unbounded, refuse_unreachable
 
     if find_spec("dolfinx") is None:
         raise MissingPart("solving the bioheat equation needs DOLFINx: pip install 'thermoplan[fem]'")
     with stages.stage("read protocol and inputs"):
         inputs = read_inputs(protocol if isinstance(protocol, Protocol) else read_protocol(protocol))
     refuse_unreachable(inputs)
+    if estimate_error:
+        refuse_unbounded(inputs)
     return inputs
 
 
