@@ -76,7 +76,7 @@ def test_the_run_says_on_which_elements_and_balances_its_energy(run, capsys):
         "schemas", "plan.schema.json").read_text()))
     # 11^3 nodes, 3 * 10 * 11^2 + 3 * 10^2 * 11 + 10^3 edges of six tetrahedra a brick, and the blood
     assert record["solver"]["unknowns"] == 11**3 + 3 * 10 * 11**2 + 3 * 10**2 * 11 + 10**3 + 1
-    assert (record["solver"]["elements"], record["solver"]["engine"]) == ("quadratic", "implicit")
+    assert (record["solver"]["elements"], record["solver"]["engine"]) == ("quadratic", "exact")
     assert record["checks"]["energy_balance_rel"] < 1e-9
     show_run(record)
     assert "9262 unknowns of quadratic elements" in " ".join(capsys.readouterr().out.split())

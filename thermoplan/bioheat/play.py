@@ -1,4 +1,8 @@
-"""One door to the engines, and the estimate by which it chooses."""
+"""One door to the engines, and the estimate by which it chooses.
+
+Exact is a Krylov space for every dwell or cycle where the capacity is lumped, and one of modes for all loads where it
+is not; the implicit engine steps through every dwell.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,8 @@ from .evolve import Ledger, evolve
 from .feedback import Feedback
 from .implicit import evolve_implicit
 from .krylov import Operator, operator
-from .sequence import Cycle, Segment, flat
+from .modal import evolve_modal
+from .sequence import Cycle, Segment, flat, same_loads
 from .stand import FREE, Keeping
 from .system import ThermalSystem
 
@@ -27,6 +32,10 @@ EXACT_PER_ROOT, EXACT_AT_LEAST = 1.7, 12.0
 IMPLICIT_PER_ROOT = 18.0
 """Matrix products per root of (rate times seconds) of a dwell, counted on a mouse of 74,000 nodes: 252 for 180 s
 at 28/s in a Krylov space, 1425 for the same by TR-BDF2 at 1 mK, where Jacobi leaves the rate of the bulk."""
+MODES_PER_ROOT = 8.0
+"""The same for a load in modes and a whole run: 8893 for five loads and 1920 s at 28/s."""
+MODES_A_LOAD, MODES_BYTES = 20, 2e9
+"""What modes may take of memory, reckoned from those that a load needs."""
 
 
 def play(
@@ -43,11 +52,14 @@ def play(
     op = engine or operator(system.stiffness, system.scale_j_k)
     run = {"feedback": feedback, "ledger": ledger, "engine": op, "keeping": keeping}
     tolerance_k = _tolerance_k(op, system, pieces)
-    if preferred(op, pieces, lumped=system.mass_j_k is None).engine == "implicit":
+    lumped = system.mass_j_k is None
+    if preferred(op, pieces, lumped=lumped, feedback=feedback is not None).engine == "implicit":
         return evolve_implicit(system, pieces, output_times_s, **run, tolerance_k=IMPLICIT_TIMES * tolerance_k)
     if feedback is not None:
         return evolve_coupled(system, pieces, output_times_s, **run)
     del run["feedback"]
+    if not lumped:
+        return evolve_modal(system, pieces, output_times_s, **run)
     return evolve(system, pieces, output_times_s, **run, tolerance_k=tolerance_k)
 
 
@@ -68,12 +80,21 @@ class Choice:
     implicit_products: float
 
 
-def preferred(op: Operator, pieces: Sequence[Segment | Cycle], *, lumped: bool = True) -> Choice:
-    """The cheaper engine for a sequence, and why; the exact one is for capacity that is lumped."""
-    bulk = 2.0 * op.typical_1_s(95.0)
-    exact = sum(_exact(op.radius_1_s, op.room, piece) for piece in pieces)
-    implicit = sum(IMPLICIT_PER_ROOT * np.sqrt(min(bulk, op.radius_1_s) * s.duration_s) for s in flat(pieces))
-    return Choice("exact" if lumped and exact <= implicit else "implicit", op.radius_1_s, float(exact), float(implicit))
+def preferred(
+    op: Operator, pieces: Sequence[Segment | Cycle], *, lumped: bool = True, feedback: bool = False
+) -> Choice:
+    """The cheaper engine for a sequence that it can play, and why; with capacity that is not lumped and feedback the
+    implicit one alone can."""
+    bulk, segments = min(2.0 * op.typical_1_s(95.0), op.radius_1_s), flat(pieces)
+    if lumped:
+        exact, can = sum(_exact(op.radius_1_s, op.room, piece) for piece in pieces), True
+    else:
+        loads = sum(segments[members[0]].load_w.any() for members in same_loads(segments))
+        exact = loads * MODES_PER_ROOT * np.sqrt(bulk * sum(s.duration_s for s in segments))
+        can = not feedback and 8 * MODES_A_LOAD * loads * op.n_dof <= MODES_BYTES
+    implicit = sum(IMPLICIT_PER_ROOT * np.sqrt(bulk * s.duration_s) for s in segments)
+    engine = "exact" if can and exact <= implicit else "implicit"
+    return Choice(engine, op.radius_1_s, float(exact), float(implicit))
 
 
 def _exact(radius: float, room: int, piece: Segment | Cycle) -> float:

@@ -106,17 +106,22 @@ def _cycle(segments: Sequence[Segment], period: int) -> Cycle:
     return Cycle(tuple(Segment(s.load_w, float(t)) for s, t in parts), len(durations))
 
 
-def _coded(segments: Sequence[Segment]) -> IntArray:
-    """One number for each kind of dwell: same load, same duration."""
+def same_loads(segments: Sequence[Segment]) -> list[list[int]]:
+    """Numbers of the segments that have each distinct load."""
     digests: dict[int, bytes] = {}
-    kinds: dict[bytes, list[int]] = {}
+    members: dict[bytes, list[int]] = {}
     for i, segment in enumerate(segments):
         where = segment.load_w.__array_interface__["data"][0]
         if where not in digests:
             digests[where] = blake2b(segment.load_w.tobytes(), digest_size=16).digest()
-        kinds.setdefault(digests[where], []).append(i)
+        members.setdefault(digests[where], []).append(i)
+    return list(members.values())
+
+
+def _coded(segments: Sequence[Segment]) -> IntArray:
+    """One number for each kind of dwell: same load, same duration."""
     code, used = np.zeros(len(segments), np.int64), 0
-    for members in kinds.values():
+    for members in same_loads(segments):
         durations = np.array([segments[i].duration_s for i in members])
         order = np.argsort(durations, kind="stable")
         rank = np.cumsum(np.append(0, np.diff(durations[order]) > ROUNDED_S))

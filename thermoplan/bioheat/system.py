@@ -41,7 +41,7 @@ class ThermalSystem:
     held
         Nodes at a given temperature, where ``theta`` stays 0.
     mass_j_k
-        ``(n_dof, n_dof)`` capacity that is not lumped, None where it is. Only the implicit engine plays it.
+        ``(n_dof, n_dof)`` capacity that is not lumped, None where it is.
     """
 
     capacity_j_k: Array

@@ -106,7 +106,7 @@ def verified(
     watch = Watch(engine, resolved, heating, times)
     crew = HELP.get()
     op = crew.operator(system) if crew else operator(system.stiffness, system.scale_j_k)
-    choice = preferred(op, pieces, lumped=system.mass_j_k is None)
+    choice = preferred(op, pieces, lumped=system.mass_j_k is None, feedback=full.feedback is not None)
     stages.note(f"spectral radius {choice.spectral_radius_1_s:.3g} 1/s: {choice.engine} engine in time"
                 + (f" on {crew.size} ranks" if crew else "")
                 + (f", {system.n_dof} unknowns of quadratic elements" if engine.finer else ""))
