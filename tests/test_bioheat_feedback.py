@@ -22,9 +22,12 @@ from thermoplan.bioheat import (
     evolve,
     evolve_coupled,
     evolve_implicit,
+    feedback_of,
     perfusion_laws,
     play,
     preferred,
+    quadratic_feedback,
+    quadratic_system,
     settled,
     thermal_system,
 )
@@ -296,3 +299,25 @@ def test_a_measured_core_course_is_followed():
     for time, temperature in evolve_coupled(system, rest, [60.0, 300.0], feedback=course):
         exact = 37.0 - 0.005 * (time + tau * np.expm1(-time / tau))
         assert temperature == pytest.approx(np.full(len(temperature), exact), abs=1e-4)
+
+
+@pytest.mark.parametrize(("assembled", "feeding", "engine"), [
+    (thermal_system, feedback_of, evolve_coupled), (thermal_system, feedback_of, evolve_implicit),
+    (quadratic_system, quadratic_feedback, evolve_implicit)], ids=["coupled", "implicit", "quadratic"])
+def test_skin_on_a_bed_stays_at_its_temperature_whatever_feeds_back_there(assembled, feeding, engine):
+    # three times the perfusion above 41.5 degC, where the bed holds tissue at 42, and a radiating skin beside it
+    case = problem(box((4, 4, 4), (0.012,) * 3), perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0,
+                   laws={"tissue": rising_law},
+                   boundaries=(Boundary("robin", 10.0, 25.0, emissivity=0.9),
+                               Boundary("dirichlet", 0.0, 42.0, normal=(0, -1, 0))))
+    system = assembled(case)
+    feedback = feeding(case, system)
+    system = settled(system, feedback)
+    load = np.zeros(system.n_nodes)
+    load[60] = 0.05
+    pieces = [Segment(load, 40.0), Segment(0.0 * load, 20.0)]
+    audit = EnergyAudit(system, pieces)
+    for _, found in engine(system, pieces, [20.0, 40.0], feedback=feedback, ledger=audit):
+        assert np.abs(found[system.held] - 42.0).max() < 1e-9
+    print("energy", audit.balance_rel)
+    assert audit.balance_rel < 1e-6

@@ -48,15 +48,19 @@ class _March:
     at_base: Array | None = None
 
     def gain(self, time_s: float, y: Array) -> Array:
-        """Scaled feedback power relative to that of the state before heating."""
+        """Scaled feedback power relative to that of the state before heating, none where nodes are held."""
         if self.feedback is None:
             return np.zeros(len(y))
-        return self.feedback.power_w(time_s, self._temperature(y)) / self.op.root_capacity - self.at_base
+        power = self.feedback.power_w(time_s, self._temperature(y)) / self.op.root_capacity - self.at_base
+        power[self.system.held] = 0.0
+        return power
 
     def slope(self, time_s: float, y: Array) -> Array:
         if self.feedback is None:
             return np.zeros(len(y))
-        return self.feedback.slope_w_k(time_s, self._temperature(y)) / self.op.root_capacity**2
+        slope = self.feedback.slope_w_k(time_s, self._temperature(y)) / self.op.root_capacity**2
+        slope[self.system.held] = 0.0
+        return slope
 
     def flows(self, time_s: float, y: Array) -> Array:
         """Watched rows, and with feedback its power on tissue and on all."""
@@ -132,7 +136,6 @@ def _marching(system, feedback, tolerance_k, ledger, engine) -> _March:
                    shifted(op, system))
     if feedback is not None:
         march.at_base = feedback.power_w(0.0, system.base_c) / op.root_capacity
-        march.at_base[system.held] = 0.0
     march.kept = np.zeros_like(march.flows(0.0, march.y))
     return march
 
