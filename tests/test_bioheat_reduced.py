@@ -54,22 +54,25 @@ def full_history(system, loads, shares, edges, times):
     return np.array([found[round(t, 6)] for t in times])
 
 
+def largest_error(model, system, loads, after_s, seed=11):
+    """Of a random sequence, over all nodes at times after its switches; and the full model's largest rise."""
+    shares, edges = random_shares(seed)
+    times = np.unique(np.concatenate([edges[:-1] + dt for dt in after_s]))
+    full = full_history(system, loads, shares, edges, times)
+    return abs(model.temperature(shares, edges, times) - full).max(), (full - system.base_c).max()
+
+
 def test_a_random_sequence_is_within_ten_millikelvin_a_second_after_a_switch_too(case):
     system, loads, model = case
-    shares, edges = random_shares()
-    times = np.unique(np.concatenate([edges[:-1] + dt for dt in (1.0, 2.0, 5.0, 60.0, 180.0)]))
-    full = full_history(system, loads, shares, edges, times)
-    error = abs(model.temperature(shares, edges, times) - full).max()
-    print("largest error", error, "K, estimated", model.error_k, "rise", (full - system.base_c).max())
-    assert (full - system.base_c).max() > 5.0
+    error, rise = largest_error(model, system, loads, (1.0, 2.0, 5.0, 60.0, 180.0))
+    print("largest error", error, "K, estimated", model.error_k, "rise", rise)
+    assert rise > 5.0
     assert error < 0.01
 
 
 def test_five_seconds_after_a_switch_it_is_within_five_millikelvin(case):
     system, loads, model = case
-    shares, edges = random_shares(3)
-    times = edges[:-1] + 5.0
-    error = abs(model.temperature(shares, edges, times) - full_history(system, loads, shares, edges, times)).max()
+    error, _ = largest_error(model, system, loads, (5.0,), seed=3)
     print("largest error 5 s after a switch", error, "K by", model.size, "modes")
     assert model.size <= 200
     assert error < 0.005
@@ -146,23 +149,19 @@ def test_the_estimate_is_within_a_factor_of_five_of_the_error(case):
     # a model of 12 modes is poor on purpose, so that there is an error to estimate
     system, loads, _ = case
     model = reduced_model(system, loads, 1800.0, n_modes=12)
-    shares, edges = random_shares()
-    times = np.unique(np.concatenate([edges[:-1] + dt for dt in (5.0, 20.0, 60.0, 180.0)]))
-    error = abs(model.temperature(shares, edges, times) - full_history(system, loads, shares, edges, times)).max()
+    error, _ = largest_error(model, system, loads, (5.0, 20.0, 60.0, 180.0))
     print("error", error, "estimated", model.error_k)
     assert error > 0.02
     assert 0.2 < model.error_k / error < 5.0
 
 
 def test_half_as_many_modes_keep_what_is_soon_after_a_switch_and_what_is_late(case):
-    # 30 mK; 43 mK where early snapshots count as little as they are small, 39 mK where a stage forgets those before it
+    # 27 mK; 37 mK where early snapshots count as little as they are small, 34 mK where a stage forgets those before it
     system, loads, _ = case
     model = reduced_model(system, loads, 1800.0, n_modes=100)
-    shares, edges = random_shares()
-    times = np.unique(np.concatenate([edges[:-1] + dt for dt in (1.0, 5.0, 60.0, 180.0)]))
-    error = abs(model.temperature(shares, edges, times) - full_history(system, loads, shares, edges, times)).max()
+    error, _ = largest_error(model, system, loads, (1.0, 5.0, 60.0, 180.0))
     print("error of 100 modes", error, "estimated", model.error_k)
-    assert error < 0.035
+    assert error < 0.031
     assert error < 2.0 * model.error_k
 
 
@@ -171,10 +170,7 @@ def test_more_modes_are_taken_where_the_estimate_asks_for_them(case):
     few, more, most = (reduced_model(system, loads, 1800.0, n_modes=120, tolerance_k=k) for k in (1.0, 0.02, 1e-9))
     assert [few.size, more.size, most.size] == [120, 150, 180]
     assert few.error_k > 0.02 >= more.error_k > most.error_k
-    shares, edges = random_shares()
-    times = edges[:-1] + 5.0
-    error = abs(more.temperature(shares, edges, times) - full_history(system, loads, shares, edges, times)).max()
-    assert error < 0.02
+    assert largest_error(more, system, loads, (5.0,))[0] < 0.02
 
 
 def test_the_core_is_a_row_of_the_reduced_model(case):
@@ -207,7 +203,7 @@ def test_a_mode_that_never_settles_integrates_its_input():
     assert model.temperature([[1.0]], [0.0, 10.0], [4.0, 10.0, 20.0])[:, 0] == pytest.approx([45.0, 57.0, 57.0])
 
 
-def test_building_costs_no_more_products_than_sixteen_full_plans(case):
+def test_building_costs_no_more_products_than_five_full_plans(case):
     system, loads, _ = case
     build, plan = (operator(system.stiffness, system.capacity_j_k) for _ in range(2))
     reduced_model(system, loads, 1800.0, engine=build)
@@ -215,7 +211,7 @@ def test_building_costs_no_more_products_than_sixteen_full_plans(case):
     for _ in evolve(system, [Segment(row @ loads, WINDOW_S) for row in shares], [], engine=plan):
         pass
     print("products: build", build.products, "plan", plan.products)
-    assert build.products <= 16 * plan.products
+    assert build.products <= 5 * plan.products
 
 
 def test_little_memory_means_more_spaces_not_another_response(case, monkeypatch):
@@ -223,11 +219,12 @@ def test_little_memory_means_more_spaces_not_another_response(case, monkeypatch)
     op = operator(system.stiffness, system.capacity_j_k)
     rate, times = loads[0] / op.root_capacity[:-1], np.array([1.0, 5.0, 40.0, 180.0])
     rate = np.append(rate, 0.0)
-    whole, left = _response(op, rate, times, 1e-3)
+    *whole, left = _response(op, rate, times, 1e-3)
     monkeypatch.setattr(import_module("thermoplan.bioheat.krylov"), "BASIS_BYTES", 0)
     monkeypatch.setattr(import_module("thermoplan.bioheat.krylov"), "FEWEST_VECTORS", 10)
     cramped = operator(system.stiffness, system.capacity_j_k)
-    parts, rest = _response(cramped, rate, times, 1e-3)
+    *parts, rest = _response(cramped, rate, times, 1e-3)
+    whole, parts = np.array(whole), np.array(parts)
     print("products", op.products, cramped.products, "apart", op.largest_k(whole - parts), "K of", op.largest_k(whole))
     assert cramped.products > 1.3 * op.products and op.largest_k(whole) > 5.0
     assert op.largest_k(whole - parts) < 2e-3

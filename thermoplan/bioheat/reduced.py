@@ -17,18 +17,21 @@ from scipy.linalg import eigh
 from ..arrays import Array, IntArray, frozen, put
 from ..errors import InputError, SolverError
 from .krylov import Operator, decay, grown, operator, phi1
+from .principal import Room, mixed, pieces, principal, products, roomy, rows_of, turned
 from .system import ThermalSystem
 
-STAGES_S = (10.0, 60.0, 300.0)
-SNAPSHOTS = 4
-LOAD_TOLERANCE = 1e-3
-RESPONSE_TOLERANCE_K = 1e-3
-SHAPE_TOLERANCE = 1e-5
+STAGES_S = (60.0, 300.0)
+FIRST_SNAPSHOTS, SNAPSHOTS = 6, 3
+LOAD_TOLERANCE = 2e-3
+RESPONSE_TOLERANCE_K = 2e-3
+SHAPE_TOLERANCE = 3e-5
 EARLY = 0.25
 """Snapshots count by their time to the power of minus this: the early ones are small, but as wrong in kelvin."""
 MORE = (1.0, 1.25, 1.5)
 WORST_COLUMN_S = 60.0
 MOST_SPACES = 400
+AT_ONCE = 32
+"""Rows of a basis whose products with the matrix are held."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,47 +106,37 @@ def reduced_model(
     rates = loads / op.root_capacity
     sizes = [n_modes] if tolerance_k == np.inf else [round(n_modes * more) for more in MORE]
     basis = _basis(op, rates, float(duration_s), 2 * sizes[-1])
-    projected, inputs = basis @ np.array([op @ row for row in basis]).T, rates @ basis.T
+    projected = _Projected.of(op, basis, rates)
     for size in sizes:
-        small, large = (_modal(projected, inputs, min(r, len(basis))) for r in (size, 2 * size))
+        small, large = (projected.modal(min(r, len(basis))) for r in (size, 2 * size))
         error = max(_difference(small, large, op, basis, float(duration_s)),
                     _worst_column(small, op, basis, rates, float(duration_s)))
         if error <= tolerance_k:
             break
     rate, vectors, entry = small
-    modes = (vectors.T @ basis[: len(vectors)]).T / op.root_capacity[:, None]
+    modes = np.empty((basis.shape[1], len(rate)))
+    for piece in pieces(len(modes)):
+        modes[piece] = (rows_of(basis[: len(vectors)])(piece).T @ vectors) / op.root_capacity[piece, None]
     return ReducedModel(rate, modes, entry, system.base_c, error)
 
 
-def _turned(rows: Array, tolerance: float) -> tuple[Array, int]:
-    """Orthonormal combinations of the rows ``(p, p)``, a column each, the longest first; the fewest of them that leave
-    no row with more than tolerance times the longest."""
-    values, vectors = eigh(rows @ rows.T)
-    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
-    left = np.cumsum((vectors**2 * values)[:, ::-1], axis=1)[:, ::-1].max(axis=0)
-    return vectors, max(1, int((left > tolerance**2 * left[0]).sum()))
-
-
-def _principal(rows: Array, tolerance: float) -> Array:
-    vectors, keep = _turned(rows, tolerance)
-    return vectors[:, :keep].T @ rows
-
-
-def _basis(op: Operator, rates: Array, duration_s: float, most: int) -> Array:
-    """Orthonormal rows ``(r, n)`` that hold the step responses of all loads, the most important first."""
-    kept, risen = [], np.zeros_like(rates)
+def _basis(op: Operator, rates: Array, duration_s: float, most: int) -> Room:
+    """Orthogonal rows ``(r, n)`` that hold the step responses of all loads, the most important first."""
+    rates, risen, held = rates.copy(), np.zeros_like(rates), 0
+    room = np.empty((len(rates) * (FIRST_SNAPSHOTS + 1), rates.shape[1]), np.float32)
     stages = _stages(duration_s)
     weights = [(start + times) ** -EARLY for start, times in stages]
     for i, (_, times) in enumerate(stages):
-        vectors, alive = _turned(rates, LOAD_TOLERANCE)
-        risen, rates = vectors.T @ risen, vectors[:, :alive].T @ rates
+        mix, alive = turned(rates @ rates.T, LOAD_TOLERANCE)
+        for rows in (rates, risen):
+            mixed(mix, rows_of(rows), rows)
         settled = np.linalg.norm(np.concatenate(weights[i:])) * risen[alive:]
-        rises, rates = _stage(op, rates, times)
-        rises += risen[:alive, None]
-        risen = rises[:, -1].copy()
-        rises *= weights[i][:, None]
-        kept += [settled, _principal(rises.reshape(-1, rates.shape[1]), SHAPE_TOLERANCE)]
-    return _orthonormal(_principal(np.concatenate(kept), SHAPE_TOLERANCE)[:most])
+        rates, risen = rates[:alive], risen[:alive]
+        room = roomy(room, held, len(settled) + alive * len(times))
+        room[held : held + len(settled)] = settled
+        held += len(settled)
+        held += _stage(op, rates, risen, (times, weights[i]), room[held:])
+    return room[: principal(rows_of(room[:held]), room, SHAPE_TOLERANCE, most)]
 
 
 def _stages(duration_s: float) -> list[tuple[float, Array]]:
@@ -153,46 +146,79 @@ def _stages(duration_s: float) -> list[tuple[float, Array]]:
 
 
 def _snapshot_times(span_s: float, *, first: bool) -> Array:
-    return np.geomspace(min(1.0, span_s / 4.0) if first else span_s / 8.0, span_s, SNAPSHOTS)
+    if first:
+        return np.geomspace(min(1.0, span_s / 4.0), span_s, FIRST_SNAPSHOTS)
+    return np.geomspace(span_s / 8.0, span_s, SNAPSHOTS)
 
 
-def _stage(op: Operator, rates: Array, times: Array) -> tuple[Array, Array]:
-    """Step responses ``(p, k, n)`` at the times, and the rate of change that is left at the last of them."""
-    shots, left = np.empty((len(rates), len(times), rates.shape[1])), np.empty_like(rates)
+def _stage(op: Operator, rates: Array, risen: Array, when: tuple[Array, Array], room: Room) -> int:
+    """Put the principal shapes of the step responses into the head of a room; how many there are.
+
+    Rates of change and rises ``(p, n)`` are those at the start of the stage, and then those at its end; ``when`` are
+    the times of the snapshots since its start, and their weights.
+    """
+    times, weights = when
+    shot, count = np.empty((len(times) + 1, rates.shape[1])), len(rates) * len(times)
     for i, rate in enumerate(rates):
-        shots[i], left[i] = _response(op, rate, times, RESPONSE_TOLERANCE_K)
-    return shots, left
+        _response(op, rate, times, RESPONSE_TOLERANCE_K, out=shot)
+        shot[:-1] += risen[i]
+        rates[i], risen[i] = shot[-1], shot[-2]
+        np.multiply(shot[:-1], weights[:, None], out=room[i * len(times) : (i + 1) * len(times)], casting="same_kind")
+    return principal(rows_of(room[:count]), room, SHAPE_TOLERANCE)
 
 
-def _response(op: Operator, rate: Array, times: Array, tolerance_k: float) -> tuple[Array, Array]:
-    """Rises ``(k, n)`` at rising times of a rate of change that is there at 0, and what is left of it at the last; one
-    space where memory holds it, else as many as it takes."""
-    found, risen, begun = np.empty((len(times), len(rate))), np.zeros_like(rate), 0.0
+def _response(op: Operator, rate: Array, times: Array, tolerance_k: float, out: Array | None = None) -> Array:
+    """Rises ``(k + 1, n)`` at rising times of a rate of change that is there at 0, and what is left of it at the last;
+    one space where memory holds it, else as many as it takes."""
+    found = np.empty((len(times) + 1, len(rate))) if out is None else out
+    risen, begun = np.zeros_like(rate), 0.0
     for _ in range(MOST_SPACES):
         space = grown(op, rate, times[-1] - begun, tolerance=tolerance_k)
         reach, ritz = space.reach, space.rates_1_s
         whole = reach >= times[-1] - begun
         now = (times > begun) & (whole | (times <= begun + reach))
         asked = np.append(times[now] - begun, [] if whole else reach)
-        rows = space.weights(np.concatenate([phi1(ritz, asked), decay(ritz, np.array([reach]))])) @ space.basis
-        found[now], rate = risen + rows[: now.sum()], rows[-1]
+        weights = space.weights(np.concatenate([phi1(ritz, asked), decay(ritz, np.array([reach]))]))
         if whole:
-            return found, rate
+            rows = np.matmul(weights, space.basis, out=found[-len(weights):])
+            if begun:
+                rows[:-1] += risen
+            return found
+        rows = weights @ space.basis
+        found[:-1][now], rate = risen + rows[: now.sum()], rows[-1]
         risen, begun = risen + rows[-2], begun + reach
     raise SolverError(f"reduced model: a step response: {MOST_SPACES} Krylov spaces, the last of {len(ritz)} vectors, "
                       f"reach {begun:.1e} s of {times[-1]:.3g} s: the mesh has elements far too small")
 
 
-def _orthonormal(rows: Array) -> Array:
-    """By Cholesky: principal rows are orthogonal but for rounding, which counts where they are short."""
-    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.linalg.inv(np.linalg.cholesky(rows @ rows.T)) @ rows
+@dataclass(frozen=True, slots=True, eq=False)
+class _Projected:
+    """The full model seen by the rows of a basis: their products with each other ``(r, r)``, with ``A`` between them,
+    and with the loads ``(n_columns, r)``."""
 
+    gram: Array
+    stiffness: Array
+    inputs: Array
 
-def _modal(projected: Array, inputs: Array, size: int) -> tuple[Array, Array, Array]:
-    """Rates, modes ``(size, r)`` in the basis, and inputs of the Galerkin model of its first ``size`` rows."""
-    values, vectors = eigh(projected[:size, :size])
-    return np.maximum(values, 0.0), vectors, inputs[:, :size] @ vectors
+    @classmethod
+    def of(cls, op: Operator, basis: Room, rates: Array) -> _Projected:
+        rows, width = rows_of(basis), basis.shape[1]
+        stiffness, some = np.empty((len(basis), len(basis))), np.empty((AT_ONCE, width))
+        for start in range(0, len(basis), AT_ONCE):
+            end = min(start + AT_ONCE, len(basis))
+            for i in range(start, end):
+                some[i - start] = op @ basis[i]
+            stiffness[:end, start:end] = products(rows_of(basis[:end]), rows_of(some[: end - start]), width)
+            stiffness[start:end, :start] = stiffness[:start, start:end].T
+        return cls(products(rows, rows, width), stiffness, products(rows_of(rates), rows, width))
+
+    def modal(self, size: int) -> tuple[Array, Array, Array]:
+        """Rates, modes ``(size, r)`` in the basis, and inputs of the Galerkin model of its first ``size`` rows.
+
+        These are orthogonal but for rounding, which counts where they are short; the modes are to the last digit.
+        """
+        values, vectors = eigh(self.stiffness[:size, :size], self.gram[:size, :size])
+        return np.maximum(values, 0.0), vectors, self.inputs[:, :size] @ vectors
 
 
 def _trials(n_columns: int, duration_s: float) -> Iterator[tuple[Array, Array, Array]]:
@@ -207,7 +233,7 @@ def _trials(n_columns: int, duration_s: float) -> Iterator[tuple[Array, Array, A
         yield shares, edges, edges[:-1] + after
 
 
-def _difference(small, large, op: Operator, basis: Array, duration_s: float) -> float:
+def _difference(small, large, op: Operator, basis: Room, duration_s: float) -> float:
     """Of two models, largest over the trials."""
     found = []
     for shares, edges, times in _trials(len(small[2]), duration_s):
@@ -216,14 +242,17 @@ def _difference(small, large, op: Operator, basis: Array, duration_s: float) -> 
             model = ReducedModel(rates, np.zeros((0, len(rates))), inputs, np.zeros(0), 0.0)
             apart[:, : len(vectors)] += sign * model.states(shares, edges, times) @ vectors.T
         found.append(apart)
-    return op.largest_k(np.concatenate(found) @ basis)
+    apart = np.concatenate(found)
+    return max(float(np.abs(apart @ rows_of(basis)(piece) / op.root_capacity[piece]).max())
+               for piece in pieces(basis.shape[1]))
 
 
-def _worst_column(small, op: Operator, basis: Array, rates: Array, duration_s: float) -> float:
+def _worst_column(small, op: Operator, basis: Room, rates: Array, duration_s: float) -> float:
     """Error of the step response of the column whose load lies farthest from the modes."""
     ritz, vectors, inputs = small
     worst = int((np.einsum("cn,cn->c", rates, rates) - (inputs**2).sum(axis=1)).argmax())
     times = _snapshot_times(min(WORST_COLUMN_S, duration_s), first=True)
-    exact, _ = _response(op, rates[worst], times, 0.1 * RESPONSE_TOLERANCE_K)
-    found = (phi1(ritz, times) * inputs[worst]) @ vectors.T @ basis[: len(vectors)]
+    exact = _response(op, rates[worst], times, 0.1 * RESPONSE_TOLERANCE_K)[:-1]
+    found = np.empty_like(exact)
+    mixed((phi1(ritz, times) * inputs[worst]) @ vectors.T, rows_of(basis[: len(vectors)]), found)
     return op.largest_k(exact - found)
