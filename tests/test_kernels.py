@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -13,9 +14,11 @@ from heat_cases import box, problem
 from scipy.sparse import csr_array, diags_array, random_array
 
 from thermoplan.bioheat import Boundary, krylov, thermal_system
-from thermoplan.bioheat.kernels import HalfStored, cleared
+from thermoplan.bioheat.half import HalfStored
+from thermoplan.bioheat.kernels import cleared
 from thermoplan.bioheat.krylov import operator
-from thermoplan.errors import MissingPart
+from thermoplan.bioheat.team import ALONE, Alone
+from thermoplan.errors import MissingPart, SolverError
 
 
 def symmetric(n, density):
@@ -36,7 +39,7 @@ def bled():
 def test_a_matrix_stored_by_half_multiplies_as_the_whole(n, density):
     whole, rng = symmetric(n, density), np.random.default_rng(1)
     half, dense = HalfStored.of(whole), whole.toarray()
-    assert 2 * len(half.values) + np.count_nonzero(half.diagonal) == np.count_nonzero(dense)
+    assert 2 * np.count_nonzero(half.values) + np.count_nonzero(half.diagonal) == np.count_nonzero(dense)
     for share, less in ((1.0, 0.0), (0.4, 3.0)):
         y, before, out = rng.normal(size=(3, n))
         y.flags.writeable = False
@@ -46,6 +49,58 @@ def test_a_matrix_stored_by_half_multiplies_as_the_whole(n, density):
         assert np.abs(out - wanted).max() < 1e-14 * size
         assert abs(along - y @ wanted) < 1e-14 * size * np.abs(y).sum()
     assert half.product(y, out) == pytest.approx(y @ dense @ y, rel=1e-11)
+
+
+def lattice(counts, *, without=()):
+    """Neighbours of a lattice cut into tetrahedra: one step along any axes at once; some nodes are joined to none."""
+    rng, n = np.random.default_rng(7), int(np.prod(counts))
+    number = np.arange(n).reshape(counts)
+    matrix = np.diag(rng.normal(size=n))
+    for step in np.ndindex(2, 2, 2):
+        near = number[tuple(slice(0, c - s) for c, s in zip(counts, step, strict=True))].ravel()
+        far = number[tuple(slice(s, c) for c, s in zip(counts, step, strict=True))].ravel()
+        if any(step):
+            matrix[near, far] = matrix[far, near] = rng.normal(size=len(near))
+    matrix[list(without)] = matrix[:, list(without)] = 0.0
+    return matrix
+
+
+@pytest.mark.parametrize(("counts", "without"), [
+    ((1, 1, 9), ()), ((1, 1, 31), ()), ((1, 1, 32), ()), ((1, 1, 33), ()), ((2, 3, 5), ()), ((4, 6, 7), ()),
+    ((3, 5, 16), ()), ((5, 7, 9), (0, 100, 101, 102, 103, 314)), ((1, 2, 150), range(64, 79)),
+])
+def test_neighbours_on_a_lattice_are_multiplied_eight_at_once_and_the_rest_one_by_one(counts, without):
+    dense, rng = lattice(counts, without=without), np.random.default_rng(8)
+    n, half = len(dense), HalfStored.of(csr_array(dense))
+    assert np.count_nonzero(half.values) == np.count_nonzero(np.tril(dense, -1))
+    y, around = rng.normal(size=n), np.full(n + 400, np.nan)
+    before, guarded = rng.normal(size=n), np.full(n + 40, 7.0)
+    around[200:-200], out = y, guarded[20:-20]
+    wanted = 0.3 * (dense @ y) - 1.7 * before
+    along = half.product(around[200:-200], out, share=0.3, before=before, less=1.7)
+    assert out == pytest.approx(wanted, abs=1e-13)
+    assert along == pytest.approx(y @ wanted, abs=1e-12)
+    assert (guarded[:20] == 7.0).all() and (guarded[-20:] == 7.0).all()
+
+
+def test_nearly_all_of_a_box_lies_in_bands_that_both_sides_share():
+    dense = lattice((6, 9, 40))
+    entries, half = np.count_nonzero(np.tril(dense, -1)), HalfStored.of(csr_array(dense))
+    print(entries, len(half.columns), len(half.values), len(half.bases))
+    assert len(half.columns) < 0.05 * entries
+    assert len(half.values) < 1.15 * entries  # with the zeros that fill bands up and part them
+    assert len(half.bases) < 0.2 * entries / 8
+
+
+def test_equal_patterns_are_laid_out_alike_whatever_their_numbers():
+    whole = csr_array(lattice((4, 5, 9)))
+    other = csr_array((np.where(np.arange(whole.nnz) % 3, whole.data, 0.0), whole.indices, whole.indptr), whole.shape)
+    other = csr_array((0.5 * (other.data + other.T.tocsr().data), whole.indices, whole.indptr), whole.shape)
+    first, second = HalfStored.of(whole), HalfStored.of(other)
+    joined = replace(first, values=first.values + 2.0 * second.values, diagonal=first.diagonal + 2.0 * second.diagonal)
+    y, out = np.random.default_rng(9).normal(size=180), np.empty(180)
+    joined.product(y, out)
+    assert out == pytest.approx(whole @ y + 2.0 * (other @ y), abs=1e-12)
 
 
 def test_rows_in_any_order_and_vectors_of_any_layout_multiply_alike():
@@ -95,6 +150,40 @@ def test_the_same_steps_twice_are_the_same_to_the_last_bit(bled):
     assert np.array_equal(*found)
 
 
+def test_many_steps_in_one_call_are_the_same_steps(bled):
+    steps, found = 12, []
+    for many in (False, True):
+        basis, spans, along = np.full((steps + 1, bled.n_dof), np.nan), np.zeros(steps + 1), np.zeros(steps)
+        basis[0] = np.random.default_rng(6).normal(size=bled.n_dof)
+        spans[0] = np.linalg.norm(basis[0])
+        bled.products = 0
+        if many:
+            assert [bled.extended(basis, spans, along, *ends) for ends in ((0, 1), (1, 7), (7, steps))] == [1, 7, steps]
+        else:
+            along[:] = [bled.following(basis, spans, m) for m in range(1, steps + 1)]
+        assert bled.products == steps
+        found.append(np.concatenate([basis.ravel(), spans, along]))
+    assert np.array_equal(*found)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_steps_end_where_nothing_but_rounding_is_left(alone):
+    # three rates: the fourth vector is 0
+    op = operator(csr_array(np.diag(np.tile([1.0, 2.0, 5.0], 20))), np.ones(60))
+    op.team = ALONE if alone else Alone()
+    basis, spans, along = np.empty((11, 60)), np.zeros(11), np.zeros(10)
+    basis[0], spans[0] = 1.0, np.sqrt(60.0)
+    assert op.extended(basis, spans, along, 0, 10) == op.products == 3
+    assert krylov._ritz(along[:3], spans[1:3])[0] == pytest.approx([1.0, 2.0, 5.0], rel=1e-12)
+
+
+def test_a_load_that_is_no_number_is_refused(bled):
+    load = np.ones(bled.n_dof)
+    load[5] = np.nan
+    with pytest.raises(SolverError, match="no numbers"):
+        krylov.grown(bled, load, 10.0, tolerance=1e-5)
+
+
 def test_what_is_no_number_stays_so():
     half, out = HalfStored.of(symmetric(50, 0.2)), np.empty(50)
     y = np.ones(50)
@@ -104,9 +193,9 @@ def test_what_is_no_number_stays_so():
 
 
 def test_a_machine_where_nothing_can_be_kept_compiles_anew_each_time():
-    code = ("import numpy as np; from scipy.sparse import csr_array; from thermoplan.bioheat import kernels as k;"
+    code = ("import numpy as np; from scipy.sparse import csr_array; from thermoplan.bioheat import half as k;"
             "out = np.empty(2); print(k.HalfStored.of(csr_array([[2.0, 1.0], [1.0, 3.0]])).product(np.ones(2), out),"
-            "*out, k._product.stats.cache_path)")
+            "*out, k.product.stats.cache_path)")
     nowhere = {"NUMBA_CACHE_DIR": "/dev/null/no", "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
     said = subprocess.run([sys.executable, "-c", code], env=os.environ | nowhere, capture_output=True, text=True,
                           check=False)
@@ -128,9 +217,9 @@ def test_a_full_disk_keeps_nothing_and_computes(monkeypatch):
 
 def test_without_numba_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "thermoplan.bioheat.kernels")
+    monkeypatch.delitem(sys.modules, "thermoplan.bioheat.lanes")
     with pytest.raises(MissingPart, match=r"numba.* is missing: pip install \"thermoplan\[fem\]\""):
-        import_module("thermoplan.bioheat.kernels")
+        import_module("thermoplan.bioheat.lanes")
 
 
 @pytest.mark.parametrize(("horizon_s", "most_checks"), [(3.0, 1), (60.0, 5), (1800.0, 6)])

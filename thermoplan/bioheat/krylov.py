@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
+from scipy.linalg.lapack import dstevd
 from scipy.sparse import csr_array, diags_array
 
 from ..arrays import Array
@@ -89,12 +89,35 @@ class Operator:
         spans[m] = math.sqrt(self.team.summed(_kernels().cleared(w, y, along * share)))
         return along
 
+    def extended(self, basis: Array, spans: Array, along: Array, begin: int, end: int) -> int:
+        """``following`` for all vectors after ``begin`` up to ``end``, at once where nobody has to be asked.
+
+        Their ``v . A v`` go to ``along``. Returns the number of the last, which is lower where a vector is nothing but
+        rounding: they span all there is.
+        """
+        if self.team is not ALONE:
+            for m in range(begin + 1, end + 1):
+                along[m - 1] = self.following(basis, spans, m)
+                if spans[m] <= BREAKDOWN * max(0.0, along[:m].max()):
+                    return m
+            return end
+        half = self._stored()
+        m = _kernels().extended(*half.parts, basis, spans, along, begin, end, BREAKDOWN, half.is_large)
+        self.products += m - begin
+        return m
+
+    def _stored(self) -> Any:
+        if self._half is None:
+            from .half import HalfStored  # loads Numba
+
+            self._half = HalfStored.of(self.matrix)
+        return self._half
+
     def _product(self, y: Array, out: Array, *, share: float = 1.0, **less: Any) -> float:
         """As `HalfStored.product`, of the whole matrix; what it returns is of the dofs that are held here."""
         self.products += 1
-        if self._half is None:
-            self._half = _kernels().HalfStored.of(self.matrix)
-        return self.team.product(lambda: self._half.product(y, out, share=share, **less), y, share=share, out=out)
+        half = self._stored()
+        return self.team.product(lambda: half.product(y, out, share=share, **less), y, share=share, out=out)
 
     def inner(self, first: Array, second: Array) -> Array:
         """``first @ second``; ``first`` may have many rows."""
@@ -183,13 +206,14 @@ def grown(op: Operator, v: Array, horizon_s: float, *, tolerance: float) -> Spac
     basis[0], spans[0] = v, op.norm(v)
     if spans[0] == 0.0:
         return Space(basis[:1], np.ones(1), np.zeros(1), np.ones((1, 1)), horizon_s, op.team)
-    check, none, largest = FIRST_CHECK, horizon_s * op.largest_k(v), 0.0
-    for m in range(1, room + 1):
-        diagonal[m - 1] = op.following(basis, spans, m)
-        largest = max(largest, diagonal[m - 1])
+    m, check, none, slowest = 0, FIRST_CHECK, horizon_s * op.largest_k(v), 0.0
+    while m < room:
+        m = op.extended(basis, spans, diagonal, m, min(room, max(check, math.ceil(slowest))))
+        largest = max(0.0, diagonal[:m].max())
         done = spans[m] <= BREAKDOWN * largest
         # a polynomial whose degree is below the root of (spectral radius times horizon) is never good enough
-        if not done and m < room and (m < check or m < 0.5 * math.sqrt(2.0 * largest * horizon_s)):
+        slowest = 0.5 * math.sqrt(2.0 * largest * horizon_s)
+        if not done and m < room and m < slowest:
             continue
         rates, vectors = _ritz(diagonal[:m], spans[1:m])
         size = 0.0 if done else spans[0] * op.largest_k(basis[m])
@@ -214,7 +238,10 @@ def _missing(m: int, none: float, error: float, tolerance: float) -> int:
 def _ritz(diagonal: Array, off: Array) -> tuple[Array, Array]:
     if len(diagonal) == 1:
         return diagonal.copy(), np.ones((1, 1))
-    rates, vectors = eigh_tridiagonal(diagonal, off)
+    rates, vectors, failed = dstevd(diagonal, off)
+    if failed or not np.isfinite(rates).all():
+        raise SolverError(f"Krylov space of {len(diagonal)} vectors: its Ritz values are no numbers; the matrix or the "
+                          "load has some that are none")
     return np.maximum(rates, 0.0), vectors
 
 
@@ -265,6 +292,5 @@ def spectral_radius_1_s(op: Operator, steps: int = 30) -> float:
     basis[0] = op.team.noise(len(op.root_capacity))
     diagonal, spans = np.zeros(steps), np.zeros(steps + 1)
     spans[0] = op.norm(basis[0])
-    for m in range(1, steps + 1):
-        diagonal[m - 1] = op.following(basis, spans, m)
-    return float(eigh_tridiagonal(diagonal, spans[1:-1], eigvals_only=True)[-1])
+    m = op.extended(basis, spans, diagonal, 0, steps)
+    return float(_ritz(diagonal[:m], spans[1:m])[0][-1])

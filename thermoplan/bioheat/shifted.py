@@ -20,7 +20,7 @@ from .krylov import Operator
 from .system import ThermalSystem
 
 if TYPE_CHECKING:
-    from .kernels import HalfStored
+    from .half import HalfStored
 
 CG_ITERATIONS = 2000
 Solve = Callable[[Array, float, Array], Array]
@@ -29,7 +29,7 @@ Solve = Callable[[Array, float, Array], Array]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """Two symmetric matrices whose halves left of the diagonal have their entries in the same places."""
+    """Two symmetric matrices whose patterns, and so the places of their entries, are the same."""
 
     first: HalfStored
     second: HalfStored
@@ -41,15 +41,16 @@ class _Pair:
 
 
 def _paired(first: csr_array, second: csr_array) -> _Pair:
-    from .kernels import HalfStored  # loads Numba
+    from .half import HalfStored  # loads Numba
 
-    both = HalfStored.of(csr_array(abs(first) + abs(second)))
-    places = _places(both, first.shape[0])
+    both = csr_array(abs(first) + abs(second))
+    both.sort_indices()
+    places = _places(both)
 
     def filled(matrix: csr_array) -> HalfStored:
-        half, values = HalfStored.of(matrix), np.zeros_like(both.values)
-        values[np.searchsorted(places, _places(half, matrix.shape[0]))] = half.values
-        return replace(both, values=values, diagonal=half.diagonal)
+        values = np.zeros(both.nnz)
+        values[np.searchsorted(places, _places(matrix))] = matrix.data
+        return HalfStored.of(csr_array((values, both.indices, both.indptr), both.shape))
 
     return _Pair(filled(first), filled(second))
 
@@ -60,9 +61,10 @@ def _times(matrix: HalfStored, y: Array) -> Array:
     return out
 
 
-def _places(half: HalfStored, n: int) -> IntArray:
-    rows = np.repeat(np.arange(n), np.diff(half.starts.astype(np.int64)))
-    return rows * n + half.columns
+def _places(matrix: csr_array) -> IntArray:
+    """Of its entries among all that a matrix of its shape could have."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    return rows * matrix.shape[1] + matrix.indices
 
 
 @dataclass(slots=True, eq=False)
