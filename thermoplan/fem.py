@@ -99,8 +99,8 @@ def _matrix(name: str, anatomy: Anatomy, coefficient_cells: Array, unknowns: Int
 def quadrature(degree: int, corners: int = 4) -> tuple[Array, Array]:
     """Barycentric points and weights that sum to one, exact to a degree, on an element or on a face of three
     corners."""
-    at, weights = basix.make_quadrature(
-        basix.CellType.tetrahedron if corners == 4 else basix.CellType.triangle, degree)
+    cell = basix.CellType.tetrahedron if corners == 4 else basix.CellType.triangle
+    at, weights = basix.make_quadrature(cell, degree, basix.QuadratureType.gauss_jacobi)  # all weights above zero
     return np.concatenate([1.0 - at.sum(axis=1, keepdims=True), at], axis=1), weights / weights.sum()
 
 
