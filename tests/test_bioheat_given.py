@@ -86,6 +86,19 @@ def test_tissue_under_a_law_follows_a_core_that_is_given():
         assert found == pytest.approx(np.full(len(found), t), abs=5e-3)
 
 
+def test_thermoregulation_makes_up_for_what_is_radiated_and_what_a_law_lets_through():
+    # steady: metabolic heat + P_th is what convection and radiation shed, node by node of the skin
+    mesh = box((4, 4, 4), (0.012, 0.012, 0.012))
+    case = problem(mesh, perfusion=5e3, metabolic=1e3, core="pool", blood_j_k=4.0, laws={"tissue": rising_law},
+                   boundaries=(Boundary("robin", 5.0, 25.0, emissivity=0.98),))
+    linear, system = thermal_system(case), ready(case)[0]
+    areas = fem.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
+    skin_c = system.base_c[:-1]
+    lost_w = areas @ (5.0 * (skin_c - 25.0) + 0.98 * SIGMA * ((skin_c + 273.15) ** 4 - 298.15**4))
+    assert system.base_c[-1] == 37.0 and abs(skin_c - linear.base_c[:-1]).max() > 0.1
+    assert system.thermoregulation_w + 1e3 * mesh.volumes_m3.sum() == pytest.approx(lost_w, rel=1e-7)
+
+
 def test_energy_closes_with_every_kind_of_surroundings_at_once():
     mesh = box((6, 6, 6), (0.012, 0.012, 0.012))
     air = TemperatureCourse([0.0, 120.0], [25.0, 30.0])

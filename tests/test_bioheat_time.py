@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -159,6 +160,18 @@ def test_a_run_as_it_is_played_closes_its_energy_to_a_millionth_at_every_step(co
     found = balance.balance(*balance.body(core, bed=bed), engine=lambda *run, tolerance_k, **more: play(*run, **more))
     print("energy_balance_rel", found)
     assert found < 1e-6
+
+
+@pytest.mark.parametrize("share", [1e-3, 1e-5])
+def test_a_scan_that_hardly_heats_closes_its_energy_as_a_treatment_does(share):
+    # 30 and 0.3 microwatts: a tolerance that suits a treatment would leave all of it in the residual
+    system, pieces = balance.body("pool", bed=False)
+    weak = [replace(p, load_w=share * p.load_w) for p in pieces if isinstance(p, Segment)]
+    audit = EnergyAudit(system, weak)
+    for _ in play(system, weak, np.arange(0.0, 330.0, 10.0), ledger=audit):
+        pass
+    print("energy_balance_rel", audit.balance_rel)
+    assert audit.balance_rel < 1e-6
 
 
 @pytest.mark.parametrize("tolerance_k", [1e-2, 1e-3])

@@ -55,7 +55,7 @@ def ready(protocol, stages):
 def test_a_second_plan_makes_no_model_and_another_perfusion_makes_one(built, tmp_path):
     path = write_case(tmp_path / "case")
     stages = Stages()
-    first, again = ready(read_protocol(path), Stages()), ready(read_protocol(path), stages)
+    first, again = ready(read_protocol(path), Stages()), ready(read_protocol(path, {"name": "another title"}), stages)
     assert len(built) == 1
     assert any("taken from the cache" in line for line in stages.log)
     np.testing.assert_array_equal(first.model.modes, again.model.modes)

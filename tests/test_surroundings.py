@@ -7,7 +7,7 @@ import pytest
 from box_case import PROTOCOL, end, write_body
 
 from thermoplan.errors import InputError
-from thermoplan.plan import make_plan
+from thermoplan.plan import make_plan, simulate
 from thermoplan.plan.check import understood
 from thermoplan.protocol import read_protocol
 
@@ -88,6 +88,8 @@ def test_radiation_and_convection_apart_are_about_their_sum(body, plain):
     apart = end(body, boundary__skin={"heat_transfer": "5 W/m^2/K", "emissivity": 0.98})
     assert apart["regions"]["skin"]["t_min_c"] == pytest.approx(plain["regions"]["skin"]["t_min_c"], abs=0.1)
     assert row(apart, "skin: emissivity")["value"] == 0.98
+    walls = {"heat_transfer": "5 W/m^2/K", "emissivity": 0.98, "surroundings": "10 degC"}
+    assert end(body, boundary__skin=walls)["regions"]["skin"]["t_min_c"] < apart["regions"]["skin"]["t_min_c"] - 1.0
     with pytest.raises(InputError, match=r"boundary\.skin\.emissivity: expected heat_transfer beside it"):
         end(body, boundary__skin={"emissivity": 0.98})
 
@@ -107,6 +109,15 @@ def test_a_held_bed_and_an_insulated_skin_are_what_they_say(body):
     held = end(body, boundary__bed={"temperature": "38 degC", "surface": "bed"}, boundary__skin={"insulated": True})
     assert held["regions"]["skin"]["t_max_c"] >= 38.0
     assert held["checks"]["energy_balance_rel"] < 1e-3
+
+
+def test_the_end_of_every_dwell_and_of_heating_is_looked_at_however_seldom_the_rest(body):
+    # the peak is at 33.3 s, when the first dwell ends: looked at every 5 min, the run would not have seen it
+    path = body.with_name("two.csv")
+    path.write_text("start_s,dwell_s,x_mm,y_mm,z_mm,amplitude_mT\n0,33.3,10,11,12,13\n200,20,10,11,12,6\n")
+    record = simulate(read_protocol(body, {"session.output_step": "5 min"}), path).record
+    assert record["history"]["time_s"] == pytest.approx([0.0, 33.3, 220.0, 300.0, 420.0])
+    assert record["hottest"]["time_s"] == pytest.approx(33.3)
 
 
 def test_check_says_what_follows_a_law_or_a_file(body):
