@@ -84,6 +84,20 @@ def test_a_step_is_of_second_order(body):
     assert 1.9 < order < 2.3
 
 
+def test_the_error_of_a_step_is_estimated_to_third_order(body):
+    # after 20 s all is smooth but for what is fast, which the estimate damps: in h it then falls as h^3
+    _, system, one, _ = body
+    *_, (_, warm) = evolve(system, [Segment(one, 20.0)], [], tolerance_k=1e-9)
+    march = _marching(system, None, 1e-8, None, None)
+    march.y = (warm - system.base_c) * march.op.root_capacity
+    load = system.loads(one) / march.op.root_capacity
+    steps = np.array([0.5, 0.25, 0.125])
+    errors = [_step(march, load, load - march.op @ march.y, step)[3] for step in steps]
+    order = np.polyfit(np.log(steps), np.log(errors), 1)[0]
+    print("estimates", errors, "order", order)
+    assert order == pytest.approx(3.0, abs=0.2)
+
+
 def test_tighter_tolerance_is_kept(body):
     _, system, one, _ = body
     *_, (_, exact) = evolve(system, [Segment(one, 60.0)], [], tolerance_k=1e-9)
