@@ -6,7 +6,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from heat_cases import box, problem
+from heat_cases import box, problem, rising_law
 from scipy.linalg import expm, solve
 
 from thermoplan import quadratic
@@ -17,10 +17,13 @@ from thermoplan.bioheat import (
     Keeping,
     Segment,
     Stand,
+    TemperatureCourse,
     evolve_implicit,
     modal,
     preferred,
+    quadratic_feedback,
     quadratic_system,
+    settled,
 )
 from thermoplan.bioheat.krylov import operator
 from thermoplan.bioheat.modal import evolve_modal
@@ -110,15 +113,57 @@ def test_a_start_that_no_load_has_made_cools_as_it_should(body):
     assert abs(found - system.base_c - exact).max() < 1e-3
 
 
-def test_modes_are_taken_where_they_are_cheaper_fit_and_nothing_feeds_back(body, monkeypatch):
+@pytest.fixture(scope="module")
+def fed_back():
+    """Perfusion that rises with temperature, air that warms, skin that radiates, blood as a state."""
+    mesh = box((3, 3, 3), (0.012, 0.012, 0.012))
+    air = TemperatureCourse([0.0, 120.0], [25.0, 30.0])
+    case = problem(mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0, laws={"tissue": rising_law},
+                   boundaries=(Boundary("robin", 5.0, 25.0, emissivity=0.98, course=air),))
+    system = quadratic_system(case)
+    feedback = quadratic_feedback(case, system)
+    parts = np.arange(len(mesh.tets)) // 20
+    loads = [quadratic.load(quadratic_mesh(mesh), np.where(parts == part, q, 0.0)) for part, q in ((3, 4e6), (4, 8e6))]
+    return settled(system, feedback), feedback, loads
+
+
+def test_what_feeds_back_is_that_of_the_implicit_engine_dwell_by_dwell(fed_back):
+    system, feedback, loads = fed_back
+    segments = uneven(loads, 120)
+    times = np.linspace(0.0, sum(s.duration_s for s in segments), 20)
+    op, stepped = (operator(system.stiffness, system.scale_j_k) for _ in range(2))
+    audit = EnergyAudit(system, segments)
+    ours = list(evolve_modal(system, segments, times, feedback=feedback, engine=op, ledger=audit))
+    theirs = list(evolve_implicit(system, segments, times, feedback=feedback, engine=stepped, tolerance_k=1e-4))
+    alone = list(evolve_modal(system, segments, times))
+    worst, moved = (max(abs(a - b).max() for (_, a), (_, b) in zip(ours, others, strict=True))
+                    for others in (theirs, alone))
+    print("apart", worst, "K, feedback", moved, "K, hottest", ours[-1][1].max(), "products", op.products,
+          stepped.products, "energy", audit.balance_rel)
+    assert moved > 2.0
+    assert worst < 3e-3
+    assert audit.balance_rel < 1e-6
+    assert 4 * op.products < stepped.products
+
+
+def test_a_run_that_feeds_back_goes_on_from_a_mark(fed_back):
+    system, feedback, loads = fed_back
+    segments, marks, times = uneven(loads, 30), [], np.arange(0.0, 25.0, 1.0)
+    whole = list(evolve_modal(system, segments, times, feedback=feedback, keeping=Keeping(mark=marks.append)))
+    left = list(evolve_modal(system, segments, times, feedback=feedback, keeping=Keeping(start=marks[10])))[1:]
+    assert [t for t, _ in left] == [t for t, _ in whole][-len(left):]
+    assert max(abs(a - b).max() for (_, a), (_, b) in zip(left, whole[-len(left):], strict=True)) < 1e-9
+
+
+def test_modes_are_taken_where_they_are_cheaper_and_fit(body, monkeypatch):
     system, loads = body
     op = operator(system.stiffness, system.scale_j_k)
 
     def chosen(pieces, **more):
         return preferred(op, pieces, lumped=False, **more).engine
 
-    assert chosen(uneven(loads, 300)) == "exact"
-    assert chosen(uneven(loads, 300), feedback=True) == "implicit"
+    assert chosen(uneven(loads, 300)) == chosen(uneven(loads, 300), feedback=True) == "exact"
+    assert chosen([Segment(loads[0], 600.0)], feedback=True) == "implicit"
     assert chosen([Segment(load, 1.0) for load in np.eye(system.n_nodes)[:30]]) == "implicit"
     monkeypatch.setattr(import_module("thermoplan.bioheat.play"), "MODES_BYTES", 8 * 30 * system.n_dof)
     assert chosen(uneven(loads, 300)) == "implicit"

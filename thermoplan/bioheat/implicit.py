@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Protocol
 
 import numpy as np
 
@@ -31,6 +33,17 @@ SOLVE_SHARE = 0.01
 ROUNDS = 12
 
 
+class _Unsettled(SolverError):
+    """Feedback that a stage of this length does not find the end of."""
+
+
+class Given(Protocol):
+    """A part of the rise that is known."""
+
+    def at(self, times_s: Array) -> tuple[Array, Array]:
+        """States ``(j, n_dof)``, scaled, and integrals ``(j, n_rows)`` of what is watched of them, since the start."""
+
+
 @dataclass(slots=True, eq=False)
 class _March:
     """State of the march, scaled as in ``krylov``; ``kept`` are integrals since 0."""
@@ -46,19 +59,21 @@ class _March:
     step: float = FIRST_STEP_S
     kept: Array = field(default_factory=lambda: np.zeros(0))
     at_base: Array | None = None
+    given: Given | None = None
+    _seen: tuple[float, tuple[Array, Array]] | None = None
 
     def gain(self, time_s: float, y: Array) -> Array:
         """Scaled feedback power relative to that of the state before heating, none where nodes are held."""
         if self.feedback is None:
             return np.zeros(len(y))
-        power = self.feedback.power_w(time_s, self._temperature(y)) / self.op.root_capacity - self.at_base
+        power = self.feedback.power_w(time_s, self._temperature(time_s, y)) / self.op.root_capacity - self.at_base
         power[self.system.held] = 0.0
         return power
 
     def slope(self, time_s: float, y: Array) -> Array:
         if self.feedback is None:
             return np.zeros(len(y))
-        slope = self.feedback.slope_w_k(time_s, self._temperature(y)) / self.op.root_capacity**2
+        slope = self.feedback.slope_w_k(time_s, self._temperature(time_s, y)) / self.op.root_capacity**2
         slope[self.system.held] = 0.0
         return slope
 
@@ -70,8 +85,22 @@ class _March:
         return self.op.team.summed(
             np.concatenate([self.rows @ y, [power[: self.system.n_nodes].sum(), power.sum()]]))
 
-    def _temperature(self, y: Array) -> Array:
-        return self.system.base_c + y / self.op.root_capacity
+    def _temperature(self, time_s: float, y: Array) -> Array:
+        return self.system.base_c + (y + self.background(time_s)[0]) / self.op.root_capacity
+
+    def background(self, time_s: float) -> tuple[Array, Array]:
+        """What is given of the state, and of the integrals of what is watched."""
+        if self.given is None:
+            return np.zeros(len(self.y)), np.zeros(len(self.kept))
+        if self._seen is None or self._seen[0] != time_s:
+            ((state,), (sums,)) = self.given.at(np.array([time_s]))
+            self._seen = time_s, (state, np.append(sums, np.zeros(2)))
+        return self._seen[1]
+
+    def whole(self) -> tuple[Array, Array]:
+        """Rise in K and integrals now, with what is given."""
+        state, sums = self.background(self.clock)
+        return (self.y + state) / self.op.root_capacity, self.kept + sums
 
 
 def evolve_implicit(
@@ -84,6 +113,7 @@ def evolve_implicit(
     ledger: Ledger | None = None,
     engine: Operator | None = None,
     keeping: Keeping = FREE,
+    given: Given | None = None,
 ) -> Iterator[tuple[float, Array]]:
     """As ``evolve``, with feedback; held nodes stay as they are.
 
@@ -93,24 +123,24 @@ def evolve_implicit(
         Relative to its value in ``system.base_c``, which ``settled`` makes the steady state.
     tolerance_k
         Largest estimated error of one step over the nodes.
+    given
+        A part of the rise that is known, as what the dwells heat: the pieces are what comes on top, and feedback
+        follows both.
     """
     end = sum(p.duration_s for p in pieces)
     times = np.unique(np.asarray(output_times_s, float))
     if len(times) and (times[0] < 0.0 or times[-1] > end + SAME_TIME_S):
         raise InputError(f"output times from {times[0]} to {times[-1]} s: the run is from 0 to {end} s")
     march = _marching(system, feedback, tolerance_k, ledger, engine)
+    march.given = given
     left = _resumed(march, pieces, keeping.start)
     times = np.append(times[times < end - SAME_TIME_S], end)
     times = times[times > march.clock + SAME_TIME_S]
-    nodal = march.y / march.op.root_capacity
-    if ledger is not None:
-        ledger.enter(march.clock, nodal, march.kept)
-    yield march.clock, system.base_c + nodal
-    for time in _marched(march, flat(left), times, keeping):
-        nodal = march.y / march.op.root_capacity
+    for time in chain([march.clock], _marched(march, flat(left), times, keeping)):
+        rise, integrals = march.whole()
         if ledger is not None:
-            ledger.enter(time, nodal, march.kept)
-        yield time, system.base_c + nodal
+            ledger.enter(time, rise, integrals)
+        yield time, system.base_c + rise
 
 
 def fixed_steps(
@@ -144,7 +174,7 @@ def _resumed(march: _March, pieces: Sequence[Segment | Cycle], start: Stand | No
     if start is None:
         return pieces
     march.clock, march.step = start.time_s, start.pace_s
-    march.y = (start.temperature_c - march.system.base_c) * march.op.root_capacity
+    march.y = (start.temperature_c - march.system.base_c) * march.op.root_capacity - march.background(march.clock)[0]
     return after(pieces, start.time_s)
 
 
@@ -162,8 +192,7 @@ def _marched(march: _March, segments: Sequence[Segment], times: Array, keeping: 
             if march.clock >= until - 1e-9:
                 march.step = min(march.step, FIRST_STEP_S)
             if keeping.mark is not None and due and march.clock < times[-1] - SAME_TIME_S:
-                state = march.system.base_c + march.y / march.op.root_capacity
-                keeping.mark(Stand(march.clock, state, march.step))
+                keeping.mark(Stand(march.clock, march.system.base_c + march.whole()[0], march.step))
         begun = until
     if due:
         yield due.pop()
@@ -174,7 +203,13 @@ def _to(march: _March, load: Array, stop: float) -> None:
     while march.clock < stop - 1e-9:
         left = stop - march.clock
         step = left if march.step > 0.999 * left else min(march.step, left / 2.0 if march.step > 0.5 * left else left)
-        y, new_rate, flows, error = _step(march, load, rate, step)
+        try:
+            y, new_rate, flows, error = _step(march, load, rate, step)
+        except _Unsettled:
+            march.step = step / 4.0
+            if march.step < SHORTEST_STEP_S:
+                raise
+            continue
         factor = 0.9 * (march.tolerance / max(error, 1e-300)) ** (1.0 / 3.0)
         if not error <= march.tolerance:
             march.step = step * max(0.2, min(0.9, factor))
@@ -229,5 +264,5 @@ def _stage(march: _March, solve: Solve, load: Array, known: Array, guess: Array,
         z = z + step
         if _longest(march, step) <= tolerance:
             return z
-    raise SolverError(f"feedback: a stage at {time_s:.2f} s still moves by {_longest(march, step):.1e} K "
-                      f"after {ROUNDS} rounds")
+    raise _Unsettled(f"feedback: a stage at {time_s:.2f} s still moves by {_longest(march, step):.1e} K "
+                     f"after {ROUNDS} rounds")

@@ -5,6 +5,8 @@ one linear system of the implicit engine. The space of such means, of all loads 
 dwell to the whole run, is a rational Krylov space [DruskinKnizhnermanZaslavsky2009] and holds what they heat at any
 time. In it every mode is an equation of its own, and a dwell costs nothing; none is left out or averaged. Warmth that
 is even over the tissue or the blood is in the space, so that energy balances to rounding.
+
+What feeds back hardly follows single dwells: the implicit engine steps through it alone, on top of the loads' rise.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ from scipy.linalg import eigh, solve
 from ..arrays import Array
 from ..errors import SolverError
 from .evolve import SAME_TIME_S, Ledger, Run, resumed, started
+from .feedback import Feedback
+from .implicit import evolve_implicit
 from .krylov import Operator, decay, operator, phi1, phi2
-from .sequence import Cycle, Segment, flat, same_loads
+from .sequence import Cycle, Segment, after, flat, same_loads
 from .shifted import Shifted, shifted
 from .stand import FREE, Keeping, Stand
 from .system import ThermalSystem
@@ -34,6 +38,8 @@ SHORTEST_S, OF_SHORTEST = 5e-3, 0.5
 MOST = 60
 """Modes a load."""
 SAME_K = 1e-9
+STEPPED_K = 1e-3
+"""Largest estimated error of a step through what feeds back: runs are then within 2 mK of those dwell by dwell."""
 OUTPUTS = 16
 """Outputs that are put together at once."""
 
@@ -104,6 +110,7 @@ def evolve_modal(
     pieces: Sequence[Segment | Cycle],
     output_times_s: Array,
     *,
+    feedback: Feedback | None = None,
     tolerance_k: float = TOLERANCE_K,
     ledger: Ledger | None = None,
     engine: Operator | None = None,
@@ -113,40 +120,85 @@ def evolve_modal(
 
     Parameters
     ----------
+    feedback
+        What it makes of the temperatures is stepped through by the implicit engine on top of what the loads do.
     tolerance_k
         Most, over the nodes, that the space may miss of a load's rise averaged over any time.
     """
     op = engine or operator(system.stiffness, system.scale_j_k)
     run = started(system, pieces, output_times_s, tolerance_k=tolerance_k, ledger=ledger, engine=op)
-    left = flat(resumed(run, pieces, keeping))
+    if feedback is not None:
+        course = _course(run, pieces)
+        rest = [Segment(np.zeros(system.n_nodes), run.end_s)]
+        yield from evolve_implicit(system, rest, run.times, feedback=feedback, tolerance_k=STEPPED_K, ledger=ledger,
+                                   engine=op, keeping=keeping, given=course)
+        return
+    resumed(run, pieces, keeping)
     times = np.append(run.times[run.times < run.end_s - SAME_TIME_S], run.end_s)
     times = times[times > run.clock + SAME_TIME_S]
     if ledger is not None:
         ledger.enter(run.clock, run.y / op.root_capacity, run.integrals)
     yield run.clock, system.base_c + run.y / op.root_capacity
-    for time, y, integrals in _played(run, pieces, left, times):
-        rise = y / op.root_capacity
-        if ledger is not None:
-            ledger.enter(time, rise, integrals)
-        yield time, system.base_c + rise
-        if keeping.mark is not None and time < run.end_s - SAME_TIME_S:
-            keeping.mark(Stand(time, system.base_c + rise))
+    course = _course(run, pieces)
+    for block in batched(times.tolist(), OUTPUTS):
+        for time, y, integrals in zip(block, *course.at(np.array(block)), strict=True):
+            rise = y / op.root_capacity
+            if ledger is not None:
+                ledger.enter(time, rise, integrals)
+            yield time, system.base_c + rise
+            if keeping.mark is not None and time < run.end_s - SAME_TIME_S:
+                keeping.mark(Stand(time, system.base_c + rise))
 
 
-def _played(
-    run: Run, pieces: Sequence[Segment | Cycle], left: Sequence[Segment], times: Array
-) -> Iterator[tuple[float, Array, Array]]:
-    modes, start = _grown(run, pieces)
-    entries = [np.zeros(0)] * len(left)
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """What dwells heat, at any time.
+
+    Parameters
+    ----------
+    edges_s
+        ``(k,)`` starts of the dwells.
+    states, sums, entries
+        ``(k, r)`` modes at the start of each dwell, their integrals until then, and the power on each in it.
+    rows
+        ``(r, n_rows)`` what is watched of each mode.
+    """
+
+    modes: Modes
+    edges_s: Array
+    states: Array
+    sums: Array
+    entries: Array
+    rows: Array
+
+    def at(self, times_s: Array) -> tuple[Array, Array]:
+        """States ``(j, n_dof)``, scaled, and integrals ``(j, n_rows)`` of what is watched of them, since the start."""
+        k = np.maximum(np.searchsorted(self.edges_s, times_s, "right") - 1, 0)
+        states, sums = _moved(self.modes.rates_1_s, times_s - self.edges_s[k], (self.states[k], self.sums[k]),
+                              self.entries[k])
+        return states @ self.modes.shapes, sums @ self.rows
+
+
+def _moved(rates_1_s: Array, since_s: Array, before: tuple[Array, Array], entry: Array) -> tuple[Array, Array]:
+    """Modes and their integrals some time after they were so, under a power on each."""
+    (state, total), grown = before, phi1(rates_1_s, since_s)
+    return (decay(rates_1_s, since_s) * state + grown * entry, total + grown * state + phi2(rates_1_s, since_s) * entry)
+
+
+def _course(run: Run, pieces: Sequence[Segment | Cycle]) -> Course:
+    """Of a run from where it stands."""
+    modes, state = _grown(run, pieces)
+    left = flat(after(pieces, run.clock))
+    entries = np.empty((len(left), len(state)))
     for members in same_loads(left):
-        entry = modes.shapes @ run.scaled(left[members[0]].load_w)
-        for i in members:
-            entries[i] = entry
-    dwells = [(entry, segment.duration_s) for entry, segment in zip(entries, left, strict=True)]
-    rows = modes.shapes @ run.rows.T
-    for block in batched(_moments(modes.rates_1_s, dwells, (run.clock, start), times), OUTPUTS):
-        at, states, sums = zip(*block, strict=True)
-        yield from zip(at, np.array(states) @ modes.shapes, run.integrals + np.array(sums) @ rows, strict=True)
+        entries[members] = modes.shapes @ run.scaled(left[members[0]].load_w)
+    durations = np.array([segment.duration_s for segment in left])
+    found = [(state, np.zeros(len(state)))]
+    for duration, entry in zip(durations, entries, strict=True):
+        found.append(tuple(row[0] for row in _moved(modes.rates_1_s, np.array([duration]), found[-1], entry)))
+    states, sums = (np.array(rows[:-1]) for rows in zip(*found, strict=True))
+    return Course(modes, run.clock + np.cumsum(durations) - durations, states, sums, entries,
+                  modes.shapes @ run.rows.T)
 
 
 def _grown(run: Run, pieces: Sequence[Segment | Cycle]) -> tuple[Modes, Array]:
@@ -163,18 +215,3 @@ def _grown(run: Run, pieces: Sequence[Segment | Cycle]) -> tuple[Modes, Array]:
         growing.take(lambda _: growing.matrices.weighed(run.y), *range_s)
     modes = growing.modes()
     return modes, modes.shapes @ growing.matrices.weighed(run.y)
-
-
-def _moments(
-    rates_1_s: Array, dwells: Sequence[tuple[Array, float]], begin: tuple[float, Array], times: Array
-) -> Iterator[tuple[float, Array, Array]]:
-    """At each time the modes ``(r,)`` and their integrals since the beginning, for dwells of power on each mode."""
-    (clock, state), sums, i = begin, np.zeros(len(rates_1_s)), 0
-    for entry, duration in dwells:
-        j = int(np.searchsorted(times, clock + duration + SAME_TIME_S, "right"))
-        since = np.append(times[i:j] - clock, duration)
-        grown = phi1(rates_1_s, since)
-        states = decay(rates_1_s, since) * state + grown * entry
-        totals = sums + grown * state + phi2(rates_1_s, since) * entry
-        yield from zip(times[i:j].tolist(), states, totals, strict=False)
-        clock, i, state, sums = clock + duration, j, states[-1], totals[-1]

@@ -55,11 +55,11 @@ def play(
     lumped = system.mass_j_k is None
     if preferred(op, pieces, lumped=lumped, feedback=feedback is not None).engine == "implicit":
         return evolve_implicit(system, pieces, output_times_s, **run, tolerance_k=IMPLICIT_TIMES * tolerance_k)
+    if not lumped:
+        return evolve_modal(system, pieces, output_times_s, **run)
     if feedback is not None:
         return evolve_coupled(system, pieces, output_times_s, **run)
     del run["feedback"]
-    if not lumped:
-        return evolve_modal(system, pieces, output_times_s, **run)
     return evolve(system, pieces, output_times_s, **run, tolerance_k=tolerance_k)
 
 
@@ -83,15 +83,16 @@ class Choice:
 def preferred(
     op: Operator, pieces: Sequence[Segment | Cycle], *, lumped: bool = True, feedback: bool = False
 ) -> Choice:
-    """The cheaper engine for a sequence that it can play, and why; with capacity that is not lumped and feedback the
-    implicit one alone can."""
+    """The cheaper engine for a sequence, and why; modes, for capacity that is not lumped, have to fit in memory too,
+    and what feeds back is stepped through on top of them."""
     bulk, segments = min(2.0 * op.typical_1_s(95.0), op.radius_1_s), flat(pieces)
     if lumped:
         exact, can = sum(_exact(op.radius_1_s, op.room, piece) for piece in pieces), True
     else:
         loads = sum(segments[members[0]].load_w.any() for members in same_loads(segments))
-        exact = loads * MODES_PER_ROOT * np.sqrt(bulk * sum(s.duration_s for s in segments))
-        can = not feedback and 8 * MODES_A_LOAD * loads * op.n_dof <= MODES_BYTES
+        each = loads * MODES_PER_ROOT + feedback * IMPLICIT_PER_ROOT
+        exact = each * np.sqrt(bulk * sum(s.duration_s for s in segments))
+        can = 8 * MODES_A_LOAD * loads * op.n_dof <= MODES_BYTES
     implicit = sum(IMPLICIT_PER_ROOT * np.sqrt(bulk * s.duration_s) for s in segments)
     engine = "exact" if can and exact <= implicit else "implicit"
     return Choice(engine, op.radius_1_s, float(exact), float(implicit))
