@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array, tril
+from scipy.sparse import csr_array
 
 from ..arrays import Array, IntArray
 from .kernels import product
@@ -58,18 +58,17 @@ class HalfStored:
     @staticmethod
     def of(matrix: csr_array) -> HalfStored:
         """``matrix`` is ``(n, n)``, all of it; its pattern alone, zeros included, decides what is stored where."""
-        left = tril(matrix, -1, format="csr")
-        left.sort_indices()
-        n, rows = matrix.shape[0], np.repeat(np.arange(matrix.shape[0]), np.diff(left.indptr))
-        bands, place = _banded(rows, rows - left.indices, n)
-        stray = place < 0
-        room = bands.room if len(bands.first) else 0
+        n, rows = matrix.shape[0], np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
+        left = np.flatnonzero(matrix.indices < rows)
+        rows, columns = rows[left], matrix.indices[left]
+        bands, place = _banded(rows, rows - columns, n)
+        stray, room = place < 0, bands.room if len(bands.first) else 0
         place[stray] = room + np.arange(np.count_nonzero(stray))
         values = np.zeros(room + np.count_nonzero(stray))
-        values[place] = left.data
+        values[place] = matrix.data[left]
         starts = room + np.append(0, np.cumsum(np.bincount(rows[stray], minlength=n)))
-        return HalfStored(values, *bands.uses(n // LANES), left.indices[stray].astype(np.uint32),
-                          starts.astype(np.uint32), matrix.diagonal())
+        return HalfStored(values, *bands.uses(n // LANES), columns[stray].astype(np.uint32), starts.astype(np.uint32),
+                          matrix.diagonal())
 
     @property
     def parts(self) -> tuple[Array, ...]:
@@ -131,10 +130,11 @@ class _Bands:
 
 def _banded(rows: IntArray, down: IntArray, n: int) -> tuple[_Bands, IntArray]:
     """Bands of the entries ``down`` below the diagonal in ``rows``, and the place of each entry, -1 where in none."""
-    blocks = n // LANES + 1
-    keys, entry, count = np.unique(down.astype(np.int64) * blocks + rows // LANES, return_inverse=True,
-                                   return_counts=True)
-    below, block = np.divmod(keys, blocks)
+    sorted_by = csr_array((np.arange(len(rows)), down, np.searchsorted(rows, np.arange(n + 1))), (n, n)).tocsc()
+    entry, rows = sorted_by.data, sorted_by.indices
+    below, block = np.repeat(np.arange(n), np.diff(sorted_by.indptr)), rows // LANES
+    first = np.flatnonzero(np.append(True, (np.diff(below) != 0) | (np.diff(block) != 0))[: len(rows)])
+    count, below, block = np.diff(np.append(first, len(rows))), below[first], block[first].astype(np.int64)
     # eight columns from the first row's on, and eight of the mirrored rows, are all there
     whole = (LANES * block >= below) & (LANES * block + 2 * LANES - 1 <= n)
     kept = np.flatnonzero((count >= FEWEST) & whole)
@@ -142,9 +142,10 @@ def _banded(rows: IntArray, down: IntArray, n: int) -> tuple[_Bands, IntArray]:
     opens = np.append(True, (np.diff(below) != 0) | (np.diff(block) > 1 + BRIDGED))[: len(kept)]
     closes = np.append(opens[1:], True)[: len(kept)]
     bands = _Bands(below[opens], block[opens], block[closes] + 1)
-    base = np.full(len(keys), -1, np.int64)
+    base = np.zeros(len(count), np.int64)
     base[kept] = (bands.starts - LANES * bands.first)[np.cumsum(opens) - 1]
-    base = base[entry]
-    inside = np.zeros(len(keys), bool)
+    inside = np.zeros(len(count), bool)
     inside[kept] = True
-    return bands, np.where(inside[entry], base + rows, -1)
+    place = np.empty(len(rows), np.int64)
+    place[entry] = np.where(np.repeat(inside, count), np.repeat(base, count) + rows, -1)
+    return bands, place
