@@ -110,12 +110,21 @@ class Anatomy:
 
 def _outer_triangles(tets: IntArray) -> tuple[IntArray, IntArray]:
     """Faces that belong to one element only, and that element."""
-    faces = tets[:, _FACES].reshape(-1, 3)
-    low, middle, high = np.sort(faces, axis=1).T
-    width = int(high.max(initial=0)) + 1
-    _, first, count = np.unique((low * width + middle) * width + high, return_index=True, return_counts=True)
-    alone = np.sort(first[count == 1])
-    return faces[alone], alone // 4
+    keys, width = np.empty((len(tets), 4), np.int64), int(tets.max(initial=0)) + 1
+    for face, corners in enumerate(_FACES):
+        low, middle, high = np.sort(tets[:, corners], axis=1).T
+        keys[:, face] = (low * width + middle) * width + high
+    ordered = np.sort(keys, axis=None)
+    shared = np.zeros(len(ordered) + 1, bool)
+    shared[1:-1] = ordered[1:] == ordered[:-1]
+    single = ordered[~(shared[1:] | shared[:-1])]
+    del ordered, shared
+    for face in range(4 if len(single) else 0):
+        place = np.minimum(np.searchsorted(single, keys[:, face]), len(single) - 1)
+        keys[:, face] = single[place] == keys[:, face]
+    alone = np.flatnonzero(keys)
+    owner, face = np.divmod(alone, 4)
+    return np.take_along_axis(tets[owner], _FACES[face], axis=1), owner
 
 
 def _located(anatomy: Anatomy, points: Array, cells: IntArray | None) -> tuple[IntArray, Array]:
