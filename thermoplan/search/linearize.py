@@ -146,7 +146,9 @@ def _statistic_nodes(temperature: Array, weights: Array, which: Statistic) -> tu
     if which in ("min", "max"):
         found = temperature.argmin(axis=1) if which == "min" else temperature.argmax(axis=1)
         return found[:, None], np.ones((n_times, 1))
-    return metrics.between(temperature, weights, 1.0 - float(which) / 100.0)
+    from ..bioheat.percentiles import between  # loads Numba
+
+    return between(temperature, weights, 1.0 - float(which) / 100.0)
 
 
 def _series_slope(term: Term, look: Look, series: Array) -> tuple[float, Array]:
