@@ -8,7 +8,10 @@ from box_case import PROTOCOL, end, write_body
 
 from thermoplan.errors import InputError
 from thermoplan.plan import make_plan, simulate
+from thermoplan.plan.case import build_case
 from thermoplan.plan.check import understood
+from thermoplan.plan.inputs import read_inputs
+from thermoplan.progress import Stages
 from thermoplan.protocol import read_protocol
 
 
@@ -53,6 +56,18 @@ def test_a_law_starts_from_the_rest_that_the_protocol_gives(body):
     given = end(body, tissues__tumour__perfusion={"law": "sigmoid-tumour", "rest": "3e3 W/m^3/K"})
     assert row(given, "tumour: perfusion")["value"] == pytest.approx(3e3)
     assert row(given, "tumour: perfusion")["source"] == "protocol; at rest, then as sigmoid-tumour [assumed]"
+
+
+def test_the_heat_problem_has_the_blood_of_its_animal_and_laws_that_start_at_rest(body):
+    # 4.9 % of 24 g at 3617 J/kg/K; Lang's tumour is at rest up to 37 degC, at what the table or the protocol says
+    for given, rest in (("lang-tumour", None), ({"law": "lang-tumour", "rest": "3e4 W/m^3/K"}, 3e4)):
+        protocol = read_protocol(body, {"tissues.tumour.perfusion": given})
+        case = build_case(read_inputs(protocol), Stages())
+        problem = case.problem()
+        at_rest = problem.perfusion_w_m3_k[case.anatomy.region_names.index("tumour")]
+        assert problem.blood_j_k == pytest.approx(0.049 * 0.024 * 3617.0)
+        assert problem.laws["tumour"](np.array([37.0])) == pytest.approx([at_rest if rest is None else rest])
+        assert rest is None or at_rest == pytest.approx(rest)
 
 
 def test_an_anaesthetic_slows_the_table_s_perfusion_and_says_so(body, plain):
@@ -118,6 +133,7 @@ def test_the_end_of_every_dwell_and_of_heating_is_looked_at_however_seldom_the_r
     record = simulate(read_protocol(body, {"session.output_step": "5 min"}), path).record
     assert record["history"]["time_s"] == pytest.approx([0.0, 33.3, 220.0, 300.0, 420.0])
     assert record["hottest"]["time_s"] == pytest.approx(33.3)
+    assert record["trajectory"]["duty"] == pytest.approx((33.3 + 20.0) / 300.0)  # of the heating, not of the run
 
 
 def test_check_says_what_follows_a_law_or_a_file(body):
