@@ -143,7 +143,7 @@ def test_a_dwell_or_a_rest_without_length_is_refused(step_s):
 
 
 @pytest.mark.parametrize("engine", [evolve_implicit, evolve_coupled])
-@pytest.mark.parametrize("time_s", [-1.0, 11.0])
+@pytest.mark.parametrize("time_s", [-1.0, 11.0, float("nan")])
 def test_an_output_outside_the_run_is_refused_by_every_engine(body, engine, time_s):
     system, load = body
 

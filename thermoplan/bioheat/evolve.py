@@ -127,7 +127,7 @@ def started(
     """A run at time 0 in the state before heating; refuses output times outside the run."""
     end = sum(p.duration_s for p in pieces)
     times = np.unique(np.asarray(output_times_s, float))
-    if len(times) and (times[0] < 0.0 or times[-1] > end + SAME_TIME_S):
+    if len(times) and not 0.0 <= times[0] <= times[-1] <= end + SAME_TIME_S:
         raise InputError(f"output times from {times[0]} to {times[-1]} s: the run is from 0 to {end} s")
     op = engine or operator(system.stiffness, system.capacity_j_k)
     rows = np.zeros((0, system.n_dof)) if ledger is None else ledger.rows

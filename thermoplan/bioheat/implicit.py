@@ -129,7 +129,7 @@ def evolve_implicit(
     """
     end = sum(p.duration_s for p in pieces)
     times = np.unique(np.asarray(output_times_s, float))
-    if len(times) and (times[0] < 0.0 or times[-1] > end + SAME_TIME_S):
+    if len(times) and not 0.0 <= times[0] <= times[-1] <= end + SAME_TIME_S:
         raise InputError(f"output times from {times[0]} to {times[-1]} s: the run is from 0 to {end} s")
     march = _marching(system, feedback, tolerance_k, ledger, engine)
     march.given = given
