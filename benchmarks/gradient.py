@@ -17,7 +17,8 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator, cg
 
 from thermoplan.bioheat import ReducedModel, Segment, evolve
-from thermoplan.bioheat.krylov import Operator, decay, grown, phi1
+from thermoplan.bioheat.krylov import Operator, grown
+from thermoplan.bioheat.phi import decay, phi1
 from thermoplan.goals import Goal, Row
 from thermoplan.search.heat import Heat
 from thermoplan.search.linearize import gradient

@@ -119,6 +119,16 @@ def test_a_bed_that_no_skin_faces_is_named_with_its_file_and_its_key(path):
         simulate(read_protocol(path, {"boundary.bed": bed}))
 
 
+@pytest.mark.parametrize(("load", "says"), [
+    (np.ones(3), r"\(3,\) values, 0 of them"), (np.full((2, 125), np.nan), r"\(2, 125\) values, 250 of them"),
+])
+def test_a_load_that_is_not_the_power_of_each_node_is_refused(load, says):
+    mesh = box((4, 4, 4), (0.012, 0.012, 0.012))
+    system = thermal_system(problem(mesh, perfusion=1e4, boundaries=(Boundary("robin", 10.0, 25.0),)))
+    with pytest.raises(InputError, match=f"loads: {says}.* each of the 125 nodes"):
+        system.loads(load)
+
+
 def test_every_output_step_is_met_and_so_are_both_ends(path):
     # 5 min of heating and 2 min of cool-down in steps of 70 s from the start of each
     times = end(path, session__output_step="70 s")["history"]["time_s"]

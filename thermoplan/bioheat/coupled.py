@@ -19,7 +19,8 @@ from ..arrays import Array
 from ..errors import SolverError
 from .evolve import SAME_TIME_S, Ledger, Run, combined, play_piece, resumed, started, watched
 from .feedback import Feedback
-from .krylov import Operator, Space, grown, phi2, phi3
+from .krylov import Operator, Space, grown
+from .phi import phi2, phi3
 from .sequence import Cycle, Segment
 from .stand import FREE, Keeping
 from .system import ThermalSystem

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..arrays import Array, IntArray
 from ..errors import InputError
-from .krylov import Operator, Space, decay, grown, operator, phi1, phi2
+from .krylov import Operator, Space, grown, operator
+from .phi import decay, phi1, phi2
 from .sequence import Cycle, Segment, after, flat
 from .stand import FREE, Keeping, Stand
 from .system import ThermalSystem

@@ -16,7 +16,9 @@ from numba import types
 from .lanes import LANES, alike, compiled, eight, plus_times, put_eight, soon, total
 
 AHEAD = np.uint64(64)
-"""Rows of each diagonal that are asked for ahead."""
+"""Rows that are asked for ahead, of vectors and of each diagonal."""
+ENTRIES_AHEAD = np.uint64(512)
+"""The same in entries that are multiplied one by one; a row has about seven."""
 _STEP = np.uint64(LANES)
 _ONE = np.uint64(1)
 
@@ -40,9 +42,38 @@ def _strays(values, columns, starts, rest, row, y, share, out):
     return here * left
 
 
+@compiled(_READ, _NUMBERS, _NUMBERS, _READ, _READ, types.float64, _READ, types.float64, _WRITTEN, types.boolean)
+def _one_by_one(values, columns, starts, diagonal, y, share, before, less, out, ahead):
+    """`product` of a matrix without bands, in one pass over rows."""
+    on, off, begin = 0.0, 0.0, np.uint64(starts[0])
+    for row in range(diagonal.size):
+        i, end = np.uint64(row), np.uint64(starts[row + 1])
+        if ahead:
+            soon(values, begin + ENTRIES_AHEAD)
+            soon(columns, begin + ENTRIES_AHEAD + ENTRIES_AHEAD)
+        if ahead and i % _STEP == 0:
+            soon(y, i + AHEAD)
+            soon(before, i + AHEAD)
+            soon(out, i + AHEAD)
+            soon(diagonal, i + AHEAD)
+        here, left = share * y[i], 0.0
+        own = diagonal[i] * here - less * before[i]
+        for k in range(begin, end):
+            j, value = columns[k], values[k]
+            left += value * y[j]
+            out[j] += value * here
+        on += y[i] * own
+        off += here * left
+        out[i] = own + share * left
+        begin = end
+    return on + 2.0 * off
+
+
 @compiled(*_MATRIX, _READ, types.float64, _READ, types.float64, _WRITTEN, types.boolean)
 def product(values, bases, offsets, blocks, uses, columns, starts, diagonal, y, share, before, less, out, ahead):
     """``out = share * (matrix @ y) - less * before``; returns ``y @ out``. The matrix is that of `HalfStored`."""
+    if bases.size == 0:
+        return _one_by_one(values, columns, starts, diagonal, y, share, before, less, out, ahead)
     nothing = alike(0.0)
     shares, lesses, on = alike(share), alike(-less), nothing
     off, rest = 0.0, np.uint64(starts[0])

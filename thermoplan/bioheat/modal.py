@@ -24,7 +24,8 @@ from ..errors import SolverError
 from .evolve import SAME_TIME_S, Ledger, Run, resumed, started
 from .feedback import Feedback
 from .implicit import evolve_implicit
-from .krylov import Operator, decay, operator, phi1, phi2
+from .krylov import Operator, operator
+from .phi import decay, phi1, phi2
 from .sequence import Cycle, Segment, after, flat, same_loads
 from .shifted import Shifted, shifted
 from .stand import FREE, Keeping, Stand

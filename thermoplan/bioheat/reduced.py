@@ -16,7 +16,8 @@ from scipy.linalg import eigh
 
 from ..arrays import Array, IntArray, frozen, put
 from ..errors import InputError, SolverError
-from .krylov import Operator, decay, grown, operator, phi1
+from .krylov import Operator, grown, operator
+from .phi import decay, phi1
 from .principal import Room, mixed, pieces, principal, products, roomy, rows_of, turned
 from .system import ThermalSystem
 

@@ -74,6 +74,9 @@ class ThermalSystem:
 
     def loads(self, load_w: Array) -> Array:
         """Nodal power ``(..., n_nodes)`` as ``(..., n_dof)``: none for the blood, none on held nodes."""
+        if np.shape(load_w)[-1:] != (self.n_nodes,) or not np.isfinite(load_w).all():
+            raise InputError(f"loads: {np.shape(load_w)} values, {np.count_nonzero(~np.isfinite(load_w))} of them no "
+                             f"finite number: give the power of each of the {self.n_nodes} nodes in W")
         load = np.zeros((*np.shape(load_w)[:-1], self.n_dof))
         load[..., : self.n_nodes] = load_w
         load[..., self.held] = 0.0
