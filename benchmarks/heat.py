@@ -80,7 +80,7 @@ def forward(b: Body) -> Iterator[dict]:
 def peers(b: Body) -> Iterator[dict]:
     """NGSolve on the same mesh, FiPy and explicit voxels on as many cubes: a minute in steps of 1 s or as is stable."""
     load, op = b.foci(1)[0], operator(b.system.stiffness, b.system.capacity_j_k)
-    exact, _ = spent(lambda: last(evolve(b.system, [Segment(load, MINUTE_S)], [], engine=op)), 3)
+    exact, _ = spent(lambda: last(evolve(b.system, [Segment(load, MINUTE_S)], [], engine=op)), 15)
     euler, _ = spent(lambda: tuned(b, load, 1.0)(60))
     yield {"row": "exact engine, beside peers", "s_per_min": exact}
     makers = {"NGSolve, CG + Jacobi": ngsolve} | ({} if b.organs else {"FiPy, PCG": fipy})
@@ -113,7 +113,7 @@ def _voxels(b: Body, exact: float) -> Iterator[dict]:
     side = max(8, round(cells ** (1.0 / 3.0)))
     step, dt = voxels(np.full(3, side), edge, b)
     step()
-    seconds, _ = spent(lambda: [step() for _ in range(5)], 3)
+    seconds, _ = spent(lambda: [step() for _ in range(5)], 15)
     a_minute = seconds / 5.0 * MINUTE_S / dt * cells / side**3
     yield {"row": "explicit voxels", "s_per_min": a_minute, "cells": cells, "edge_mm": 1e3 * edge, "step_s": dt,
            "exact_is_faster": a_minute / exact,
