@@ -30,7 +30,7 @@ doctor: setup
 	@.venv/bin/thermoplan doctor
 
 lint: setup
-	@.venv/bin/ruff check thermoplan tests meshes
+	@.venv/bin/ruff check thermoplan tests meshes tools benchmarks setup.py
 
 pins: setup
 	@{ head -1 constraints.txt; .venv/bin/python -m pip freeze --exclude-editable; } > constraints.new

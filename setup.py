@@ -7,8 +7,15 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 STARTER = "thermoplan/data/starter"
-SOURCES = ("protocols/*.toml", "protocols/*.csv", "meshes/*.nii.gz", "meshes/*.mdf", "meshes/*.csv",
-           "notebooks/*.ipynb", "notebooks/data/*/*")
+SOURCES = (
+    "protocols/*.toml",
+    "protocols/*.csv",
+    "meshes/*.nii.gz",
+    "meshes/*.mdf",
+    "meshes/*.csv",
+    "notebooks/*.ipynb",
+    "notebooks/data/*/*",
+)
 
 
 class BuildWithStarter(build_py):

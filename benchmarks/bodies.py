@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thermoplan.anatomy import Anatomy
+from thermoplan.anatomy.anatomy import Anatomy
 from thermoplan.bioheat import BioheatProblem, Boundary, ThermalSystem, thermal_system
 from thermoplan.validate.bodies import box
 from thermoplan.validate.cases import load_of
@@ -40,16 +40,26 @@ class Body:
         rng = np.random.default_rng(1)
         spread = np.array([1.8e-3, 1.8e-3, 1.2e-3])
         centres = self.middle_m + rng.uniform(-4e-3, 4e-3, (count, 3))
-        return np.array([load_of(self.mesh, lambda p, c=c: 2e6 * np.exp(-0.5 * (((p - c) / spread) ** 2).sum(-1)))
-                         for c in centres])
+        return np.array(
+            [load_of(self.mesh, lambda p, c=c: 2e6 * np.exp(-0.5 * (((p - c) / spread) ** 2).sum(-1))) for c in centres]
+        )
 
 
 def uniform(size: str, **blood: float | str) -> Body:
     """Muscle, with liver and spleen as balls and a tumour between them, cooled by air; blood stays warm unless said."""
     mesh = box(COUNTS[size], SIZE_M, _organs, ORGANS)
     w = 1e-3 * np.array([2.0, 12.0, 16.0, 2.5]) * 3.8e6
-    problem = BioheatProblem(mesh, np.full(4, 1060.0), np.full(4, 3600.0), np.full(4, 0.5), w, np.zeros(4),
-                             (Boundary("robin", 10.0, 25.0),), 37.0, **({"core": "fixed"} | blood))
+    problem = BioheatProblem(
+        mesh,
+        np.full(4, 1060.0),
+        np.full(4, 3600.0),
+        np.full(4, 0.5),
+        w,
+        np.zeros(4),
+        (Boundary("robin", 10.0, 25.0),),
+        37.0,
+        **({"core": "fixed"} | blood),
+    )
     watched = np.unique(mesh.tets[mesh.region > 0])
     return Body(size, mesh, problem, thermal_system(problem), np.array([0.015, 0.015, 0.038]), watched)
 
@@ -64,9 +74,9 @@ def _organs(centre: np.ndarray) -> np.ndarray:
 def organ(name: str = "mouse", **changes: str) -> Body:
     """The mouse of protocols/mouse-flank.toml on its full mesh, with mixed blood and small elements; changes of the
     protocol make it finer."""
-    from thermoplan.plan.case import build_case
-    from thermoplan.plan.inputs import read_inputs
-    from thermoplan.progress import Stages
+    from thermoplan.base.progress import Stages
+    from thermoplan.plan.case.case import build_case
+    from thermoplan.plan.case.inputs import read_inputs
     from thermoplan.protocol import read_protocol
 
     protocol = read_protocol(ROOT / "protocols" / "mouse-flank.toml", changes)

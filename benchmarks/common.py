@@ -52,11 +52,22 @@ def _least(action: Callable[[], object], repeats: int, clock: Callable[[], float
 
 def write(bench: str, body: str, rows: Iterator[dict]) -> None:
     """A JSON line a row, with the machine and the run that it belongs to; and the same in words."""
-    run = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(),
-           "cores": os.cpu_count(), "python": platform.python_version(), "bench": bench, "body": body}
+    run = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "bench": bench,
+        "body": body,
+    }
     with RESULTS.open("a", encoding="utf-8") as stream:
         for row in rows:
-            print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" if k != "row" else f"{v}:"
-                            for k, v in row.items()), flush=True)
+            print(
+                "  ".join(
+                    f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" if k != "row" else f"{v}:"
+                    for k, v in row.items()
+                ),
+                flush=True,
+            )
             stream.write(json.dumps(run | row) + "\n")
             stream.flush()

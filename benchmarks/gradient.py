@@ -17,12 +17,12 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator, cg
 
 from thermoplan.bioheat import ReducedModel, Segment, evolve
-from thermoplan.bioheat.krylov import Operator, grown
-from thermoplan.bioheat.phi import decay, phi1
-from thermoplan.goals import Goal, Row
-from thermoplan.search.heat import Heat
-from thermoplan.search.linearize import gradient
-from thermoplan.search.terms import Look, Term, Tissue
+from thermoplan.bioheat.linalg.krylov import Operator, grown
+from thermoplan.bioheat.linalg.phi import decay, phi1
+from thermoplan.goals import Goal, GoalRow
+from thermoplan.optimize.program.linearize import gradient
+from thermoplan.optimize.program.modal_heat import ModalHeat
+from thermoplan.optimize.program.search_terms import Iterate, RegionNodes, SearchTerm
 
 PLAN_S, WINDOWS, LOOKS_S, STEP_S = 1800.0, 10, (10.0, 5.0), 5.0
 ADJOINT_TOLERANCE = 1e-6
@@ -33,11 +33,11 @@ def gradients(b: Body, loads: np.ndarray, model: ReducedModel, op: Operator) -> 
     """Rows of the full objective, and of the reduced one: of the tumour, with the organs' limits, and of every node."""
     shares = np.random.default_rng(0).dirichlet(np.ones(len(loads)), WINDOWS)
     for look_s in LOOKS_S:
-        heat = Heat(model, np.linspace(0.0, PLAN_S, WINDOWS + 1), step_s=look_s)
+        heat = ModalHeat(model, np.linspace(0.0, PLAN_S, WINDOWS + 1), step_s=look_s)
         yield from _rows(b, op, loads, shares, heat)
 
 
-def _rows(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: Heat) -> Iterator[dict]:
+def _rows(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: ModalHeat) -> Iterator[dict]:
     terms = _terms(b, heat)
     found, each, full = _slope(heat, shares, terms["tumour"]), f"looks each {heat.step_s:g} s", {}
     for name, walk in (("exact engine", exact), ("implicit Euler, 5 s", implicit)):
@@ -47,59 +47,76 @@ def _rows(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: He
         (forward, backward), slope = walk(b, op, loads, shares, heat, terms["tumour"][0])
         full[name] = forward + backward
         turn = float((slope * found).sum() / np.linalg.norm(slope) / np.linalg.norm(found))
-        yield {"row": f"full objective and gradient, {name}, {each}", "forward_s": forward, "backward_s": backward,
-               "products": op.products, "nodes": b.system.n_dof, "reduced_one_minus_cosine": 1.0 - turn,
-               "reduced_length": float(np.linalg.norm(found) / np.linalg.norm(slope))}
+        yield {
+            "row": f"full objective and gradient, {name}, {each}",
+            "forward_s": forward,
+            "backward_s": backward,
+            "products": op.products,
+            "nodes": b.system.n_dof,
+            "reduced_one_minus_cosine": 1.0 - turn,
+            "reduced_length": float(np.linalg.norm(found) / np.linalg.norm(slope)),
+        }
     for name, some in terms.items():
         seconds, _ = spent(lambda some=some: _slope(heat, shares, some), 25)
-        yield {"row": f"objective and gradient, {name}, {each}", "ms": 1e3 * seconds,
-               "nodes": sum(len(term.tissue.nodes) for term in some), "variables": found.size,
-               "looks": len(heat.times_s), "modes": len(heat.model.rates_1_s),
-               **{f"cheaper_than_{walk.split()[0]}": whole / seconds for walk, whole in full.items()}}
+        yield {
+            "row": f"objective and gradient, {name}, {each}",
+            "ms": 1e3 * seconds,
+            "nodes": sum(len(term.tissue.nodes) for term in some),
+            "variables": found.size,
+            "looks": len(heat.times_s),
+            "modes": len(heat.model.rates_1_s),
+            **{f"cheaper_than_{walk.split()[0]}": whole / seconds for walk, whole in full.items()},
+        }
 
 
-def _slope(heat: Heat, shares: np.ndarray, terms: tuple[Term, ...]) -> np.ndarray:
-    look = Look(heat, shares)
+def _slope(heat: ModalHeat, shares: np.ndarray, terms: tuple[SearchTerm, ...]) -> np.ndarray:
+    look = Iterate(heat, shares)
     return heat.gradient(heat.adjoint(sum(gradient(term, look)[0] for term in terms)))
 
 
-def _terms(b: Body, heat: Heat) -> dict[str, tuple[Term, ...]]:
+def _terms(b: Body, heat: ModalHeat) -> dict[str, tuple[SearchTerm, ...]]:
     dose = _term(b, heat, ("tumour",), Goal("goal", ("tumour",), "CEM43T90", 10.0, "at_least"))
     limits = [_term(b, heat, (name,), Goal("limit", (name,), "Tmax", 40.0, "at_most")) for name in ("liver", "spleen")]
     every = Goal("goal", ("tumour",), "CEM43Dmean", 10.0, "at_least")
-    return {"tumour": (dose,), "tumour and limits": (dose, *limits),
-            "every organ node": (_term(b, heat, ("tumour", "liver", "spleen"), every),)}
+    return {
+        "tumour": (dose,),
+        "tumour and limits": (dose, *limits),
+        "every organ node": (_term(b, heat, ("tumour", "liver", "spleen"), every),),
+    }
 
 
-def _term(b: Body, heat: Heat, names: tuple[str, ...], goal: Goal) -> Term:
+def _term(b: Body, heat: ModalHeat, names: tuple[str, ...], goal: Goal) -> SearchTerm:
     regions = [b.mesh.region_names.index(name) for name in names]
     nodes = np.unique(b.mesh.tets[np.isin(b.mesh.region, regions)])
-    row = Row(goal, names[0], nodes, b.mesh.node_volumes_m3[nodes])
-    return Term(row, Tissue.of([row], heat, PLAN_S / 60.0), 1.0, 1.0, 0.0, 0.0)
+    row = GoalRow(goal, names[0], nodes, b.mesh.node_volumes_m3[nodes])
+    return SearchTerm(row, RegionNodes.of([row], heat, PLAN_S / 60.0), 1.0, 1.0, 0.0, 0.0)
 
 
-def _slopes(temperature: np.ndarray, heat: Heat, term: Term) -> np.ndarray:
+def _slopes(temperature: np.ndarray, heat: ModalHeat, term: SearchTerm) -> np.ndarray:
     """Derivative ``(t, k)`` of the term with respect to the temperature of each of its nodes: each its own mode."""
     tissue = term.tissue
-    alone = Tissue(tissue.nodes, tissue.weights_m3, np.eye(len(tissue.nodes)), tissue.base_c)
+    alone = RegionNodes(tissue.nodes, tissue.weights_m3, np.eye(len(tissue.nodes)), tissue.base_c)
     seen = np.arange(len(tissue.nodes)), temperature
-    return gradient(Term(term.row, alone, 1.0, 1.0, 0.0, 0.0), SimpleNamespace(heat=heat, at=lambda _: seen))[0]
+    return gradient(SearchTerm(term.row, alone, 1.0, 1.0, 0.0, 0.0), SimpleNamespace(heat=heat, at=lambda _: seen))[0]
 
 
-def _timed(forward: Callable[[], np.ndarray], backward: Callable[[np.ndarray], np.ndarray], heat: Heat,
-           term: Term) -> tuple[tuple[float, float], np.ndarray]:
+def _timed(
+    forward: Callable[[], np.ndarray], backward: Callable[[np.ndarray], np.ndarray], heat: ModalHeat, term: SearchTerm
+) -> tuple[tuple[float, float], np.ndarray]:
     first, temperature = spent(forward)
     second, found = spent(lambda: backward(_slopes(temperature, heat, term)))
     return (first, second), found
 
 
-def exact(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: Heat, term: Term):
+def exact(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: ModalHeat, term: SearchTerm):
     """One Krylov space a window forward, one a look backward."""
     system, nodes, times = b.system, term.tissue.nodes, heat.times_s
 
     def forward() -> np.ndarray:
-        pieces = [Segment(row @ loads, float(length)) for row, length in zip(shares, np.diff(heat.window_edges_s),
-                                                                             strict=True)]
+        pieces = [
+            Segment(row @ loads, float(length))
+            for row, length in zip(shares, np.diff(heat.window_edges_s), strict=True)
+        ]
         seen = {round(t, 6): rows for t, rows in evolve(system, pieces, times, rows=nodes, engine=op)}
         return np.array([seen[round(t, 6)] for t in times])
 
@@ -117,7 +134,7 @@ def exact(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: He
     return _timed(forward, backward, heat, term)
 
 
-def implicit(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: Heat, term: Term):
+def implicit(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: ModalHeat, term: SearchTerm):
     """Steps of a look each, assembled once: conjugate gradients with Jacobi from the last step's state."""
     system, nodes, times = b.system, term.tissue.nodes, heat.times_s
     heavy = system.capacity_j_k / STEP_S

@@ -20,10 +20,10 @@ from peers import fipy, linear_problem, ngsolve, tuned, voxels
 from scipy.linalg.blas import daxpy
 
 from thermoplan.bioheat import ReducedModel, Segment, evolve, evolve_implicit, reduced_model
-from thermoplan.bioheat.half import HalfStored
-from thermoplan.bioheat.krylov import Operator, grown, operator, spectral_radius_1_s
-from thermoplan.dose import Dose
-from thermoplan.plan.models import MODES, TOLERANCE_K
+from thermoplan.bioheat.linalg.krylov import Operator, grown, operator, spectral_radius_1_s
+from thermoplan.bioheat.linalg.symmetric import SymmetricMatrix
+from thermoplan.goals.dose import Dose
+from thermoplan.plan.case.model_cache import MODES, TOLERANCE_K
 from thermoplan.validate.cases import load_of
 
 __all__ = ["PLAN_S", "case", "load_of"]
@@ -54,13 +54,18 @@ def forward(b: Body) -> Iterator[dict]:
     def measured(name: str, run: Callable[[], np.ndarray], repeats: int = 3) -> dict:
         op.products = 0
         seconds, found = spent(run, repeats)
-        return {"row": name, "s_per_min": seconds, "products": op.products // repeats,
-                "error_k": float(np.abs(found - reference).max())}
+        return {
+            "row": name,
+            "s_per_min": seconds,
+            "products": op.products // repeats,
+            "error_k": float(np.abs(found - reference).max()),
+        }
 
     step = tuned(b, load, 1.0)
     exact = measured("exact engine", lambda: last(evolve(b.system, [Segment(load, MINUTE_S)], [], engine=op)))
-    implicit = measured("TR-BDF2, 1 mK a step", lambda: last(
-        evolve_implicit(b.system, [Segment(load, MINUTE_S)], [], engine=op)), 1)
+    implicit = measured(
+        "TR-BDF2, 1 mK a step", lambda: last(evolve_implicit(b.system, [Segment(load, MINUTE_S)], [], engine=op)), 1
+    )
     euler = measured("tuned implicit Euler, 1 s", lambda: step(60), 1)
     euler["exact_is_faster"] = euler["s_per_min"] / exact["s_per_min"]
     euler["exact_part_of_error"] = exact["error_k"] / euler["error_k"]
@@ -71,10 +76,13 @@ def forward(b: Body) -> Iterator[dict]:
         run = linear_problem(b, load, options)
         run()
         seconds, _ = spent(run)
-        yield {"row": f"LinearProblem each step, {name}", "s_per_min": 60.0 * seconds,
-               "tuned_is_faster": 60.0 * seconds / euler["s_per_min"],
-               "stepping_is_faster": 60.0 * seconds / implicit["s_per_min"],
-               "exact_is_faster": 60.0 * seconds / exact["s_per_min"]}
+        yield {
+            "row": f"LinearProblem each step, {name}",
+            "s_per_min": 60.0 * seconds,
+            "tuned_is_faster": 60.0 * seconds / euler["s_per_min"],
+            "stepping_is_faster": 60.0 * seconds / implicit["s_per_min"],
+            "exact_is_faster": 60.0 * seconds / exact["s_per_min"],
+        }
 
 
 def peers(b: Body) -> Iterator[dict]:
@@ -92,8 +100,12 @@ def peers(b: Body) -> Iterator[dict]:
             continue
         step()
         seconds, _ = spent(lambda: [step() for _ in range(5)])  # noqa: B023
-        yield {"row": name, "s_per_min": 12.0 * seconds, "tuned_is_faster": 12.0 * seconds / euler,
-               "exact_is_faster": 12.0 * seconds / exact}
+        yield {
+            "row": name,
+            "s_per_min": 12.0 * seconds,
+            "tuned_is_faster": 12.0 * seconds / euler,
+            "exact_is_faster": 12.0 * seconds / exact,
+        }
     yield from _voxels(b, exact)
 
 
@@ -104,8 +116,7 @@ def _voxels(b: Body, exact: float) -> Iterator[dict]:
     if b.organs:
         tumour = b.mesh.tets[b.mesh.region == b.mesh.region_names.index("tumour")]
         ends = b.mesh.points_m[tumour]
-        edge = float(np.median([np.linalg.norm(ends[:, i] - ends[:, j], axis=1)
-                                for i in range(4) for j in range(i)]))
+        edge = float(np.median([np.linalg.norm(ends[:, i] - ends[:, j], axis=1) for i in range(4) for j in range(i)]))
         volume = float(np.prod(np.ptp(b.mesh.points_m, axis=0)))
     else:
         edge = (volume / b.system.n_nodes) ** (1.0 / 3.0)
@@ -115,9 +126,15 @@ def _voxels(b: Body, exact: float) -> Iterator[dict]:
     step()
     seconds, _ = spent(lambda: [step() for _ in range(5)], 15)
     a_minute = seconds / 5.0 * MINUTE_S / dt * cells / side**3
-    yield {"row": "explicit voxels", "s_per_min": a_minute, "cells": cells, "edge_mm": 1e3 * edge, "step_s": dt,
-           "exact_is_faster": a_minute / exact,
-           "exact_per_node": (exact / b.system.n_nodes) / (a_minute / cells)}
+    yield {
+        "row": "explicit voxels",
+        "s_per_min": a_minute,
+        "cells": cells,
+        "edge_mm": 1e3 * edge,
+        "step_s": dt,
+        "exact_is_faster": a_minute / exact,
+        "exact_per_node": (exact / b.system.n_nodes) / (a_minute / cells),
+    }
 
 
 def kernel(b: Body) -> Iterator[dict]:
@@ -130,7 +147,7 @@ def kernel(b: Body) -> Iterator[dict]:
     start = b.system.loads(b.foci(1)[0]) / op.root_capacity
     n, nnz = op.matrix.shape[0], op.matrix.nnz
     moved = 12 * nnz + 4 * n + 16 * n + 11 * 8 * n
-    ours = sum(part.nbytes for part in HalfStored.of(op.matrix).parts) + 6 * 8 * n
+    ours = sum(part.nbytes for part in SymmetricMatrix.of(op.matrix).parts) + 6 * 8 * n
     x, y = np.random.default_rng(0).random((2, TRIAD_DOUBLES))
     triad, _ = spent(lambda: daxpy(x, y, a=1e-9), 5)
     product, _ = spent(lambda: op @ start, 5)
@@ -138,9 +155,17 @@ def kernel(b: Body) -> Iterator[dict]:
     seconds, _ = spent(lambda: grown(op, start, MINUTE_S, tolerance=1e-5), 5)
     each = 5.0 * seconds / op.products
     bandwidth = 24.0 * TRIAD_DOUBLES / triad
-    yield {"row": "Lanczos step", "nodes": n, "ms": 1e3 * each, "product_ms": 1e3 * product, "megabytes": moved / 1e6,
-           "bandwidth_gb_s": bandwidth / 1e9, "share_of_bound": moved / bandwidth / each,
-           "megabytes_of_ours": ours / 1e6, "share_of_ours": ours / bandwidth / each}
+    yield {
+        "row": "Lanczos step",
+        "nodes": n,
+        "ms": 1e3 * each,
+        "product_ms": 1e3 * product,
+        "megabytes": moved / 1e6,
+        "bandwidth_gb_s": bandwidth / 1e9,
+        "share_of_bound": moved / bandwidth / each,
+        "megabytes_of_ours": ours / 1e6,
+        "share_of_ours": ours / bandwidth / each,
+    }
 
 
 def warm(b: Body, op: Operator) -> None:
@@ -159,8 +184,12 @@ def plan(b: Body) -> Iterator[dict]:
             continue
         op.products = 0
         seconds, _ = spent(lambda: last(evolve(b.system, dwells, times, rows=rows, engine=op)))  # noqa: B023
-        yield {"row": f"30 minutes of ten dwells, {name} each 5 s", "s": seconds, "products": op.products,
-               "nodes": b.system.n_dof}
+        yield {
+            "row": f"30 minutes of ten dwells, {name} each 5 s",
+            "s": seconds,
+            "products": op.products,
+            "nodes": b.system.n_dof,
+        }
 
 
 @cache
@@ -171,11 +200,19 @@ def made(b: Body, positions: int) -> tuple[dict, ReducedModel, np.ndarray, Opera
     warm(b, op)
     full, _ = spent(lambda: last(evolve(b.system, dwells, times, rows=b.watched, engine=op)), 2)
     products, op.products = op.products // 2, 0
-    seconds, model = spent(lambda: reduced_model(b.system, loads, PLAN_S, n_modes=MODES, tolerance_k=TOLERANCE_K,
-                                                 engine=op))
-    row = {"row": f"reduced model of {positions} foci", "s": seconds, "products": op.products, "modes": model.size,
-           "error_k": model.error_k, "full_plans": op.products / products, "full_plans_s": seconds / full,
-           "nodes": b.system.n_dof}
+    seconds, model = spent(
+        lambda: reduced_model(b.system, loads, PLAN_S, n_modes=MODES, tolerance_k=TOLERANCE_K, engine=op)
+    )
+    row = {
+        "row": f"reduced model of {positions} foci",
+        "s": seconds,
+        "products": op.products,
+        "modes": model.size,
+        "error_k": model.error_k,
+        "full_plans": op.products / products,
+        "full_plans_s": seconds / full,
+        "nodes": b.system.n_dof,
+    }
     return row, model, loads, op
 
 
@@ -198,9 +235,13 @@ def reduced(b: Body) -> Iterator[dict]:
         full.add(time_s, temperature + temperature - b.system.base_c)
         found.add(time_s, predicted + predicted - b.system.base_c)
     heated = full.cem43_min > 1.0
-    yield row | {"off_k": max(apart), "off_5_s_after_k": max(np.array(apart)[np.isin(times, after[:, 2])]),
-                 "heated": int(heated.sum()), "rise_k": 0.5 * float((full.map().peak_c - b.system.base_c).max()),
-                 "off_cem43": float(np.abs(found.cem43_min / full.cem43_min - 1.0)[heated].max(initial=0.0))}
+    yield row | {
+        "off_k": max(apart),
+        "off_5_s_after_k": max(np.array(apart)[np.isin(times, after[:, 2])]),
+        "heated": int(heated.sum()),
+        "rise_k": 0.5 * float((full.map().peak_c - b.system.base_c).max()),
+        "off_cem43": float(np.abs(found.cem43_min / full.cem43_min - 1.0)[heated].max(initial=0.0)),
+    }
 
 
 def slopes(b: Body) -> Iterator[dict]:
@@ -215,8 +256,15 @@ def positions(b: Body) -> Iterator[dict]:
         yield made(b, count)[0]
 
 
-PARTS = {"forward": forward, "peers": peers, "kernel": kernel, "plan": plan, "reduced": reduced, "gradient": slopes,
-         "positions": positions}
+PARTS = {
+    "forward": forward,
+    "peers": peers,
+    "kernel": kernel,
+    "plan": plan,
+    "reduced": reduced,
+    "gradient": slopes,
+    "positions": positions,
+}
 
 
 def main() -> None:

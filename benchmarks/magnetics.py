@@ -20,20 +20,29 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from thermoplan import response, tabulate
 from thermoplan.device import Device
-from thermoplan.magnetization import energy_kt, mrsh
-from thermoplan.response import ResponseTable, response_table
-from thermoplan.sar import Column, iron_power_w
-from thermoplan.tracer import Population, Tracer, slp_w_kg
+from thermoplan.power.heating_basis import Column, iron_power_w
+from thermoplan.tracer import response, tabulate
+from thermoplan.tracer.magnetization import energy_kt, mrsh
+from thermoplan.tracer.response import ResponseTable, response_table
+from thermoplan.tracer.tracer import Population, Tracer, slp_w_kg
 
 HERE = Path(__file__).parent
 LEVELS, FREQUENCY_HZ = np.array([3.25e-3, 6.5e-3, 13e-3]), 354e3
 NODES, POSITIONS = 100_000, 100
-ONE = Tracer("one size", (Population(1.0, 20e-9),), 446e3, 5180.0, 0.7236,
-             relaxation_time_s=3.0 / (2 * np.pi * FREQUENCY_HZ))
-TWO = Tracer("bimodal", (Population(0.5, 8.2e-9, 0.2), Population(0.5, 19.3e-9, 0.15)), 446e3, 5180.0, 0.7236,
-             viscosity_pa_s=0.69e-3, hydrodynamic_diameter_m=50e-9, anisotropy_j_m3=11e3)
+ONE = Tracer(
+    "one size", (Population(1.0, 20e-9),), 446e3, 5180.0, 0.7236, relaxation_time_s=3.0 / (2 * np.pi * FREQUENCY_HZ)
+)
+TWO = Tracer(
+    "bimodal",
+    (Population(0.5, 8.2e-9, 0.2), Population(0.5, 19.3e-9, 0.15)),
+    446e3,
+    5180.0,
+    0.7236,
+    viscosity_pa_s=0.69e-3,
+    hydrodynamic_diameter_m=50e-9,
+    anisotropy_j_m3=11e3,
+)
 
 
 def timed(action: Callable[[], object]) -> tuple[float, object]:
@@ -75,9 +84,14 @@ def table_rows(tracer: Tracer, count: int):
     tabulate.energy_kt = counted
     seconds, table = timed(lambda: response_table(tracer, FREQUENCY_HZ, LEVELS))
     tabulate.energy_kt = plain
-    yield {"row": f"response table, {tracer.name}, {len(LEVELS)} amplitudes", "s": seconds,
-           "sizes": len(tracer.sizes()[0]), "points": solved[1], "calls": solved[0],
-           "miss_of_peak": miss_of_peak(tracer, table, count)}
+    yield {
+        "row": f"response table, {tracer.name}, {len(LEVELS)} amplitudes",
+        "s": seconds,
+        "sizes": len(tracer.sizes()[0]),
+        "points": solved[1],
+        "calls": solved[0],
+        "miss_of_peak": miss_of_peak(tracer, table, count),
+    }
     forget()
     seconds, _ = timed(lambda: response_table(tracer, FREQUENCY_HZ, LEVELS))
     yield {"row": f"the same, {tracer.name}, from the cache folder", "s": seconds}
@@ -116,8 +130,12 @@ def rows():
 
 
 def main() -> None:
-    machine = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(),
-               "python": platform.python_version(), "suite": "magnetics"}
+    machine = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "suite": "magnetics",
+    }
     with (HERE / "results.jsonl").open("a", encoding="utf-8") as stream:
         for row in rows():
             print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{v}" for k, v in row.items()), flush=True)

@@ -49,8 +49,11 @@ def linear_problem(body: Body, load: np.ndarray, options: dict) -> Step:
     u, v, old = ufl.TrialFunction(space), ufl.TestFunction(space), fem.Function(space)
     k, w, c, q = (fem.Function(flat) for _ in range(4))
     order = np.asarray(grid.topology.original_cell_index)
-    for function, values in ((k, problem.conductivity_w_m_k), (w, problem.perfusion_w_m3_k),
-                             (c, problem.capacity_j_m3_k)):
+    for function, values in (
+        (k, problem.conductivity_w_m_k),
+        (w, problem.perfusion_w_m3_k),
+        (c, problem.capacity_j_m3_k),
+    ):
         function.x.array[:] = values[mesh.region][order]
     q.x.array[:] = (load / mesh.node_volumes_m3)[mesh.tets].mean(axis=1)[order]
     left = (c * u * v + k * ufl.inner(ufl.grad(u), ufl.grad(v)) + w * u * v) * ufl.dx + H_W_M2_K * u * v * ufl.ds
@@ -81,8 +84,10 @@ def ngsolve(body: Body, load: np.ndarray) -> Step:
     grid = ng.Mesh(grid)
     space = ng.H1(grid, order=1)
     u, v = space.TnT()
-    k, w, c = (ng.CoefficientFunction([float(x) for x in values]) for values in (
-        problem.conductivity_w_m_k, problem.perfusion_w_m3_k, problem.capacity_j_m3_k))
+    k, w, c = (
+        ng.CoefficientFunction([float(x) for x in values])
+        for values in (problem.conductivity_w_m_k, problem.perfusion_w_m3_k, problem.capacity_j_m3_k)
+    )
     step_form, mass = ng.BilinearForm(space, symmetric=False), ng.BilinearForm(space, symmetric=False)
     step_form += (c * u * v + k * ng.grad(u) * ng.grad(v) + w * u * v) * ng.dx + H_W_M2_K * u * v * ng.ds
     mass += c * u * v * ng.dx
@@ -95,8 +100,16 @@ def ngsolve(body: Body, load: np.ndarray) -> Step:
 
     def step() -> np.ndarray:
         right.data = mass.mat * state.vec + source
-        ng.solvers.CG(mat=step_form.mat, pre=jacobi.mat, rhs=right, sol=state.vec, tol=1e-8, initialize=False,
-                      maxsteps=1000, printrates=False)
+        ng.solvers.CG(
+            mat=step_form.mat,
+            pre=jacobi.mat,
+            rhs=right,
+            sol=state.vec,
+            tol=1e-8,
+            initialize=False,
+            maxsteps=1000,
+            printrates=False,
+        )
         return state.vec.FV().NumPy()
 
     return step
@@ -116,8 +129,10 @@ def fipy(body: Body, load: np.ndarray) -> Step:
     grid = Grid3D(nx=counts[0], ny=counts[1], nz=counts[2], dx=steps[0], dy=steps[1], dz=steps[2])
     rise = CellVariable(mesh=grid, value=0.0, hasOld=True)
     heat = CellVariable(mesh=grid, value=load.sum() / np.prod(SIZE_M))
-    equation = (TransientTerm(coeff=RHO_C) == DiffusionTerm(coeff=K_W_M_K)
-                - ImplicitSourceTerm(coeff=float(body.problem.perfusion_w_m3_k[0])) + heat)
+    equation = (
+        TransientTerm(coeff=RHO_C)
+        == DiffusionTerm(coeff=K_W_M_K) - ImplicitSourceTerm(coeff=float(body.problem.perfusion_w_m3_k[0])) + heat
+    )
     solver = LinearPCGSolver(tolerance=1e-8)
 
     def step() -> None:
@@ -144,17 +159,32 @@ def voxels(counts: np.ndarray, spacing_m: float, body: Body) -> tuple[Step, floa
             for j in range(1, ny - 1):
                 for k in range(1, nz - 1):
                     t = now[i, j, k]
-                    flow = (now[i - 1, j, k] + now[i + 1, j, k] + now[i, j - 1, k] + now[i, j + 1, k]
-                            + now[i, j, k - 1] + now[i, j, k + 1] - 6.0 * t)
+                    flow = (
+                        now[i - 1, j, k]
+                        + now[i + 1, j, k]
+                        + now[i, j - 1, k]
+                        + now[i, j + 1, k]
+                        + now[i, j, k - 1]
+                        + now[i, j, k + 1]
+                        - 6.0 * t
+                    )
                     new[i, j, k] = t + a * flow - b * t + c * heat[i, j, k]
 
     if numba is not None:
         sweep = numba.njit(sweep, fastmath=True)
     else:
+
         def sweep(now, new, heat, a, b, c):
             inner = now[1:-1, 1:-1, 1:-1]
-            flow = (now[:-2, 1:-1, 1:-1] + now[2:, 1:-1, 1:-1] + now[1:-1, :-2, 1:-1] + now[1:-1, 2:, 1:-1]
-                    + now[1:-1, 1:-1, :-2] + now[1:-1, 1:-1, 2:] - 6.0 * inner)
+            flow = (
+                now[:-2, 1:-1, 1:-1]
+                + now[2:, 1:-1, 1:-1]
+                + now[1:-1, :-2, 1:-1]
+                + now[1:-1, 2:, 1:-1]
+                + now[1:-1, 1:-1, :-2]
+                + now[1:-1, 1:-1, 2:]
+                - 6.0 * inner
+            )
             new[1:-1, 1:-1, 1:-1] = inner + a * flow - b * inner + c * heat[1:-1, 1:-1, 1:-1]
 
     pair = [rise, other]

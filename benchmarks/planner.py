@@ -26,25 +26,18 @@ sys.path.insert(0, str(HERE))
 from heat import PLAN_S, case, load_of  # noqa: E402
 
 from thermoplan.bioheat import Segment, evolve, reduced_model  # noqa: E402
-from thermoplan.bioheat.krylov import operator  # noqa: E402
+from thermoplan.bioheat.linalg.krylov import operator  # noqa: E402
 from thermoplan.goals import Goal, Resolved, resolve  # noqa: E402
-from thermoplan.metrics import Meter  # noqa: E402
-from thermoplan.optimize import (  # noqa: E402
-    Settings,
-    Shares,
-    interior_opinion,
-    optimize_shares,
-    pareto_front,
-    second_opinion,
-)
-from thermoplan.search.heat import with_inputs  # noqa: E402
+from thermoplan.goals.metrics import Meter  # noqa: E402
+from thermoplan.optimize import Settings, Shares, ipopt_shares, lbfgsb_shares, optimize_shares, pareto_front  # noqa: E402
+from thermoplan.optimize.program.modal_heat import with_inputs  # noqa: E402
 
 FOCI, DWELLS = 64, 180
 POWER_W_M3, SPREAD_M = 1.5e6, np.array([3e-3, 3e-3, 2e-3])
 WINDOWS = (10, 30)
 STEP_S = 10.0
 SETTINGS = Settings(starts=1, limit_margin_k=0.0, dose_margin=0.0, time_limit_s=600.0)
-OTHERS = {"L-BFGS-B": second_opinion, "Ipopt": interior_opinion}
+OTHERS = {"L-BFGS-B": lbfgsb_shares, "Ipopt": ipopt_shares}
 EVALUATIONS = {WINDOWS[0]: (300, 120), WINDOWS[1]: (150, 60)}
 """Of the other methods, by windows: from nothing, and from the plan."""
 FRONT_C = np.linspace(38.5, 40.75, 10)
@@ -53,8 +46,9 @@ FRONT_C = np.linspace(38.5, 40.75, 10)
 def foci(mesh) -> np.ndarray:
     """Power of each region at full share: 6 mg/mL of iron at 250 W/g, as wide as at 2.35 T/m."""
     centres = np.array([0.015, 0.015, 0.038]) + np.random.default_rng(1).uniform(-4e-3, 4e-3, (FOCI, 3))
-    return np.array([load_of(mesh, lambda p, c=c: POWER_W_M3 * np.exp(-0.5 * (((p - c) / SPREAD_M) ** 2).sum(-1)))
-                     for c in centres])
+    return np.array(
+        [load_of(mesh, lambda p, c=c: POWER_W_M3 * np.exp(-0.5 * (((p - c) / SPREAD_M) ** 2).sum(-1))) for c in centres]
+    )
 
 
 def dose(liver_c: float) -> tuple[Goal, ...]:
@@ -72,8 +66,11 @@ def most(region: str, bound_c: float) -> Goal:
 
 
 CASES: dict[str, tuple[float, tuple[Goal, ...]]] = {
-    "liver binds": (1.2, dose(40.0)), "all can be had": (1.2, dose(43.0)),
-    "duty binds": (0.6, dose(43.0)), "temperature alone": (1.2, warmth(40.0))}
+    "liver binds": (1.2, dose(40.0)),
+    "all can be had": (1.2, dose(43.0)),
+    "duty binds": (0.6, dose(43.0)),
+    "temperature alone": (1.2, warmth(40.0)),
+}
 """By name: power in parts of `foci`, and goals."""
 
 
@@ -119,8 +116,12 @@ def verification(system, loads, model, resolved: Resolved, plan: Shares) -> tupl
     kept = np.array(sorted(seen))
     predicted = np.concatenate([model.temperature(on, edges, part, rows=nodes) for part in np.array_split(kept, 12)])
     off = max(float(np.abs(predicted[i] - seen[t]).max()) for i, t in enumerate(kept))
-    return seconds, {"dwells": len(listed), "verified_off_k": off, "verified": list(meter.values()),
-                     "products": op.products}
+    return seconds, {
+        "dwells": len(listed),
+        "verified_off_k": off,
+        "verified": list(meter.values()),
+        "products": op.products,
+    }
 
 
 def plan_rows(system, loads, model, anatomy, windows: int) -> Iterator[dict[str, Any]]:
@@ -128,13 +129,24 @@ def plan_rows(system, loads, model, anatomy, windows: int) -> Iterator[dict[str,
     for name, (factor, goals) in CASES.items():
         resolved = resolve(goals, anatomy, core=False, defaults=False)
         scaled = with_inputs(model, factor * np.asarray(model.inputs))
-        seconds, clock_s, plan = timed(lambda s=scaled, r=resolved: optimize_shares(
-            s, r, window_edges_s=edges, settings=SETTINGS))
+        seconds, clock_s, plan = timed(
+            lambda s=scaled, r=resolved: optimize_shares(s, r, window_edges_s=edges, settings=SETTINGS)
+        )
         full_s, full = verification(system, factor * loads, scaled, resolved, plan)
-        row = {"row": f"plan: {name}", "variables": windows * FOCI, "search_s": seconds, "clock_s": clock_s,
-               "verify_s": full_s, "total_s": seconds + full_s, "iterations": plan.iterations,
-               "objective": plan.objective, "broken_k": broken_k(resolved, plan), "gap": plan.gap,
-               "values": list(plan.values), "status": plan.status} | full
+        row = {
+            "row": f"plan: {name}",
+            "variables": windows * FOCI,
+            "search_s": seconds,
+            "clock_s": clock_s,
+            "verify_s": full_s,
+            "total_s": seconds + full_s,
+            "iterations": plan.iterations,
+            "objective": plan.objective,
+            "broken_k": broken_k(resolved, plan),
+            "gap": plan.gap,
+            "values": list(plan.values),
+            "status": plan.status,
+        } | full
         yield row
         yield from second_rows(name, scaled, resolved, plan)
 
@@ -150,22 +162,43 @@ def second_rows(name: str, model, resolved: Resolved, plan: Shares) -> Iterator[
     starts = zip(("alone", "from the plan"), (None, plan.shares), EVALUATIONS[len(plan.shares)], strict=True)
     for words, start, evaluations in starts:
         for method, ask in OTHERS.items():
-            seconds, clock_s, other = timed(lambda f=ask, a=start, n=evaluations: f(
-                model, resolved, window_edges_s=plan.window_edges_s, settings=SETTINGS, start=a, evaluations=n))
-            yield {"row": f"{method} {words}: {name}", "variables": plan.shares.size, "search_s": seconds,
-                   "clock_s": clock_s, "evaluations": other.iterations, "objective": other.objective,
-                   "over_the_plan": other.objective - plan.objective, "broken_k": broken_k(resolved, other),
-                   "values": list(other.values)}
+            seconds, clock_s, other = timed(
+                lambda f=ask, a=start, n=evaluations: f(
+                    model, resolved, window_edges_s=plan.window_edges_s, settings=SETTINGS, start=a, evaluations=n
+                )
+            )
+            yield {
+                "row": f"{method} {words}: {name}",
+                "variables": plan.shares.size,
+                "search_s": seconds,
+                "clock_s": clock_s,
+                "evaluations": other.iterations,
+                "objective": other.objective,
+                "over_the_plan": other.objective - plan.objective,
+                "broken_k": broken_k(resolved, other),
+                "values": list(other.values),
+            }
 
 
 def front_row(model, anatomy) -> dict[str, Any]:
     factor, goals = CASES["liver binds"]
     resolved = resolve(goals, anatomy, core=False, defaults=False)
-    seconds, _, front = timed(lambda: pareto_front(
-        with_inputs(model, factor * np.asarray(model.inputs)), resolved, window_edges_s=np.linspace(0.0, PLAN_S, 11),
-        limit=1, bounds=FRONT_C, settings=SETTINGS))
-    return {"row": f"front of {len(FRONT_C)} points: tumour CEM43T90 against liver Tmax", "search_s": seconds,
-            "bounds_c": front.bounds.tolist(), "values": front.goal_values.tolist()}
+    seconds, _, front = timed(
+        lambda: pareto_front(
+            with_inputs(model, factor * np.asarray(model.inputs)),
+            resolved,
+            window_edges_s=np.linspace(0.0, PLAN_S, 11),
+            limit=1,
+            bounds=FRONT_C,
+            settings=SETTINGS,
+        )
+    )
+    return {
+        "row": f"front of {len(FRONT_C)} points: tumour CEM43T90 against liver Tmax",
+        "search_s": seconds,
+        "bounds_c": front.bounds.tolist(),
+        "values": front.goal_values.tolist(),
+    }
 
 
 def rows(size: str, counts: tuple[int, ...]) -> Iterator[dict[str, Any]]:
@@ -188,8 +221,12 @@ def said(value: Any) -> str:
 def main() -> None:
     size = sys.argv[1] if len(sys.argv) > 1 else "S"
     counts = tuple(map(int, sys.argv[2:])) or WINDOWS
-    machine = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(),
-               "python": platform.python_version(), "size": size}
+    machine = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "size": size,
+    }
     with (HERE / "results.jsonl").open("a", encoding="utf-8") as stream:
         for row in rows(size, counts):
             print("  ".join(f"{key} {said(value)}" for key, value in row.items()), flush=True)

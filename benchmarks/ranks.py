@@ -23,10 +23,10 @@ import numpy as np
 from bodies import uniform
 from common import quiet, timed, write
 
-from thermoplan.bioheat import Segment, ThermalSystem, evolve, play
-from thermoplan.bioheat.krylov import Operator, operator
-from thermoplan.launched import HELP, launched
-from thermoplan.memory import peak_memory_mb
+from thermoplan.base.memory import peak_memory_mb
+from thermoplan.base.mpi_launch import CREW, under_mpiexec
+from thermoplan.bioheat import Segment, ThermalSystem, evolve, play_sequence
+from thermoplan.bioheat.linalg.krylov import Operator, operator
 
 DWELL_S = 180.0
 OUTPUTS_S = np.arange(0.0, DWELL_S, 5.0)
@@ -52,11 +52,11 @@ def loop(system: ThermalSystem, load: np.ndarray, op: Operator) -> np.ndarray:
 
 def side_by_side(size: str) -> dict[str, object] | None:
     """The loop on rank 0 alone and on all, in turns; every rank calls it."""
-    from thermoplan.bioheat.link import MPI, joined
+    from thermoplan.bioheat.ranks.halo import MPI, make_halo
 
     comm = MPI.COMM_WORLD
     system, load = body(size) if comm.rank == 0 else (None, None)
-    shared = joined(comm, system)
+    shared = make_halo(comm, system)
     alone = operator(system.stiffness, system.capacity_j_k) if comm.rank == 0 else None
     link, part = shared.team, shared.team.part.system
     mine = link.scattered(system.loads(load) if alone else None)[: part.n_nodes]
@@ -69,11 +69,20 @@ def side_by_side(size: str) -> dict[str, object] | None:
         return None
     whole = sum(a.nbytes for a in (alone.matrix.data, alone.matrix.indices, alone.matrix.indptr))
     best, middle = np.min(seconds, axis=0), np.median(seconds, axis=0)
-    return {"row": f"time loop on {comm.size} ranks", "nodes": system.n_nodes, "alone_s": best[0], "shared_s": best[1],
-            "speed_up": best[0] / best[1], "speed_up_of_medians": middle[0] / middle[1], "rounds": len(seconds),
-            "products": [alone.products, shared.products], "apart_k": float(np.abs(found - wanted).max()),
-            "bytes_alone": whole + 8 * alone.products * system.n_dof, "bytes_by_rank": held,
-            "front_nodes": int(link.part.border.shape[1])}
+    return {
+        "row": f"time loop on {comm.size} ranks",
+        "nodes": system.n_nodes,
+        "alone_s": best[0],
+        "shared_s": best[1],
+        "speed_up": best[0] / best[1],
+        "speed_up_of_medians": middle[0] / middle[1],
+        "rounds": len(seconds),
+        "products": [alone.products, shared.products],
+        "apart_k": float(np.abs(found - wanted).max()),
+        "bytes_alone": whole + 8 * alone.products * system.n_dof,
+        "bytes_by_rank": held,
+        "front_nodes": int(link.part.border.shape[1]),
+    }
 
 
 def one_round(comm, whole: tuple, share: tuple) -> tuple:
@@ -94,13 +103,19 @@ def together(comm) -> None:
 def peaks(size: str) -> dict[str, object]:
     """Peak memory of processes that do nothing else, as `simulate` does it: rank 0 has the mesh and every output."""
     system, load = body(size)
-    built, crew = peak_memory_mb(), HELP.get()
+    built, crew = peak_memory_mb(), CREW.get()
     op = crew.operator(system) if crew else operator(system.stiffness, system.capacity_j_k)
     pieces = [Segment(load, DWELL_S)]
-    seconds, _ = timed(lambda: last((crew.play if crew else play)(system, pieces, OUTPUTS_S, engine=op)))
+    seconds, _ = timed(lambda: last((crew.play if crew else play_sequence)(system, pieces, OUTPUTS_S, engine=op)))
     memory = crew.peak_memory_mb() if crew else [peak_memory_mb()]
-    return {"row": f"memory on {len(memory)} ranks", "nodes": system.n_nodes, "peak_mb": memory, "mesh_mb": built,
-            "sum_mb": sum(memory), "gathered_s": seconds}
+    return {
+        "row": f"memory on {len(memory)} ranks",
+        "nodes": system.n_nodes,
+        "peak_mb": memory,
+        "mesh_mb": built,
+        "sum_mb": sum(memory),
+        "gathered_s": seconds,
+    }
 
 
 def started(count: int, what: str, size: str) -> dict[str, object]:
@@ -109,18 +124,23 @@ def started(count: int, what: str, size: str) -> dict[str, object]:
     mpiexec = shutil.which("mpiexec", path=folders)
     if mpiexec is None:
         raise SystemExit("mpiexec is missing: pip install 'thermoplan[fem]' brings it along")
-    done = subprocess.run([mpiexec, "-n", str(count), sys.executable, __file__, what, size], check=True, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    done = subprocess.run(
+        [mpiexec, "-n", str(count), sys.executable, __file__, what, size],
+        check=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
     return json.loads(done.stdout)
 
 
 def among(what: str, size: str) -> None:
-    from thermoplan.bioheat.ranks import among_ranks
+    from thermoplan.bioheat.ranks.crew import among_ranks
 
     if what == "loop":
         found = side_by_side(size)
     else:
-        found = among_ranks(lambda: peaks(size)) if launched()[1] > 1 else peaks(size)
+        found = among_ranks(lambda: peaks(size)) if under_mpiexec()[1] > 1 else peaks(size)
     if found:
         print(json.dumps(found))
 

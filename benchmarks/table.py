@@ -1,6 +1,6 @@
 """Goals of the heat engine beside the figures of the last run of each benchmark: printed, and written into README.md.
 
-    python benchmarks/table.py
+python benchmarks/table.py
 """
 
 from __future__ import annotations
@@ -22,20 +22,44 @@ OBJECTIVE = "objective and gradient, "
 FACTORISING, EULER = "LinearProblem each step, factorising", "tuned implicit Euler, 1 s"
 # words, start of the row's name, key, sense, bound, bodies that are judged
 GOALS = (
-    ("`LinearProblem` anew each step, iterative: times as slow", "LinearProblem each step, iterative",
-     "exact_is_faster", ">=", 30.0, BODIES),
-    ("the same, of our engine of steps (TR-BDF2)", "LinearProblem each step, iterative", "stepping_is_faster",
-     ">=", 30.0, BODIES),
+    (
+        "`LinearProblem` anew each step, iterative: times as slow",
+        "LinearProblem each step, iterative",
+        "exact_is_faster",
+        ">=",
+        30.0,
+        BODIES,
+    ),
+    (
+        "the same, of our engine of steps (TR-BDF2)",
+        "LinearProblem each step, iterative",
+        "stepping_is_faster",
+        ">=",
+        30.0,
+        BODIES,
+    ),
     ("the same, of a tuned loop of steps", "LinearProblem each step, iterative", "tuned_is_faster", ">=", 30.0, BODIES),
     ("`LinearProblem` anew each step, factorising: times as slow", FACTORISING, "exact_is_faster", ">=", 300.0, BODIES),
     ("the same, of our engine of steps (TR-BDF2)", FACTORISING, "stepping_is_faster", ">=", 300.0, BODIES),
     ("the same, of a tuned loop of steps", FACTORISING, "tuned_is_faster", ">=", 300.0, BODIES),
     ("NGSolve, CG + Jacobi, same mesh: times as slow", "NGSolve", "exact_is_faster", ">=", 3.0, BODIES),
     ("FiPy, PCG, equal nodes: times as slow", "FiPy", "exact_is_faster", ">=", 10.0, BODIES),
-    ("explicit voxels, uniform: our seconds a node over theirs", "explicit voxels", "exact_per_node", "<=", 10.0,
-     ("S", "M")),
-    ("explicit voxels as small as the tumour's elements: times as slow", "explicit voxels", "exact_is_faster", ">=",
-     1.0, ("mouse", "mouse-fine")),
+    (
+        "explicit voxels, uniform: our seconds a node over theirs",
+        "explicit voxels",
+        "exact_per_node",
+        "<=",
+        10.0,
+        ("S", "M"),
+    ),
+    (
+        "explicit voxels as small as the tumour's elements: times as slow",
+        "explicit voxels",
+        "exact_is_faster",
+        ">=",
+        1.0,
+        ("mouse", "mouse-fine"),
+    ),
     ("share of the no-reuse bound of a Lanczos step, the study's bytes", LANCZOS, "share_of_bound", ">=", 0.7, LARGE),
     ("the same, of the fewer bytes that our step moves", LANCZOS, "share_of_ours", ">=", 0.7, LARGE),
     ("tuned step: times as slow as the exact engine", EULER, "exact_is_faster", ">=", 5.0, BODIES),
@@ -53,16 +77,39 @@ GOALS = (
     ("reduced model of 200 foci: its own estimate, K", "reduced model of 200", "error_k", "<=", 0.01, BODIES),
     ("its modes", "reduced model of 200", "modes", "<=", 200, BODIES),
     ("objective of the tumour and gradient, ms", OBJECTIVE + "tumour, looks each 10", "ms", "<=", 5.0, SEARCHED),
-    ("times cheaper than the exact engine's and its adjoint", OBJECTIVE + "tumour, looks each 10", "cheaper_than_exact",
-     ">=", 1000.0, SEARCHED),
-    ("the same with looks each 5 s", OBJECTIVE + "tumour, looks each 5", "cheaper_than_exact", ">=", 1000.0,
-     SEARCHED),
-    ("times cheaper than a tuned implicit loop's and its adjoint", OBJECTIVE + "tumour, looks each 5",
-     "cheaper_than_implicit", ">=", 1000.0, SEARCHED),
-    ("objective with the organs' limits and gradient, ms", OBJECTIVE + "tumour and limits, looks each 10", "ms", "<=",
-     40.0, SEARCHED),
-    ("doses of every node of organs and gradient, ms", OBJECTIVE + "every organ node, looks each 10", "ms", "<=", 40.0,
-     SEARCHED),
+    (
+        "times cheaper than the exact engine's and its adjoint",
+        OBJECTIVE + "tumour, looks each 10",
+        "cheaper_than_exact",
+        ">=",
+        1000.0,
+        SEARCHED,
+    ),
+    ("the same with looks each 5 s", OBJECTIVE + "tumour, looks each 5", "cheaper_than_exact", ">=", 1000.0, SEARCHED),
+    (
+        "times cheaper than a tuned implicit loop's and its adjoint",
+        OBJECTIVE + "tumour, looks each 5",
+        "cheaper_than_implicit",
+        ">=",
+        1000.0,
+        SEARCHED,
+    ),
+    (
+        "objective with the organs' limits and gradient, ms",
+        OBJECTIVE + "tumour and limits, looks each 10",
+        "ms",
+        "<=",
+        40.0,
+        SEARCHED,
+    ),
+    (
+        "doses of every node of organs and gradient, ms",
+        OBJECTIVE + "every organ node, looks each 10",
+        "ms",
+        "<=",
+        40.0,
+        SEARCHED,
+    ),
 )
 
 
@@ -95,15 +142,23 @@ def judged(rows: dict[tuple[str, str], dict]) -> Iterator[tuple[str, str, str, s
 
 def exponents(rows: dict[tuple[str, str], dict]) -> Iterator[str]:
     """Powers of nodes and of positions that seconds and products grow with."""
-    plans = sorted((row["nodes"], row["s"], row["products"]) for (body, name), row in rows.items()
-                   if name.startswith(PLAN) and not body.startswith("mouse"))
-    models = sorted((int(name.split()[3]), row["s"], row["products"]) for (body, name), row in rows.items()
-                    if name.startswith("reduced model of") and body == "S")
+    plans = sorted(
+        (row["nodes"], row["s"], row["products"])
+        for (body, name), row in rows.items()
+        if name.startswith(PLAN) and not body.startswith("mouse")
+    )
+    models = sorted(
+        (int(name.split()[3]), row["s"], row["products"])
+        for (body, name), row in rows.items()
+        if name.startswith("reduced model of") and body == "S"
+    )
     for what, table in (("30 minutes of ten dwells over nodes", plans), ("reduced model over positions, S", models)):
         if len(table) > 2:
             x, seconds, products = np.log(np.array(table, float)).T
-            yield (f"{what}, {table[0][0]:,} to {table[-1][0]:,}: seconds grow with the power "
-                   f"{np.polyfit(x, seconds, 1)[0]:.2f}, matrix products with {np.polyfit(x, products, 1)[0]:.2f}.")
+            yield (
+                f"{what}, {table[0][0]:,} to {table[-1][0]:,}: seconds grow with the power "
+                f"{np.polyfit(x, seconds, 1)[0]:.2f}, matrix products with {np.polyfit(x, products, 1)[0]:.2f}."
+            )
 
 
 def main() -> None:

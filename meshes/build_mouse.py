@@ -19,11 +19,11 @@ import shapes
 from scipy import ndimage
 from shapes import Grid, blend, capsule, chain, ellipsoid, largest, trunk, tube, union
 
-from thermoplan.files.scans import ScanFacts, write_scan
-from thermoplan.image import Image
-from thermoplan.library import library_tracers
-from thermoplan.meshing.outline import smoothed_area_m2
-from thermoplan.psf import signal_sizes, tangential_width
+from thermoplan.anatomy.meshing.smoothed_surface import smoothed_area_m2
+from thermoplan.base.image import Image
+from thermoplan.files.images.scan_facts import ScanFacts, write_scan
+from thermoplan.imaging.psf import signal_sizes, tangential_width
+from thermoplan.protocol.library import library_tracers
 
 HERE = Path(__file__).parent
 BODY_G = 24.0
@@ -58,8 +58,7 @@ FLANK = Tumour(11, "tumour", (6.8, -1.0, 28.0), 4.0)
 STUDIES = (
     Study("mouse", (FLANK,), {"tumour": 6.0, "liver": 3.0, "spleen": 4.5}),
     Study("mouse-dual", (FLANK, Tumour(12, "tumour-2", (6.2, 0.5, 8.0), 4.0)), {"tumour": 10.0, "tumour-2": 10.0}),
-    Study("mouse-liver", (Tumour(11, "lesion", (4.6, 2.0, 53.0), 3.0),),
-          {"lesion": 16.0, "liver": 1.0, "spleen": 1.5}),
+    Study("mouse-liver", (Tumour(11, "lesion", (4.6, 2.0, 53.0), 3.0),), {"lesion": 16.0, "liver": 1.0, "spleen": 1.5}),
 )
 
 
@@ -80,16 +79,34 @@ class Organ:
 
 
 def trunk_and_head(at: Grid) -> np.ndarray:
-    return trunk(at, (
-        (-3.0, 2.0, 2.0, 0.5), (0.0, 5.2, 5.0, 0.5), (6.0, 8.5, 7.6, 0.3), (16.0, 10.2, 8.9, 0.0),
-        (28.0, 10.7, 9.2, 0.0), (40.0, 10.6, 9.1, 0.0), (50.0, 10.1, 8.8, 0.0), (58.0, 9.0, 8.4, 0.0),
-        (66.0, 7.3, 7.4, 0.2), (72.0, 7.3, 7.3, 0.4), (78.0, 6.8, 6.7, 0.8), (84.0, 4.7, 4.7, 1.8),
-        (89.0, 2.8, 2.8, 2.6), (91.5, 1.6, 1.6, 2.8)), 2.0)
+    return trunk(
+        at,
+        (
+            (-3.0, 2.0, 2.0, 0.5),
+            (0.0, 5.2, 5.0, 0.5),
+            (6.0, 8.5, 7.6, 0.3),
+            (16.0, 10.2, 8.9, 0.0),
+            (28.0, 10.7, 9.2, 0.0),
+            (40.0, 10.6, 9.1, 0.0),
+            (50.0, 10.1, 8.8, 0.0),
+            (58.0, 9.0, 8.4, 0.0),
+            (66.0, 7.3, 7.4, 0.2),
+            (72.0, 7.3, 7.3, 0.4),
+            (78.0, 6.8, 6.7, 0.8),
+            (84.0, 4.7, 4.7, 1.8),
+            (89.0, 2.8, 2.8, 2.6),
+            (91.5, 1.6, 1.6, 2.8),
+        ),
+        2.0,
+    )
 
 
 def hind_leg(at: Grid, side: int) -> np.ndarray:
-    return chain(at, [(6.5 * side, 2, 9), (12.5 * side, 5, 14), (15.5 * side, 8, 4.5), (18 * side, 10.5, 12)],
-                 [4.8, 3.6, 2.8, 2.7])
+    return chain(
+        at,
+        [(6.5 * side, 2, 9), (12.5 * side, 5, 14), (15.5 * side, 8, 4.5), (18 * side, 10.5, 12)],
+        [4.8, 3.6, 2.8, 2.7],
+    )
 
 
 def fore_leg(at: Grid, side: int) -> np.ndarray:
@@ -101,9 +118,17 @@ TAIL = [(0, 0, 2), (0.5, 2, -10), (3, 5, -25), (4, 7, -40), (1, 8, -54)]
 
 
 def skin_surface(at: Grid, tumours: tuple[Tumour, ...]) -> np.ndarray:
-    level = blend(trunk_and_head(at), hind_leg(at, 1), hind_leg(at, -1), fore_leg(at, 1), fore_leg(at, -1),
-                  tube(at, TAIL, 2.3, 14), ellipsoid(at, (6.9, -5.0, 73.5), (3.2, 3.6, 2.3)),
-                  ellipsoid(at, (-6.9, -5.0, 73.5), (3.2, 3.6, 2.3)), width=1.6)
+    level = blend(
+        trunk_and_head(at),
+        hind_leg(at, 1),
+        hind_leg(at, -1),
+        fore_leg(at, 1),
+        fore_leg(at, -1),
+        tube(at, TAIL, 2.3, 14),
+        ellipsoid(at, (6.9, -5.0, 73.5), (3.2, 3.6, 2.3)),
+        ellipsoid(at, (-6.9, -5.0, 73.5), (3.2, 3.6, 2.3)),
+        width=1.6,
+    )
     return blend(level, *(ellipsoid(at, t.centre_mm, [t.radius_mm + COVER_MM] * 3) for t in tumours), width=1.6)
 
 
@@ -112,34 +137,62 @@ def pair(shape: Callable[[Grid, int], np.ndarray]) -> Callable[[Grid], np.ndarra
 
 
 def bowel(at: Grid) -> np.ndarray:
-    loops = [(-2, 3.2, 42), (3.5, 3.8, 42.5), (6.0, 2.8, 38), (0, 4.4, 36.5), (-5.6, 3.2, 35.5),
-             (-4.5, 3.8, 30), (0, 3.4, 30), (1.5, 3.6, 24.5), (-4, 3.6, 24), (-4.5, 2.6, 17)]
+    loops = [
+        (-2, 3.2, 42),
+        (3.5, 3.8, 42.5),
+        (6.0, 2.8, 38),
+        (0, 4.4, 36.5),
+        (-5.6, 3.2, 35.5),
+        (-4.5, 3.8, 30),
+        (0, 3.4, 30),
+        (1.5, 3.6, 24.5),
+        (-4, 3.6, 24),
+        (-4.5, 2.6, 17),
+    ]
     return union(ellipsoid(at, (-3.6, 0.8, 45), (3.4, 3.4, 3.4)), tube(at, loops, 2.2, 36))
 
 
 def bone(at: Grid) -> np.ndarray:
-    spine = tube(at, [(0, -2.5, 1), (0, -4.6, 12), (0, -5.4, 26), (0, -5.4, 40), (0, -5.0, 54), (0, -3.2, 66),
-                      (0, -2, 70)], 1.75, 24)
+    spine = tube(
+        at,
+        [(0, -2.5, 1), (0, -4.6, 12), (0, -5.4, 26), (0, -5.4, 40), (0, -5.0, 54), (0, -3.2, 66), (0, -2, 70)],
+        1.75,
+        24,
+    )
     skull = ellipsoid(at, (0, -0.8, 76), (5.4, 4.4, 6.3))
     jaw = capsule(at, (0, 2.2, 80), (0, 2.6, 87), 1.7, 1.1)
-    legs = [chain(at, [(3 * s, -2, 6), (6.5 * s, 2, 9), (12.4 * s, 5, 13.7), (14.8 * s, 7.4, 7.0)],
-                  [1.3, 1.3, 1.2, 1.0]) for s in (1, -1)]
-    arms = [chain(at, [(5.5 * s, 0, 61), (6.3 * s, 2.2, 57.6), (11.4 * s, 5.4, 52.4)],
-                  [1.2] * 3) for s in (1, -1)]
+    legs = [
+        chain(at, [(3 * s, -2, 6), (6.5 * s, 2, 9), (12.4 * s, 5, 13.7), (14.8 * s, 7.4, 7.0)], [1.3, 1.3, 1.2, 1.0])
+        for s in (1, -1)
+    ]
+    arms = [chain(at, [(5.5 * s, 0, 61), (6.3 * s, 2.2, 57.6), (11.4 * s, 5.4, 52.4)], [1.2] * 3) for s in (1, -1)]
     return union(spine, skull, jaw, *legs, *arms)
 
 
 ORGANS = (
     Organ(10, "brain", "brain", 0.0165, 1.0455, lambda at: ellipsoid(at, (0, -0.8, 76), (4.6, 3.6, 5.5))),
     Organ(7, "heart", "heart", 0.0050, 1.0808, lambda at: ellipsoid(at, (-0.8, 2.6, 62), (2.6, 2.6, 3.9))),
-    Organ(6, "lungs", "lung", 0.0073, 0.394, pair(
-        lambda at, s: ellipsoid(at, (3.7 * s + 0.3, -0.4, 62), (2.9, 3.9, 4.8)))),
+    Organ(
+        6, "lungs", "lung", 0.0073, 0.394, pair(lambda at, s: ellipsoid(at, (3.7 * s + 0.3, -0.4, 62), (2.9, 3.9, 4.8)))
+    ),
     Organ(8, "bowel", "bowel", 0.0422, 1.030, bowel),
     Organ(3, "liver", "liver", 0.0549, 1.07875, lambda at: ellipsoid(at, (0.4, 0.8, 53), (8.4, 7.0, 5.4))),
-    Organ(4, "spleen", "spleen", 0.0046, 1.089, lambda at: tube(
-        at, [(-7.4, -3.2, 46), (-7.9, -1.8, 42), (-7.4, 0.5, 37)], 1.5, 8)),
-    Organ(5, "kidneys", "kidney", 0.0167, 1.06625, pair(
-        lambda at, s: ellipsoid(at, (4.7 * s, -3.4, 38 + 1.5 * s), (2.8, 3.0, 5.5)))),
+    Organ(
+        4,
+        "spleen",
+        "spleen",
+        0.0046,
+        1.089,
+        lambda at: tube(at, [(-7.4, -3.2, 46), (-7.9, -1.8, 42), (-7.4, 0.5, 37)], 1.5, 8),
+    ),
+    Organ(
+        5,
+        "kidneys",
+        "kidney",
+        0.0167,
+        1.06625,
+        pair(lambda at, s: ellipsoid(at, (4.7 * s, -3.4, 38 + 1.5 * s), (2.8, 3.0, 5.5))),
+    ),
     Organ(9, "bone", "bone", 0.1073, 1.908, bone),
 )
 SKIN = Organ(2, "skin", "skin", 0.1653, 1.109, trunk_and_head)
@@ -231,8 +284,9 @@ def build(folder: Path, study: Study) -> None:
     iron = iron_on(labels, at, study)
     picture, picture_mm = scanned(iron, affine)
     facts = ScanFacts(tracer=TRACER, scanner="simulated", topology="FFL", gradient_t_m=gradient_t_m())
-    write_scan(folder / f"{study.name}-mpi.mdf", Image(picture.astype(np.float32), in_metres(picture_mm)), facts,
-               created=WHEN)
+    write_scan(
+        folder / f"{study.name}-mpi.mdf", Image(picture.astype(np.float32), in_metres(picture_mm)), facts, created=WHEN
+    )
     report(study, labels, iron)
 
 

@@ -14,8 +14,8 @@ import shapes
 from build_mouse import HERE, WHEN, in_metres, write_labels
 from scipy import ndimage
 
-from thermoplan.files.mdf import write_mdf
-from thermoplan.image import Image
+from thermoplan.base.image import Image
+from thermoplan.files.images.mdf import write_mdf
 
 VOXEL_MM, IRON_VOXEL_MM, FWHM_MM = 0.125, 0.25, 0.7
 RADIUS_MM, HALF_LENGTH_MM = 10.0, 15.0
@@ -39,8 +39,13 @@ def main(folder: Path) -> None:
     rows = ["label,region,tissue", f"{AGAR},agar,agar", *(f"{label},{name},agar" for name, label, _ in VIALS)]
     (folder / "phantom-labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     picture, affine_mm = scanned(np.where(labels > AGAR, IRON_MG_ML, 0.0), affine)
-    write_mdf(folder / "phantom-mpi.mdf", Image(picture.astype(np.float32), in_metres(affine_mm)),
-              tracer="synomag-d", scanner="simulated", created=WHEN)
+    write_mdf(
+        folder / "phantom-mpi.mdf",
+        Image(picture.astype(np.float32), in_metres(affine_mm)),
+        tracer="synomag-d",
+        scanner="simulated",
+        created=WHEN,
+    )
     print(f"iron {picture.sum() * IRON_VOXEL_MM**3:.2f} ug in two vials")
 
 

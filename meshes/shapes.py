@@ -51,8 +51,10 @@ def trunk(at: Grid, stations: Sequence[Sequence[float]], power: float) -> np.nda
     x, y, z = at
     rows = np.asarray(stations, float)
     half = np.diff(rows[[0, -1], 0])[0] / 2.0
-    half_width, half_height, middle = (PchipInterpolator(rows[:, 0], rows[:, k])(np.clip(
-        z, rows[0, 0], rows[-1, 0])).astype(np.float32) for k in (1, 2, 3))
+    half_width, half_height, middle = (
+        PchipInterpolator(rows[:, 0], rows[:, k])(np.clip(z, rows[0, 0], rows[-1, 0])).astype(np.float32)
+        for k in (1, 2, 3)
+    )
     sum_ = (np.abs(x) / half_width) ** power + (np.abs(y - middle) / half_height) ** power
     inside = sum_ ** (1.0 / power)
     level = (1.0 - inside) * np.minimum(half_width, half_height)

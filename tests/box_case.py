@@ -48,13 +48,17 @@ SIDES_MM = np.array([20.0, 22.0, 24.0])
 def write_body(folder: Path) -> Path:
     """A box of muscle with a tumour of 8 mm in its middle, on a mesh whose face towards P is named "bed"."""
     middle = 0.5e-3 * SIDES_MM
-    body = box((10, 10, 10), 1e-3 * SIDES_MM,
-               lambda c: (np.abs(c - middle).max(axis=1) < 4e-3).astype(int), ("body", "tumour"))
+    body = box(
+        (10, 10, 10), 1e-3 * SIDES_MM, lambda c: (np.abs(c - middle).max(axis=1) < 4e-3).astype(int), ("body", "tumour")
+    )
     bed = body.outer[(body.points_m[body.outer][:, :, 1] < 1e-9).all(axis=1)]
     tags = [7 + body.region.astype(np.int32), np.full(len(bed), 9, np.int32)]
-    mesh = meshio.Mesh(1e3 * body.points_m, [("tetra", body.tets), ("triangle", bed)],
-                       field_data={"body": [7, 3], "tumour": [8, 3], "bed": [9, 2]},
-                       cell_data={"gmsh:physical": tags, "gmsh:geometrical": tags})
+    mesh = meshio.Mesh(
+        1e3 * body.points_m,
+        [("tetra", body.tets), ("triangle", bed)],
+        field_data={"body": [7, 3], "tumour": [8, 3], "bed": [9, 2]},
+        cell_data={"gmsh:physical": tags, "gmsh:geometrical": tags},
+    )
     meshio.write(folder / "body.msh", mesh, file_format="gmsh22", binary=False)
     (folder / "body.csv").write_text("label,region,tissue\n7,body,muscle\n8,tumour,tumour\n")
     data = np.zeros((20, 22, 24), np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from thermoplan.anatomy import Anatomy
+from thermoplan.anatomy.anatomy import Anatomy
 from thermoplan.validate.bodies import box
 from thermoplan.validate.cases import BLOOD_J_M3_K as BLOOD
 from thermoplan.validate.cases import C_J_KG_K as C
@@ -28,8 +28,7 @@ def octant(radius_m: float, outer_m: float, size_m: float, far_m: float) -> Anat
         field = gmsh.model.mesh.field.add("MathEval")
         h, far, r, out = size_m * 1e3, far_m * 1e3, radius_m * 1e3, outer_m * 1e3
         beyond = f"(sqrt(x*x+y*y+z*z)-{r})"
-        gmsh.model.mesh.field.setString(
-            field, "F", f"{h}+{(far - h) / (out - r)}*0.5*(fabs({beyond})+{beyond})")
+        gmsh.model.mesh.field.setString(field, "F", f"{h}+{(far - h) / (out - r)}*0.5*(fabs({beyond})+{beyond})")
         gmsh.model.mesh.field.setAsBackgroundMesh(field)
         for name in ("MeshSizeExtendFromBoundary", "MeshSizeFromPoints", "MeshSizeFromCurvature"):
             gmsh.option.setNumber(f"Mesh.{name}", 0)

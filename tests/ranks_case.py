@@ -8,30 +8,37 @@ import sys
 import numpy as np
 from heat_cases import box, problem, rising_law
 
+from thermoplan.base.mpi_launch import CREW, under_mpiexec
 from thermoplan.bioheat import (
     Boundary,
+    CheckpointPolicy,
     Cycle,
     EnergyAudit,
-    Keeping,
     Segment,
     TemperatureCourse,
     feedback_of,
-    play,
+    play_sequence,
     settled,
     thermal_system,
 )
-from thermoplan.bioheat.krylov import operator
-from thermoplan.launched import HELP, launched
+from thermoplan.bioheat.linalg.krylov import operator
 
-ENGINES = sys.modules[play.__module__]
+ENGINES = sys.modules[play_sequence.__module__]
 
 
 def body():
     """A perfused block with a pool of blood, air that warms up, a held side and a perfusion law."""
     air = TemperatureCourse([0.0, 400.0], [25.0, 31.0])
     sides = (Boundary("robin", 10.0, 25.0, course=air), Boundary("dirichlet", temperature_c=36.0, normal=[0, 0, -1]))
-    case = problem(box((6, 6, 8), (0.012, 0.012, 0.016)), perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0,
-                   boundaries=sides, laws={"tissue": rising_law})
+    case = problem(
+        box((6, 6, 8), (0.012, 0.012, 0.016)),
+        perfusion=1e4,
+        metabolic=1e3,
+        core="pool",
+        blood_j_k=4.0,
+        boundaries=sides,
+        laws={"tissue": rising_law},
+    )
     linear = thermal_system(case)
     return linear, feedback_of(case, linear)
 
@@ -40,33 +47,54 @@ def sequence(n_nodes):
     one, two = np.zeros((2, n_nodes))
     one[[221, 222]], two[169] = 0.06, 0.12
     rest, lengths = 0.0 * one, np.random.default_rng(3).uniform(0.4, 2.0, 6)
-    return [Segment(one, 20.0), Cycle((Segment(one, 1.5), Segment(two, 2.0), Segment(rest, 0.5)), 10),
-            *(Segment((one, two)[i % 2], t) for i, t in enumerate(lengths)), Cycle((Segment(two, 1.0),), 2),
-            Segment(rest, 40.0)]
+    return [
+        Segment(one, 20.0),
+        Cycle((Segment(one, 1.5), Segment(two, 2.0), Segment(rest, 0.5)), 10),
+        *(Segment((one, two)[i % 2], t) for i, t in enumerate(lengths)),
+        Cycle((Segment(two, 1.0),), 2),
+        Segment(rest, 40.0),
+    ]
 
 
 def compared(system, feedback):
     """Play it alone, then by all ranks: left after a few outputs, then whole, then from a mark in its middle."""
-    crew, pieces = HELP.get(), sequence(system.n_nodes)
+    crew, pieces = CREW.get(), sequence(system.n_nodes)
     times = np.arange(0.0, sum(p.duration_s for p in pieces), 5.0)
     alone, shared = operator(system.stiffness, system.capacity_j_k), crew.operator(system)
     audits = [EnergyAudit(system, pieces) for _ in range(2)]
     before = [op.products for op in (alone, shared) if op.radius_1_s]
-    wanted = list(play(system, pieces, times, feedback=feedback, ledger=audits[0], engine=alone))
+    wanted = list(play_sequence(system, pieces, times, feedback=feedback, ledger=audits[0], engine=alone))
     products = [alone.products - before[0]]
     left = crew.play(system, pieces, times, feedback=feedback, engine=shared)
     for _ in range(3):
         next(left)
     before, marks = shared.products, []
-    found = list(crew.play(system, pieces, times, feedback=feedback, ledger=audits[1], engine=shared,
-                           keeping=Keeping(mark=marks.append)))
+    found = list(
+        crew.play(
+            system,
+            pieces,
+            times,
+            feedback=feedback,
+            ledger=audits[1],
+            engine=shared,
+            keeping=CheckpointPolicy(mark=marks.append),
+        )
+    )
     left.close()
     products.append(shared.products - before)
     start = marks[len(marks) // 2]
-    again = list(crew.play(system, pieces, times, feedback=feedback, engine=shared, keeping=Keeping(start=start)))
-    return {"outputs": [len(wanted), len(found)], "apart_k": apart(wanted, found), "products": products,
-            "after_mark_k": apart(wanted, again[1:]), "left": len(again) - 1, "rise_k": rise(wanted),
-            "balance": [audit.balance_rel for audit in audits]}
+    again = list(
+        crew.play(system, pieces, times, feedback=feedback, engine=shared, keeping=CheckpointPolicy(start=start))
+    )
+    return {
+        "outputs": [len(wanted), len(found)],
+        "apart_k": apart(wanted, found),
+        "products": products,
+        "after_mark_k": apart(wanted, again[1:]),
+        "left": len(again) - 1,
+        "rise_k": rise(wanted),
+        "balance": [audit.balance_rel for audit in audits],
+    }
 
 
 def apart(first, second):
@@ -90,16 +118,18 @@ def implicit():
 
 
 def main():
-    from thermoplan.bioheat import link, ranks
+    from thermoplan.bioheat.ranks import crew, halo
 
     what = sys.argv[1]
     if what == "implicit":
         ENGINES.EXACT_AT_LEAST = np.inf
-    if what == "broken" and launched()[0]:
+    if what == "broken" and under_mpiexec()[0]:
+
         def fails(*_, **__):
             raise ValueError("this rank cannot multiply")
-        link.Link.product = fails
-    found = ranks.among_ranks(implicit if what == "implicit" else all_engines)
+
+        halo.HaloExchange.product = fails
+    found = crew.among_ranks(implicit if what == "implicit" else all_engines)
     if found:
         print(json.dumps(found))
 

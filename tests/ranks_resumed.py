@@ -7,11 +7,11 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from thermoplan.launched import HELP
+from thermoplan.base.mpi_launch import CREW
 from thermoplan.plan import simulate
-from thermoplan.plan.checkpoint import Checkpoints, described
-from thermoplan.plan.checkpoint import resumed as described_in
-from thermoplan.plan.record import plain
+from thermoplan.plan.record.record import plain
+from thermoplan.plan.verification.resume import Checkpoints, describe_checkpoint
+from thermoplan.plan.verification.resume import resumed as described_in
 from thermoplan.protocol import read_protocol
 
 
@@ -28,15 +28,15 @@ def leaving(stage, fraction, text):
 @contextmanager
 def alone():
     """Rank 0 by itself; the others wait."""
-    token = HELP.set(None)
+    token = CREW.set(None)
     try:
         yield
     finally:
-        HELP.reset(token)
+        CREW.reset(token)
 
 
 def left(protocol, run):
-    saved = Checkpoints(run, described(read_protocol(protocol), None), 0.0)
+    saved = Checkpoints(run, describe_checkpoint(read_protocol(protocol), None), 0.0)
     try:
         simulate(protocol, checkpoints=saved, listener=leaving)
     except Left:
@@ -65,10 +65,10 @@ def resumed(protocol):
 
 
 def main():
-    from thermoplan.bioheat import ranks
+    from thermoplan.bioheat.ranks import crew
 
     protocol = Path(sys.argv[1])
-    found = ranks.among_ranks(lambda: resumed(protocol))
+    found = crew.among_ranks(lambda: resumed(protocol))
     if found:
         (protocol.parent / "found.json").write_text(json.dumps(plain(found)))
 

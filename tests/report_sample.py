@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from thermoplan.anatomy import Anatomy
-from thermoplan.files.meshes import write_fields
+from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.files.meshes.mesh_files import write_fields
 
 HALF_AXES_M = np.array([12e-3, 10e-3, 26e-3])
 REGIONS = ("body", "skin", "liver", "spleen", "kidneys", "bowel", "tumour")
@@ -135,8 +135,18 @@ def _goals(regions: dict[str, dict]) -> list[dict]:
 
 
 def _cost(region: str, metric: str, bound: float, value: float, gain_k: float) -> dict[str, object]:
-    return {"kind": "limit", "region": region, "metric": metric, "bound": bound, "value": value, "unit": "degC",
-            "active": False, "gain_k": gain_k, "per": "K", "sentence": ""}
+    return {
+        "kind": "limit",
+        "region": region,
+        "metric": metric,
+        "bound": bound,
+        "value": value,
+        "unit": "degC",
+        "active": False,
+        "gain_k": gain_k,
+        "per": "K",
+        "sentence": "",
+    }
 
 
 def _histograms(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, dict[str, list[float]]]:

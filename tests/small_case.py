@@ -59,8 +59,9 @@ position = "0 0 8 mm"
 """
 
 
-def write_case(folder: Path, *, protocol: str = PROTOCOL, tumour_mg_ml: float = 6.0, liver_mg_ml: float = 3.0,
-               uneven: float = 1.0) -> Path:
+def write_case(
+    folder: Path, *, protocol: str = PROTOCOL, tumour_mg_ml: float = 6.0, liver_mg_ml: float = 3.0, uneven: float = 1.0
+) -> Path:
     """Write protocol and inputs into ``folder``; returns the protocol's path.
 
     With ``uneven`` the tumour's iron, of the same mean, falls by that factor from its caudal to its cranial pole.

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from scipy import linalg, sparse
 
-from thermoplan.anatomy import Anatomy
+from thermoplan.anatomy.anatomy import Anatomy
 
 RHO_C = 3.8e6
 CONDUCTIVITY = 0.52
@@ -30,8 +30,15 @@ class SmallModel:
 
     def with_columns(self, load_w, centers_m=None) -> SmallModel:
         padded = np.hstack([load_w, np.zeros((len(load_w), len(self.base_c) - load_w.shape[1]))])
-        return SmallModel(self.rates_1_s, self.modes, padded @ self.modes, self.base_c, load_w,
-                          self.centers_m if centers_m is None else centers_m, self.capacity_j_k)
+        return SmallModel(
+            self.rates_1_s,
+            self.modes,
+            padded @ self.modes,
+            self.base_c,
+            load_w,
+            self.centers_m if centers_m is None else centers_m,
+            self.capacity_j_k,
+        )
 
 
 def bricks(shape, spacing_m, regions) -> Anatomy:
@@ -43,8 +50,9 @@ def bricks(shape, spacing_m, regions) -> Anatomy:
     steps = np.array(list(product((0, 1), repeat=3)))
     mirrored = np.where(corner[:, :1, None] >= shape[0] / 2, [[[1, 0, 0]]], 0)
     cube = (corner[:, None] + np.abs(mirrored - steps)) @ number
-    tets = np.concatenate([cube[:, list(t)] for t in
-                           ((0, 1, 3, 7), (0, 5, 1, 7), (0, 4, 5, 7), (0, 3, 2, 7), (0, 6, 4, 7), (0, 2, 6, 7))])
+    tets = np.concatenate(
+        [cube[:, list(t)] for t in ((0, 1, 3, 7), (0, 5, 1, 7), (0, 4, 5, 7), (0, 3, 2, 7), (0, 6, 4, 7), (0, 2, 6, 7))]
+    )
     points = grid * spacing_m
     flip = np.linalg.det(points[tets[:, 1:]] - points[tets[:, :1]]) < 0
     tets[flip] = tets[flip][:, [0, 1, 3, 2]]
@@ -65,14 +73,25 @@ def phantom(shape=(16, 6, 6), spacing_m=2e-3, *, symmetric=False) -> Anatomy:
     return bricks(shape, spacing_m, regions)
 
 
-def model(anatomy: Anatomy, centers_m, *, width_m=4e-3, blood_j_k=30.0, scales=(1.0,), spacing_m=2e-3,
-          iron=None, perfusion=None) -> SmallModel:
+def model(
+    anatomy: Anatomy,
+    centers_m,
+    *,
+    width_m=4e-3,
+    blood_j_k=30.0,
+    scales=(1.0,),
+    spacing_m=2e-3,
+    iron=None,
+    perfusion=None,
+) -> SmallModel:
     """Conduction on the grid, perfusion to a pool of blood, convection on the skin; Gaussian FFR columns."""
     n, volume = len(anatomy.points_m), anatomy.node_volumes_m3
     per_cell = {name: i for i, name in enumerate(anatomy.region_names)}
+
     def nodal(values):
         cell = np.array([values[name] for name in per_cell])[anatomy.region] * anatomy.volumes_m3 / 4.0
         return np.bincount(anatomy.tets.ravel(), np.repeat(cell, 4), n)
+
     perfusion = nodal(perfusion or PERFUSION_W_M3_K)
     mass = nodal({name: (iron or IRON_KG_M3)[name] for name in per_cell})
     index = np.round(anatomy.points_m / spacing_m).astype(int)
@@ -90,8 +109,13 @@ def model(anatomy: Anatomy, centers_m, *, width_m=4e-3, blood_j_k=30.0, scales=(
                 stiffness[i, j] -= g
                 stiffness[j, i] -= g
     skin = np.zeros(n)
-    area = np.linalg.norm(np.cross(*(anatomy.points_m[anatomy.outer[:, k]] - anatomy.points_m[anatomy.outer[:, 0]]
-                                     for k in (1, 2))), axis=1) / 2
+    area = (
+        np.linalg.norm(
+            np.cross(*(anatomy.points_m[anatomy.outer[:, k]] - anatomy.points_m[anatomy.outer[:, 0]] for k in (1, 2))),
+            axis=1,
+        )
+        / 2
+    )
     np.add.at(skin, anatomy.outer.ravel(), np.repeat(area / 3, 3))
     dense = stiffness.toarray()
     dense[np.arange(n), np.arange(n)] += perfusion + 10.0 * skin
@@ -101,10 +125,16 @@ def model(anatomy: Anatomy, centers_m, *, width_m=4e-3, blood_j_k=30.0, scales=(
     rates, modes = linalg.eigh(dense, np.diag(capacity))
     centers = np.atleast_2d(centers_m)
     distance = np.linalg.norm(anatomy.points_m[None] - centers[:, None], axis=2)
-    load = np.concatenate([s * mass * SLP_W_KG * np.exp(-0.5 * (distance / (width_m * s**0.25)) ** 2)
-                           for s in scales])
-    empty = SmallModel(rates, modes, np.zeros((0, len(rates))), np.full(n + 1, BASE_C), load,
-                       np.concatenate([centers] * len(scales)), capacity)
+    load = np.concatenate([s * mass * SLP_W_KG * np.exp(-0.5 * (distance / (width_m * s**0.25)) ** 2) for s in scales])
+    empty = SmallModel(
+        rates,
+        modes,
+        np.zeros((0, len(rates))),
+        np.full(n + 1, BASE_C),
+        load,
+        np.concatenate([centers] * len(scales)),
+        capacity,
+    )
     return empty.with_columns(load)
 
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from heat_cases import box
 
-from thermoplan.console.planning import show_run
+from thermoplan.cli.show_planning import show_run
 from thermoplan.plan import make_plan, simulate, simulate_and_write
 from thermoplan.protocol import read_protocol
 
@@ -44,8 +44,9 @@ def test_the_run_folder_the_console_and_the_report_say_it(body, tmp_path, capsys
     schema = json.loads(files("thermoplan.data").joinpath("schemas", "plan.schema.json").read_text())
     jsonschema.validate(record, schema)
     found = record["accuracy"]
-    assert found["error_k"] == max(abs(row[key]) for row in found["regions"].values()
-                                   for key in ("t90_k", "t50_k", "t10_k", "t_max_k"))
+    assert found["error_k"] == max(
+        abs(row[key]) for row in found["regions"].values() for key in ("t90_k", "t50_k", "t10_k", "t_max_k")
+    )
     show_run(record)
     assert f"largest of any region {found['error_k']:.2g} K" in capsys.readouterr().out
     assert "Largest estimated error of a region" in (run.folder / "report.html").read_text()

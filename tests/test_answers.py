@@ -7,10 +7,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from thermoplan.answers import ffr_answer, library_answer, slp_answer
+from thermoplan.base.errors import InputError
 from thermoplan.cli import app
-from thermoplan.errors import InputError
-from thermoplan.files.starter import write_starter
+from thermoplan.commands.point_queries import ffr_answer, library_answer, slp_answer
+from thermoplan.files.run.starter import write_starter
 
 DRIVE = ["--amplitude", "13 mT", "--frequency", "354 kHz"]
 
@@ -48,11 +48,16 @@ def test_models_are_named_and_say_when_they_do_not_hold():
 
 
 def test_a_tracer_that_cannot_be_is_refused_with_its_file_and_key(tmp_path):
-    for key, value, words in (("core_diameter", "-20 nm", r'own\.toml: core_diameter = "-20 nm"'),
-                              ("saturation_magnetization", "1.8 MA/m",
-                               r"own\.toml: .*saturation_magnetization.*bulk iron")):
-        keys = {"core_diameter": "20 nm", "saturation_magnetization": "446 kA/m", "density": "5180 kg/m^3",
-                "relaxation_time": "1 us"} | {key: value}
+    for key, value, words in (
+        ("core_diameter", "-20 nm", r'own\.toml: core_diameter = "-20 nm"'),
+        ("saturation_magnetization", "1.8 MA/m", r"own\.toml: .*saturation_magnetization.*bulk iron"),
+    ):
+        keys = {
+            "core_diameter": "20 nm",
+            "saturation_magnetization": "446 kA/m",
+            "density": "5180 kg/m^3",
+            "relaxation_time": "1 us",
+        } | {key: value}
         text = "".join(f'{name} = "{quantity}"\n' for name, quantity in keys.items())
         (tmp_path / "own.toml").write_text(f'schema = 1\nname = "own"\niron_fraction = 0.7236\n{text}')
         with pytest.raises(InputError, match=words):
@@ -64,7 +69,8 @@ def test_a_measured_table_says_how_far_it_goes(tmp_path):
     (tmp_path / "own.toml").write_text(
         'schema = 1\nname = "own"\ncore_diameter = "18 nm"\nsaturation_magnetization = "446 kA/m"\n'
         'density = "5180 kg/m^3"\niron_fraction = 0.7236\nrelaxation_time = "1 us"\n'
-        'table = "slp.csv"\n')
+        'table = "slp.csv"\n'
+    )
     point = said("slp", "--tracer", str(tmp_path / "own.toml"), *DRIVE)
     assert (point["slp_w_per_g_fe"], point["model"]) == (pytest.approx(250.0), "table")
     assert point["validity"].startswith("5 to 13 mT, 354 kHz, 0 mT along, 0 mT across; ")
@@ -84,17 +90,24 @@ def test_a_tracer_of_ones_own_is_a_file(tmp_path):
     (tmp_path / "own.toml").write_text(
         'schema = 1\nname = "own"\ncore_diameter = "18 nm"\nsaturation_magnetization = "446 kA/m"\n'
         'density = "5180 kg/m^3"\niron_fraction = 0.7236\ntemperature = "37 degC"\nanisotropy = "11 kJ/m^3"\n'
-        'hydrodynamic_diameter = "22 nm"\nviscosity = "1 mPa*s"\n')
+        'hydrodynamic_diameter = "22 nm"\nviscosity = "1 mPa*s"\n'
+    )
     point = said("slp", "--tracer", str(tmp_path / "own.toml"), *DRIVE, "--model", "linear")
     assert point["slp_w_per_g_fe"] * 0.7236 == pytest.approx(437.21, abs=0.005)
     assert point["omega_tau"] == pytest.approx(1.4880, abs=5e-5)
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"tracer": "synomag"}, "synomag-d"), ({"amplitude": "13"}, "--amplitude"), ({"across": "5 kHz"}, "--across"),
-    ({"frequency": "354 mT"}, "--frequency"), ({"frequency": "0 kHz"}, "more than zero"),
-    ({"model": "rosen"}, "expected one of"),
-])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"tracer": "synomag"}, "synomag-d"),
+        ({"amplitude": "13"}, "--amplitude"),
+        ({"across": "5 kHz"}, "--across"),
+        ({"frequency": "354 mT"}, "--frequency"),
+        ({"frequency": "0 kHz"}, "more than zero"),
+        ({"model": "rosen"}, "expected one of"),
+    ],
+)
 def test_questions_that_make_no_sense_name_the_option(changes, words):
     question = {"tracer": "synomag-d", "amplitude": "13 mT", "frequency": "354 kHz"} | changes
     with pytest.raises(InputError, match=words):
@@ -144,13 +157,21 @@ def test_a_machine_is_listed_with_all_that_it_can_do():
 
 def test_a_person_reads_range_source_and_pose_of_a_machine():
     shown = CliRunner().invoke(app, ["library", "devices"], catch_exceptions=False).stdout
-    for words in ("2.6 T/m, 0.5 to 2.6", "2 mm/s, a stage", "z -100 to 100", "line along (RAS)", "[Tay2018]",
-                  "5.7 T/m only"):
+    for words in (
+        "2.6 T/m, 0.5 to 2.6",
+        "2 mm/s, a stage",
+        "z -100 to 100",
+        "line along (RAS)",
+        "[Tay2018]",
+        "5.7 T/m only",
+    ):
         assert words in shown
 
 
-@pytest.mark.parametrize("words", [["slp", "--tracer", "synomag-d", *DRIVE, "--model", "linear"],
-                                   ["library", "tracers"], ["library", "devices"]])
+@pytest.mark.parametrize(
+    "words",
+    [["slp", "--tracer", "synomag-d", *DRIVE, "--model", "linear"], ["library", "tracers"], ["library", "devices"]],
+)
 def test_answers_are_shown_to_people_too(words):
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0

@@ -15,10 +15,10 @@ import pytest
 from test_formats import FORMATS
 from test_volumes import RAS, corner_data, nrrd_bytes, place, slice_dataset, write_multiframe
 
-from thermoplan.errors import InputError
-from thermoplan.files.mdf import read_mdf, read_mdf_info
-from thermoplan.files.nrrd import read_nrrd
-from thermoplan.files.volumes import read_volume
+from thermoplan.base.errors import InputError
+from thermoplan.files.images.mdf import read_mdf, read_mdf_info
+from thermoplan.files.images.nrrd import read_nrrd
+from thermoplan.files.images.volumes import read_volume
 
 
 def nifti(path: Path, *, pixdim: tuple[float, float, float] = (1, 1, 1), unit: str = "mm", **forms) -> Path:
@@ -35,9 +35,14 @@ def nifti(path: Path, *, pixdim: tuple[float, float, float] = (1, 1, 1), unit: s
     return path
 
 
-@pytest.mark.parametrize(("size", "shown"), [
-    ((0, 1, 1), "0, 1, 1"), ((1, -2, 1), "1, -2, 1"), ((1, 1, np.nan), "1, 1, nan"),
-])
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        ((0, 1, 1), "0, 1, 1"),
+        ((1, -2, 1), "1, -2, 1"),
+        ((1, 1, np.nan), "1, 1, nan"),
+    ],
+)
 def test_a_nifti_with_a_voxel_of_no_size_is_refused(tmp_path, size, shown):
     words = rf"the voxel size is zero or negative: pixdim = {shown}; expected lengths above zero"
     for name in ("a.nii", "a.nii.gz"):
@@ -79,14 +84,18 @@ def test_a_qform_that_differs_at_one_corner_only_is_noted(tmp_path):
 DIRECTIONS = "space directions: (0.5,0,0) (0,1,0) (0,0,2)"
 
 
-@pytest.mark.parametrize(("old", "new", "words"), [
-    (DIRECTIONS, "spacings: 0.5 -1 2", "spacings = 0.5 -1 2: expected three lengths"),
-    (DIRECTIONS, "spacings: 0.5 0 2", "spacings = 0.5 0 2: expected three lengths"),
-    (DIRECTIONS, "spacings: 0.5 1", "the size of a voxel is unknown"),
-    ("(0,1,0)", "(0,0,0)", r"space directions = .*\(0,0,0\).*: a voxel has no volume"),
-    ("(0,1,0)", "(1,0,0)", "singular: a voxel has no volume"), ("(0,1,0)", "(x,1,0)", "the size of a voxel is unknown"),
-    ("space origin", 'space units: "inch" "inch" "inch"\nspace origin', 'space units = "inch": expected mm'),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (DIRECTIONS, "spacings: 0.5 -1 2", "spacings = 0.5 -1 2: expected three lengths"),
+        (DIRECTIONS, "spacings: 0.5 0 2", "spacings = 0.5 0 2: expected three lengths"),
+        (DIRECTIONS, "spacings: 0.5 1", "the size of a voxel is unknown"),
+        ("(0,1,0)", "(0,0,0)", r"space directions = .*\(0,0,0\).*: a voxel has no volume"),
+        ("(0,1,0)", "(1,0,0)", "singular: a voxel has no volume"),
+        ("(0,1,0)", "(x,1,0)", "the size of a voxel is unknown"),
+        ("space origin", 'space units: "inch" "inch" "inch"\nspace origin', 'space units = "inch": expected mm'),
+    ],
+)
 def test_an_nrrd_with_a_voxel_of_no_size_is_refused(tmp_path, old, new, words):
     assert RAS.count(old) == 1
     (tmp_path / "a.nrrd").write_bytes(nrrd_bytes(corner_data(), RAS.replace(old, new)))
@@ -98,8 +107,10 @@ def test_an_nrrd_that_states_neither_frame_nor_origin_is_noted(tmp_path):
     notes: list[str] = []
     (tmp_path / "a.nrrd").write_bytes(nrrd_bytes(corner_data(), "spacings: 0.5 1 2\n"))
     read_nrrd(tmp_path / "a.nrrd", notes=notes)
-    assert notes == ['a.nrrd: space "" has no anatomical axes; its axes are taken as R, A, S',
-                     "a.nrrd: has no space origin; its first voxel is put at 0 0 0"]
+    assert notes == [
+        'a.nrrd: space "" has no anatomical axes; its axes are taken as R, A, S',
+        "a.nrrd: has no space origin; its first voxel is put at 0 0 0",
+    ]
 
 
 def test_big_endian_values_are_turned(tmp_path):
@@ -116,14 +127,26 @@ def test_an_nrrd_header_without_end_is_not_read_for_ever(tmp_path):
         read_nrrd(tmp_path / "a.nrrd")
 
 
-@pytest.mark.parametrize(("key", "value", "words"), [
-    ("PixelSpacing", [0, 1], r"the voxel size is zero or negative: PixelSpacing = 0, 1; expected two lengths above"),
-    ("PixelSpacing", [1, -1], r"PixelSpacing = 1, -1"),
-    ("SliceThickness", 0, r"one slice, and SliceThickness = 0.*: its height is unknown; expected a length above zero"),
-    ("SliceThickness", -2, r"SliceThickness = -2"), ("SliceThickness", None, "SliceThickness = None"),
-    ("ImageOrientationPatient", None, "it does not say its ImageOrientationPatient"),
-    ("SamplesPerPixel", 3, "holds colours; expected one number per pixel"),
-])
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        (
+            "PixelSpacing",
+            [0, 1],
+            r"the voxel size is zero or negative: PixelSpacing = 0, 1; expected two lengths above",
+        ),
+        ("PixelSpacing", [1, -1], r"PixelSpacing = 1, -1"),
+        (
+            "SliceThickness",
+            0,
+            r"one slice, and SliceThickness = 0.*: its height is unknown; expected a length above zero",
+        ),
+        ("SliceThickness", -2, r"SliceThickness = -2"),
+        ("SliceThickness", None, "SliceThickness = None"),
+        ("ImageOrientationPatient", None, "it does not say its ImageOrientationPatient"),
+        ("SamplesPerPixel", 3, "holds colours; expected one number per pixel"),
+    ],
+)
 def test_a_dicom_slice_without_a_volume_is_refused(tmp_path, key, value, words):
     found = place(slice_dataset("1.2.3"), 0)
     found.SliceThickness = 1.0
@@ -148,30 +171,43 @@ def hdf5(path: Path, entries: dict[str, object]) -> Path:
     return path
 
 
-GOOD = {"version": "2.1.0", "reconstruction/data": np.ones((1, 24, 1)), "reconstruction/size": [2, 3, 4],
-        "reconstruction/fieldOfView": [2e-3, 3e-3, 4e-3]}
+GOOD = {
+    "version": "2.1.0",
+    "reconstruction/data": np.ones((1, 24, 1)),
+    "reconstruction/size": [2, 3, 4],
+    "reconstruction/fieldOfView": [2e-3, 3e-3, 4e-3],
+}
 
 
-@pytest.mark.parametrize(("entries", "words"), [
-    ({"fields": np.ones(3), "positions": np.ones((36, 3))},
-     "has no /reconstruction/data, so no image; it holds /fields, /positions: reconstruct the measurement first"),
-    ({"version": "2.1.0", "measurement/data": np.ones(9)}, "it holds /measurement, /version"), ({}, "it holds nothing"),
-    ({"reconstruction": np.ones(24)}, "no /reconstruction/data"),
-    ({"reconstruction/data": None}, "no /reconstruction/data"),
-    (GOOD | {"reconstruction/data": np.ones((2, 2))}, r"/reconstruction/data has shape \(2, 2\); expected frames"),
-    (GOOD | {"reconstruction/data": np.ones((0, 24, 1))}, "has 0 frames, not a number 1"),
-    (GOOD | {"reconstruction/data": np.ones((1, 24, 1), complex)}, "holds complex128; expected one real number"),
-    (GOOD | {"reconstruction/data": np.array([b"x"] * 24).reshape(1, 24, 1)}, "expected one real number"),
-    (GOOD | {"reconstruction/size": [b"a", b"b", b"c"]}, "cannot be read as MDF"),
-    (GOOD | {"reconstruction/size": None}, "/reconstruction/size holds no numbers: expected three"),
-    (GOOD | {"reconstruction/size": [2, 3]}, r"/reconstruction/size = \[2.0, 3.0\]: expected three numbers"),
-    (GOOD | {"reconstruction/size": [2, 0, 12]}, r"/size = \[2.0, 0.0, 12.0\] .* no volume: expected whole"),
-    (GOOD | {"reconstruction/fieldOfView": [2e-3, -3e-3, 4e-3]}, r"fieldOfView = \[0.002, -0.003, 0.004\] m: a voxel"),
-    (GOOD | {"reconstruction/fieldOfView": [2e-3, np.nan, 4e-3]}, r"/reconstruction/fieldOfView = .*nan"),
-    (GOOD | {"reconstruction/size": [2, 3, 5]}, r"/size = \(2, 3, 5\) does not match 24 voxels .* product"),
-    (GOOD | {"reconstruction/isOverscanRegion": None}, "isOverscanRegion has 0 entries for 24 voxels"),
-    (GOOD | {"reconstruction/positions": np.zeros((24, 3))}, "positions do not fill a regular grid|fieldOfView"),
-])
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        (
+            {"fields": np.ones(3), "positions": np.ones((36, 3))},
+            "has no /reconstruction/data, so no image; it holds /fields, /positions: reconstruct the measurement first",
+        ),
+        ({"version": "2.1.0", "measurement/data": np.ones(9)}, "it holds /measurement, /version"),
+        ({}, "it holds nothing"),
+        ({"reconstruction": np.ones(24)}, "no /reconstruction/data"),
+        ({"reconstruction/data": None}, "no /reconstruction/data"),
+        (GOOD | {"reconstruction/data": np.ones((2, 2))}, r"/reconstruction/data has shape \(2, 2\); expected frames"),
+        (GOOD | {"reconstruction/data": np.ones((0, 24, 1))}, "has 0 frames, not a number 1"),
+        (GOOD | {"reconstruction/data": np.ones((1, 24, 1), complex)}, "holds complex128; expected one real number"),
+        (GOOD | {"reconstruction/data": np.array([b"x"] * 24).reshape(1, 24, 1)}, "expected one real number"),
+        (GOOD | {"reconstruction/size": [b"a", b"b", b"c"]}, "cannot be read as MDF"),
+        (GOOD | {"reconstruction/size": None}, "/reconstruction/size holds no numbers: expected three"),
+        (GOOD | {"reconstruction/size": [2, 3]}, r"/reconstruction/size = \[2.0, 3.0\]: expected three numbers"),
+        (GOOD | {"reconstruction/size": [2, 0, 12]}, r"/size = \[2.0, 0.0, 12.0\] .* no volume: expected whole"),
+        (
+            GOOD | {"reconstruction/fieldOfView": [2e-3, -3e-3, 4e-3]},
+            r"fieldOfView = \[0.002, -0.003, 0.004\] m: a voxel",
+        ),
+        (GOOD | {"reconstruction/fieldOfView": [2e-3, np.nan, 4e-3]}, r"/reconstruction/fieldOfView = .*nan"),
+        (GOOD | {"reconstruction/size": [2, 3, 5]}, r"/size = \(2, 3, 5\) does not match 24 voxels .* product"),
+        (GOOD | {"reconstruction/isOverscanRegion": None}, "isOverscanRegion has 0 entries for 24 voxels"),
+        (GOOD | {"reconstruction/positions": np.zeros((24, 3))}, "positions do not fill a regular grid|fieldOfView"),
+    ],
+)
 def test_a_foreign_or_broken_hdf5_is_refused_by_group_and_value(tmp_path, entries, words):
     with pytest.raises(InputError, match=r"a\.mdf: .*(" + words + ")"):
         read_mdf(hdf5(tmp_path / "a.mdf", entries))
@@ -186,8 +222,10 @@ def test_other_groups_may_be_absent_and_are_named(tmp_path):
 
 
 def test_what_the_tracer_and_the_calibration_say_is_read(tmp_path):
-    path = hdf5(tmp_path / "a.mdf", GOOD | {"tracer/name": ["perimag"], "tracer/concentration": [0.1],
-                                            "calibration/method": "robot"})
+    path = hdf5(
+        tmp_path / "a.mdf",
+        GOOD | {"tracer/name": ["perimag"], "tracer/concentration": [0.1], "calibration/method": "robot"},
+    )
     info = read_mdf_info(path)
     assert (info.tracer, info.calibration) == ("perimag", "robot")
     np.testing.assert_array_equal(info.concentration_mol_l, [0.1])

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thermoplan.errors import InputError
-from thermoplan.files.images import write_image
-from thermoplan.files.mdf import write_mdf
-from thermoplan.image import Image
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
+from thermoplan.files.images.mdf import write_mdf
+from thermoplan.files.images.nifti import write_image
 from thermoplan.plan import plan_and_write
 
 AFFINE_M = np.diag([2e-3, 2e-3, 2e-3, 1.0])
@@ -110,18 +110,35 @@ def moved(by_m: float) -> np.ndarray:
     return affine
 
 
-@pytest.mark.parametrize(("old", "new", "words"), [
-    ('frequency = "354 kHz"', 'frequncy = "354 kHz"',
-     'p.toml: device.frequncy: unknown key; did you mean "frequency"?'),
-    ('duration = "30 min"', "duration = 30", 'p.toml: session.duration = 30: expected a duration, such as "30 min"'),
-    ('frequency = "354 kHz"', 'frequency = "354 mT"',
-     'p.toml: device.frequency = "354 mT": expected a frequency, such as "354 kHz"'),
-    ('duration = "30 min"', 'duration = "0 min"', 'p.toml: session.duration = "0 min": expected a duration'),
-    ('image = "iron.mdf"', 'image = "irons.mdf"', 'did you mean "iron.mdf"?'),
-    ('region = "tumour"', 'region = "tumor"',
-     'p.toml: goals[0].region = "tumor": not a region of labels.csv; did you mean "tumour"?'),
-    ('position = "15 11 11 mm"', 'position = "150 11 11 mm"', "outside the body"),
-], ids=["unknown key", "bare number", "wrong unit kind", "zero duration", "missing file", "unknown region", "probe"])
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            'frequency = "354 kHz"',
+            'frequncy = "354 kHz"',
+            'p.toml: device.frequncy: unknown key; did you mean "frequency"?',
+        ),
+        (
+            'duration = "30 min"',
+            "duration = 30",
+            'p.toml: session.duration = 30: expected a duration, such as "30 min"',
+        ),
+        (
+            'frequency = "354 kHz"',
+            'frequency = "354 mT"',
+            'p.toml: device.frequency = "354 mT": expected a frequency, such as "354 kHz"',
+        ),
+        ('duration = "30 min"', 'duration = "0 min"', 'p.toml: session.duration = "0 min": expected a duration'),
+        ('image = "iron.mdf"', 'image = "irons.mdf"', 'did you mean "iron.mdf"?'),
+        (
+            'region = "tumour"',
+            'region = "tumor"',
+            'p.toml: goals[0].region = "tumor": not a region of labels.csv; did you mean "tumour"?',
+        ),
+        ('position = "15 11 11 mm"', 'position = "150 11 11 mm"', "outside the body"),
+    ],
+    ids=["unknown key", "bare number", "wrong unit kind", "zero duration", "missing file", "unknown region", "probe"],
+)
 def test_a_mistake_in_the_protocol(folder, old, new, words):
     in_protocol(folder, old, new)
     assert words in refused(folder)
@@ -166,8 +183,11 @@ def test_an_empty_tumour(folder):
 
 
 def test_an_added_tumour_off_the_body(folder):
-    in_protocol(folder, "[tracer]", '[[anatomy.add]]\nregion = "metastasis"\ntissue = "tumour"\n'
-                'sphere = "90 0 0 mm, 2 mm"\n\n[tracer]')
+    in_protocol(
+        folder,
+        "[tracer]",
+        '[[anatomy.add]]\nregion = "metastasis"\ntissue = "tumour"\nsphere = "90 0 0 mm, 2 mm"\n\n[tracer]',
+    )
     assert 'region "metastasis" is empty' in refused(folder)
 
 
@@ -193,7 +213,12 @@ def test_a_full_folder_is_not_written_into(folder):
 
 def test_the_command_line_says_it_on_standard_error_and_ends_with_two(folder):
     in_protocol(folder, 'duration = "30 min"', 'duration = "30 mT"')
-    done = subprocess.run([sys.executable, "-m", "thermoplan", "plan", "p.toml", "-o", "run", "--json"], cwd=folder,
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "thermoplan", "plan", "p.toml", "-o", "run", "--json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2 and done.stdout == "" and not (folder / "run").exists()
     assert done.stderr.strip() == 'p.toml: session.duration = "30 mT": expected a duration, such as "30 min"'

@@ -10,10 +10,11 @@ from heat_cases import RHO, C, box, problem, rising_law
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from thermoplan import fem
+from thermoplan.anatomy.tissue import PERFUSION_LAWS
+from thermoplan.base.errors import SolverError
 from thermoplan.bioheat import (
     Boundary,
-    Course,
+    CourseFeedback,
     Cycle,
     EnergyAudit,
     Radiation,
@@ -24,31 +25,36 @@ from thermoplan.bioheat import (
     evolve_implicit,
     feedback_of,
     perfusion_laws,
-    play,
+    play_sequence,
     preferred,
     quadratic_feedback,
     quadratic_system,
     settled,
     thermal_system,
 )
-from thermoplan.bioheat.coupled import REFUSED, _Coupling, _split
-from thermoplan.bioheat.evolve import started
-from thermoplan.bioheat.implicit import _marching, _step
-from thermoplan.bioheat.krylov import operator
-from thermoplan.errors import SolverError
-from thermoplan.tissue import PERFUSION_LAWS
+from thermoplan.bioheat.engines.coupled import REFUSED, _Coupling, _split
+from thermoplan.bioheat.engines.evolve import started
+from thermoplan.bioheat.engines.implicit import _marching, _step
+from thermoplan.bioheat.linalg.krylov import operator
+from thermoplan.fem import linear
 from thermoplan.validate import balance
 
-BOTH = pytest.mark.parametrize("engine", [
-    partial(evolve_implicit, tolerance_k=1e-4), partial(evolve_coupled, tolerance_k=1e-3)], ids=["implicit", "coupled"])
+BOTH = pytest.mark.parametrize(
+    "engine",
+    [partial(evolve_implicit, tolerance_k=1e-4), partial(evolve_coupled, tolerance_k=1e-3)],
+    ids=["implicit", "coupled"],
+)
 AS_PLAYED = pytest.mark.parametrize("engine", [evolve_implicit, evolve_coupled], ids=["implicit", "coupled"])
 
 
 @pytest.fixture(scope="module")
 def body():
     mesh = box((6, 6, 6), (0.012, 0.012, 0.012))
-    system = thermal_system(problem(mesh, perfusion=2e4, metabolic=1e3, core="pool", blood_j_k=4.0,
-                                    boundaries=(Boundary("robin", 10.0, 25.0),)))
+    system = thermal_system(
+        problem(
+            mesh, perfusion=2e4, metabolic=1e3, core="pool", blood_j_k=4.0, boundaries=(Boundary("robin", 10.0, 25.0),)
+        )
+    )
     one, two = np.zeros((2, system.n_nodes))
     one[[171, 172]], two[129] = 0.03, 0.08
     return mesh, system, one, two
@@ -114,12 +120,12 @@ def test_uniform_tissue_under_a_perfusion_law_follows_its_ordinary_equation(name
     mesh = box((2, 2, 2), (0.01, 0.01, 0.01))
     case = problem(mesh, perfusion=float(law(np.array(37.0))))
     system = thermal_system(case)
-    load = fem.lumped(mesh, np.full(len(mesh.tets), q))
+    load = linear.lumped(mesh, np.full(len(mesh.tets), q))
     times = np.array([60.0, 300.0, 900.0])
-    exact = solve_ivp(lambda _, T: (q - law(T) * (T - 37.0)) / (RHO * C), (0.0, 900.0), [37.0],
-                      t_eval=times, rtol=1e-10, atol=1e-10).y[0]
-    found = list(engine(system, [Segment(load, 900.0)], times,
-                        feedback=perfusion_laws(case, {"tissue": law})))[1:]
+    exact = solve_ivp(
+        lambda _, T: (q - law(T) * (T - 37.0)) / (RHO * C), (0.0, 900.0), [37.0], t_eval=times, rtol=1e-10, atol=1e-10
+    ).y[0]
+    found = list(engine(system, [Segment(load, 900.0)], times, feedback=perfusion_laws(case, {"tissue": law})))[1:]
     print(name, exact)
     for (_, temperature), expected in zip(found, exact, strict=True):
         assert temperature == pytest.approx(np.full(len(temperature), expected), abs=2e-3)
@@ -131,15 +137,16 @@ def test_blood_takes_up_what_a_perfusion_law_carries_off(engine):
     mesh, q, blood = box((2, 2, 2), (0.01, 0.01, 0.01)), 1.2e5, 4.5
     case = problem(mesh, perfusion=1e4, core="pool", blood_j_k=blood)
     volume = 1e-6
-    load = fem.lumped(mesh, np.full(len(mesh.tets), q))
+    load = linear.lumped(mesh, np.full(len(mesh.tets), q))
 
     def rates(_, state):
         drawn = volume * rising_law(state[0]) * (state[0] - state[1])
         return [(q * volume - drawn) / (RHO * C * volume), drawn / blood]
 
     exact = solve_ivp(rates, (0.0, 600.0), [37.0, 37.0], rtol=1e-10, atol=1e-10).y[:, -1]
-    *_, (_, found) = engine(thermal_system(case), [Segment(load, 600.0)], [],
-                            feedback=perfusion_laws(case, {"tissue": rising_law}))
+    *_, (_, found) = engine(
+        thermal_system(case), [Segment(load, 600.0)], [], feedback=perfusion_laws(case, {"tissue": rising_law})
+    )
     print("tissue, blood", exact)
     assert found[0] == pytest.approx(exact[0], abs=2e-3)
     assert found[-1] == pytest.approx(exact[1], abs=2e-4)
@@ -148,8 +155,9 @@ def test_blood_takes_up_what_a_perfusion_law_carries_off(engine):
 @BOTH
 def test_a_law_that_is_the_constant_changes_nothing(body, engine):
     mesh, system, one, _ = body
-    case = problem(mesh, perfusion=2e4, metabolic=1e3, core="pool", blood_j_k=4.0,
-                   boundaries=(Boundary("robin", 10.0, 25.0),))
+    case = problem(
+        mesh, perfusion=2e4, metabolic=1e3, core="pool", blood_j_k=4.0, boundaries=(Boundary("robin", 10.0, 25.0),)
+    )
     feedback = perfusion_laws(case, {"tissue": lambda t: np.full_like(t, 2e4)})
     *_, (_, plain) = evolve(system, [Segment(one, 60.0)], [])
     *_, (_, same) = engine(system, [Segment(one, 60.0)], [], feedback=feedback)
@@ -159,9 +167,10 @@ def test_a_law_that_is_the_constant_changes_nothing(body, engine):
 @AS_PLAYED
 def test_energy_closes_to_a_millionth_with_feedback_too(body, engine):
     mesh, _, one, two = body
-    case = problem(mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0,
-                   boundaries=(Boundary("robin", 5.0, 25.0),))
-    area = fem.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
+    case = problem(
+        mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0, boundaries=(Boundary("robin", 5.0, 25.0),)
+    )
+    area = linear.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
     feedback = perfusion_laws(case, {"tissue": rising_law})
     feedback = type(feedback)((*feedback.parts, Radiation(np.append(area, 0.0), 0.98, 25.0)))
     system = settled(thermal_system(case), feedback)
@@ -181,9 +190,14 @@ def test_layered_skin_with_radiation_settles_at_the_published_benchmark():
     side = mesh.points_m[mesh.outer][:, :, 0]
     top, bottom = (mesh.outer[(np.abs(side - x) < 1e-9).all(axis=1)] for x in (4.9e-3, 0.0))
     w = 0.038 * 3.9962e6
-    case = problem(mesh, k=[0.16, 0.37, 0.21], perfusion=[w, w, 0.0], metabolic=368.1,
-                   boundaries=(Boundary("robin", 5.0, 24.0, top), Boundary("dirichlet", 0.0, 37.0, bottom)))
-    area = fem.lumped_surface(mesh, top, np.ones(len(top)))
+    case = problem(
+        mesh,
+        k=[0.16, 0.37, 0.21],
+        perfusion=[w, w, 0.0],
+        metabolic=368.1,
+        boundaries=(Boundary("robin", 5.0, 24.0, top), Boundary("dirichlet", 0.0, 37.0, bottom)),
+    )
+    area = linear.lumped_surface(mesh, top, np.ones(len(top)))
     system = settled(thermal_system(case), Radiation(area, 0.98, 24.0))
     skin_k = system.base_c[mesh.points_m[:, 0] > 4.9e-3 - 1e-9].mean() + 273.15
     lost = 5.0 * (skin_k - 297.15) + 0.98 * 5.670374419e-8 * (skin_k**4 - 297.15**4)
@@ -196,9 +210,8 @@ def test_radiation_balances_metabolic_heat_at_the_fourth_root():
     # eps sigma A (T^4 - T_inf^4) + h A (T - T_inf) = V q, uniform where conduction is fast; a cube of 1 cm
     mesh = box((3, 3, 3), (0.01, 0.01, 0.01))
     case = problem(mesh, k=500.0, metabolic=1e5, boundaries=(Boundary("robin", 2.0, 25.0),))
-    area = fem.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
+    area = linear.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
     system = settled(thermal_system(case), Radiation(area, 0.9, 25.0))
-
 
     def missing(t):
         return 6e-4 * (0.9 * 5.670374419e-8 * ((t + 273.15) ** 4 - 298.15**4) + 2.0 * (t - 25.0)) - 0.1
@@ -213,8 +226,8 @@ def test_tissue_follows_air_that_warms(engine):
     # C T' = -h A (T - T_air), T_air = 25 + 0.01 t: T - 25 -> 0.01 (t - tau (1 - e^{-t/tau})), tau = C / (h A)
     mesh = box((2, 2, 2), (0.01, 0.01, 0.01))
     system = thermal_system(problem(mesh, k=500.0, boundaries=(Boundary("robin", 100.0, 25.0),)))
-    area = fem.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
-    air = Course(100.0 * area, TemperatureCourse([0.0, 600.0], [25.0, 31.0]))
+    area = linear.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
+    air = CourseFeedback(100.0 * area, TemperatureCourse([0.0, 600.0], [25.0, 31.0]))
     tau = RHO * C * 1e-6 / (100.0 * 6e-4)
     for time, temperature in engine(system, [Segment(0.0 * area, 300.0)], [60.0, 300.0], feedback=air):
         exact = 25.0 + 0.01 * (time + tau * np.expm1(-time / tau))
@@ -248,18 +261,19 @@ def test_the_exact_engine_is_preferred_until_a_few_elements_drive_the_spectrum(b
 def test_playing_is_the_exact_engine_unless_something_feeds_back(body):
     _, system, one, _ = body
     *_, (_, exact) = evolve(system, [Segment(one, 30.0)], [])
-    *_, (_, played) = play(system, [Segment(one, 30.0)], [])
+    *_, (_, played) = play_sequence(system, [Segment(one, 30.0)], [])
     assert np.abs(played - exact).max() < 1e-5  # the tolerance; the implicit engine is a hundred times as far off
-    warm = Course(np.full(system.n_dof, 1e-3), TemperatureCourse([0.0, 30.0], [25.0, 35.0]))
-    *_, (_, warmed) = play(system, [Segment(one, 30.0)], [], feedback=warm)
+    warm = CourseFeedback(np.full(system.n_dof, 1e-3), TemperatureCourse([0.0, 30.0], [25.0, 35.0]))
+    *_, (_, warmed) = play_sequence(system, [Segment(one, 30.0)], [], feedback=warm)
     assert (warmed > exact).all()
 
 
 def test_cycles_under_a_perfusion_law_agree_between_engines(body):
     """Dwells of a second or two, and perfusion that triples at 41.5 degC: exact with feedback against TR-BDF2."""
     mesh, _, one, two = body
-    case = problem(mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0,
-                   boundaries=(Boundary("robin", 10.0, 25.0),))
+    case = problem(
+        mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0, boundaries=(Boundary("robin", 10.0, 25.0),)
+    )
     feedback = perfusion_laws(case, {"tissue": rising_law})
     system = settled(thermal_system(case), feedback)
     pieces = [Cycle((Segment(2 * one, 1.5), Segment(2 * two, 2.0), Segment(0 * one, 0.5)), 40), Segment(0 * one, 100.0)]
@@ -272,9 +286,14 @@ def test_cycles_under_a_perfusion_law_agree_between_engines(body):
     assert abs(coupled - marched).max() < 5e-3
 
 
-@pytest.mark.parametrize("part", [
-    Segment(np.ones(1), 7.8), Cycle((Segment(np.ones(1), 3.0), Segment(np.zeros(1), 4.8)), 1),
-    Cycle((Segment(np.ones(1), 3.0), Segment(np.zeros(1), 4.8)), 2)])
+@pytest.mark.parametrize(
+    "part",
+    [
+        Segment(np.ones(1), 7.8),
+        Cycle((Segment(np.ones(1), 3.0), Segment(np.zeros(1), 4.8)), 1),
+        Cycle((Segment(np.ones(1), 3.0), Segment(np.zeros(1), 4.8)), 2),
+    ],
+)
 def test_a_stretch_that_was_refused_is_played_in_shorter_ones(part):
     # the stretch after a refusal is at most 0.9 / sqrt(1.5) of the one that was refused
     first, *later = _split(part, 0.9 / np.sqrt(REFUSED) * part.duration_s, [])
@@ -307,7 +326,7 @@ def test_a_measured_core_course_is_followed():
     # rho c T' = -W (T - B(t)) with B = 37 - 0.005 t: T = B + 0.005 tau (1 - e^{-t/tau}), tau = rho c / W
     mesh = box((2, 2, 2), (0.01, 0.01, 0.01))
     system = thermal_system(problem(mesh, perfusion=2e4))
-    course = Course(system.perfused_w_k, TemperatureCourse([0.0, 600.0], [37.0, 34.0]))
+    course = CourseFeedback(system.perfused_w_k, TemperatureCourse([0.0, 600.0], [37.0, 34.0]))
     tau = RHO * C / 2e4
     rest = [Segment(np.zeros(system.n_nodes), 600.0)]
     for time, temperature in evolve_coupled(system, rest, [60.0, 300.0], feedback=course):
@@ -315,15 +334,26 @@ def test_a_measured_core_course_is_followed():
         assert temperature == pytest.approx(np.full(len(temperature), exact), abs=1e-4)
 
 
-@pytest.mark.parametrize(("assembled", "feeding", "engine"), [
-    (thermal_system, feedback_of, evolve_coupled), (thermal_system, feedback_of, evolve_implicit),
-    (quadratic_system, quadratic_feedback, evolve_implicit)], ids=["coupled", "implicit", "quadratic"])
+@pytest.mark.parametrize(
+    ("assembled", "feeding", "engine"),
+    [
+        (thermal_system, feedback_of, evolve_coupled),
+        (thermal_system, feedback_of, evolve_implicit),
+        (quadratic_system, quadratic_feedback, evolve_implicit),
+    ],
+    ids=["coupled", "implicit", "quadratic"],
+)
 def test_skin_on_a_bed_stays_at_its_temperature_whatever_feeds_back_there(assembled, feeding, engine):
     # three times the perfusion above 41.5 degC, where the bed holds tissue at 42, and a radiating skin beside it
-    case = problem(box((4, 4, 4), (0.012,) * 3), perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0,
-                   laws={"tissue": rising_law},
-                   boundaries=(Boundary("robin", 10.0, 25.0, emissivity=0.9),
-                               Boundary("dirichlet", 0.0, 42.0, normal=(0, -1, 0))))
+    case = problem(
+        box((4, 4, 4), (0.012,) * 3),
+        perfusion=1e4,
+        metabolic=1e3,
+        core="pool",
+        blood_j_k=4.0,
+        laws={"tissue": rising_law},
+        boundaries=(Boundary("robin", 10.0, 25.0, emissivity=0.9), Boundary("dirichlet", 0.0, 42.0, normal=(0, -1, 0))),
+    )
     system = assembled(case)
     feedback = feeding(case, system)
     system = settled(system, feedback)

@@ -9,26 +9,26 @@ import pytest
 from heat_cases import box, problem, rising_law
 from scipy.linalg import expm, solve
 
-from thermoplan import quadratic
+from thermoplan.base.errors import SolverError
 from thermoplan.bioheat import (
     Boundary,
+    CheckpointPolicy,
     Cycle,
     EnergyAudit,
-    Keeping,
+    EngineState,
     Segment,
-    Stand,
     TemperatureCourse,
     evolve_implicit,
-    modal,
     preferred,
     quadratic_feedback,
     quadratic_system,
     settled,
 )
-from thermoplan.bioheat.krylov import operator
-from thermoplan.bioheat.modal import evolve_modal
-from thermoplan.errors import SolverError
-from thermoplan.quadratic import quadratic_mesh
+from thermoplan.bioheat.engines import modal
+from thermoplan.bioheat.engines.modal import evolve_modal
+from thermoplan.bioheat.linalg.krylov import operator
+from thermoplan.fem import quadratic
+from thermoplan.fem.quadratic import quadratic_mesh
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,21 @@ def body():
     """Two tissues, skin in air and a bed, blood as a state: small enough for dense matrices."""
     mesh = box((3, 3, 3), (0.012, 0.012, 0.012), lambda c: (c[:, 0] > 0.008).astype(int), ("a", "b"))
     bed = Boundary("dirichlet", temperature_c=38.0, normal=(0, -1, 0))
-    system = quadratic_system(problem(mesh, k=[0.5, 0.2], perfusion=[4e3, 6e4], metabolic=[1e3, 5e3], core="pool",
-                                      boundaries=(Boundary("robin", 10.0, 25.0), bed), blood_j_k=4.0))
+    system = quadratic_system(
+        problem(
+            mesh,
+            k=[0.5, 0.2],
+            perfusion=[4e3, 6e4],
+            metabolic=[1e3, 5e3],
+            core="pool",
+            boundaries=(Boundary("robin", 10.0, 25.0), bed),
+            blood_j_k=4.0,
+        )
+    )
     parts = np.arange(len(mesh.tets)) // 30
-    return system, [quadratic.load(quadratic_mesh(mesh), np.where(parts == part, q, 0.0))
-                    for part, q in ((2, 1e6), (3, 2e6))]
+    return system, [
+        quadratic.load(quadratic_mesh(mesh), np.where(parts == part, q, 0.0)) for part, q in ((2, 1e6), (3, 2e6))
+    ]
 
 
 def exactly(system, segments, start=None):
@@ -66,8 +76,10 @@ def test_dwells_rests_and_cool_down_match_matrix_exponentials_at_the_very_times_
     ends = np.cumsum([s.duration_s for s in segments])
     history = list(evolve_modal(system, segments, ends[:-1]))
     assert [t for t, _ in history] == pytest.approx([0.0, *ends], abs=1e-12) and history[-1][0] == ends[-1]
-    worst = max(abs(found - system.base_c - rise).max()
-                for (_, found), rise in zip(history[1:], exactly(system, segments), strict=True))
+    worst = max(
+        abs(found - system.base_c - rise).max()
+        for (_, found), rise in zip(history[1:], exactly(system, segments), strict=True)
+    )
     print("largest error", worst, "K of", (history[3][1] - system.base_c).max())
     assert (history[3][1] - system.base_c).max() > 2.0
     assert worst < 3e-4
@@ -94,11 +106,11 @@ def test_a_run_goes_on_from_a_mark_to_the_same_temperatures(body):
     system, loads = body
     pieces, marks = [Cycle(tuple(uneven(loads, 6)), 5), *uneven(loads, 20)], []
     times = np.arange(0.0, 30.0, 0.7)
-    whole = list(evolve_modal(system, pieces, times, keeping=Keeping(mark=marks.append)))
+    whole = list(evolve_modal(system, pieces, times, keeping=CheckpointPolicy(mark=marks.append)))
     assert len(marks) == len(whole) - 2
-    left = list(evolve_modal(system, pieces, times, keeping=Keeping(start=marks[20])))[1:]
-    assert [t for t, _ in left] == [t for t, _ in whole][-len(left):]
-    assert max(abs(a - b).max() for (_, a), (_, b) in zip(left, whole[-len(left):], strict=True)) < 1e-9
+    left = list(evolve_modal(system, pieces, times, keeping=CheckpointPolicy(start=marks[20])))[1:]
+    assert [t for t, _ in left] == [t for t, _ in whole][-len(left) :]
+    assert max(abs(a - b).max() for (_, a), (_, b) in zip(left, whole[-len(left) :], strict=True)) < 1e-9
 
 
 def test_a_start_that_no_load_has_made_cools_as_it_should(body):
@@ -107,7 +119,9 @@ def test_a_start_that_no_load_has_made_cools_as_it_should(body):
     start = np.where(np.arange(system.n_dof) == system.n_nodes // 2, 1.0, 0.0)
     start[system.held] = 0.0
     pieces = [Segment(loads[0], 1.0), *segments]
-    *_, (_, found) = evolve_modal(system, pieces, [], keeping=Keeping(start=Stand(1.0, system.base_c + start)))
+    *_, (_, found) = evolve_modal(
+        system, pieces, [], keeping=CheckpointPolicy(start=EngineState(1.0, system.base_c + start))
+    )
     exact = exactly(system, segments, start)[-1]
     print("largest error", abs(found - system.base_c - exact).max(), "K of", exact.max())
     assert abs(found - system.base_c - exact).max() < 1e-3
@@ -118,8 +132,15 @@ def fed_back():
     """Perfusion that rises with temperature, air that warms, skin that radiates, blood as a state."""
     mesh = box((3, 3, 3), (0.012, 0.012, 0.012))
     air = TemperatureCourse([0.0, 120.0], [25.0, 30.0])
-    case = problem(mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0, laws={"tissue": rising_law},
-                   boundaries=(Boundary("robin", 5.0, 25.0, emissivity=0.98, course=air),))
+    case = problem(
+        mesh,
+        perfusion=1e4,
+        metabolic=1e3,
+        core="pool",
+        blood_j_k=4.0,
+        laws={"tissue": rising_law},
+        boundaries=(Boundary("robin", 5.0, 25.0, emissivity=0.98, course=air),),
+    )
     system = quadratic_system(case)
     feedback = quadratic_feedback(case, system)
     parts = np.arange(len(mesh.tets)) // 20
@@ -136,10 +157,22 @@ def test_what_feeds_back_is_that_of_the_implicit_engine_dwell_by_dwell(fed_back)
     ours = list(evolve_modal(system, segments, times, feedback=feedback, engine=op, ledger=audit))
     theirs = list(evolve_implicit(system, segments, times, feedback=feedback, engine=stepped, tolerance_k=1e-4))
     alone = list(evolve_modal(system, segments, times))
-    worst, moved = (max(abs(a - b).max() for (_, a), (_, b) in zip(ours, others, strict=True))
-                    for others in (theirs, alone))
-    print("apart", worst, "K, feedback", moved, "K, hottest", ours[-1][1].max(), "products", op.products,
-          stepped.products, "energy", audit.balance_rel)
+    worst, moved = (
+        max(abs(a - b).max() for (_, a), (_, b) in zip(ours, others, strict=True)) for others in (theirs, alone)
+    )
+    print(
+        "apart",
+        worst,
+        "K, feedback",
+        moved,
+        "K, hottest",
+        ours[-1][1].max(),
+        "products",
+        op.products,
+        stepped.products,
+        "energy",
+        audit.balance_rel,
+    )
     assert moved > 2.0
     assert worst < 3e-3
     assert audit.balance_rel < 1e-6
@@ -149,10 +182,10 @@ def test_what_feeds_back_is_that_of_the_implicit_engine_dwell_by_dwell(fed_back)
 def test_a_run_that_feeds_back_goes_on_from_a_mark(fed_back):
     system, feedback, loads = fed_back
     segments, marks, times = uneven(loads, 30), [], np.arange(0.0, 25.0, 1.0)
-    whole = list(evolve_modal(system, segments, times, feedback=feedback, keeping=Keeping(mark=marks.append)))
-    left = list(evolve_modal(system, segments, times, feedback=feedback, keeping=Keeping(start=marks[10])))[1:]
-    assert [t for t, _ in left] == [t for t, _ in whole][-len(left):]
-    assert max(abs(a - b).max() for (_, a), (_, b) in zip(left, whole[-len(left):], strict=True)) < 1e-9
+    whole = list(evolve_modal(system, segments, times, feedback=feedback, keeping=CheckpointPolicy(mark=marks.append)))
+    left = list(evolve_modal(system, segments, times, feedback=feedback, keeping=CheckpointPolicy(start=marks[10])))[1:]
+    assert [t for t, _ in left] == [t for t, _ in whole][-len(left) :]
+    assert max(abs(a - b).max() for (_, a), (_, b) in zip(left, whole[-len(left) :], strict=True)) < 1e-9
 
 
 def test_modes_are_taken_where_they_are_cheaper_and_fit(body, monkeypatch):
@@ -165,7 +198,7 @@ def test_modes_are_taken_where_they_are_cheaper_and_fit(body, monkeypatch):
     assert chosen(uneven(loads, 300)) == chosen(uneven(loads, 300), feedback=True) == "exact"
     assert chosen([Segment(loads[0], 600.0)], feedback=True) == "implicit"
     assert chosen([Segment(load, 1.0) for load in np.eye(system.n_nodes)[:30]]) == "implicit"
-    monkeypatch.setattr(import_module("thermoplan.bioheat.play"), "MODES_BYTES", 8 * 30 * system.n_dof)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.engines.dispatch"), "MODES_BYTES", 8 * 30 * system.n_dof)
     assert chosen(uneven(loads, 300)) == "implicit"
 
 

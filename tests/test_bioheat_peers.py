@@ -9,8 +9,8 @@ from heat_cases import box, load_of, problem
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import cg
 
-from thermoplan import fem
 from thermoplan.bioheat import Boundary, spatial_error_k, steady_rise, thermal_system
+from thermoplan.fem import linear
 from thermoplan.validate.voxels import NAMES, PROPERTIES, SIZE_M, heat, layers
 
 
@@ -52,8 +52,8 @@ def test_the_estimated_error_of_the_mesh_is_its_error():
     number = np.ravel_multi_index(np.round(coarse.points_m / SIZE_M * [24, 24, 36]).astype(int).T, (25, 25, 37))
     cell, weights = coarse.located(fine.points_m)
     density = (heat(coarse.points_m)[coarse.tets[cell]] * weights).sum(axis=1)
-    best = steady_rise(systems[1], fem.mass(fine, np.ones(len(fine.tets))) @ density)
-    same = fem.mass(coarse, np.ones(len(coarse.tets))) @ heat(coarse.points_m)
+    best = steady_rise(systems[1], linear.mass(fine, np.ones(len(fine.tets))) @ density)
+    same = linear.mass(coarse, np.ones(len(coarse.tets))) @ heat(coarse.points_m)
     error = steady_rise(systems[0], same) - best[number]
     norm = [np.sqrt(coarse.node_volumes_m3 @ e**2) for e in (estimate, error)]
     print("estimated", abs(estimate).max(), "error", abs(error).max(), "K of", best.max(), "norms", norm)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thermoplan import metrics
-from thermoplan.bioheat.percentiles import between
+from thermoplan.bioheat.linalg.percentiles import between
+from thermoplan.goals import metrics
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thermoplan.bioheat.principal import PIECE, mixed, principal, products, rows_of
+from thermoplan.bioheat.engines.compression import PIECE, mixed, principal, products, rows_of
 
 WIDTH = 2 * PIECE + 7
 SIZES = np.array([1.0, 1e-2, 1e-4])

@@ -10,22 +10,22 @@ from scipy.linalg import expm, solve
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
-from thermoplan import quadratic
-from thermoplan.anatomy import Anatomy
+from thermoplan.anatomy.anatomy import Anatomy
 from thermoplan.bioheat import (
     Boundary,
+    CheckpointPolicy,
     EnergyAudit,
-    Keeping,
     Segment,
     TemperatureCourse,
     evolve_implicit,
-    play,
+    play_sequence,
     quadratic_feedback,
     quadratic_system,
     settled,
     thermal_system,
 )
-from thermoplan.quadratic import quadratic_mesh
+from thermoplan.fem import quadratic
+from thermoplan.fem.quadratic import quadratic_mesh
 from thermoplan.validate import balance
 from thermoplan.validate.manufactured import _quadratic_load
 
@@ -57,8 +57,10 @@ def test_matrices_are_those_of_another_library():
     number = {tuple(triangle): i for i, triangle in enumerate(np.sort(mesh.outer, axis=1).tolist())}
     h = h[[number[tuple(triangle)] for triangle in facets]]
     theirs = BilinearForm(lambda u, v, p: p.k * dot(grad(u), grad(v)) + p.w * u * v).assemble(
-        inside, k=inside.with_element(ElementTetP0()).interpolate(k),
-        w=inside.with_element(ElementTetP0()).interpolate(w))
+        inside,
+        k=inside.with_element(ElementTetP0()).interpolate(k),
+        w=inside.with_element(ElementTetP0()).interpolate(w),
+    )
     theirs = theirs + BilinearForm(lambda u, v, p: h[:, None] * u * v).assemble(skin)
     apart, which = cKDTree(inside.doflocs.T).query(ours.points_m)
     assert apart.max() < 1e-12 and sorted(which) == list(range(ours.n))
@@ -80,11 +82,22 @@ def test_nodes_keep_their_numbers_and_middles_follow():
 def body():
     """Two tissues, skin in air and a bed, blood as a state: small enough for dense matrices."""
     mesh = box((3, 3, 3), (0.012, 0.012, 0.012), lambda c: (c[:, 0] > 0.008).astype(int), ("a", "b"))
-    system = quadratic_system(problem(mesh, k=[0.5, 0.2], perfusion=[4e3, 6e4], metabolic=[1e3, 5e3], core="pool",
-                                      boundaries=(Boundary("robin", 10.0, 25.0), BED), blood_j_k=4.0))
+    system = quadratic_system(
+        problem(
+            mesh,
+            k=[0.5, 0.2],
+            perfusion=[4e3, 6e4],
+            metabolic=[1e3, 5e3],
+            core="pool",
+            boundaries=(Boundary("robin", 10.0, 25.0), BED),
+            blood_j_k=4.0,
+        )
+    )
     ours = quadratic_mesh(mesh)
-    one, two = (quadratic.load(ours, np.where(np.arange(len(mesh.tets)) // 30 == part, q, 0.0))
-                for part, q in ((2, 1e6), (3, 2e6)))
+    one, two = (
+        quadratic.load(ours, np.where(np.arange(len(mesh.tets)) // 30 == part, q, 0.0))
+        for part, q in ((2, 1e6), (3, 2e6))
+    )
     return mesh, system, one, two
 
 
@@ -116,7 +129,7 @@ def test_tissue_and_blood_follow_the_two_node_closed_form():
     capacity, total, power = RHO * C * 8e-6, w * 8e-6, q * 8e-6
     system = quadratic_system(problem(mesh, perfusion=w, core="pool", blood_j_k=blood))
     s = total * (1.0 / capacity + 1.0 / blood)
-    for time, temperature in play(system, [Segment(even(mesh, q), 900.0)], [20.0, 300.0]):
+    for time, temperature in play_sequence(system, [Segment(even(mesh, q), 900.0)], [20.0, 300.0]):
         apart = power / (capacity * s) * -np.expm1(-s * time)
         core = (power * time - capacity * apart) / (capacity + blood)
         assert temperature[:-1] - 37.0 == pytest.approx(np.full(system.n_nodes, core + apart), abs=1e-3)
@@ -128,10 +141,20 @@ def test_tissue_and_blood_follow_the_two_node_closed_form():
 @pytest.mark.parametrize("bed", [(), (BED,)])
 def test_energy_closes_at_every_step(core, bed):
     mesh = box((3, 3, 3), (0.012, 0.012, 0.012))
-    system = quadratic_system(problem(mesh, perfusion=4e3, metabolic=1e3, core=core, blood_j_k=4.0,
-                                      boundaries=(Boundary("robin", 10.0, 25.0), *bed)))
-    one, two = (quadratic.load(quadratic_mesh(mesh), np.where(np.arange(len(mesh.tets)) // 20 == part, q, 0.0))
-                for part, q in ((3, 4e5), (4, 1e6)))
+    system = quadratic_system(
+        problem(
+            mesh,
+            perfusion=4e3,
+            metabolic=1e3,
+            core=core,
+            blood_j_k=4.0,
+            boundaries=(Boundary("robin", 10.0, 25.0), *bed),
+        )
+    )
+    one, two = (
+        quadratic.load(quadratic_mesh(mesh), np.where(np.arange(len(mesh.tets)) // 20 == part, q, 0.0))
+        for part, q in ((3, 4e5), (4, 1e6))
+    )
     pieces = [Segment(one, 30.0), *[Segment(one, 0.7), Segment(two, 1.1)] * 4, Segment(0.0 * one, 60.0)]
     found = balance.balance(system, pieces, engine=evolve_implicit, tolerance_k=1e-2)
     print("energy_balance_rel", found)
@@ -152,7 +175,7 @@ def test_they_beat_linear_elements_of_half_the_size():
     for n in (12, 24, 36):
         mesh = box((n, n, n), (0.012, 0.012, 0.012))
         system = thermal_system(problem(mesh, **case))
-        *_, (_, end) = play(system, [Segment(load_of(mesh, warm), time_s)], [])
+        *_, (_, end) = play_sequence(system, [Segment(load_of(mesh, warm), time_s)], [])
         at = mesh.points_m * 12 / 0.012
         common = np.flatnonzero((abs(at - at.round()) < 1e-6).all(axis=1))
         order = np.lexsort(at[common].round().T)
@@ -199,7 +222,7 @@ def test_perfusion_that_follows_temperature_and_mixed_blood_are_two_ordinary_equ
         return [(q * volume - drawn) / (RHO * C * volume), drawn / blood]
 
     exact = solve_ivp(rates, (0.0, 600.0), [37.0, 37.0], rtol=1e-10, atol=1e-10).y[:, -1]
-    *_, (_, found) = play(system, [Segment(even(mesh, q), 600.0)], [], feedback=feedback)
+    *_, (_, found) = play_sequence(system, [Segment(even(mesh, q), 600.0)], [], feedback=feedback)
     assert found[:-1] == pytest.approx(np.full(system.n_nodes, exact[0]), abs=3e-3)
     assert found[-1] == pytest.approx(exact[1], abs=3e-4)
 
@@ -209,16 +232,24 @@ def test_layered_skin_with_radiation_settles_at_the_published_benchmark():
     n = 7
     mesh = box((n, 1, 1), (4.9e-3, 1e-3, 1e-3), None, ("a",))
     points = mesh.points_m.copy()
-    points[:, 0] = np.interp(points[:, 0], np.linspace(0, 4.9e-3, n + 1), [0, 1.2e-3, 2.4e-3, 3.6e-3, 4.2e-3, 4.8e-3,
-                                                                       4.85e-3, 4.9e-3])
+    points[:, 0] = np.interp(
+        points[:, 0], np.linspace(0, 4.9e-3, n + 1), [0, 1.2e-3, 2.4e-3, 3.6e-3, 4.2e-3, 4.8e-3, 4.85e-3, 4.9e-3]
+    )
     middle = points[mesh.tets].mean(axis=1)[:, 0]
     names = ("a", "b", "c")
     mesh = Anatomy(points, mesh.tets, np.searchsorted([3.6e-3, 4.8e-3], middle), names, names)
     side = mesh.points_m[mesh.outer][:, :, 0]
     top, bottom = (mesh.outer[(np.abs(side - x) < 1e-9).all(axis=1)] for x in (4.9e-3, 0.0))
     w = 0.038 * 3.9962e6
-    system, _ = ready(problem(mesh, k=[0.16, 0.37, 0.21], perfusion=[w, w, 0.0], metabolic=368.1, boundaries=(
-        Boundary("robin", 5.0, 24.0, top, emissivity=0.98), Boundary("dirichlet", 0.0, 37.0, bottom))))
+    system, _ = ready(
+        problem(
+            mesh,
+            k=[0.16, 0.37, 0.21],
+            perfusion=[w, w, 0.0],
+            metabolic=368.1,
+            boundaries=(Boundary("robin", 5.0, 24.0, top, emissivity=0.98), Boundary("dirichlet", 0.0, 37.0, bottom)),
+        )
+    )
     skin_k = system.base_c[quadratic_mesh(mesh).points_m[:, 0] > 4.9e-3 - 1e-9].mean() + 273.15
     print("skin", skin_k, "K")
     assert skin_k == pytest.approx(309.4516, abs=1e-3)
@@ -227,17 +258,33 @@ def test_layered_skin_with_radiation_settles_at_the_published_benchmark():
 def test_every_kind_of_surroundings_at_once_closes_its_energy_and_goes_on_from_a_mark():
     mesh = box((3, 3, 3), (0.012, 0.012, 0.012))
     air = TemperatureCourse([0.0, 120.0], [25.0, 30.0])
-    system, feedback = ready(problem(
-        mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0, laws={"tissue": rising_law},
-        boundaries=(Boundary("robin", 5.0, 25.0, emissivity=0.98, course=air),
-                    Boundary("robin", 100.0, 37.0, normal=(0, -1, 0)))))
+    system, feedback = ready(
+        problem(
+            mesh,
+            perfusion=1e4,
+            metabolic=1e3,
+            core="pool",
+            blood_j_k=4.0,
+            laws={"tissue": rising_law},
+            boundaries=(
+                Boundary("robin", 5.0, 25.0, emissivity=0.98, course=air),
+                Boundary("robin", 100.0, 37.0, normal=(0, -1, 0)),
+            ),
+        )
+    )
     load = quadratic.load(quadratic_mesh(mesh), np.where(np.arange(len(mesh.tets)) // 20 == 3, 4e6, 0.0))
     pieces, times, marks = [Segment(load, 40.0), Segment(0.0 * load, 20.0)], np.arange(0.0, 60.0, 5.0), []
     audit = EnergyAudit(system, pieces)
-    whole = list(play(system, pieces, times, feedback=feedback, ledger=audit, keeping=Keeping(mark=marks.append)))
+    whole = list(
+        play_sequence(
+            system, pieces, times, feedback=feedback, ledger=audit, keeping=CheckpointPolicy(mark=marks.append)
+        )
+    )
     print("energy_balance_rel", audit.balance_rel, "hottest", max(T.max() for _, T in whole))
     assert max(T.max() for _, T in whole) > 45.0
     assert audit.balance_rel < 1e-6
-    left = list(play(system, pieces, times, feedback=feedback, keeping=Keeping(start=marks[len(marks) // 2])))[1:]
+    left = list(
+        play_sequence(system, pieces, times, feedback=feedback, keeping=CheckpointPolicy(start=marks[len(marks) // 2]))
+    )[1:]
     assert len(left) > 3
-    assert max(abs(a - b).max() for (_, a), (_, b) in zip(left, whole[-len(left):], strict=True)) < 1e-9
+    assert max(abs(a - b).max() for (_, a), (_, b) in zip(left, whole[-len(left) :], strict=True)) < 1e-9

@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 from heat_cases import box, problem
 
-from thermoplan import metrics
+from thermoplan.base.errors import InputError
 from thermoplan.bioheat import Boundary, Segment, evolve, reduced_model, thermal_system
-from thermoplan.bioheat.capacity import fastest_rate_1_s, lent
-from thermoplan.bioheat.krylov import operator
-from thermoplan.bioheat.reduced import ReducedModel, _response
-from thermoplan.dose import cem43_min
-from thermoplan.errors import InputError
-from thermoplan.goals import Goal, Row
-from thermoplan.search.heat import Heat
-from thermoplan.search.linearize import gradient
-from thermoplan.search.terms import Look, Term, Tissue
+from thermoplan.bioheat.capacity import fastest_rate_1_s, redistributed
+from thermoplan.bioheat.engines.reduced import ReducedModel, _response
+from thermoplan.bioheat.linalg.krylov import operator
+from thermoplan.goals import Goal, GoalRow, metrics
+from thermoplan.goals.dose import cem43_min
+from thermoplan.optimize.program.linearize import gradient
+from thermoplan.optimize.program.modal_heat import ModalHeat
+from thermoplan.optimize.program.search_terms import Iterate, RegionNodes, SearchTerm
 
 N_COLUMNS, WINDOW_S = 64, 180.0
 
@@ -27,8 +26,16 @@ N_COLUMNS, WINDOW_S = 64, 180.0
 def case():
     """A heated ball of 4 mm beside a well perfused half, 64 foci in and around it; rises of about ten kelvin."""
     mesh = box((16, 16, 24), (0.02, 0.02, 0.03), lambda c: (c[:, 2] > 0.02).astype(int), ("body", "liver"))
-    system = thermal_system(problem(mesh, perfusion=[1e4, 1.1e5], metabolic=2e3, core="pool", blood_j_k=4.0,
-                                    boundaries=(Boundary("robin", 10.0, 25.0),)))
+    system = thermal_system(
+        problem(
+            mesh,
+            perfusion=[1e4, 1.1e5],
+            metabolic=2e3,
+            core="pool",
+            blood_j_k=4.0,
+            boundaries=(Boundary("robin", 10.0, 25.0),),
+        )
+    )
     centre = np.array([0.008, 0.01, 0.014])
     rng = np.random.default_rng(5)
     loads = []
@@ -83,8 +90,9 @@ def test_the_dose_of_a_random_sequence_is_within_one_percent(case):
     shares, edges = random_shares(4)
     times = np.arange(0.0, 1801.0, 10.0)
     full = full_history(system, loads, shares, edges, times)
-    dose, expected = (cem43_min(zip(times, found, strict=True)) for found in (
-        model.temperature(shares, edges, times), full))
+    dose, expected = (
+        cem43_min(zip(times, found, strict=True)) for found in (model.temperature(shares, edges, times), full)
+    )
     heated = expected > 1.0
     worst = abs(dose / expected - 1.0)[heated].max()
     print("largest relative error of CEM43", worst, "over", heated.sum(), "nodes, up to", expected.max(), "min")
@@ -108,19 +116,21 @@ def test_an_objective_with_its_gradient_moves_a_two_hundredth_of_the_bytes_of_a_
     middle = np.array([0.008, 0.01, 0.014])
     points = box((16, 16, 24), (0.02, 0.02, 0.03)).points_m
     tumour = np.flatnonzero(np.linalg.norm(points - middle, axis=1) < 0.004)
-    row = Row(Goal("goal", ("body",), "CEM43T90", 10.0, "at_least"), "tumour", tumour, np.ones(len(tumour)))
-    heat = Heat(model, edges)
-    tissue = Tissue.of([row], heat, 30.0)
-    look = Look(heat, shares)
-    slopes, value = gradient(Term(row, tissue, 1.0, 1.0, 0.0, 0.0), look)
+    row = GoalRow(Goal("goal", ("body",), "CEM43T90", 10.0, "at_least"), "tumour", tumour, np.ones(len(tumour)))
+    heat = ModalHeat(model, edges)
+    tissue = RegionNodes.of([row], heat, 30.0)
+    look = Iterate(heat, shares)
+    slopes, value = gradient(SearchTerm(row, tissue, 1.0, 1.0, 0.0, 0.0), look)
     found = heat.gradient(heat.adjoint(slopes))
     assert np.isfinite(value) and found.shape == shares.shape
     temperatures = look.at(tissue)[1]
     # decay and growth, there and back; slopes, states and what is between; modes of all nodes, and of two a time
     moved = 4 * slopes.nbytes + 8 * slopes.nbytes + tissue.modes.nbytes + 2 * slopes.nbytes + 8 * temperatures.nbytes
     ratio = 2 * full_bytes(system, op.products) / moved
-    print(f"{len(tumour)} nodes: {moved / 1e6:.1f} MB against 2 x {full_bytes(system, op.products) / 1e6:.0f} MB, "
-          f"ratio {ratio:.0f}")
+    print(
+        f"{len(tumour)} nodes: {moved / 1e6:.1f} MB against 2 x {full_bytes(system, op.products) / 1e6:.0f} MB, "
+        f"ratio {ratio:.0f}"
+    )
     assert ratio > 200.0
 
 
@@ -130,9 +140,9 @@ def test_the_slope_of_a_dose_is_that_of_the_full_model(case):
     shares, edges = random_shares()
     points = box((16, 16, 24), (0.02, 0.02, 0.03)).points_m
     tumour = np.flatnonzero(np.linalg.norm(points - [0.008, 0.01, 0.014], axis=1) < 0.004)
-    row = Row(Goal("goal", ("body",), "CEM43T90", 10.0, "at_least"), "tumour", tumour, np.ones(len(tumour)))
-    heat = Heat(model, edges)
-    slopes, _ = gradient(Term(row, Tissue.of([row], heat, 30.0), 1.0, 1.0, 0.0, 0.0), Look(heat, shares))
+    row = GoalRow(Goal("goal", ("body",), "CEM43T90", 10.0, "at_least"), "tumour", tumour, np.ones(len(tumour)))
+    heat = ModalHeat(model, edges)
+    slopes, _ = gradient(SearchTerm(row, RegionNodes.of([row], heat, 30.0), 1.0, 1.0, 0.0, 0.0), Iterate(heat, shares))
     direction = np.random.default_rng(8).random(shares.shape) / 32
 
     def doublings(step: float) -> float:
@@ -220,8 +230,8 @@ def test_little_memory_means_more_spaces_not_another_response(case, monkeypatch)
     rate, times = loads[0] / op.root_capacity[:-1], np.array([1.0, 5.0, 40.0, 180.0])
     rate = np.append(rate, 0.0)
     *whole, left = _response(op, rate, times, 1e-3)
-    monkeypatch.setattr(import_module("thermoplan.bioheat.krylov"), "BASIS_BYTES", 0)
-    monkeypatch.setattr(import_module("thermoplan.bioheat.krylov"), "FEWEST_VECTORS", 10)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.linalg.krylov"), "BASIS_BYTES", 0)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.linalg.krylov"), "FEWEST_VECTORS", 10)
     cramped = operator(system.stiffness, system.capacity_j_k)
     *parts, rest = _response(cramped, rate, times, 1e-3)
     whole, parts = np.array(whole), np.array(parts)
@@ -250,7 +260,7 @@ def test_borrowed_capacity_slows_the_fastest_nodes_and_keeps_the_sum():
     mesh = needle()
     system = thermal_system(problem(mesh, perfusion=1e4))
     whole = 1060.0 * 3600.0 * mesh.node_volumes_m3
-    found = lent(whole, system.stiffness, 3.0)
+    found = redistributed(whole, system.stiffness, 3.0)
     assert (system.stiffness.diagonal() / whole).max() > 6.0
     assert (system.stiffness.diagonal() / found).max() == pytest.approx(3.0, rel=1e-6)
     assert found.sum() == pytest.approx(whole.sum(), rel=1e-14)
@@ -270,9 +280,9 @@ def test_nodes_that_are_held_neither_lend_nor_borrow():
     mesh = needle()
     stiffness = thermal_system(problem(mesh)).stiffness
     whole = 1060.0 * 3600.0 * mesh.node_volumes_m3
-    touched = lent(whole, stiffness, 3.0) != whole
+    touched = redistributed(whole, stiffness, 3.0) != whole
     free = np.ones(len(whole), bool)
     free[np.flatnonzero(touched)[::2]] = False
-    found = lent(whole, stiffness, 3.0, free)
+    found = redistributed(whole, stiffness, 3.0, free)
     assert (found[~free] == whole[~free]).all()
     assert (found != whole).any()

@@ -11,7 +11,8 @@ import pytest
 from box_case import PROTOCOL, end, write_body
 from heat_cases import box, problem
 
-from thermoplan.anatomy import Anatomy
+from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.base.errors import InputError, SolverError
 from thermoplan.bioheat import (
     Boundary,
     Segment,
@@ -24,12 +25,11 @@ from thermoplan.bioheat import (
     steady_rise,
     thermal_system,
 )
-from thermoplan.errors import InputError, SolverError
+from thermoplan.commands.check import check_protocol
 from thermoplan.plan import make_plan, simulate
-from thermoplan.plan.check import understood
-from thermoplan.plan.inputs import read_inputs
-from thermoplan.plan.problem import heating_problem
-from thermoplan.plan.reachable import refuse_unreachable
+from thermoplan.plan.case.inputs import read_inputs
+from thermoplan.plan.case.steady_state import refuse_unreachable
+from thermoplan.plan.steering.search_problem import heating_problem
 from thermoplan.protocol import read_protocol
 
 
@@ -47,9 +47,13 @@ def path(tmp_path_factory):
     return write_body(tmp_path_factory.mktemp("refused"))
 
 
-@pytest.mark.parametrize(("points", "tets", "says"), [
-    ([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [5, 5, 5]], [[0, 1, 2, 3]], "1 nodes belong to no element"),
-    ([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], [[0, 1, 2, 3]], "element 0 has volume 0 m3: inverted or flat")])
+@pytest.mark.parametrize(
+    ("points", "tets", "says"),
+    [
+        ([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [5, 5, 5]], [[0, 1, 2, 3]], "1 nodes belong to no element"),
+        ([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], [[0, 1, 2, 3]], "element 0 has volume 0 m3: inverted or flat"),
+    ],
+)
 def test_a_mesh_that_carries_no_heat_is_refused(points, tets, says):
     with pytest.raises(InputError, match=says):
         Anatomy(np.array(points, float), np.array(tets), np.zeros(1, int), ("body",), ("muscle",))
@@ -69,26 +73,41 @@ def test_a_region_of_an_unknown_tissue_is_named(path):
 BARE = {f"tissues.{name}.perfusion": "0 1/s" for name in ("muscle", "tumour")}
 
 
-@pytest.mark.parametrize(("skin", "says"), [
-    ({"insulated": True}, r"box\.toml: boundary\.skin = \{ insulated = true \}, and no tissue is perfused: 0\.\d+ W"),
-    ({"heat_transfer": "0 W/m^2/K", "ambient": "25 degC"}, r'boundary\.skin = \{ heat_transfer = "0 W/m\^2/K" \}, ')])
+@pytest.mark.parametrize(
+    ("skin", "says"),
+    [
+        (
+            {"insulated": True},
+            r"box\.toml: boundary\.skin = \{ insulated = true \}, and no tissue is perfused: 0\.\d+ W",
+        ),
+        (
+            {"heat_transfer": "0 W/m^2/K", "ambient": "25 degC"},
+            r'boundary\.skin = \{ heat_transfer = "0 W/m\^2/K" \}, ',
+        ),
+    ],
+)
 def test_a_steady_state_that_cannot_be_reached_is_refused_by_every_verb_before_anything_is_meshed(path, skin, says):
     protocol = read_protocol(path, {**BARE, "boundary.skin": skin})
     for verb in (simulate, make_plan, heating_problem):
         with pytest.raises(InputError, match=says + r'.*; give boundary\.skin a heat_transfer, such as "10 W/m\^2/K"'):
             verb(protocol)
     written = path.with_name("bare.toml")
-    written.write_text(PROTOCOL + "[boundary]\nskin = { insulated = true }\n[tissues]\n" + "".join(
-        f'{name}.perfusion = "0 1/s"\n' for name in ("muscle", "tumour")))
+    written.write_text(
+        PROTOCOL
+        + "[boundary]\nskin = { insulated = true }\n[tissues]\n"
+        + "".join(f'{name}.perfusion = "0 1/s"\n' for name in ("muscle", "tumour"))
+    )
     with pytest.raises(InputError, match=r"bare\.toml: boundary\.skin = "):
-        understood(written)
+        check_protocol(written)
 
 
 def test_any_way_out_for_the_heat_is_enough(path):
-    for way in ({"boundary.skin": {"heat_transfer": "0 W/m^2/K", "ambient": "25 degC", "emissivity": 0.9}},
-                {"boundary.bed": {"temperature": "37 degC", "normal": "P"}, "boundary.skin": {"insulated": True}},
-                {f"tissues.{name}.metabolic_heat": "0 W/kg" for name in ("muscle", "tumour")}
-                | {"boundary.skin": {"insulated": True}}):
+    for way in (
+        {"boundary.skin": {"heat_transfer": "0 W/m^2/K", "ambient": "25 degC", "emissivity": 0.9}},
+        {"boundary.bed": {"temperature": "37 degC", "normal": "P"}, "boundary.skin": {"insulated": True}},
+        {f"tissues.{name}.metabolic_heat": "0 W/kg" for name in ("muscle", "tumour")}
+        | {"boundary.skin": {"insulated": True}},
+    ):
         refuse_unreachable(read_inputs(read_protocol(path, {**BARE, **way})))
 
 
@@ -105,8 +124,13 @@ def test_the_error_of_a_mesh_that_no_heat_leaves_is_refused_before_anything_is_c
 def test_a_part_of_the_body_that_no_heat_leaves_is_refused():
     one = box((2, 2, 2), (0.01, 0.01, 0.01))
     n = len(one.points_m)
-    both = Anatomy(np.concatenate([one.points_m, one.points_m + 0.1]), np.concatenate([one.tets, one.tets + n]),
-                   np.repeat([0, 1], len(one.tets)), ("a", "b"), ("muscle", "muscle"))
+    both = Anatomy(
+        np.concatenate([one.points_m, one.points_m + 0.1]),
+        np.concatenate([one.tets, one.tets + n]),
+        np.repeat([0, 1], len(one.tets)),
+        ("a", "b"),
+        ("muscle", "muscle"),
+    )
     for assembled, unknowns in ((thermal_system, n), (quadratic_system, 5**3)):
         with pytest.raises(InputError, match=rf"unreachable: in {unknowns} of {2 * unknowns} unknowns"):
             assembled(problem(both, perfusion=[1e4, 0.0], metabolic=1e3))
@@ -119,9 +143,13 @@ def test_a_bed_that_no_skin_faces_is_named_with_its_file_and_its_key(path):
         simulate(read_protocol(path, {"boundary.bed": bed}))
 
 
-@pytest.mark.parametrize(("load", "says"), [
-    (np.ones(3), r"\(3,\) values, 0 of them"), (np.full((2, 125), np.nan), r"\(2, 125\) values, 250 of them"),
-])
+@pytest.mark.parametrize(
+    ("load", "says"),
+    [
+        (np.ones(3), r"\(3,\) values, 0 of them"),
+        (np.full((2, 125), np.nan), r"\(2, 125\) values, 250 of them"),
+    ],
+)
 def test_a_load_that_is_not_the_power_of_each_node_is_refused(load, says):
     mesh = box((4, 4, 4), (0.012, 0.012, 0.012))
     system = thermal_system(problem(mesh, perfusion=1e4, boundaries=(Boundary("robin", 10.0, 25.0),)))
@@ -176,14 +204,14 @@ def test_conjugate_gradients_that_stop_short_say_how_far_they_got(body, monkeypa
 
 def test_a_step_whose_solver_stops_short_says_how_far_it_got(body, monkeypatch):
     system, load = body
-    monkeypatch.setattr(import_module("thermoplan.bioheat.shifted"), "CG_ITERATIONS", 2)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.linalg.shifted"), "CG_ITERATIONS", 2)
     with pytest.raises(SolverError, match=r"residual \d\.\de-\d+ K after 2 iterations, wanted 1\.0e-0\d"):
         list(evolve_implicit(system, [Segment(load, 100.0)], []))
 
 
 def test_a_step_whose_solver_gets_there_in_its_last_iteration_has_converged(body, monkeypatch):
     system, load = body
-    shifted, needed = import_module("thermoplan.bioheat.shifted"), []
+    shifted, needed = import_module("thermoplan.bioheat.linalg.shifted"), []
     for most in range(1, 60):
         monkeypatch.setattr(shifted, "CG_ITERATIONS", most)
         try:
@@ -212,7 +240,7 @@ def test_a_steady_state_that_never_settles_says_after_how_many_rounds(body):
 @pytest.fixture
 def cramped(monkeypatch):
     """Room for a handful of Krylov vectors."""
-    krylov = import_module("thermoplan.bioheat.krylov")
+    krylov = import_module("thermoplan.bioheat.linalg.krylov")
     monkeypatch.setattr(krylov, "BASIS_BYTES", 0)
     monkeypatch.setattr(krylov, "FEWEST_VECTORS", 4)
 
@@ -221,8 +249,11 @@ def test_krylov_vectors_that_run_out_say_how_many_and_what_is_left(body, cramped
     system, load = body
     tiny = system.capacity_j_k.copy()
     tiny[62] *= 1e-12
-    with pytest.raises(SolverError, match=r"space of 4 vectors is good for less than \d\.\de-\d\d s, residual "
-                       r"\d\.\de[+-]\d\d K after 100 s, wanted 1\.0e-05 K: the mesh has elements far too small"):
+    with pytest.raises(
+        SolverError,
+        match=r"space of 4 vectors is good for less than \d\.\de-\d\d s, residual "
+        r"\d\.\de[+-]\d\d K after 100 s, wanted 1\.0e-05 K: the mesh has elements far too small",
+    ):
         list(evolve(replace(system, capacity_j_k=tiny), [Segment(load, 100.0)], []))
     with pytest.raises(SolverError, match=r"response: 400 Krylov spaces, the last of 4 vectors, reach \S+ s of 60 s"):
         reduced_model(replace(system, capacity_j_k=tiny), load[None], 100.0)
@@ -249,7 +280,7 @@ def test_quadratic_elements_say_how_far_their_solver_got(body, monkeypatch):
     mesh = box((2, 2, 2), (0.012, 0.012, 0.012))
     system = quadratic_system(problem(mesh, perfusion=1e4, boundaries=(Boundary("robin", 10.0, 25.0),)))
     load = np.where(np.arange(system.n_nodes) == 40, 0.05, 0.0)
-    monkeypatch.setattr(import_module("thermoplan.bioheat.shifted"), "CG_ITERATIONS", 2)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.linalg.shifted"), "CG_ITERATIONS", 2)
     with pytest.raises(SolverError, match=r"residual \d\.\de-\d+ K after 2 iterations, wanted \d\.\de-\d\d"):
         list(evolve_implicit(system, [Segment(load, 100.0)], []))
     monkeypatch.setattr(import_module("thermoplan.bioheat.system"), "BASE_ITERATIONS", 3)

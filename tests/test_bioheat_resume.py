@@ -8,16 +8,16 @@ from heat_cases import box, problem, rising_law
 
 from thermoplan.bioheat import (
     Boundary,
+    CheckpointPolicy,
     Cycle,
     EnergyAudit,
-    Keeping,
     Segment,
     TemperatureCourse,
     evolve,
     evolve_coupled,
     evolve_implicit,
     feedback_of,
-    play,
+    play_sequence,
     settled,
     thermal_system,
 )
@@ -26,17 +26,28 @@ from thermoplan.bioheat import (
 @pytest.fixture(scope="module")
 def body():
     air = TemperatureCourse([0.0, 400.0], [25.0, 31.0])
-    case = problem(box((6, 6, 6), (0.012, 0.012, 0.012)), perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0,
-                   boundaries=(Boundary("robin", 10.0, 25.0, course=air),), laws={"tissue": rising_law})
+    case = problem(
+        box((6, 6, 6), (0.012, 0.012, 0.012)),
+        perfusion=1e4,
+        metabolic=1e3,
+        core="pool",
+        blood_j_k=4.0,
+        boundaries=(Boundary("robin", 10.0, 25.0, course=air),),
+        laws={"tissue": rising_law},
+    )
     linear = thermal_system(case)
     feedback = feedback_of(case, linear)
     one, two = np.zeros((2, linear.n_nodes))
     one[[171, 172]], two[129] = 0.06, 0.12
     rest = 0.0 * one
     lengths = np.random.default_rng(3).uniform(0.4, 2.0, 12)
-    pieces = [Segment(one, 40.0), Cycle((Segment(one, 1.5), Segment(two, 2.0), Segment(rest, 0.5)), 30),
-              *(Segment((one, two)[i % 2], t) for i, t in enumerate(lengths)), Cycle((Segment(two, 1.0),), 2),
-              Segment(rest, 150.0)]
+    pieces = [
+        Segment(one, 40.0),
+        Cycle((Segment(one, 1.5), Segment(two, 2.0), Segment(rest, 0.5)), 30),
+        *(Segment((one, two)[i % 2], t) for i, t in enumerate(lengths)),
+        Cycle((Segment(two, 1.0),), 2),
+        Segment(rest, 150.0),
+    ]
     return linear, settled(linear, feedback), feedback, pieces
 
 
@@ -52,13 +63,13 @@ def test_every_mark_leads_to_the_same_temperatures_and_the_same_energy(body, nam
     play_it, pieces = ENGINES[name], body[3]
     times = np.arange(0.0, sum(p.duration_s for p in pieces), 7.0)
     marks, audit = [], EnergyAudit(body[0], pieces)
-    history = play_it(body, output_times_s=times, ledger=audit, keeping=Keeping(mark=marks.append))
+    history = play_it(body, output_times_s=times, ledger=audit, keeping=CheckpointPolicy(mark=marks.append))
     whole = {round(t, 6): T for t, T in history}
     assert len(marks) > 10 and np.all(np.diff([m.time_s for m in marks]) > 0.0)
     chosen = {0, len(marks) - 1, *np.random.default_rng(7).integers(len(marks), size=6).tolist()}
     for number in sorted(chosen):
         again = EnergyAudit(body[0], pieces)
-        begun, *left = play_it(body, output_times_s=times, ledger=again, keeping=Keeping(start=marks[number]))
+        begun, *left = play_it(body, output_times_s=times, ledger=again, keeping=CheckpointPolicy(start=marks[number]))
         assert begun[0] == marks[number].time_s and (begun[1] == marks[number].temperature_c).all()
         assert [round(t, 6) for t, _ in left] == [t for t in whole if t > marks[number].time_s + 1e-5]
         apart = max((abs(T - whole[round(t, 6)]).max() for t, T in left), default=0.0)
@@ -75,7 +86,7 @@ def test_all_outputs_up_to_a_mark_were_taken_before_it_and_none_after(body):
         def note(mark, taken=taken, marks=marks):
             marks.append((mark.time_s, len(taken)))
 
-        for time, _ in play(body[1], body[3], asked, feedback=feedback, keeping=Keeping(mark=note)):
+        for time, _ in play_sequence(body[1], body[3], asked, feedback=feedback, keeping=CheckpointPolicy(mark=note)):
             taken.append(time)
         assert len(marks) > 10
         for time, count in marks:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from heat_cases import BLOOD, box, octant, outer_sphere, problem
 
-from thermoplan import fem
+from thermoplan.base.errors import InputError
 from thermoplan.bioheat import Boundary, steady_rise, thermal_system
-from thermoplan.errors import InputError
+from thermoplan.fem import linear
 
 R, Q, K = 5e-3, 1e5, 0.5
 
@@ -20,7 +20,7 @@ def sphere_rise(anatomy, w_1_s, k=(K, K)):
     edge = np.linalg.norm(anatomy.points_m, axis=1).max()
     skin = Boundary("robin", k[1] * (lam + 1.0 / edge), 37.0, outer_sphere(anatomy))
     case = problem(anatomy, k=k, perfusion=np.array([w_in, w_out]) * BLOOD, boundaries=(skin,))
-    load = fem.lumped(anatomy, np.where(anatomy.region == 0, Q, 0.0))
+    load = linear.lumped(anatomy, np.where(anatomy.region == 0, Q, 0.0))
     return steady_rise(thermal_system(case), load)
 
 
@@ -59,10 +59,9 @@ def test_a_perfused_slab_has_the_profile_of_a_hyperbolic_cosine(kind):
     mesh, face = slab()
     w, h, a = 5e-3 * BLOOD, 40.0, 0.012
     case = problem(mesh, perfusion=w, boundaries=(Boundary(kind, h, 37.0, face),))
-    rise = steady_rise(thermal_system(case), fem.lumped(mesh, np.full(len(mesh.tets), Q)))
+    rise = steady_rise(thermal_system(case), linear.lumped(mesh, np.full(len(mesh.tets), Q)))
     lam = np.sqrt(w / K)
-    factor = {"dirichlet": 1 / np.cosh(lam * a),
-              "robin": h / (h * np.cosh(lam * a) + K * lam * np.sinh(lam * a))}[kind]
+    factor = {"dirichlet": 1 / np.cosh(lam * a), "robin": h / (h * np.cosh(lam * a) + K * lam * np.sinh(lam * a))}[kind]
     exact = Q / w * (1.0 - factor * np.cosh(lam * mesh.points_m[:, 0]))
     print(kind, "largest error", abs(rise - exact).max(), "of", exact.max())
     assert abs(rise - exact).max() < 2e-3 * exact.max()
@@ -82,8 +81,14 @@ def test_the_animal_before_heating_is_at_its_core_temperature_where_blood_is_ple
 def test_thermoregulation_makes_up_for_what_the_skin_loses_beyond_metabolism():
     # steady: skin loss = metabolic heat + P_th, with the loss taken from facets
     mesh, face = slab()
-    case = problem(mesh, perfusion=2e4, metabolic=5e3, boundaries=(Boundary("robin", 10.0, 25.0, face),),
-                   core="pool", blood_j_k=4.0)
+    case = problem(
+        mesh,
+        perfusion=2e4,
+        metabolic=5e3,
+        boundaries=(Boundary("robin", 10.0, 25.0, face),),
+        core="pool",
+        blood_j_k=4.0,
+    )
     system = thermal_system(case)
     a, b, c = np.moveaxis(mesh.points_m[face], 1, 0)
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2.0
@@ -114,7 +119,8 @@ def test_bad_coefficients_are_all_named_with_their_region():
     assert caught.value.complaints == (
         "liver: conductivity = -0.5 W/m/K: expected more than zero",
         "liver: perfusion = -1 W/m^3/K: expected zero or more",
-        "blood capacity = 0.0 J/K: expected more than zero, such as 4.5")
+        "blood capacity = 0.0 J/K: expected more than zero, such as 4.5",
+    )
 
 
 def test_metabolic_heat_with_nowhere_to_go_is_refused():
@@ -129,8 +135,10 @@ def test_triangles_inside_the_body_are_not_a_boundary():
         thermal_system(problem(mesh, boundaries=(Boundary("robin", 1.0, 25.0, [[0, 13, 26]]),)))
 
 
-@pytest.mark.parametrize(("given", "says"), [
-    ({"kind": "windy"}, 'kind = "windy"'), ({"kind": "robin", "heat_transfer_w_m2_k": -1.0}, "-1.0 W/m.2/K")])
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [({"kind": "windy"}, 'kind = "windy"'), ({"kind": "robin", "heat_transfer_w_m2_k": -1.0}, "-1.0 W/m.2/K")],
+)
 def test_a_boundary_that_cannot_be_is_refused(given, says):
     with pytest.raises(InputError, match=says):
         Boundary(**given)

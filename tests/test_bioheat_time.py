@@ -10,7 +10,7 @@ import pytest
 from heat_cases import RHO, C, box, problem
 from scipy.linalg import expm
 
-from thermoplan import fem
+from thermoplan.base.errors import InputError
 from thermoplan.bioheat import (
     Boundary,
     Cycle,
@@ -20,16 +20,16 @@ from thermoplan.bioheat import (
     cycles,
     evolve,
     evolve_implicit,
-    play,
+    play_sequence,
     thermal_system,
 )
-from thermoplan.bioheat.krylov import operator, spectral_radius_1_s
-from thermoplan.errors import InputError
+from thermoplan.bioheat.linalg.krylov import operator, spectral_radius_1_s
+from thermoplan.fem import linear
 from thermoplan.validate import balance
 
 
 def uniform(mesh, q_w_m3):
-    return fem.lumped(mesh, np.full(len(mesh.tets), q_w_m3))
+    return linear.lumped(mesh, np.full(len(mesh.tets), q_w_m3))
 
 
 def final(system, pieces, **more):
@@ -66,8 +66,17 @@ def test_tissue_and_blood_follow_the_two_node_closed_form_to_a_millionth():
 def body():
     """A small body with skin, blood pool, and two loads; 344 dofs, so that expm is at hand."""
     mesh = box((6, 6, 6), (0.012, 0.012, 0.012), lambda c: (c[:, 0] > 0.006).astype(int), ("a", "b"))
-    system = thermal_system(problem(mesh, k=[0.5, 0.2], perfusion=[4e3, 6e4], metabolic=[1e3, 5e3],
-                                    boundaries=(Boundary("robin", 10.0, 25.0),), core="pool", blood_j_k=4.0))
+    system = thermal_system(
+        problem(
+            mesh,
+            k=[0.5, 0.2],
+            perfusion=[4e3, 6e4],
+            metabolic=[1e3, 5e3],
+            boundaries=(Boundary("robin", 10.0, 25.0),),
+            core="pool",
+            blood_j_k=4.0,
+        )
+    )
     one, two = np.zeros((2, system.n_nodes))
     one[[171, 172]], two[129] = 0.03, 0.08
     return system, one, two, np.zeros(system.n_nodes)
@@ -123,9 +132,9 @@ def test_little_memory_means_more_spaces_not_another_answer(body, monkeypatch):
     pieces = [Segment(one, 200.0), Cycle((Segment(one, 0.7), Segment(two, 1.1)), 60), Segment(rest, 400.0)]
     times = np.arange(0.0, 700.0, 13.0)
     roomy = list(evolve(system, pieces, times, tolerance_k=1e-7))
-    monkeypatch.setattr(import_module("thermoplan.bioheat.krylov"), "BASIS_BYTES", 8 * 344 * 20)
-    monkeypatch.setattr(import_module("thermoplan.bioheat.krylov"), "FEWEST_VECTORS", 2)
-    monkeypatch.setattr(import_module("thermoplan.bioheat.evolve"), "OUTPUT_BYTES", 8 * 344 * 5)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.linalg.krylov"), "BASIS_BYTES", 8 * 344 * 20)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.linalg.krylov"), "FEWEST_VECTORS", 2)
+    monkeypatch.setattr(import_module("thermoplan.bioheat.engines.evolve"), "OUTPUT_BYTES", 8 * 344 * 5)
     tight = list(evolve(system, pieces, times, tolerance_k=1e-7))
     assert [t for t, _ in roomy] == pytest.approx([t for t, _ in tight], abs=1e-9)
     assert max(abs(a - b).max() for (_, a), (_, b) in zip(roomy, tight, strict=True)) < 1e-6
@@ -157,7 +166,9 @@ def test_energy_closes_to_the_tolerance_that_was_asked_for():
 @pytest.mark.parametrize("core", ["pool", "fixed"])
 @pytest.mark.parametrize("bed", [False, True])
 def test_a_run_as_it_is_played_closes_its_energy_to_a_millionth_at_every_step(core, bed):
-    found = balance.balance(*balance.body(core, bed=bed), engine=lambda *run, tolerance_k, **more: play(*run, **more))
+    found = balance.balance(
+        *balance.body(core, bed=bed), engine=lambda *run, tolerance_k, **more: play_sequence(*run, **more)
+    )
     print("energy_balance_rel", found)
     assert found < 1e-6
 
@@ -168,7 +179,7 @@ def test_a_scan_that_hardly_heats_closes_its_energy_as_a_treatment_does(share):
     system, pieces = balance.body("pool", bed=False)
     weak = [replace(p, load_w=share * p.load_w) for p in pieces if isinstance(p, Segment)]
     audit = EnergyAudit(system, weak)
-    for _ in play(system, weak, np.arange(0.0, 330.0, 10.0), ledger=audit):
+    for _ in play_sequence(system, weak, np.arange(0.0, 330.0, 10.0), ledger=audit):
         pass
     print("energy_balance_rel", audit.balance_rel)
     assert audit.balance_rel < 1e-6
@@ -193,8 +204,16 @@ def test_the_audit_notices_a_term_that_the_solver_drops(dropped, monkeypatch):
     else:
         row = system.boundary_w_k if dropped == "skin" else np.maximum(system.perfused_w_k, 0.0)
         stiffness.setdiag(stiffness.diagonal() - row)
-    broken = type(system)(system.capacity_j_k, stiffness.tocsr(), system.base_c, system.thermoregulation_w,
-                          system.perfused_w_k, system.boundary_w_k, system.n_nodes, system.held)
+    broken = type(system)(
+        system.capacity_j_k,
+        stiffness.tocsr(),
+        system.base_c,
+        system.thermoregulation_w,
+        system.perfused_w_k,
+        system.boundary_w_k,
+        system.n_nodes,
+        system.held,
+    )
     assert balance.balance(broken, pieces) > 1e-3
 
 
@@ -245,8 +264,9 @@ def test_matrix_products_grow_with_the_root_of_dwell_and_spectral_radius(body):
         return op.products
 
     few, many = products(25), products(400)
-    print("products", few, many, "spectral radius", spectral_radius_1_s(operator(
-        system.stiffness, system.capacity_j_k)))
+    print(
+        "products", few, many, "spectral radius", spectral_radius_1_s(operator(system.stiffness, system.capacity_j_k))
+    )
     assert many < 5 * few < 400
 
 

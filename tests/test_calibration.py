@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thermoplan.calibration import Mass, Reading, standard_curve
-from thermoplan.errors import InputError
-from thermoplan.files.calibrations import read_fiducials
+from thermoplan.base.errors import InputError
+from thermoplan.files.tables.calibrations import read_fiducials
+from thermoplan.imaging.calibration import Mass, Reading, standard_curve
 
 UG = 1e-9
 IRON_UG = (5.0, 10.0, 20.0, 40.0, 80.0)
@@ -19,8 +19,9 @@ def readings(signal_of=lambda m: SLOPE * m, sd: float = np.nan, iron_ug=IRON_UG)
 
 
 def drawn(rng: np.random.Generator, sd: float, scatter: float = 0.0, intercept: float = 0.0) -> list[Reading]:
-    return readings(lambda m: intercept + SLOPE * m * (1.0 + scatter * rng.standard_normal())
-                    + sd * rng.standard_normal(), sd)
+    return readings(
+        lambda m: intercept + SLOPE * m * (1.0 + scatter * rng.standard_normal()) + sd * rng.standard_normal(), sd
+    )
 
 
 def test_a_clean_series_gives_its_slope_and_no_uncertainty():
@@ -54,8 +55,9 @@ def test_the_stated_error_of_a_mass_is_the_spread_of_many_calibrations():
     assert np.median(stated) == pytest.approx(np.std(masses), rel=0.15)
 
 
-@pytest.mark.parametrize(("noise", "scatter", "told"), [(10.0, 0.0, True), (10.0, 0.1, True), (30.0, 0.05, True),
-                                                        (10.0, 0.1, False)])
+@pytest.mark.parametrize(
+    ("noise", "scatter", "told"), [(10.0, 0.0, True), (10.0, 0.1, True), (30.0, 0.05, True), (10.0, 0.1, False)]
+)
 def test_intervals_cover_the_truth_nineteen_times_of_twenty(noise, scatter, told):
     """A new sample with the scatter of the others; 400 trials at 95 % have a standard error of 1.1 %.
 
@@ -88,7 +90,7 @@ def test_an_intercept_is_used_only_where_it_is_more_than_chance():
 
 
 def test_samples_off_the_line_beyond_their_noise_are_a_lack_of_fit_that_joins_the_uncertainty():
-    curve = standard_curve(readings(lambda m: SLOPE * m ** 1.2 / 80 ** 0.2, sd=1.0), through_zero=True)
+    curve = standard_curve(readings(lambda m: SLOPE * m**1.2 / 80**0.2, sd=1.0), through_zero=True)
     # against a line through its own middle the ratios spread as m^0.2 over five doublings: rms of ln 2 * 0.2 * (-2..2)
     assert curve.scatter_rel == pytest.approx(0.2 * np.log(2.0) * np.sqrt(2.5), rel=0.15)
     assert any("lack of fit" in text and "f0, reads 0." in text for text in curve.warnings)
@@ -153,8 +155,11 @@ def write(path, text: str):
 
 
 def test_iron_can_be_given_in_three_ways(tmp_path):
-    rows = {"iron_ug,signal\n44.676,7\n": 44.676, "concentration_mg_ml,volume_ul,signal\n5.5845,8,7\n": 44.676,
-            "concentration_mmol_l,volume_ul,signal\n100,8,7\n": 44.676}
+    rows = {
+        "iron_ug,signal\n44.676,7\n": 44.676,
+        "concentration_mg_ml,volume_ul,signal\n5.5845,8,7\n": 44.676,
+        "concentration_mmol_l,volume_ul,signal\n100,8,7\n": 44.676,
+    }
     for text, iron_ug in rows.items():
         (found,) = read_fiducials(write(tmp_path / "c.csv", text))
         assert found.iron_kg == pytest.approx(iron_ug * UG, rel=1e-4)
@@ -170,21 +175,24 @@ def test_a_fiducial_is_a_ball_in_the_frame_of_the_image_or_a_signal_that_was_rea
     assert (read.signal, read.signal_sd, read.per_mm3) == (7.0, 0.5, True)
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("iron_ug\n1\n", "says nothing of signal"),
-    ("iron_ug;signal\n1;2\n", "columns are parted by commas"),
-    ("iron_ug,concentration_mg_ml,volume_ul,signal\n1,1,1,1\n", "has iron_ug and concentration_mg_ml"),
-    ("concentration_mg_ml,signal\n1,1\n", "has concentration_mg_ml but no volume_ul"),
-    ("iron_ug,x_mm,y_mm\n1,1,1\n", "has x_mm but no z_mm, radius_mm"),
-    ("iron_ug,signal\n", "has no row"),
-    ("iron_ug,signal\n-1,2\nmany,3\n", 'row 1, iron_ug = "-1": expected iron of zero'),
-    ("iron_ug,signal\n-1,2\nmany,3\n", 'row 2, iron_ug = "many": expected a number'),
-    ("iron_ug,x_mm,y_mm,z_mm,radius_mm\n1,0,0,0,0\n", 'radius_mm = "0": expected more than zero'),
-    ("iron_ug,signal,signal_sd\n1,2,-1\n", 'signal_sd = "-1": expected more than zero'),
-    ("name,iron_ug,signal\nA,1,2\nA,2,4\n", 'rows 1 and 2: name = "A": used twice'),
-    ("iron_ug,signal\n1,2\n1,2\n", "rows 1 and 2: the same iron and the same signal"),
-    ("iron_ug,x_mm,y_mm,z_mm,radius_mm\n1,0,0,0,3\n2,1,0,0,3\n", "rows 1 and 2: the same sample twice"),
-])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("iron_ug\n1\n", "says nothing of signal"),
+        ("iron_ug;signal\n1;2\n", "columns are parted by commas"),
+        ("iron_ug,concentration_mg_ml,volume_ul,signal\n1,1,1,1\n", "has iron_ug and concentration_mg_ml"),
+        ("concentration_mg_ml,signal\n1,1\n", "has concentration_mg_ml but no volume_ul"),
+        ("iron_ug,x_mm,y_mm\n1,1,1\n", "has x_mm but no z_mm, radius_mm"),
+        ("iron_ug,signal\n", "has no row"),
+        ("iron_ug,signal\n-1,2\nmany,3\n", 'row 1, iron_ug = "-1": expected iron of zero'),
+        ("iron_ug,signal\n-1,2\nmany,3\n", 'row 2, iron_ug = "many": expected a number'),
+        ("iron_ug,x_mm,y_mm,z_mm,radius_mm\n1,0,0,0,0\n", 'radius_mm = "0": expected more than zero'),
+        ("iron_ug,signal,signal_sd\n1,2,-1\n", 'signal_sd = "-1": expected more than zero'),
+        ("name,iron_ug,signal\nA,1,2\nA,2,4\n", 'rows 1 and 2: name = "A": used twice'),
+        ("iron_ug,signal\n1,2\n1,2\n", "rows 1 and 2: the same iron and the same signal"),
+        ("iron_ug,x_mm,y_mm,z_mm,radius_mm\n1,0,0,0,3\n2,1,0,0,3\n", "rows 1 and 2: the same sample twice"),
+    ],
+)
 def test_a_file_that_cannot_be_a_calibration_says_why(tmp_path, text, words):
     with pytest.raises(InputError, match=r"^c\.csv: ") as caught:
         read_fiducials(write(tmp_path / "c.csv", text))

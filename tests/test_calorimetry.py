@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from thermoplan.calorimetry import core_diameter_from_fwhm_m, corrected_slope, shot_factor
-from thermoplan.errors import InputError
-from thermoplan.fitting import after_shot, calibrated, fitted
-from thermoplan.magnetization import langevin_slope
-from thermoplan.measured import Estimate, MeasuredSlp
-from thermoplan.tracer import Population, Tracer, slp_w_kg
+from thermoplan.base.errors import InputError
+from thermoplan.tracer.calorimetry import core_diameter_from_fwhm_m, corrected_slope, shot_factor
+from thermoplan.tracer.fitting import after_shot, calibrate_efficiency, fit_tracer
+from thermoplan.tracer.magnetization import langevin_slope
+from thermoplan.tracer.measured_slp import Estimate, MeasuredSlp
+from thermoplan.tracer.tracer import Population, Tracer, slp_w_kg
 
 SAMPLE = {"iron_kg": 2e-6, "heat_capacity_j_k": 4.2}  # 1 mL of 2 mg Fe/mL
 
@@ -25,8 +25,19 @@ def curve(slp_w_kg: float = 150e3, loss_w_k: float = 0.02, seconds: float = 300.
 
 
 def tracer(**changes) -> Tracer:
-    return replace(Tracer("test", (Population(1.0, 15e-9),), 446e3, 5180.0, 0.7236, anisotropy_j_m3=12e3,
-                          viscosity_pa_s=1e-3, hydrodynamic_diameter_m=40e-9), **changes)
+    return replace(
+        Tracer(
+            "test",
+            (Population(1.0, 15e-9),),
+            446e3,
+            5180.0,
+            0.7236,
+            anisotropy_j_m3=12e3,
+            viscosity_pa_s=1e-3,
+            hydrodynamic_diameter_m=40e-9,
+        ),
+        **changes,
+    )
 
 
 @pytest.mark.parametrize("seconds", [100, 600])
@@ -66,16 +77,25 @@ def test_records_that_give_no_slp_are_refused():
 def readings(truth: Tracer, noise: float, seed: int = 3) -> list[MeasuredSlp]:
     rng = np.random.default_rng(seed)
     points = [(b, f, c) for b in (5e-3, 10e-3, 20e-3) for f in (100e3, 350e3) for c in (0.0, 10e-3)]
-    return [MeasuredSlp(
-        float(slp_w_kg(truth, amplitude_t=b, frequency_hz=f, across_t=c)) * np.exp(noise * rng.normal()),
-        "iron", "tissue", b, f, across_t=c, relative_error=max(noise, 0.01)) for b, f, c in points]
+    return [
+        MeasuredSlp(
+            float(slp_w_kg(truth, amplitude_t=b, frequency_hz=f, across_t=c)) * np.exp(noise * rng.normal()),
+            "iron",
+            "tissue",
+            b,
+            f,
+            across_t=c,
+            relative_error=max(noise, 0.01),
+        )
+        for b, f, c in points
+    ]
 
 
 def test_a_fit_without_noise_gives_back_size_anisotropy_and_efficiency():
     # At 18 nm the Neel time is near the drive's: SLP against frequency fixes the anisotropy.
     truth = tracer(heating_efficiency=0.4, populations=(Population(1.0, 18e-9),))
     start = tracer(anisotropy_j_m3=11e3, populations=(Population(1.0, 18.6e-9),))
-    fit = fitted(start, readings(truth, 0.0), ("heating_efficiency", "core_diameter", "anisotropy"))
+    fit = fit_tracer(start, readings(truth, 0.0), ("heating_efficiency", "core_diameter", "anisotropy"))
     values = [fit.estimates[name].value for name in ("heating_efficiency", "core_diameter", "anisotropy")]
     assert values == pytest.approx([0.4, 18e-9, 12e3], rel=5e-3)
     assert fit.misfit_rel < 1e-3
@@ -87,7 +107,7 @@ def test_a_fit_without_noise_gives_back_size_anisotropy_and_efficiency():
 def test_a_fit_finds_the_right_valley_from_far_away():
     truth = tracer(heating_efficiency=0.4, populations=(Population(1.0, 18e-9),))
     start = tracer(anisotropy_j_m3=16e3, populations=(Population(1.0, 15e-9),))
-    fit = fitted(start, readings(truth, 0.02), ("heating_efficiency", "core_diameter", "anisotropy"))
+    fit = fit_tracer(start, readings(truth, 0.02), ("heating_efficiency", "core_diameter", "anisotropy"))
     assert fit.estimates["core_diameter"].value == pytest.approx(18e-9, rel=0.05)
     assert fit.misfit_rel < 0.03
 
@@ -95,7 +115,7 @@ def test_a_fit_finds_the_right_valley_from_far_away():
 def test_what_measurements_do_not_fix_stays_near_the_tracers_own():
     """At 15 nm, 100 kHz omega tau is 0.03, so only efficiency times relaxation time shows: K has its belief's width."""
     slow = [m for m in readings(tracer(heating_efficiency=0.4), 0.05) if m.frequency_hz == 100e3]
-    fit = fitted(tracer(anisotropy_j_m3=11e3), slow, ("heating_efficiency", "core_diameter", "anisotropy"))
+    fit = fit_tracer(tracer(anisotropy_j_m3=11e3), slow, ("heating_efficiency", "core_diameter", "anisotropy"))
     low, high = fit.estimates["anisotropy"].low, fit.estimates["anisotropy"].high
     assert low < 11e3 < high
     assert 3 < high / low < np.exp(2 * 3.1825 * np.log(2)) * 1.01  # Student's t of 6 - 3 degrees of freedom
@@ -107,7 +127,7 @@ def test_the_intervals_of_a_fit_hold_the_truth():
     held = [
         estimate.low <= value <= estimate.high
         for seed in range(5)
-        for fit in [fitted(tracer(), readings(truth, 0.05, seed), ("heating_efficiency", "core_diameter"))]
+        for fit in [fit_tracer(tracer(), readings(truth, 0.05, seed), ("heating_efficiency", "core_diameter"))]
         for estimate, value in zip(fit.estimates.values(), (0.4, 15e-9), strict=True)
     ]
     assert np.mean(held) >= 0.8
@@ -120,7 +140,7 @@ def several(*values: float, error: float | None = None) -> list[MeasuredSlp]:
 def test_several_slps_give_their_mean_and_its_interval():
     # ln 200 and ln 288 are 0.18 either side of ln 240; s of the mean sqrt(2 x 0.1823^2 / 1) / sqrt(2) = 0.1823,
     # Student's t of one degree of freedom 12.706: factors exp(-+ 2.317).
-    hot = calibrated(tracer(), several(200.0, 288.0))
+    hot = calibrate_efficiency(tracer(), several(200.0, 288.0))
     at = {"amplitude_t": 13e-3, "frequency_hz": 354e3}
     assert float(slp_w_kg(hot, **at)) == pytest.approx(240e3, rel=1e-9)
     assert hot.calibration.high == pytest.approx(np.exp(12.7062 * 0.182322), rel=1e-3)
@@ -131,22 +151,26 @@ def test_several_slps_give_their_mean_and_its_interval():
 
 def test_agreeing_slps_leave_what_their_errors_leave():
     # Three that agree, 6 % each: s = 0.06 / sqrt(3), t of two degrees of freedom 4.3027.
-    hot = calibrated(tracer(), several(240.0, 240.0, 240.0, error=0.06))
+    hot = calibrate_efficiency(tracer(), several(240.0, 240.0, 240.0, error=0.06))
     assert np.log(hot.calibration.high) == pytest.approx(4.30265 * 0.06 / np.sqrt(3), rel=1e-4)
 
 
 def test_a_better_measurement_weighs_more():
     measured = [*several(200.0, error=0.02), *several(300.0, error=0.2)]  # weights 100 to 1
-    slp = float(slp_w_kg(calibrated(tracer(), measured), amplitude_t=13e-3, frequency_hz=354e3))
+    slp = float(slp_w_kg(calibrate_efficiency(tracer(), measured), amplitude_t=13e-3, frequency_hz=354e3))
     assert np.log(slp / 200e3) == pytest.approx(np.log(1.5) / 101, rel=1e-6)
 
 
 def test_one_slp_leaves_its_error_or_the_usual_span_and_water_its_factor():
-    assert (calibrated(tracer(), several(250.0)).calibration.low, calibrated(tracer(), several(250.0)).calibration.high
-            ) == (0.7, 1.3)
-    stated = calibrated(tracer(), several(250.0, error=0.1)).calibration
+    assert (
+        calibrate_efficiency(tracer(), several(250.0)).calibration.low,
+        calibrate_efficiency(tracer(), several(250.0)).calibration.high,
+    ) == (0.7, 1.3)
+    stated = calibrate_efficiency(tracer(), several(250.0, error=0.1)).calibration
     assert (stated.low, stated.high) == pytest.approx((np.exp(-0.196), np.exp(0.196)), rel=1e-4)
-    water = calibrated(tracer(), [MeasuredSlp(250e3, "iron", "water", 13e-3, 354e3, relative_error=0.1)]).calibration
+    water = calibrate_efficiency(
+        tracer(), [MeasuredSlp(250e3, "iron", "water", 13e-3, 354e3, relative_error=0.1)]
+    ).calibration
     assert (water.low, water.high) == pytest.approx((0.3 / 0.7, 1 / 0.7))
     assert "factor from water to tissue" in water.basis
 
@@ -154,17 +178,17 @@ def test_one_slp_leaves_its_error_or_the_usual_span_and_water_its_factor():
 def test_a_measurement_under_a_bias_calibrates_there():
     at = {"amplitude_t": 13e-3, "frequency_hz": 354e3, "along_t": 5e-3}
     measured = MeasuredSlp(20e3, "iron", "tissue", 13e-3, 354e3, along_t=5e-3)
-    assert float(slp_w_kg(calibrated(tracer(), [measured]), **at)) == pytest.approx(20e3, rel=1e-9)
+    assert float(slp_w_kg(calibrate_efficiency(tracer(), [measured]), **at)) == pytest.approx(20e3, rel=1e-9)
 
 
 def test_fits_that_cannot_be_are_refused():
     few = readings(tracer(), 0.0)[:2]
     with pytest.raises(InputError, match="expected 3 or more"):
-        fitted(tracer(), few, ("heating_efficiency", "core_diameter"))
+        fit_tracer(tracer(), few, ("heating_efficiency", "core_diameter"))
     with pytest.raises(InputError, match="viscosity: expected one of"):
-        fitted(tracer(), readings(tracer(), 0.0), ("viscosity",))
+        fit_tracer(tracer(), readings(tracer(), 0.0), ("viscosity",))
     with pytest.raises(InputError, match="relaxation_time: the tracer has none"):
-        fitted(tracer(), readings(tracer(), 0.0), ("relaxation_time",))
+        fit_tracer(tracer(), readings(tracer(), 0.0), ("relaxation_time",))
 
 
 def test_a_shot_finds_the_factor_and_leaves_eddy_heat_out():

@@ -9,9 +9,9 @@ import pytest
 from test_optimize import EDGES, LOOSE, at_least, at_most, case, plan
 
 from thermoplan.goals import resolve
-from thermoplan.optimize import CorrectedModel, Search, highest_percentile_c
-from thermoplan.search.heat import Heat
-from thermoplan.search.terms import Look
+from thermoplan.optimize import CorrectedModel, SequentialLP, highest_percentile_c
+from thermoplan.optimize.program.modal_heat import ModalHeat
+from thermoplan.optimize.program.search_terms import Iterate
 
 FINE = replace(LOOSE, heat_cost=0.0, peak_cost=0.0, tolerance=1e-5)
 LIMITS = [at_most("Tmax", 39.0, "core"), at_most("Tmax", 45.0, "tumour"), at_most("Tmax", 42.0)]
@@ -40,12 +40,12 @@ def test_random_plans_within_the_limits_stay_below_the_bound():
     anatomy, reduced = case()
     resolved = resolve([at_least("T90", 60.0), *LIMITS], anatomy, defaults=False)
     most, rng = bound("T90"), np.random.default_rng(2)
-    search = Search(Heat(reduced, EDGES, 0.0, 60.0), resolved, FINE, None)
+    search = SequentialLP(ModalHeat(reduced, EDGES, 0.0, 60.0), resolved, FINE, None)
     highest = 0.0
     for _ in range(60):
         pattern = rng.random((3, search.heat.n_columns)) * (rng.random(search.heat.n_columns) < 0.2)
         for scale in np.geomspace(0.005, 0.5, 12):
-            look = Look(search.heat, scale * pattern)
+            look = Iterate(search.heat, scale * pattern)
             found, *values = [term.value(look) for term in search.terms[: search.rows]]
             kept = all(value <= limit for value, limit in zip(values, (39.0, 45.0, 42.0), strict=True))
             if kept and look.shares.sum(axis=1).max() <= 1.0:

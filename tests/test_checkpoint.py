@@ -12,8 +12,9 @@ import time
 import pytest
 from box_case import PROTOCOL, write_body
 
-from thermoplan.errors import InputError, Interrupted
-from thermoplan.plan import checkpoint, plan_and_write, resume_and_write, simulate, simulate_and_write
+from thermoplan.base.errors import InputError, Interrupted
+from thermoplan.plan import plan_and_write, resume_and_write, simulate, simulate_and_write
+from thermoplan.plan.verification import resume
 from thermoplan.protocol import read_protocol
 
 LAW = '\n[tissues.tumour]\nperfusion = { law = "sigmoid-tumour", rest = "3e4 W/m^3/K" }\n'
@@ -32,8 +33,12 @@ def body(tmp_path):
 def numbers(record):
     """Every number of a plan.json, by key, that is not about how it was made."""
     if isinstance(record, dict):
-        return {f"{key}.{name}": x for key, part in record.items() if key not in ("provenance", "solver")
-                for name, x in numbers(part).items()}
+        return {
+            f"{key}.{name}": x
+            for key, part in record.items()
+            if key not in ("provenance", "solver")
+            for name, x in numbers(part).items()
+        }
     if isinstance(record, list):
         return numbers(dict(enumerate(record)))
     return {"": float(record)} if isinstance(record, int | float) else {}
@@ -53,7 +58,7 @@ class Stopped(Exception):
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    monkeypatch.setattr("thermoplan.plan.write._figures", lambda *_: {})
+    monkeypatch.setattr("thermoplan.plan.record.run_writer._figures", lambda *_: {})
 
 
 @pytest.mark.parametrize(("engine", "after"), [("coupled", 1), ("coupled", 4), ("exact", 1)])
@@ -61,18 +66,18 @@ def test_a_simulation_that_was_stopped_goes_on_to_the_same_plan(body, tmp_path, 
     if engine == "exact":
         body.write_text(PROTOCOL + GOAL + PROBE)
     whole = simulate(body).record
-    run, save = tmp_path / "run", checkpoint.Checkpoints._save
+    run, save = tmp_path / "run", resume.Checkpoints._save
 
     def stopping(self, *state):
         save(self, *state)
         if self.written == after:
             raise Stopped
 
-    monkeypatch.setattr(checkpoint.Checkpoints, "_save", stopping)
+    monkeypatch.setattr(resume.Checkpoints, "_save", stopping)
     with pytest.raises(Stopped):
         simulate_and_write(body, output=run, checkpoint_s=0.0)
     assert {part.name for part in run.iterdir()} == {"checkpoint"}
-    monkeypatch.setattr(checkpoint.Checkpoints, "_save", save)
+    monkeypatch.setattr(resume.Checkpoints, "_save", save)
     again = resume_and_write(run)
     assert same(again.record, whole)
     assert "goes on from" in (run / "run.log").read_text()
@@ -99,12 +104,12 @@ def test_a_simulation_killed_at_a_random_moment_ends_in_the_same_plan(body, tmp_
 
 
 def stop(body, run, monkeypatch, error=Stopped):
-    def stopping(self, *state, save=checkpoint.Checkpoints._save):
+    def stopping(self, *state, save=resume.Checkpoints._save):
         save(self, *state)
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.Checkpoints, "_save", stopping)
+        patch.setattr(resume.Checkpoints, "_save", stopping)
         with pytest.raises(Interrupted if error is KeyboardInterrupt else error) as caught:
             simulate_and_write(body, output=run, checkpoint_s=0.0)
     return caught
@@ -145,7 +150,7 @@ def test_a_full_disk_ends_no_simulation_and_is_told(body, tmp_path, monkeypatch)
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "_dumped", full)
+        patch.setattr(resume, "_dumped", full)
         found = simulate_and_write(body, output=tmp_path / "run", checkpoint_s=0.0)
     told = [text for text in found.record["warnings"] if "could not be saved while it ran: No space left" in text]
     assert len(told) == 1 and str(tmp_path / "run" / "checkpoint") in told[0]
@@ -171,12 +176,15 @@ def test_a_folder_without_a_checkpoint_and_a_broken_one_are_refused(body, tmp_pa
         resume_and_write(tmp_path / "run")
 
 
-@pytest.mark.parametrize(("words", "says"), [
-    ((), "expected PROTOCOL or --resume RUN, got neither"),
-    (("p.toml", "--resume", "run"), "expected PROTOCOL or --resume RUN, got both"),
-    (("--resume", "run", "--quick"), "--resume takes no --quick: a simulation goes on as it was begun"),
-    (("p.toml", "--checkpoint", "now"), "--checkpoint"),
-])
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "expected PROTOCOL or --resume RUN, got neither"),
+        (("p.toml", "--resume", "run"), "expected PROTOCOL or --resume RUN, got both"),
+        (("--resume", "run", "--quick"), "--resume takes no --quick: a simulation goes on as it was begun"),
+        (("p.toml", "--checkpoint", "now"), "--checkpoint"),
+    ],
+)
 def test_words_that_do_not_go_together_are_refused(words, says):
     found = subprocess.run(command(*words), capture_output=True, text=True, check=False)
     assert found.returncode == 2 and says in found.stderr

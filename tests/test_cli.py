@@ -14,7 +14,8 @@ import pytest
 from small_case import PROTOCOL, write_case
 
 SHORT = PROTOCOL.replace('duration = "10 min"', 'duration = "2 min"\ncool_down = "0 min"').replace(
-    'at_least = "2 min"', 'at_least = "0.001 min"')
+    'at_least = "2 min"', 'at_least = "0.001 min"'
+)
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -83,8 +84,9 @@ def _heeds_interrupts() -> None:
 def test_an_interrupted_plan_leaves_the_previous_run_untouched(planned, case):
     before = {p: p.stat().st_mtime_ns for p in sorted((case.parent / "run").rglob("*"))}
     command = [sys.executable, "-m", "thermoplan", "plan", str(case), "-o", str(case.parent / "run"), "--force"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                               preexec_fn=_heeds_interrupts)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=_heeds_interrupts
+    )
     for line in process.stderr:
         if line.startswith("mesh"):
             process.send_signal(signal.SIGINT)
@@ -95,14 +97,19 @@ def test_an_interrupted_plan_leaves_the_previous_run_untouched(planned, case):
     assert not [p for p in case.parent.iterdir() if p.name.startswith(".")]
 
 
-@pytest.mark.parametrize(("problem", "code", "says"), [
-    ("KeyboardInterrupt", 130, "interrupted: nothing was written\n"),
-    ("OSError(28, 'No space left on device', 'x.vtu')", 2, "x.vtu: No space left on device; make room, or choose "),
-])
+@pytest.mark.parametrize(
+    ("problem", "code", "says"),
+    [
+        ("KeyboardInterrupt", 130, "interrupted: nothing was written\n"),
+        ("OSError(28, 'No space left on device', 'x.vtu')", 2, "x.vtu: No space left on device; make room, or choose "),
+    ],
+)
 def test_an_interrupt_and_a_full_disk_cost_a_line_and_no_traceback(problem, code, says):
-    code_line = ("import sys, thermoplan.cli as cli, thermoplan.plan.check as check\n"
-                 f"def told(*_): raise {problem}\n"
-                 "check.understood = told\nsys.argv = ['thermoplan', 'check', 'p.toml']\ncli.main()")
+    code_line = (
+        "import sys, thermoplan.cli as cli, thermoplan.commands.check as check\n"
+        f"def told(*_): raise {problem}\n"
+        "check.understood = told\nsys.argv = ['thermoplan', 'check', 'p.toml']\ncli.main()"
+    )
     done = subprocess.run([sys.executable, "-c", code_line], capture_output=True, text=True, check=False)
     assert done.returncode == code and done.stderr.startswith(says) and len(done.stderr.splitlines()) == 1
 
@@ -158,8 +165,9 @@ def test_simulate_plays_a_trajectory_and_says_what_a_device_with_a_gradient_need
     ended = run("simulate", case, "--quick", "-o", tmp_path / "none")
     assert ended.returncode == 2
     assert "--trajectory T.csv" in ended.stderr
-    played = run("simulate", case, "--trajectory", case.parent / "run" / "trajectory.csv", "-o", tmp_path / "sim",
-                 "--json")
+    played = run(
+        "simulate", case, "--trajectory", case.parent / "run" / "trajectory.csv", "-o", tmp_path / "sim", "--json"
+    )
     assert played.returncode == 0, played.stderr
     record = json.loads(played.stdout)
     assert record["kind"] == "simulate"
@@ -174,17 +182,28 @@ def test_check_says_what_it_understood(case):
     record = json.loads(run("check", case, "--json").stdout)
     assert record["ok"]
     assert ["tracer", "synomag-d, omega tau 3"] in record["understood"]
-    assert any(key == "model" and text.startswith("mrsh, holds for particles that turn")
-               for key, text in record["understood"])
+    assert any(
+        key == "model" and text.startswith("mrsh, holds for particles that turn") for key, text in record["understood"]
+    )
 
 
 def test_mesh_writes_a_mesh_that_can_be_read_back(case, tmp_path):
     out = tmp_path / "block.vtu"
-    ended = run("mesh", case.parent / "labels.nii.gz", out, "--table", case.parent / "labels.csv", "--target", "tumour",
-                "--target-size", "1.2 mm", "--json")
+    ended = run(
+        "mesh",
+        case.parent / "labels.nii.gz",
+        out,
+        "--table",
+        case.parent / "labels.csv",
+        "--target",
+        "tumour",
+        "--target-size",
+        "1.2 mm",
+        "--json",
+    )
     assert ended.returncode == 0, ended.stderr
     record = json.loads(ended.stdout)
-    from thermoplan.files.meshes import read_mesh
+    from thermoplan.files.meshes.mesh_files import read_mesh
 
     anatomy = read_mesh(out)
     assert len(anatomy.points_m) == record["nodes"]
@@ -203,8 +222,10 @@ def test_convert_keeps_the_iron_where_it_is(case, tmp_path):
 
     first, last = nibabel.load(case.parent / "iron.nii.gz"), nibabel.load(back)
     data = [np.asarray(image.dataobj) for image in (first, last)]
-    hot = [nibabel.affines.apply_affine(image.affine, np.argwhere(values > 0.9 * values.max())).mean(axis=0)
-           for image, values in zip((first, last), data, strict=True)]
+    hot = [
+        nibabel.affines.apply_affine(image.affine, np.argwhere(values > 0.9 * values.max())).mean(axis=0)
+        for image, values in zip((first, last), data, strict=True)
+    ]
     assert hot[1] == pytest.approx(hot[0], abs=1e-3)
     assert run("convert", case.parent / "iron.nii.gz", tmp_path / "x.jpg").returncode == 2
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thermoplan.coils import Loop, Magnet, coil_field_t, coil_selection
+from thermoplan.base.errors import InputError
 from thermoplan.device import Device
-from thermoplan.errors import InputError
-from thermoplan.sar import ffr_widths_m
-from thermoplan.tracer import Population, Tracer
+from thermoplan.device.coils import Loop, Magnet, coil_field_t, coil_selection
+from thermoplan.power.heating_basis import ffr_widths_m
+from thermoplan.tracer.tracer import Population, Tracer
 
 MU0 = 4e-7 * np.pi
 Z = (0.0, 0.0, 1.0)

@@ -13,10 +13,10 @@ from browser import chromium, visit
 from report_sample import sample_anatomy, sample_fields, write_sample, write_sample_fields
 from test_report_browser import CONTRAST, WIDE
 
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
 from thermoplan.compare import compare, compare_and_write
-from thermoplan.errors import InputError
-from thermoplan.files.images import write_image
-from thermoplan.image import Image
+from thermoplan.files.images.nifti import write_image
 
 SHAPE = (24, 20, 52)
 PLACE_MM = np.array([5.5, -2.5, -10.5])
@@ -33,8 +33,12 @@ def maps_of(run: Path, *, warmer_k: float = 0.0, step_mm: float = 1.0) -> None:
     near = np.linalg.norm(place - PLACE_MM, axis=-1)
     peak = np.where(body, 38.0 + 0.1 * place[..., 2] + warmer_k * np.exp(-((near / 3.0) ** 2)), 0.0)
     (run / "maps").mkdir(exist_ok=True)
-    for name, data in {"peak-temperature": peak, "cem43": np.where(body, 0.5 ** (43.0 - peak), 0.0),
-                       "power": np.where(body, 1e5, 0.0), "iron": np.where(near < 4.0, 6.0, 0.0)}.items():
+    for name, data in {
+        "peak-temperature": peak,
+        "cem43": np.where(body, 0.5 ** (43.0 - peak), 0.0),
+        "power": np.where(body, 1e5, 0.0),
+        "iron": np.where(near < 4.0, 6.0, 0.0),
+    }.items():
         write_image(run / "maps" / f"{name}.nii.gz", image.with_data(data.astype(np.float32)))
 
 
@@ -92,7 +96,9 @@ def test_a_limit_that_turned_says_so(found: dict) -> None:
 def test_only_what_was_changed_is_named_as_changed(found: dict) -> None:
     assert [(row["name"], row["a"], row["b"]) for row in found["parameters"]] == [("tumour perfusion", 300, 450)]
     assert {row["file"]: row["state"] for row in found["inputs"]} == {
-        "mouse-mpi.mdf": "differs", "labels.nii.gz": "only in B"}
+        "mouse-mpi.mdf": "differs",
+        "labels.nii.gz": "only in B",
+    }
 
 
 def test_the_map_of_the_difference_is_highest_where_b_is_warmer(found: dict) -> None:
@@ -162,8 +168,8 @@ def test_the_picture_of_the_difference_is_brown_where_b_is_warmer(runs: tuple[Pa
 
     from PIL import Image as Picture
 
-    from thermoplan.compare.maps import map_differences
-    from thermoplan.report.differences import Difference, difference_png
+    from thermoplan.compare.map_differences import map_differences
+    from thermoplan.report.difference_pictures import Difference, difference_png
 
     pair = map_differences(*runs)["peak-temperature"]
     png = difference_png(Difference(pair.a, pair.b, pair.both, "K", 43.0))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thermoplan.base.errors import InputError
 from thermoplan.device import Device, device_from_dict, traceless, unknown_field
-from thermoplan.errors import InputError
-from thermoplan.selection import selection_field
+from thermoplan.device.selection import selection_field
 
 X, Y, Z = np.eye(3)
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [3, -2, 5]]) * 1e-3
@@ -102,12 +102,16 @@ def test_reach_is_in_the_machines_frame():
 
 
 def test_a_violation_names_the_limit_and_its_range():
-    device = machine(position_range_m=[[-10e-3, 10e-3]] * 3, gradient_range_t_m=(0.5, 2.6),
-                     amplitude_range_t=(0, 15e-3), frequency_range_hz=(335e3, 345e3))
-    assert device.violations(centers_m=[[0, 0, 0.01]], amplitude_t=15e-3, gradient_t_m=0.5,
-                             frequency_hz=340e3) == []
-    told = device.violations(centers_m=[[0, 0, 0.02], [0, 0, 0]], amplitude_t=[13e-3, 20e-3], gradient_t_m=7,
-                             frequency_hz=354e3)
+    device = machine(
+        position_range_m=[[-10e-3, 10e-3]] * 3,
+        gradient_range_t_m=(0.5, 2.6),
+        amplitude_range_t=(0, 15e-3),
+        frequency_range_hz=(335e3, 345e3),
+    )
+    assert device.violations(centers_m=[[0, 0, 0.01]], amplitude_t=15e-3, gradient_t_m=0.5, frequency_hz=340e3) == []
+    told = device.violations(
+        centers_m=[[0, 0, 0.02], [0, 0, 0]], amplitude_t=[13e-3, 20e-3], gradient_t_m=7, frequency_hz=354e3
+    )
     assert len(told) == 4
     assert "1 position(s) out of reach" in told[0] and "z 20.0 mm is outside -10 to 10 mm" in told[0]
     assert "gradient = 7 T/m: outside gradient_range, 0.5 to 2.6 T/m" in told[1]
@@ -119,16 +123,30 @@ def test_a_uniform_field_reaches_everything():
     assert machine("uniform", position_range_m=[[0, 0]] * 3).reachable([[1, 2, 3]]).all()
 
 
-@pytest.mark.parametrize("changes, key", [
-    ({"kind": "fff"}, "kind"), ({"gradient_t_m": -2.0}, "gradient"),
-    ({"amplitude_t": 0.0}, "amplitude"), ({"frequency_hz": -1.0}, "frequency"), ({"settle_s": -1.0}, "settle"),
-    ({"slew_m_s": 0.0}, "slew"), ({"max_duty": 1.5}, "max_duty"), ({"min_dwell_s": np.nan}, "min_dwell"),
-    ({"to_device": 2 * np.eye(4)}, "to_device"), ({"to_device": np.diag([-1, 1, 1, 1])}, "to_device"),
-    ({"position_range_m": [[1, 0]] * 3}, "position_range"),
-])
+@pytest.mark.parametrize(
+    "changes, key",
+    [
+        ({"kind": "fff"}, "kind"),
+        ({"gradient_t_m": -2.0}, "gradient"),
+        ({"amplitude_t": 0.0}, "amplitude"),
+        ({"frequency_hz": -1.0}, "frequency"),
+        ({"settle_s": -1.0}, "settle"),
+        ({"slew_m_s": 0.0}, "slew"),
+        ({"max_duty": 1.5}, "max_duty"),
+        ({"min_dwell_s": np.nan}, "min_dwell"),
+        ({"to_device": 2 * np.eye(4)}, "to_device"),
+        ({"to_device": np.diag([-1, 1, 1, 1])}, "to_device"),
+        ({"position_range_m": [[1, 0]] * 3}, "position_range"),
+    ],
+)
 def test_machines_that_cannot_be_are_refused_by_key(changes, key):
-    settings = {"kind": "ffp", "gradient_t_m": 2.0, "amplitude_t": 13e-3, "frequency_hz": 354e3,
-                "drive_axis": Z} | changes
+    settings = {
+        "kind": "ffp",
+        "gradient_t_m": 2.0,
+        "amplitude_t": 13e-3,
+        "frequency_hz": 354e3,
+        "drive_axis": Z,
+    } | changes
     with pytest.raises(InputError, match=rf"device test: {key}\b.*expected"):
         Device("test", **settings)
 
@@ -150,10 +168,8 @@ def probed(bend: float = 0.0):
 
 
 def test_a_measured_field_without_bend_is_an_ideal_point():
-    ideal = machine(gradient_t_m=2.0, to_device=turned(30, (0.001, 0.002, 0.003)),
-                    drive_axis=turned(-30)[:3, :3] @ Z)
-    own = Device("own", "measured", 2.0, 13e-3, 354e3, ideal.drive_axis, to_device=ideal.to_device,
-                 selection=probed())
+    ideal = machine(gradient_t_m=2.0, to_device=turned(30, (0.001, 0.002, 0.003)), drive_axis=turned(-30)[:3, :3] @ Z)
+    own = Device("own", "measured", 2.0, 13e-3, 354e3, ideal.drive_axis, to_device=ideal.to_device, selection=probed())
     assert np.allclose(own.gradient_tensor(), ideal.gradient_tensor(), atol=1e-9)
     for center in ((0, 0, 0), (2e-3, -1e-3, 4e-3)):
         assert np.allclose(own.bias_t(POINTS, center), ideal.bias_t(POINTS, center), atol=1e-14)
@@ -189,15 +205,28 @@ def test_a_gradient_tensor_with_a_trace_is_refused():
 
 def test_a_machine_from_its_keys():
     device = device_from_dict(
-        {"name": "own", "kind": "ffl", "gradient": 2.0, "amplitude": 13e-3, "frequency": 354e3,
-         "drive_axis": "I", "line_axis": "R", "settle": 0.2, "position_range": [[-1, 1]] * 3}, "own.toml")
+        {
+            "name": "own",
+            "kind": "ffl",
+            "gradient": 2.0,
+            "amplitude": 13e-3,
+            "frequency": 354e3,
+            "drive_axis": "I",
+            "line_axis": "R",
+            "settle": 0.2,
+            "position_range": [[-1, 1]] * 3,
+        },
+        "own.toml",
+    )
     assert device.drive_axis.tolist() == [0, 0, -1] and device.line_axis.tolist() == [1, 0, 0]
     assert device.settle_s == 0.2
     with pytest.raises(InputError) as caught:
         device_from_dict({"kind": "ffp", "amplitude": 1.0, "frequency": 1.0, "drive_axis": "Q"}, "own.toml")
     assert caught.value.complaints == (
-        "own.toml: name: missing", "own.toml: gradient: missing",
-        'own.toml: drive_axis = "Q": expected one of R L A P S I')
+        "own.toml: name: missing",
+        "own.toml: gradient: missing",
+        'own.toml: drive_axis = "Q": expected one of R L A P S I',
+    )
 
 
 def test_a_turning_line_takes_directions_evenly_over_a_half_turn_about_the_bore():

@@ -14,10 +14,16 @@ from scipy import ndimage
 from thermoplan.plan import make_plan
 
 TISSUES = {
-    "skin (all unlabelled soft tissue)": ("body", "soft-tissue"), "skeleton": ("skeleton", "bone"),
-    "medulla": ("brain", "brain"), "cerebellum": ("brain", "brain"), "olfactory bulbs": ("brain", "brain"),
-    "external cerebrum": ("brain", "brain"), "striatum": ("brain", "brain"), "rest of the brain": ("brain", "brain"),
-    "masseter muscles": ("masseter", "muscle"), "lachrymal glands": ("glands", "gland"),
+    "skin (all unlabelled soft tissue)": ("body", "soft-tissue"),
+    "skeleton": ("skeleton", "bone"),
+    "medulla": ("brain", "brain"),
+    "cerebellum": ("brain", "brain"),
+    "olfactory bulbs": ("brain", "brain"),
+    "external cerebrum": ("brain", "brain"),
+    "striatum": ("brain", "brain"),
+    "rest of the brain": ("brain", "brain"),
+    "masseter muscles": ("masseter", "muscle"),
+    "lachrymal glands": ("glands", "gland"),
     "adrenal glands": ("glands", "gland"),
 }
 TUMOUR_MM, RADIUS_MM, FWHM_MM = np.array([25.2, 69.8, 8.8]), 4.0, 2.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from report_sample import sample_anatomy, sample_fields, sample_plan
 
-from thermoplan.display import card
+from thermoplan.base.display import card
+from thermoplan.base.image import Image
+from thermoplan.base.progress import Stages
 from thermoplan.goals import Goal
-from thermoplan.image import Image
-from thermoplan.iron import IronMap
-from thermoplan.library import library_devices, library_tracers
+from thermoplan.imaging.iron_map import IronMap
 from thermoplan.plan import Plan
-from thermoplan.plan.made import Page
-from thermoplan.progress import Stages
+from thermoplan.plan.result import Page
+from thermoplan.protocol.library import library_devices, library_tracers
 from thermoplan.report import formats
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from thermoplan import doctor
+from thermoplan.base import installation as doctor
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,7 +24,7 @@ def test_every_part_of_this_machine_works():
 
 def test_versions_name_every_solver_part_and_import_none_of_them():
     code = (
-        "import sys; from thermoplan.doctor import versions; print(*versions());"
+        "import sys; from thermoplan.base.installation import versions; print(*versions());"
         "print(*{'numpy', 'dolfinx', 'gmsh', 'vtkmodules', 'pyvista', 'matplotlib'} & set(sys.modules))"
     )
     named, loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split("\n")[:2]
@@ -71,7 +71,7 @@ def test_a_cache_that_cannot_be_written_has_a_remedy(monkeypatch, tmp_path):
 
 
 def test_the_doctor_runs_before_anything_is_installed():
-    command = [sys.executable, "-I", "-S", str(ROOT / "thermoplan" / "doctor.py"), "--packages"]
+    command = [sys.executable, "-I", "-S", str(ROOT / "thermoplan" / "base" / "installation.py"), "--packages"]
     assert subprocess.check_output(command, text=True).strip() == " ".join(doctor.missing_packages())
 
 
@@ -93,7 +93,7 @@ def _plain(name: str) -> str:
 def bare(tmp_path):
     """A checkout with only what set-up reads, and an environment whose PATH has only a shell's tools."""
     folder, tools = tmp_path / "checkout", tmp_path / "bin"
-    for part in ("tools/setup.sh", "thermoplan/doctor.py", "pyproject.toml", "constraints.txt"):
+    for part in ("tools/setup.sh", "thermoplan/base/installation.py", "pyproject.toml", "constraints.txt"):
         (folder / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / part, folder / part)
     tools.mkdir()

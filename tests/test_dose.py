@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thermoplan.dose import (
+from thermoplan.base.errors import InputError
+from thermoplan.goals.dose import (
     DAMAGE,
     Dose,
     RegionSeries,
@@ -19,7 +20,6 @@ from thermoplan.dose import (
     region_table,
     volume_histograms,
 )
-from thermoplan.errors import InputError
 
 
 def held(temperature_c, minutes):
@@ -35,9 +35,20 @@ def test_ten_minutes_at_44_is_twenty_cem43():
     assert cem43_min(held(44.0, 10)) == pytest.approx(20.0, rel=1e-12)
 
 
-@pytest.mark.parametrize(("temperature_c", "minutes", "dose"), [
-    (43, 60, 60), (44, 30, 60), (45, 15, 60), (42, 240, 60), (41, 60, 3.75), (40, 60, 0.9375),
-    (39, 60, 0.234375), (37, 60, 60 / 4**6), (50, 1, 128)])
+@pytest.mark.parametrize(
+    ("temperature_c", "minutes", "dose"),
+    [
+        (43, 60, 60),
+        (44, 30, 60),
+        (45, 15, 60),
+        (42, 240, 60),
+        (41, 60, 3.75),
+        (40, 60, 0.9375),
+        (39, 60, 0.234375),
+        (37, 60, 60 / 4**6),
+        (50, 1, 128),
+    ],
+)
 def test_constant_temperatures(temperature_c, minutes, dose):
     assert cem43_min(held(temperature_c, minutes)) == pytest.approx(dose, rel=1e-12)
 
@@ -134,7 +145,7 @@ def test_gaussian_field_has_the_volume_of_the_sphere_above():
     # 8 K exp(-r^2 / 2 s^2) around the middle, s = 0.2: above 8 exp(-q^2 / 2) lies a ball of radius q s
     r2 = ((BOX - 0.5) ** 2).sum(axis=1)
     radii = np.array([0.2, 0.3, 0.4, 0.45])
-    above = fraction_above(8 * np.exp(-r2 / 0.08), BOX_WEIGHTS, 8 * np.exp(-radii**2 / 0.08))
+    above = fraction_above(8 * np.exp(-r2 / 0.08), BOX_WEIGHTS, 8 * np.exp(-(radii**2) / 0.08))
     assert above == pytest.approx(4 / 3 * np.pi * radii**3, abs=0.005)
 
 
@@ -150,8 +161,9 @@ def test_a_value_stands_at_the_middle_of_its_own_weight():
     assert exceeded_by(values, weights, [60, 35, 10, 5]) == pytest.approx([40, 42, 44, 44])
 
 
-@pytest.mark.parametrize("shape", [
-    lambda x: x, lambda x: x**8, lambda x: np.round(x), lambda x: np.where(x > 0.1001, 1.0, 0.001 * x)])
+@pytest.mark.parametrize(
+    "shape", [lambda x: x, lambda x: x**8, lambda x: np.round(x), lambda x: np.where(x > 0.1001, 1.0, 0.001 * x)]
+)
 def test_streamed_statistics_are_those_of_a_full_sort(shape):
     rng = np.random.default_rng(0)
     values = 37 + 8 * shape(rng.random(5000))
@@ -203,14 +215,28 @@ def test_histograms_fall_from_one_to_nothing():
         assert (found[share][0], found[share][-1]) == (pytest.approx(1, abs=0.02), pytest.approx(0, abs=0.02))
 
 
-@pytest.mark.parametrize(("process", "temperature_c", "seconds"), [
-    ("skin", 43, 4.76e4), ("skin", 50, 328), ("skin-weaver", 43, 7.24e4), ("skin-weaver", 50, 115),
-    ("cells", 43, 448), ("cells", 50, 2.75), ("liver", 43, 510), ("liver", 50, 61), ("liver", 60, 3.4),
-    ("fat", 43, 6.8e4), ("fat", 60, 5.4e3), ("prostate", 43, 33)])
+@pytest.mark.parametrize(
+    ("process", "temperature_c", "seconds"),
+    [
+        ("skin", 43, 4.76e4),
+        ("skin", 50, 328),
+        ("skin-weaver", 43, 7.24e4),
+        ("skin-weaver", 50, 115),
+        ("cells", 43, 448),
+        ("cells", 50, 2.75),
+        ("liver", 43, 510),
+        ("liver", 50, 61),
+        ("liver", 60, 3.4),
+        ("fat", 43, 6.8e4),
+        ("fat", 60, 5.4e3),
+        ("prostate", 43, 33),
+    ],
+)
 def test_damage_reaches_one_when_it_should(process, temperature_c, seconds):
     assert 1.0 / DAMAGE[process].rate_1_s(temperature_c) == pytest.approx(seconds, rel=0.02)
-    omega = arrhenius_omega([(0.0, np.array([float(temperature_c)])),
-                             (float(seconds), np.array([float(temperature_c)]))], process)
+    omega = arrhenius_omega(
+        [(0.0, np.array([float(temperature_c)])), (float(seconds), np.array([float(temperature_c)]))], process
+    )
     assert omega == pytest.approx(1.0, rel=0.02)
 
 

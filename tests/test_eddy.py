@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from thermoplan import eddy
-from thermoplan.anatomy import Anatomy
-from thermoplan.eddy import eddy_power, field_potential_t_m, induced_power
-from thermoplan.errors import InputError, SolverError
-from thermoplan.tissue import region_tissues
+from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.anatomy.tissue import region_tissues
+from thermoplan.base.errors import InputError, SolverError
+from thermoplan.power import eddy
+from thermoplan.power.eddy import eddy_power, field_potential_t_m, induced_power
 from thermoplan.validate.bodies import cylinder, extruded, triangles
-from thermoplan.validate.eddy import at_the_tips
+from thermoplan.validate.eddy_rows import at_the_tips
 
 OMEGA, AMPLITUDE_T = 2 * np.pi * 354e3, 13e-3
 MUSCLE = region_tissues(["muscle"])
@@ -59,10 +59,19 @@ def test_a_potential_of_a_field_has_that_field_as_its_curl_whatever_its_centre()
 
     points, step = np.random.default_rng(0).uniform(-1, 1, (20, 3)), 1e-5
     for center in (np.zeros(3), np.array([0.3, -0.5, 0.2])):
-        slope = np.array([(field_potential_t_m(field, points + step * e, center)
-                           - field_potential_t_m(field, points - step * e, center)) / (2 * step) for e in np.eye(3)])
-        curl = np.stack([slope[1, :, 2] - slope[2, :, 1], slope[2, :, 0] - slope[0, :, 2],
-                         slope[0, :, 1] - slope[1, :, 0]], axis=1)
+        slope = np.array(
+            [
+                (
+                    field_potential_t_m(field, points + step * e, center)
+                    - field_potential_t_m(field, points - step * e, center)
+                )
+                / (2 * step)
+                for e in np.eye(3)
+            ]
+        )
+        curl = np.stack(
+            [slope[1, :, 2] - slope[2, :, 1], slope[2, :, 0] - slope[0, :, 2], slope[0, :, 1] - slope[1, :, 0]], axis=1
+        )
         assert curl == pytest.approx(field(points), abs=1e-8)
 
 
@@ -94,8 +103,13 @@ def ring(radius_m, width_m, names):
     angle = np.linspace(0, 2 * np.pi, 240, endpoint=False)
     across = radius_m + width_m * np.linspace(-0.5, 0.5, 4)
     flat = (across[None, :, None] * np.stack([np.cos(angle), np.sin(angle)], 1)[:, None]).reshape(-1, 2)
-    return extruded(flat, triangles(240, 4, closed=True), np.linspace(0, width_m, 4), names=names,
-                    region_of=lambda middle: (middle[:, 1] > 0).astype(int))
+    return extruded(
+        flat,
+        triangles(240, 4, closed=True),
+        np.linspace(0, width_m, 4),
+        names=names,
+        region_of=lambda middle: (middle[:, 1] > 0).astype(int),
+    )
 
 
 def test_ring_of_two_tissues_divides_the_voltage_by_their_complex_conductivities():
@@ -104,8 +118,7 @@ def test_ring_of_two_tissues_divides_the_voltage_by_their_complex_conductivities
     names = ("muscle", "liver")
     body, tissues = ring(10e-3, 0.6e-3, names), region_tissues(names)
     found = eddy_power(body, tissues, drive_axis=[0, 0, 1], **DRIVE)
-    kappa = [t.electrical_conductivity_s_m + 1j * OMEGA * 8.8541878128e-12 * t.relative_permittivity
-             for t in tissues]
+    kappa = [t.electrical_conductivity_s_m + 1j * OMEGA * 8.8541878128e-12 * t.relative_permittivity for t in tissues]
     y = body.centroids_m[:, 1]
     for at, other, sign in ((0, 1, -1), (1, 0, 1)):
         far = sign * y > 3e-3
@@ -151,9 +164,14 @@ def test_no_convergence_is_an_error_with_iterations_and_residual(monkeypatch):
         eddy_power(cylinder(12.5e-3, 9e-3, 3e-3, cells=8), MUSCLE, drive_axis=[0, 0, 1], **DRIVE)
 
 
-@pytest.mark.parametrize(("changed", "said"), [
-    ({"amplitude_t": 0.0}, "above zero"), ({"frequency_hz": -1.0}, "above zero"),
-    ({"drive_axis": [0, 0, 0]}, "drive axis")])
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"amplitude_t": 0.0}, "above zero"),
+        ({"frequency_hz": -1.0}, "above zero"),
+        ({"drive_axis": [0, 0, 0]}, "drive axis"),
+    ],
+)
 def test_what_cannot_be_used_is_named(changed, said):
     drive = {"drive_axis": [0, 0, 1]} | DRIVE | changed
     with pytest.raises(InputError, match=said):

@@ -10,7 +10,7 @@ import pytest
 from test_optimize import EDGES, LOOSE, PEAK, at_least, at_most, case, plan
 
 from thermoplan.goals import resolve
-from thermoplan.optimize import explain, optimize_shares, pareto_front, second_opinion
+from thermoplan.optimize import explain, lbfgsb_shares, optimize_shares, pareto_front
 
 FINE = replace(LOOSE, tolerance=1e-5, heat_cost=0.0, peak_cost=0.0)
 
@@ -25,6 +25,7 @@ def explained(goals, settings=LOOSE, **more):
 def test_the_price_of_a_temperature_limit_is_what_widening_it_fetches():
     def reached(bound: float) -> float:
         return plan([at_least("Tmean", 60.0), at_most("Tmax", bound, "core")], settings=FINE).values[0]
+
     _, why = explained([at_least("Tmean", 60.0), at_most("Tmax", 38.5, "core")], FINE, relax=False)
     widened = (reached(38.52) - reached(38.48)) / 0.04
     assert why.limits[0].gain == pytest.approx(widened, rel=0.02)
@@ -33,8 +34,10 @@ def test_the_price_of_a_temperature_limit_is_what_widening_it_fetches():
 
 def test_the_price_of_duty_is_what_more_of_it_fetches():
     goals = [at_least("Tmean", 80.0), at_most("Tmax", 90.0, "core")]
+
     def reached(duty: float) -> float:
         return plan(goals, settings=replace(FINE, max_duty=duty)).values[0]
+
     _, why = explained(goals, replace(FINE, max_duty=0.3), relax=False)
     assert why.duty_gain == pytest.approx((reached(0.31) - reached(0.29)) / 0.02 * 0.1, rel=0.02)
     assert why.limits[0].gain == 0.0 and not why.limits[0].active
@@ -43,6 +46,7 @@ def test_the_price_of_duty_is_what_more_of_it_fetches():
 def test_the_price_of_a_limit_on_a_dose_goal_is_what_widening_it_fetches():
     def reached(bound: float) -> float:
         return np.log2(plan([at_least("CEM43mean", 1e4), at_most("Tmax", bound, "core")], settings=FINE).values[0])
+
     _, why = explained([at_least("CEM43mean", 1e4), at_most("Tmax", 38.5, "core")], FINE, relax=False)
     assert why.limits[0].gain == pytest.approx((reached(38.52) - reached(38.48)) / 0.04, rel=0.05)
 
@@ -74,8 +78,10 @@ def test_a_plan_that_meets_its_goals_needs_no_excuse():
 def test_a_plan_that_meets_its_goal_is_told_how_far_it_could_go_and_what_then_stops_it():
     goals = [at_least("T90", 38.0), at_most("Tmax", 39.0, "core"), at_most("Tmax", 45.0)]
     _, why = explained(goals, FINE)
+
     def most(bound: float) -> float:
         return plan([at_least("T90", 60.0), at_most("Tmax", bound, "core")], settings=FINE).values[0]
+
     assert why.goal.label == "tumour T90 >= 38 degC"
     assert why.reach == pytest.approx(most(39.0), abs=0.01)
     assert why.limits[0].label == "core Tmax <= 39 degC" and not why.limits[0].active
@@ -120,16 +126,20 @@ def test_the_front_rises_with_the_limit_and_keeps_it():
     assert (front.limit_values >= np.array(bounds) - 0.05).all()
 
 
-@pytest.mark.parametrize("goals", [
-    [at_least("CEM43T90", 1e3), at_most("Tmax", 38.5, "core")],
-    [at_least("CEM43D90", 1e3), at_most("Tmax", 38.5, "core"), at_most("CEM43max", 0.02)],
-    [at_least("T50", 41.0), at_most("Tmax", 39.0, "core"), at_most("Tmax", 42.5, "tumour")]])
+@pytest.mark.parametrize(
+    "goals",
+    [
+        [at_least("CEM43T90", 1e3), at_most("Tmax", 38.5, "core")],
+        [at_least("CEM43D90", 1e3), at_most("Tmax", 38.5, "core"), at_most("CEM43max", 0.02)],
+        [at_least("T50", 41.0), at_most("Tmax", 39.0, "core"), at_most("Tmax", 42.5, "tumour")],
+    ],
+)
 def test_a_second_method_finds_nothing_better(goals):
     anatomy, reduced = case()
     resolved = resolve(goals, anatomy, defaults=False)
     first = optimize_shares(reduced, resolved, window_edges_s=EDGES, settings=replace(LOOSE, starts=2))
-    other = second_opinion(reduced, resolved, window_edges_s=EDGES, settings=LOOSE)
-    from_there = second_opinion(reduced, resolved, window_edges_s=EDGES, settings=LOOSE, start=first.shares)
+    other = lbfgsb_shares(reduced, resolved, window_edges_s=EDGES, settings=LOOSE)
+    from_there = lbfgsb_shares(reduced, resolved, window_edges_s=EDGES, settings=LOOSE, start=first.shares)
     assert first.objective <= other.objective * (1.0 + 1e-3)
     assert first.objective <= from_there.objective * (1.0 + 3e-3)
     assert other.objective < first.objective + 150.0, "not even near: no check at all"

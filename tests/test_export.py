@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from report_sample import REGIONS, TUMOUR_M, sample_anatomy, sample_fields, write_sample, write_sample_fields
 
-from thermoplan.errors import InputError
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
 from thermoplan.export import KINDS, export
-from thermoplan.files.dicom_write import stacked
-from thermoplan.files.images import write_image
-from thermoplan.files.meshes import write_history
-from thermoplan.files.segments import read_segmentation
-from thermoplan.files.vtkhdf import Steps
-from thermoplan.image import Image
+from thermoplan.files.images.dicom_write import stacked
+from thermoplan.files.images.nifti import write_image
+from thermoplan.files.images.segments import read_segmentation
+from thermoplan.files.meshes.mesh_files import write_history
+from thermoplan.files.meshes.vtkhdf import Steps
 
 SHAPE, STEP_MM, CORNER_MM = (24, 20, 52), 1.0, np.array([-11.5, -9.5, -25.5])
 WARM = (17, 7, 15)  # this voxel alone is warmest: 5.5, -2.5, -10.5 mm, in the tumour, to the right, behind, below
@@ -40,8 +40,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fields = sample_fields(anatomy)
     write_sample_fields(run, anatomy, fields)
     times = np.array([0.0, 900.0])
-    frames = {k: np.array([0.5 * fields[f], fields[f]]) for k, f in
-              (("temperature_c", "temperature_peak_c"), ("cem43_min", "cem43_min"))}
+    frames = {
+        k: np.array([0.5 * fields[f], fields[f]])
+        for k, f in (("temperature_c", "temperature_peak_c"), ("cem43_min", "cem43_min"))
+    }
     write_history(run / "fields.vtkhdf", anatomy, Steps(times, frames), fields)
     affine = np.diag([1e-3 * STEP_MM] * 3 + [1.0])
     affine[:3, 3] = 1e-3 * CORNER_MM
@@ -111,7 +113,7 @@ def test_itk_finds_the_warm_voxel_in_the_relative_dose(dicom: Path, name: str) -
 
 
 def test_our_own_reader_takes_a_relative_dose_back_to_its_values(dicom: Path) -> None:
-    from thermoplan.files.dicom import read_dicom
+    from thermoplan.files.images.dicom import read_dicom
 
     image = read_dicom(dicom / "rtdose-cem43.dcm")
     assert image.data.max() == pytest.approx(value_of("cem43"), rel=1e-6)
@@ -122,8 +124,10 @@ def test_the_same_plan_exported_twice_is_the_same_study_and_its_files_differ(run
     import pydicom
 
     export(run, "dicom", tmp_path)
-    first, again = ({p.name: pydicom.dcmread(p, stop_before_pixels=True) for p in folder.glob("*.dcm")}
-                    for folder in (dicom, tmp_path))
+    first, again = (
+        {p.name: pydicom.dcmread(p, stop_before_pixels=True) for p in folder.glob("*.dcm")}
+        for folder in (dicom, tmp_path)
+    )
     files = list(first.values())
     assert len(files) == 7
     assert len({f.StudyInstanceUID for f in files}) == len({f.FrameOfReferenceUID for f in files}) == 1
@@ -154,8 +158,10 @@ def test_itk_finds_the_tumours_segment_where_the_mesh_has_it(slicer: Path) -> No
 
     image = SimpleITK.ReadImage(str(slicer / "regions.seg.nrrd"))
     values = SimpleITK.GetArrayFromImage(image)
-    names = {image.GetMetaData(f"Segment{k}_Name"): int(image.GetMetaData(f"Segment{k}_LabelValue"))
-             for k in range(len(REGIONS))}
+    names = {
+        image.GetMetaData(f"Segment{k}_Name"): int(image.GetMetaData(f"Segment{k}_LabelValue"))
+        for k in range(len(REGIONS))
+    }
     assert tuple(names) == REGIONS
     inside = np.argwhere(values == names["tumour"])[:, ::-1]
     places = [ras(image.TransformIndexToPhysicalPoint([int(v) for v in index])) for index in inside]
@@ -196,7 +202,7 @@ def test_the_points_are_in_ras_millimetres(slicer: Path) -> None:
 
 
 def test_a_name_with_angle_brackets_does_not_break_the_scene(run: Path, tmp_path: Path) -> None:
-    from thermoplan.files.slicer import write_scene
+    from thermoplan.files.images.slicer_scene import write_scene
 
     write_scene(tmp_path / "scene.mrml", [], "regions.seg.nrrd", {'<probe> "&"': "probes.mrk.json"})
     names = [node.get("name") for node in ElementTree.parse(tmp_path / "scene.mrml").getroot()]

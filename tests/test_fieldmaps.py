@@ -6,11 +6,11 @@ import h5py
 import numpy as np
 import pytest
 
-from thermoplan.errors import InputError
-from thermoplan.files.fieldmaps import read_field_map
-from thermoplan.library import chosen_device, chosen_tracer
-from thermoplan.protocol.tables import DeviceTable, TracerTable
-from thermoplan.tracer import slp_w_kg
+from thermoplan.base.errors import InputError
+from thermoplan.files.tables.fieldmaps import read_field_map
+from thermoplan.protocol.library import chosen_device, chosen_tracer
+from thermoplan.protocol.toml_tables import DeviceTable, TracerTable
+from thermoplan.tracer.tracer import slp_w_kg
 
 
 def ball() -> np.ndarray:
@@ -43,17 +43,21 @@ def test_a_device_of_its_own_takes_a_field_map_beside_its_file(tmp_path):
     (tmp_path / "bench").mkdir()
     write_table(tmp_path / "bench" / "f.csv")
     (tmp_path / "bench" / "d.toml").write_text(
-        'kind = "measured"\nselection = "f.csv"\namplitude = "13 mT"\nfrequency = "354 kHz"\ndrive_axis = "S"\n')
+        'kind = "measured"\nselection = "f.csv"\namplitude = "13 mT"\nfrequency = "354 kHz"\ndrive_axis = "S"\n'
+    )
     device = chosen_device(DeviceTable(file="bench/d.toml"), tmp_path, "p.toml", [])
     along, across = device.bias_t(np.array([[0, 0, 1e-3], [1e-3, 0, 0]]), (0, 0, 0), 2.0)
     assert (along[0], across[1]) == pytest.approx((2e-3, 1e-3), rel=1e-6)
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    ("x_mm,y_mm\n1,2\n", "has no column z_mm, bx_mT, by_mT, bz_mT; expected x_mm"),
-    ("x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT\n1,2,3,4,5,six\n", 'row 1, bz_mT = "six": expected a number'),
-    ("x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT\n1,2,3,4,5,6\n", "1 points cannot fix"),
-])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("x_mm,y_mm\n1,2\n", "has no column z_mm, bx_mT, by_mT, bz_mT; expected x_mm"),
+        ("x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT\n1,2,3,4,5,six\n", 'row 1, bz_mT = "six": expected a number'),
+        ("x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT\n1,2,3,4,5,6\n", "1 points cannot fix"),
+    ],
+)
 def test_a_broken_table_is_refused_by_name(tmp_path, content, words):
     (tmp_path / "f.csv").write_text(content)
     with pytest.raises(InputError, match=r"f\.csv: .*" + words):
@@ -74,7 +78,8 @@ def test_swapped_axes_and_a_foreign_hdf5_are_refused_by_name(tmp_path):
 
 def test_a_measured_table_of_slp_is_used_by_the_tracer_that_names_it(tmp_path):
     (tmp_path / "slp.csv").write_text(
-        "amplitude_mT,frequency_kHz,along_mT,slp_W_g\n13,354,0,250\n13,354,10,50\n6.5,354,0,80\n6.5,354,10,10\n")
+        "amplitude_mT,frequency_kHz,along_mT,slp_W_g\n13,354,0,250\n13,354,10,50\n6.5,354,0,80\n6.5,354,10,10\n"
+    )
     tracer = chosen_tracer(TracerTable(name="synomag-d", table="slp.csv"), tmp_path, "p.toml")
     at = {"amplitude_t": 0.013, "frequency_hz": 354e3}
     assert float(slp_w_kg(tracer, **at)) == pytest.approx(250e3)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from report_sample import TUMOUR_M, sample_anatomy, sample_fields
 
-from thermoplan.anatomy import Anatomy
+from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.report.field_grid import OUTSIDE, write_volume
 from thermoplan.report.figures import FieldView, iron_level, write_figures
 from thermoplan.report.slicing import planes, window
-from thermoplan.report.volume import OUTSIDE, write_volume
 
 SLOPE = np.array([1.0, 2.0, 4.0]) * 1e3  # per metre: a linear field, which linear elements hold exactly
 

@@ -10,10 +10,10 @@ import nibabel
 import numpy as np
 import pytest
 
-from thermoplan.errors import InputError
-from thermoplan.files.images import as_labels, check_iron, read_image, write_image
-from thermoplan.files.mdf import read_mdf, read_mdf_info, write_mdf
-from thermoplan.image import Image
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
+from thermoplan.files.images.mdf import read_mdf, read_mdf_info, write_mdf
+from thermoplan.files.images.nifti import as_labels, check_iron, read_image, write_image
 
 SPACING_M = np.array([0.5e-3, 1.0e-3, 2.0e-3])
 ORIGIN_M = np.array([-10e-3, 5e-3, 30e-3])
@@ -36,9 +36,14 @@ def brightest_m(image: Image) -> np.ndarray:
     return image.positions_m(np.unravel_index(np.argmax(image.data), image.shape))
 
 
-@pytest.mark.parametrize(("name", "write", "read"), [
-    ("a.nii", write_image, read_image), ("a.nii.gz", write_image, read_image), ("a.mdf", write_mdf, read_mdf),
-])
+@pytest.mark.parametrize(
+    ("name", "write", "read"),
+    [
+        ("a.nii", write_image, read_image),
+        ("a.nii.gz", write_image, read_image),
+        ("a.mdf", write_mdf, read_mdf),
+    ],
+)
 def test_round_trip_is_exact_and_the_bright_corner_stays_in_its_octant(tmp_path, name, write, read):
     image = corner_image()
     write(tmp_path / name, image)
@@ -90,8 +95,7 @@ def test_sform_wins_and_a_differing_qform_is_noted(tmp_path):
     notes: list[str] = []
     sform, qform = np.diag([2.0, 2, 2, 1]), np.diag([2.0, 2, 2, 1])
     qform[0, 3] = 7.0
-    image = read_image(nifti(tmp_path / "a.nii", np.ones((3, 3, 3), np.float32), sform=sform, qform=qform),
-                       notes=notes)
+    image = read_image(nifti(tmp_path / "a.nii", np.ones((3, 3, 3), np.float32), sform=sform, qform=qform), notes=notes)
     np.testing.assert_allclose(image.affine_m[:3, 3], 0)
     assert len(notes) == 1 and "differ by up to 7 mm" in notes[0]
 
@@ -174,9 +178,13 @@ def mdf(path: Path, **fields) -> Path:
     """A minimal MDF: 2 frames, 2 x 3 x 4 voxels, 2 channels; frame and channel told by thousands."""
     voxels = np.arange(24, dtype=np.float32)
     data = np.stack([np.stack([voxels + 1000 * q + 100 * s for s in (0, 1)], -1) for q in (0, 1)])
-    content = {"version": "2.1.0", "reconstruction/data": data, "reconstruction/size": [2, 3, 4],
-               "reconstruction/fieldOfView": [2e-3, 6e-3, 12e-3],
-               "reconstruction/fieldOfViewCenter": [0.0, 1e-3, 2e-3]} | fields
+    content = {
+        "version": "2.1.0",
+        "reconstruction/data": data,
+        "reconstruction/size": [2, 3, 4],
+        "reconstruction/fieldOfView": [2e-3, 6e-3, 12e-3],
+        "reconstruction/fieldOfViewCenter": [0.0, 1e-3, 2e-3],
+    } | fields
     with h5py.File(path, "w") as file:
         for key, value in content.items():
             if value is not None:
@@ -226,15 +234,18 @@ def test_what_is_absent_or_chosen_is_noted(tmp_path):
     assert "x, y, z are taken as R, A, S" in text
 
 
-@pytest.mark.parametrize(("fields", "words"), [
-    ({"reconstruction/data": None}, "no /reconstruction/data"),
-    ({"reconstruction/size": [2, 3, 5]}, "does not match 24 voxels"),
-    ({"reconstruction/fieldOfView": [2e-3, 0.0, 1e-2]}, "no volume"),
-    ({"reconstruction/fieldOfView": [2e-3, -1e-3, 1e-2]}, "no volume"),
-    ({"reconstruction/fieldOfView": None}, "has no fieldOfView"),
-    ({"reconstruction/order": "xxy"}, 'order = "xxy"'),
-    ({"reconstruction/isOverscanRegion": np.zeros(7, np.int8)}, "7 entries for 24 voxels"),
-])
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"reconstruction/data": None}, "no /reconstruction/data"),
+        ({"reconstruction/size": [2, 3, 5]}, "does not match 24 voxels"),
+        ({"reconstruction/fieldOfView": [2e-3, 0.0, 1e-2]}, "no volume"),
+        ({"reconstruction/fieldOfView": [2e-3, -1e-3, 1e-2]}, "no volume"),
+        ({"reconstruction/fieldOfView": None}, "has no fieldOfView"),
+        ({"reconstruction/order": "xxy"}, 'order = "xxy"'),
+        ({"reconstruction/isOverscanRegion": np.zeros(7, np.int8)}, "7 entries for 24 voxels"),
+    ],
+)
 def test_a_foreign_or_inconsistent_hdf5_is_refused(tmp_path, fields, words):
     with pytest.raises(InputError, match=r"a\.mdf: .*" + words):
         read_mdf(mdf(tmp_path / "a.mdf", **fields), frame=0, channel=0)

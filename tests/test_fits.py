@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from thermoplan.answers import named_tracer
+from thermoplan.base.errors import InputError
 from thermoplan.cli import app
-from thermoplan.errors import InputError
-from thermoplan.files.tracers import measured_toml, tracer_toml
-from thermoplan.fits import calorimetry_answer, fit_answer
-from thermoplan.library import library_tracers
-from thermoplan.measured import MeasuredSlp
-from thermoplan.tracer import slp_w_kg
+from thermoplan.commands.point_queries import named_tracer
+from thermoplan.commands.tracer_fits import calorimetry_answer, fit_answer
+from thermoplan.files.tables.tracer_toml import measured_toml, tracer_toml
+from thermoplan.protocol.library import library_tracers
+from thermoplan.tracer.measured_slp import MeasuredSlp
+from thermoplan.tracer.tracer import slp_w_kg
 
 DRIVE = {"amplitude": "13 mT", "frequency": "354 kHz"}
 SAMPLE = {"iron": "2 mg", "heat_capacity": "4.2 J/K"}
@@ -60,8 +60,9 @@ def curve(tmp_path) -> Path:
 
 def test_a_curve_gives_its_slp_with_an_interval_and_a_line_for_the_protocol(curve, tmp_path):
     picture = tmp_path / "curve.png"
-    found = said("calorimetry", str(curve), *words(SAMPLE | DRIVE), "--from", "30 s", "--to", "330 s",
-                 "--png", str(picture))
+    found = said(
+        "calorimetry", str(curve), *words(SAMPLE | DRIVE), "--from", "30 s", "--to", "330 s", "--png", str(picture)
+    )
     slp = found["slp_w_per_g_fe"]
     assert slp["low"] < 150.0 < slp["high"] and slp["value"] == pytest.approx(150.0, rel=0.03)
     assert found["loss_mw_k"] == pytest.approx(20.0, rel=0.1)
@@ -116,19 +117,43 @@ def measurements(tmp_path) -> Path:
 def test_slps_give_a_tracer_file_that_can_be_used_at_once(measurements):
     folder = measurements.parent
     out = folder / "mine.toml"
-    found = said("fit-tracer", str(measurements), "--tracer", str(folder / "start.toml"), "--basis", "iron",
-                 "--medium", "water", "-o", str(out))
+    found = said(
+        "fit-tracer",
+        str(measurements),
+        "--tracer",
+        str(folder / "start.toml"),
+        "--basis",
+        "iron",
+        "--medium",
+        "water",
+        "-o",
+        str(out),
+    )
     truth = {"core_diameter_nm": 18.0, "anisotropy_kj_m3": 12.0, "heating_efficiency": 0.4}
     assert set(found["estimates"]) == set(truth)
     assert all(e["low"] < truth[name] < e["high"] for name, e in found["estimates"].items())
     assert found["misfit_rel"] < 0.05
     point = said("slp", "--tracer", str(out), "--amplitude", "10 mT", "--frequency", "350 kHz")
-    row = next(r for r in found["measurements"]
-               if (r["amplitude_mt"], r["frequency_khz"], r["across_mt"]) == (10, 350, 0))
+    row = next(
+        r for r in found["measurements"] if (r["amplitude_mt"], r["frequency_khz"], r["across_mt"]) == (10, 350, 0)
+    )
     assert point["slp_w_per_g_fe"] == pytest.approx(0.7 * row["fitted_w_per_g"], rel=1e-3)
     assert "12 SLPs in water" in point["slp_source"]
-    shown = CliRunner().invoke(app, ["fit-tracer", str(measurements), "--tracer", str(folder / "start.toml"), "--basis",
-                                     "iron", "--medium", "water", "--fit", "heating_efficiency"])
+    shown = CliRunner().invoke(
+        app,
+        [
+            "fit-tracer",
+            str(measurements),
+            "--tracer",
+            str(folder / "start.toml"),
+            "--basis",
+            "iron",
+            "--medium",
+            "water",
+            "--fit",
+            "heating_efficiency",
+        ],
+    )
     assert shown.exit_code == 0 and "heating efficiency" in shown.stdout and "core diameter" not in shown.stdout
 
 
@@ -177,12 +202,26 @@ def test_every_tracer_survives_its_own_file(name, tmp_path):
     assert again.sizes()[1] == pytest.approx(tracer.sizes()[1], rel=1e-8)
     assert again.sizes()[2] == pytest.approx(tracer.sizes()[2], rel=1e-7)
     assert again.imaging == tracer.imaging
-    assert replace(again, populations=tracer.populations, relaxation_time_s=tracer.relaxation_time_s,
-                   imaging=tracer.imaging) == tracer
+    assert (
+        replace(
+            again, populations=tracer.populations, relaxation_time_s=tracer.relaxation_time_s, imaging=tracer.imaging
+        )
+        == tracer
+    )
 
 
 def test_a_measured_slp_survives_its_own_line(tmp_path):
-    measured = MeasuredSlp(151.25e3, "oxide", "water", 12.5e-3, 340e3, tissue_factor=0.5, source='a "curve"',
-                           along_t=3e-3, across_t=4.5e-3, relative_error=0.04)
+    measured = MeasuredSlp(
+        151.25e3,
+        "oxide",
+        "water",
+        12.5e-3,
+        340e3,
+        tissue_factor=0.5,
+        source='a "curve"',
+        along_t=3e-3,
+        across_t=4.5e-3,
+        relative_error=0.04,
+    )
     (tmp_path / "own.toml").write_text(START + f"measured_slp = [{measured_toml(measured)}]\n")
     assert named_tracer(str(tmp_path / "own.toml")).calibration.measured == (measured,)

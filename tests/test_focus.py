@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from thermoplan.base.errors import InputError
 from thermoplan.device import Device
-from thermoplan.errors import InputError
-from thermoplan.focus import (
+from thermoplan.power.ffr import (
     ffr_profile,
     focus_warnings,
     gradient_for_t_m,
@@ -18,9 +18,9 @@ from thermoplan.focus import (
     slp_fields,
     slp_point,
 )
-from thermoplan.sar import ffr_widths_m
-from thermoplan.spread import width_spread_m
-from thermoplan.tracer import Population, Tracer
+from thermoplan.power.heating_basis import ffr_widths_m
+from thermoplan.power.slp_uncertainty import width_spread_m
+from thermoplan.tracer.tracer import Population, Tracer
 
 Z = (0.0, 0.0, 1.0)
 FFP = Device("ffp", "ffp", 2.35, 13e-3, 354e3, Z)
@@ -28,8 +28,12 @@ DRIVE = {"amplitude_t": 13e-3, "frequency_hz": 354e3}
 
 
 def tracer(lag: float = 3.0, diameter_m: float = 20e-9, **changes) -> Tracer:
-    return replace(Tracer("test", (Population(1.0, diameter_m),), 446e3, 5180.0, 0.7236,
-                          relaxation_time_s=lag / (2 * np.pi * 354e3)), **changes)
+    return replace(
+        Tracer(
+            "test", (Population(1.0, diameter_m),), 446e3, 5180.0, 0.7236, relaxation_time_s=lag / (2 * np.pi * 354e3)
+        ),
+        **changes,
+    )
 
 
 def test_one_point_is_energy_times_frequency_over_the_iron_of_a_particle():
@@ -79,14 +83,17 @@ def test_widths_are_given_for_omega_tau_1_and_3():
     spread = width_spread_m(tracer(70.0), FFP)
     # Half-widths of 9.29 and 8.27 mT along, 10.09 and 18.58 mT across at half the gradient.
     assert np.ravel(list(spread.values())) == pytest.approx(
-        np.array([9.29, 2 * 10.09, 8.27, 2 * 18.58]) * 2e-3 / 2.35, rel=3e-3)
+        np.array([9.29, 2 * 10.09, 8.27, 2 * 18.58]) * 2e-3 / 2.35, rel=3e-3
+    )
     assert list(spread) == [1.0, 3.0]
 
 
 def test_a_plan_is_told_how_sharp_its_focus_may_be():
     told = focus_warnings(tracer(), FFP)
-    assert told[1:] == ["SLP under bias was not measured: along and across the drive the focus would be "
-                    "7.9 by 17.2 mm if omega tau is 1, 7.0 by 31.6 mm if omega tau is 3"]
+    assert told[1:] == [
+        "SLP under bias was not measured: along and across the drive the focus would be "
+        "7.9 by 17.2 mm if omega tau is 1, 7.0 by 31.6 mm if omega tau is 3"
+    ]
     assert len(focus_warnings(tracer(), Device("coil", "uniform", 0.0, 13e-3, 354e3, Z))) == 1
 
 

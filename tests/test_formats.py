@@ -16,9 +16,9 @@ from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 from test_volumes import MAKERS, corner_data, image, nrrd_bytes, slice_dataset, write_multiframe, write_series
 
-from thermoplan.errors import InputError
-from thermoplan.files.volumes import FOLDER, READERS, WRITERS, convert, read_volume, suffix, write_volume
-from thermoplan.image import Image
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
+from thermoplan.files.images.volumes import FOLDER, READERS, WRITERS, convert, read_volume, suffix, write_volume
 
 LPS = np.array([-1.0, -1.0, 1.0])
 
@@ -106,8 +106,13 @@ def oblique_nrrd(path: Path) -> Path:
     affine = oblique_image().affine_m * [[1e3], [1e3], [1e3], [1]]
     columns = " ".join("(" + ",".join(f"{v:.17g}" for v in LPS * affine[:3, k]) + ")" for k in range(3))
     origin = ",".join(f"{v:.17g}" for v in LPS * affine[:3, 3])
-    path.write_bytes(nrrd_bytes(corner_data(), f"space: left-posterior-superior\nspace directions: {columns}\n"
-                                f"space origin: ({origin})\n", "gzip"))
+    path.write_bytes(
+        nrrd_bytes(
+            corner_data(),
+            f"space: left-posterior-superior\nspace directions: {columns}\nspace origin: ({origin})\n",
+            "gzip",
+        )
+    )
     return path
 
 
@@ -123,8 +128,10 @@ FORMATS = {
     "npy": (lambda folder: saved_array(folder / "a.npy"), image),
     "h5": (lambda folder: mdf_as(folder / "a.h5"), image),
     "hdf5": (lambda folder: mdf_as(folder / "a.hdf5"), image),
-    "dicom multi-frame deflated": (lambda folder: recoded(write_multiframe(folder / "a.dcm"),
-                                                          DeflatedExplicitVRLittleEndian), image),
+    "dicom multi-frame deflated": (
+        lambda folder: recoded(write_multiframe(folder / "a.dcm"), DeflatedExplicitVRLittleEndian),
+        image,
+    ),
     "dicom multi-frame run-length": (lambda folder: recoded(write_multiframe(folder / "a.dcm"), RLELossless), image),
     "dicom .ima": (lambda folder: renamed(write_multiframe(folder / "a.dcm"), "a.ima"), image),
     "dicom multi-frame oblique": (lambda folder: write_oblique_multiframe(folder / "a.dcm"), oblique_image),
@@ -230,7 +237,9 @@ def test_a_file_that_nobody_knows_is_refused_with_what_is_known(tmp_path):
 
 
 FRAMES = {
-    ".mdf": ("frame", "channel"), ".nii": ("frame", "channel"), ".nrrd": ("channel",),
+    ".mdf": ("frame", "channel"),
+    ".nii": ("frame", "channel"),
+    ".nrrd": ("channel",),
 }
 
 
@@ -241,8 +250,12 @@ def several(path: Path) -> Path:
     if path.suffix == ".mdf":
         flat = both.reshape(24, 2, 2, order="F").transpose(1, 0, 2)
         with h5py.File(path, "w") as file:
-            for key, value in {"version": "2.1.0", "reconstruction/data": flat, "reconstruction/size": [2, 3, 4],
-                               "reconstruction/fieldOfView": [2e-3, 3e-3, 4e-3]}.items():
+            for key, value in {
+                "version": "2.1.0",
+                "reconstruction/data": flat,
+                "reconstruction/size": [2, 3, 4],
+                "reconstruction/fieldOfView": [2e-3, 3e-3, 4e-3],
+            }.items():
                 file[key] = value
     elif path.suffix == ".nii":
         nibabel.save(nibabel.Nifti1Image(both, np.eye(4)), path)
@@ -277,8 +290,11 @@ def sheared(path: Path) -> Path:
     affine = np.diag([1.0, 1, 1, 1])
     affine[0, 1] = 0.2
     if path.suffix == ".nrrd":
-        path.write_bytes(nrrd_bytes(corner_data(), "space: RAS\nspace directions: (1,0,0) (0.2,1,0) (0,0,1)\n"
-                                    "space origin: (0,0,0)\n"))
+        path.write_bytes(
+            nrrd_bytes(
+                corner_data(), "space: RAS\nspace directions: (1,0,0) (0.2,1,0) (0,0,1)\nspace origin: (0,0,0)\n"
+            )
+        )
     elif path.suffix == ".npz":
         np.savez(path, data=corner_data(), affine=affine)
     else:
@@ -303,8 +319,11 @@ def test_a_tilted_gantry_shears_and_is_refused_unless_it_is_asked_for(tmp_path, 
     path = FORMATS[name][0](tmp_path)
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
         found = pydicom.dcmread(file)
-        places = [found] if path.is_dir() else [
-            group.PlanePositionSequence[0] for group in found.PerFrameFunctionalGroupsSequence]
+        places = (
+            [found]
+            if path.is_dir()
+            else [group.PlanePositionSequence[0] for group in found.PerFrameFunctionalGroupsSequence]
+        )
         for place in places:
             x, y, z = place.ImagePositionPatient
             place.ImagePositionPatient = [x, y, z + 0.3 * x]

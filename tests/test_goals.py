@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from thermoplan.anatomy import Anatomy
-from thermoplan.errors import InputError
+from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.base.errors import InputError
 from thermoplan.goals import (
     CORE,
     EVERYWHERE_ELSE,
@@ -30,7 +30,7 @@ def box(shape=(12, 6, 6), spacing_m=1e-3, regions=None) -> Anatomy:
     grid = np.stack(np.meshgrid(*(np.arange(n) for n in (nx, ny, nz)), indexing="ij"), -1).reshape(-1, 3)
     corner = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), -1).reshape(-1, 3)
     steps = np.array([(i >> 2 & 1, i >> 1 & 1, i & 1) for i in range(8)])
-    number = ((corner[:, None] + steps) @ np.array([ny * nz, nz, 1]))
+    number = (corner[:, None] + steps) @ np.array([ny * nz, nz, 1])
     tets = np.concatenate([number[:, list(t)] for t in _CUBE])
     points = grid * spacing_m
     edges = points[tets[:, 1:]] - points[tets[:, :1]]
@@ -45,8 +45,7 @@ def box(shape=(12, 6, 6), spacing_m=1e-3, regions=None) -> Anatomy:
 
 
 def mouse() -> Anatomy:
-    return box(regions={"tumour": lambda c: (c[:, 0] > 1e-3) & (c[:, 0] < 3e-3),
-                        "liver": lambda c: c[:, 0] > 9e-3})
+    return box(regions={"tumour": lambda c: (c[:, 0] > 1e-3) & (c[:, 0] < 3e-3), "liver": lambda c: c[:, 0] > 9e-3})
 
 
 TUMOUR = Goal("goal", ("tumour",), "CEM43T90", 10.0, "at_least")
@@ -146,14 +145,23 @@ def wish(metric: str, bound: float) -> Goal:
     return Goal("goal", ("tumour",), metric, bound, "at_least")
 
 
-@pytest.mark.parametrize(("goal", "bound", "clash"), [
-    (wish("T90", 44.0), limit("Tmax", 43.0), True), (wish("T90", 43.0), limit("Tmax", 44.0), False),
-    (wish("T10", 44.0), limit("T90", 43.0), False), (wish("CEM43T90", 60.0), limit("CEM43max", 21.0), True),
-    # 42 degC for 30 min is 30/4 = 7.5 CEM43, with the cool-down not 9
-    (wish("CEM43T90", 9.0), limit("Tmax", 42.0), True), (wish("CEM43T90", 7.0), limit("Tmax", 42.0), False),
-    # a third of 30 min at 44 degC is 20 CEM43
-    (wish("T90", 44.0), limit("CEM43max", 19.0), True), (wish("T90", 44.0), limit("CEM43max", 21.0), False),
-    (wish("T90", 44.0), limit("Tmax", 43.0, "liver"), False), (wish("T90", 44.0), limit("Tmax", 36.0, "liver"), True)])
+@pytest.mark.parametrize(
+    ("goal", "bound", "clash"),
+    [
+        (wish("T90", 44.0), limit("Tmax", 43.0), True),
+        (wish("T90", 43.0), limit("Tmax", 44.0), False),
+        (wish("T10", 44.0), limit("T90", 43.0), False),
+        (wish("CEM43T90", 60.0), limit("CEM43max", 21.0), True),
+        # 42 degC for 30 min is 30/4 = 7.5 CEM43, with the cool-down not 9
+        (wish("CEM43T90", 9.0), limit("Tmax", 42.0), True),
+        (wish("CEM43T90", 7.0), limit("Tmax", 42.0), False),
+        # a third of 30 min at 44 degC is 20 CEM43
+        (wish("T90", 44.0), limit("CEM43max", 19.0), True),
+        (wish("T90", 44.0), limit("CEM43max", 21.0), False),
+        (wish("T90", 44.0), limit("Tmax", 43.0, "liver"), False),
+        (wish("T90", 44.0), limit("Tmax", 36.0, "liver"), True),
+    ],
+)
 def test_goals_that_no_plan_can_meet_together_are_told_before_any_solve(goal, bound, clash):
     assert bool(contradictions([goal, bound], 1800.0, 36.5)) is clash
 
@@ -165,14 +173,22 @@ def test_goals_of_two_priorities_may_contradict_since_one_yields():
     assert len(contradictions((warm, replace(cool, kind="limit", priority=2)), 1800.0, 37.0)) == 1
 
 
-@pytest.mark.parametrize(("goal", "bound", "clash"), [
-    # 90 % of the volume above 43 degC is T90 of 43, and no more than a tenth of it T10 of 43
-    (wish("V43C", 90.0), limit("T90", 42.9), True), (wish("V43C", 90.0), limit("T50", 42.9), True),
-    (wish("V43C", 90.0), limit("V43C", 50.0), True), (wish("V43C", 40.0), limit("V43C", 50.0), False),
-    (wish("V60CEM43", 90.0), limit("CEM43D90", 50.0), True), (wish("Tmean", 44.0), limit("Tmean", 43.0), True),
-    # the other tenth may be cold enough for any mean
-    (wish("T90", 44.0), limit("Tmean", 43.0), False), (wish("T90", 44.0), limit("Thot5mm3", 43.0), False),
-    (wish("Tmin", 44.0), limit("Thot5mm3", 43.0), True)])
+@pytest.mark.parametrize(
+    ("goal", "bound", "clash"),
+    [
+        # 90 % of the volume above 43 degC is T90 of 43, and no more than a tenth of it T10 of 43
+        (wish("V43C", 90.0), limit("T90", 42.9), True),
+        (wish("V43C", 90.0), limit("T50", 42.9), True),
+        (wish("V43C", 90.0), limit("V43C", 50.0), True),
+        (wish("V43C", 40.0), limit("V43C", 50.0), False),
+        (wish("V60CEM43", 90.0), limit("CEM43D90", 50.0), True),
+        (wish("Tmean", 44.0), limit("Tmean", 43.0), True),
+        # the other tenth may be cold enough for any mean
+        (wish("T90", 44.0), limit("Tmean", 43.0), False),
+        (wish("T90", 44.0), limit("Thot5mm3", 43.0), False),
+        (wish("Tmin", 44.0), limit("Thot5mm3", 43.0), True),
+    ],
+)
 def test_volumes_and_means_contradict_only_what_they_must(goal, bound, clash):
     assert bool(contradictions([goal, bound], 1800.0, 36.5)) is clash
 
@@ -230,8 +246,10 @@ def test_what_lies_deeper_than_a_distance_is_inside_and_the_rind_is_the_rest():
 
 def test_tissue_in_a_limited_shell_is_not_everywhere_else():
     anatomy = mouse()
-    plain, shelled = (next(row for row in resolve([TUMOUR, *more], anatomy).rows if row.region == EVERYWHERE_ELSE)
-                      for more in ((), (shell(0.0, 5.0),)))
+    plain, shelled = (
+        next(row for row in resolve([TUMOUR, *more], anatomy).rows if row.region == EVERYWHERE_ELSE)
+        for more in ((), (shell(0.0, 5.0),))
+    )
     assert anatomy.points_m[plain.nodes, 0].min() < 7.5e-3 < anatomy.points_m[shelled.nodes, 0].min()
 
 

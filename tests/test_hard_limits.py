@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from small_case import PROTOCOL, write_case
 
-from thermoplan.bioheat.reduced import ReducedModel
-from thermoplan.errors import InputError
+from thermoplan.base.errors import InputError
+from thermoplan.bioheat.engines.reduced import ReducedModel
+from thermoplan.commands.check import check_protocol
 from thermoplan.goals import Resolved
 from thermoplan.plan import make_plan
-from thermoplan.plan.check import understood
-from thermoplan.plan.hard import Budget, allowed_amplitudes_t, guarded, refuse_impossible
-from thermoplan.plan.record import status_of, verdict
+from thermoplan.plan.case.safety_limits import SafetyBudget, allowed_amplitudes_t, guarded, refuse_impossible
+from thermoplan.plan.record.record import status_of, verdict
 from thermoplan.protocol import read_protocol
 
 MU0 = 4e-7 * np.pi
@@ -59,7 +59,7 @@ def test_a_budget_is_a_linear_limit_on_the_mean_over_the_heating():
     # two columns of 0.3 and 0.1 W against 0.2 W, over windows of 100 and 300 s
     model = ReducedModel(np.array([1e-3]), np.ones((3, 1)), np.ones((2, 1)), np.full(3, 36.5), 0.0)
     resolved = Resolved((), (), np.zeros(0, int), np.zeros(3))
-    wider, rows = guarded(model, resolved, [Budget("absorbed", np.array([1.5, 0.5]))], 400.0)
+    wider, rows = guarded(model, resolved, [SafetyBudget("absorbed", np.array([1.5, 0.5]))], 400.0)
     shares, edges = np.array([[0.8, 0.1], [0.2, 0.4]]), np.array([0.0, 100.0, 400.0])
     mean_w = (100 * (0.8 * 0.3 + 0.1 * 0.1) + 300 * (0.2 * 0.3 + 0.4 * 0.1)) / 400
     (row,) = rows.rows
@@ -85,8 +85,9 @@ def body(folder, lines: str):
     centroids = np.argwhere(np.ones((22, 22, 40))) * 1e-3 - [10.5e-3, 10.5e-3, 19.5e-3]
     centroids = centroids[np.hypot(*centroids[:, :2].T) < 11e-3]
     anatomy = SimpleNamespace(centroids_m=centroids, points_m=centroids, volumes_m3=np.full(len(centroids), 1e-9))
-    return SimpleNamespace(protocol=protocol, anatomy=anatomy, mass_kg=0.02,
-                           species=SimpleNamespace(metabolic_w=lambda kg: 0.0))
+    return SimpleNamespace(
+        protocol=protocol, anatomy=anatomy, mass_kg=0.02, species=SimpleNamespace(metabolic_w=lambda kg: 0.0)
+    )
 
 
 def test_amplitudes_of_ones_own_are_kept_or_left_out_and_none_left_is_refused(tmp_path):
@@ -105,7 +106,7 @@ def test_amplitudes_of_ones_own_are_kept_or_left_out_and_none_left_is_refused(tm
 
 def test_check_says_which_limits_must_hold(tmp_path):
     protocol = with_safety(tmp_path, 'h_f_r_at_most = "Brezovich1988"\neddy_local_at_most = "5 W/kg"')
-    rows = understood(protocol)["understood"]
+    rows = check_protocol(protocol)["understood"]
     assert ["hard limit", "H f r <= the limit of Brezovich1988"] in rows
     assert ["hard limit", "eddy currents, hottest 10 mm3 <= 5 W/kg"] in rows
 
@@ -115,19 +116,28 @@ def test_a_hard_limit_that_this_case_cannot_judge_is_refused_before_anything_is_
     with pytest.raises(InputError) as caught:
         refuse_impossible(SimpleNamespace(case=case, eddy=None))
     assert [text.split(":")[1].strip() for text in caught.value.complaints] == [
-        "safety.eddy_whole_body_at_most", "safety.absorbed_at_most"]
+        "safety.eddy_whole_body_at_most",
+        "safety.absorbed_at_most",
+    ]
     with pytest.raises(InputError, match="eddy currents are left out"):
-        read_protocol(write_case(tmp_path, protocol=PROTOCOL.replace(
-            'name = "berkeley-ffp"', 'name = "berkeley-ffp"\neddy_currents = false')
-            + '\n[safety]\neddy_local_at_most = "IEC60601"\n'))
+        read_protocol(
+            write_case(
+                tmp_path,
+                protocol=PROTOCOL.replace('name = "berkeley-ffp"', 'name = "berkeley-ffp"\neddy_currents = false')
+                + '\n[safety]\neddy_local_at_most = "IEC60601"\n',
+            )
+        )
 
 
-@pytest.mark.parametrize(("line", "words"), [
-    ('h_f_at_most = "5e9 W"', r'safety\.h_f_at_most = "5e9 W": expected a field .*"HergtDutz2007"'),
-    ('nerve_at_most = "Brezovich1988"', r'safety\.nerve_at_most = .* or the published limit "Saritas2013"'),
-    ('absorbed_at_most = "0 W"', r"safety\.absorbed_at_most = .*more than zero"),
-    ('eddy_at_most = "4 W/kg"', r"safety\.eddy_at_most: unknown key"),
-])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('h_f_at_most = "5e9 W"', r'safety\.h_f_at_most = "5e9 W": expected a field .*"HergtDutz2007"'),
+        ('nerve_at_most = "Brezovich1988"', r'safety\.nerve_at_most = .* or the published limit "Saritas2013"'),
+        ('absorbed_at_most = "0 W"', r"safety\.absorbed_at_most = .*more than zero"),
+        ('eddy_at_most = "4 W/kg"', r"safety\.eddy_at_most: unknown key"),
+    ],
+)
 def test_limits_that_mean_nothing_are_named(tmp_path, line, words):
     with pytest.raises(InputError, match=words):
         read_protocol(with_safety(tmp_path, line))

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import small_case
 
-from thermoplan.errors import InputError
-from thermoplan.files.mdf import write_mdf
-from thermoplan.files.scans import ScanFacts, write_scan
-from thermoplan.files.volumes import read_volume
-from thermoplan.iron import IronMap
-from thermoplan.plan.blur import image_blur, sharpened
-from thermoplan.plan.check import understood
-from thermoplan.plan.inputs import read_inputs
-from thermoplan.plan.scan import ScanRequest, scan_file
+from thermoplan.base.errors import InputError
+from thermoplan.commands.check import check_protocol
+from thermoplan.commands.scan import ScanRequest, scan_file
+from thermoplan.files.images.mdf import write_mdf
+from thermoplan.files.images.scan_facts import ScanFacts, write_scan
+from thermoplan.files.images.volumes import read_volume
+from thermoplan.imaging.iron_map import IronMap
+from thermoplan.plan.case.image_blur import image_blur, sharpened
+from thermoplan.plan.case.inputs import read_inputs
 from thermoplan.protocol import read_protocol
 
 LINE = np.diag([1.0, -1.0, 0.0])
@@ -80,12 +80,12 @@ def test_without_any_record_the_width_is_unknown_and_nothing_is_moved(tmp_path):
     path = case(tmp_path, NO_WIDTH, write_mdf)
     width, notes = blur_of(path)
     assert width is None and any("is not known" in note for note in notes)
-    said = dict(understood(path)["understood"])
+    said = dict(check_protocol(path)["understood"])
     assert said["blur"] == "not known: the image is used as it is"
 
 
 def test_check_says_where_the_width_comes_from(tmp_path):
-    blur = dict(understood(case(tmp_path, NO_WIDTH, recorded(5.7 * LINE)))["understood"])["blur"]
+    blur = dict(check_protocol(case(tmp_path, NO_WIDTH, recorded(5.7 * LINE)))["understood"])["blur"]
     assert blur.startswith("FWHM 1.61 mm, the 9.2 mT measured of synomag-d over the recorded gradient of 5.7 T/m;")
 
 
@@ -107,7 +107,7 @@ def test_sharpening_is_off_unless_asked_for_and_loud_when_it_is_on(tmp_path):
     assert sharp.iron.fwhm_m < plain.iron.fwhm_m == pytest.approx(3e-3, rel=1e-6)
     assert [note for note in sharp.notes if note.startswith("DEBLURRED") and "CAN INVENT IRON" in note]
     assert not [note for note in plain.notes if "DEBLURRED" in note]
-    said = dict(understood(tmp_path / "protocol.toml")["understood"])
+    said = dict(check_protocol(tmp_path / "protocol.toml")["understood"])
     assert "after sharpening ([iron] deblur = 3)" in said["blur"]
 
 

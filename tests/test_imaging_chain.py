@@ -12,13 +12,13 @@ import nibabel
 import numpy as np
 import pytest
 
-from thermoplan.calibration import Reading, standard_curve
-from thermoplan.files.images import write_image
-from thermoplan.files.mdf import read_mdf
-from thermoplan.files.trajectories import write_trajectory
+from thermoplan.commands.scan import ScanRequest, scan_file
+from thermoplan.files.images.mdf import read_mdf
+from thermoplan.files.images.nifti import write_image
+from thermoplan.files.run.trajectories import write_trajectory
+from thermoplan.imaging.calibration import Reading, standard_curve
+from thermoplan.imaging.quantification import quantify_image
 from thermoplan.plan import make_plan, simulate
-from thermoplan.plan.scan import ScanRequest, scan_file
-from thermoplan.quantify import quantified
 
 SENSITIVITY, TUMOUR_MG_ML, TARGET_C = 37.0, 12.0, 44.4
 TUMOUR_MG = TUMOUR_MG_ML * 4.0 / 3.0 * np.pi * 4.0**3 * 1e-3
@@ -78,8 +78,11 @@ region = ["everywhere-else", "skin"]
 metric = "Tmax"
 at_most = "50 degC"
 """
-IMAGES = {"truth": ("truth.nii.gz", "confine = false"), "raw": ("quantified.nii.gz", "confine = false"),
-          "confined": ("quantified.nii.gz", 'fwhm = "3 mm"')}
+IMAGES = {
+    "truth": ("truth.nii.gz", "confine = false"),
+    "raw": ("quantified.nii.gz", "confine = false"),
+    "confined": ("quantified.nii.gz", 'fwhm = "3 mm"'),
+}
 
 
 def write_truth(folder: Path) -> None:
@@ -106,7 +109,7 @@ def folder(tmp_path_factory) -> Path:
     request = ScanRequest(unit="mg/mL", fwhm="3 mm", noise="0.05 mg/mL", seed=5, sensitivity=SENSITIVITY)
     scan_file(folder / "truth.nii.gz", folder / "signal.mdf", request)
     known = [Reading(f"{ug} ug", ug * 1e-9, SENSITIVITY * ug * 1e-9, 1e-9) for ug in (500, 1000, 2000)]
-    found = quantified(read_mdf(folder / "signal.mdf"), standard_curve(known, through_zero=True))
+    found = quantify_image(read_mdf(folder / "signal.mdf"), standard_curve(known, through_zero=True))
     write_image(folder / "quantified.nii.gz", found.iron.image)
     return folder
 
@@ -121,8 +124,11 @@ def t90_c(folder) -> dict[str, tuple[float, float]]:
         played = simulate(folder / "truth.toml", folder / f"{name}.csv")
         found[name] = tuple(run.record["regions"]["tumour"]["t90_c"] for run in (plan, played))
         inside = plan.record["iron"]["regions_confined"]["tumour"]
-        print(f"\n{name:9} {inside:.2f} of {TUMOUR_MG:.2f} mg in the tumour; T90 planned {found[name][0]:.2f}, "
-              f"delivered {found[name][1]:.2f} degC: {found[name][1] - found[name][0]:+.2f} K by imaging", end="")
+        print(
+            f"\n{name:9} {inside:.2f} of {TUMOUR_MG:.2f} mg in the tumour; T90 planned {found[name][0]:.2f}, "
+            f"delivered {found[name][1]:.2f} degC: {found[name][1] - found[name][0]:+.2f} K by imaging",
+            end="",
+        )
     return found
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from small_case import PROTOCOL, write_case
 
-from thermoplan.errors import InputError
-from thermoplan.files.meshes import write_mesh
+from thermoplan.base.errors import InputError
+from thermoplan.base.progress import Stages
+from thermoplan.files.meshes.mesh_files import write_mesh
 from thermoplan.plan import simulate
-from thermoplan.plan.case import build_case
-from thermoplan.plan.inputs import read_inputs
-from thermoplan.progress import Stages
+from thermoplan.plan.case.case import build_case
+from thermoplan.plan.case.inputs import read_inputs
 from thermoplan.protocol import read_protocol
 
 ADDED = PROTOCOL.replace("[tracer]", '[[anatomy.add]]\nregion = "tumour"\ntissue = "tumour"\nWAY\n\n[tracer]')
@@ -32,8 +32,9 @@ def folder(tmp_path) -> Path:
     labels = nibabel.load(tmp_path / "labels.nii.gz")
     data = np.asarray(labels.dataobj)
     for name, values in (("mask", (data == 7).astype(np.uint8)), ("labels", np.where(data == 7, 1, data))):
-        nibabel.save(nibabel.Nifti1Image(values.astype(np.uint8), labels.affine, labels.header),
-                     tmp_path / f"{name}.nii.gz")
+        nibabel.save(
+            nibabel.Nifti1Image(values.astype(np.uint8), labels.affine, labels.header), tmp_path / f"{name}.nii.gz"
+        )
     (tmp_path / "labels.csv").write_text("label,region,tissue\n1,body,muscle\n3,liver,liver\n")
     return tmp_path
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from test_optimize import EDGES, LOOSE, at_least, at_most, case
 
-from thermoplan.errors import MissingPart
+from thermoplan.base.errors import MissingPart
 from thermoplan.goals import resolve
-from thermoplan.optimize import Search, interior_opinion, optimize_shares
-from thermoplan.search.heat import Heat, restricted
-from thermoplan.search.terms import Look
+from thermoplan.optimize import SequentialLP, ipopt_shares, optimize_shares
+from thermoplan.optimize.program.modal_heat import ModalHeat, restricted
+from thermoplan.optimize.program.search_terms import Iterate
 
 CONVEX = [
     [at_least("Tmean", 60.0), at_most("Tmax", 38.6), at_most("Tmax", 38.6, "core")],
@@ -33,8 +33,7 @@ def both(goals, *, starts=8, edges=EDGES):
     resolved = resolve(goals, anatomy, defaults=False)
     first = optimize_shares(reduced, resolved, window_edges_s=edges, settings=replace(LOOSE, starts=starts))
     ask = {"window_edges_s": edges, "settings": LOOSE}
-    return (first, interior_opinion(reduced, resolved, **ask),
-            interior_opinion(reduced, resolved, start=first.shares, **ask))
+    return (first, ipopt_shares(reduced, resolved, **ask), ipopt_shares(reduced, resolved, start=first.shares, **ask))
 
 
 @pytest.mark.parametrize("goals", CONVEX)
@@ -60,9 +59,9 @@ def test_a_dose_is_also_sought_in_a_short_hot_part_of_the_session(metric):
     anatomy, reduced = case()
     one, goals = restricted(reduced, [13]), [at_least(metric, 1e4), at_most("Tmax", 38.5, "core")]
     resolved = resolve(goals, anatomy, defaults=False)
-    search = Search(Heat(one, EDGES, 0.0, 60.0), resolved, LOOSE, None)
+    search = SequentialLP(ModalHeat(one, EDGES, 0.0, 60.0), resolved, LOOSE, None)
     line = np.linspace(0.0, 1.0, 13)
-    best = min(search.merit_of(Look(search.heat, np.array(shares)[:, None])) for shares in product(line, repeat=3))
+    best = min(search.merit_of(Iterate(search.heat, np.array(shares)[:, None])) for shares in product(line, repeat=3))
     found = optimize_shares(one, resolved, window_edges_s=EDGES, settings=LOOSE)
     assert found.objective <= best * (1.0 + 1e-3)
     assert len(found.starts) == 4 and max(found.starts) > found.objective + 50.0
@@ -72,4 +71,4 @@ def test_without_ipopt_the_command_that_installs_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipyopt", None)
     anatomy, reduced = case()
     with pytest.raises(MissingPart, match=r"pip install 'thermoplan\[ipopt\]'"):
-        interior_opinion(reduced, resolve(CONVEX[0], anatomy, defaults=False), window_edges_s=EDGES)
+        ipopt_shares(reduced, resolve(CONVEX[0], anatomy, defaults=False), window_edges_s=EDGES)

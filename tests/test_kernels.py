@@ -13,12 +13,13 @@ import pytest
 from heat_cases import box, problem
 from scipy.sparse import csr_array, diags_array, random_array
 
-from thermoplan.bioheat import Boundary, krylov, thermal_system
-from thermoplan.bioheat.half import HalfStored
-from thermoplan.bioheat.kernels import cleared
-from thermoplan.bioheat.krylov import operator
-from thermoplan.bioheat.team import ALONE, Alone
-from thermoplan.errors import MissingPart, SolverError
+from thermoplan.base.errors import MissingPart, SolverError
+from thermoplan.bioheat import Boundary, thermal_system
+from thermoplan.bioheat.linalg import krylov
+from thermoplan.bioheat.linalg.communicator import SERIAL, Serial
+from thermoplan.bioheat.linalg.kernels import cleared
+from thermoplan.bioheat.linalg.krylov import operator
+from thermoplan.bioheat.linalg.symmetric import SymmetricMatrix
 
 
 def symmetric(n, density):
@@ -30,15 +31,22 @@ def symmetric(n, density):
 @pytest.fixture(scope="module")
 def bled():
     """The scaled matrix of a block with skin and a pool of blood, whose row and column are full."""
-    system = thermal_system(problem(box((6, 6, 7), (0.012, 0.012, 0.014)), perfusion=4e4, core="pool", blood_j_k=4.0,
-                                    boundaries=(Boundary("robin", 10.0, 25.0),)))
+    system = thermal_system(
+        problem(
+            box((6, 6, 7), (0.012, 0.012, 0.014)),
+            perfusion=4e4,
+            core="pool",
+            blood_j_k=4.0,
+            boundaries=(Boundary("robin", 10.0, 25.0),),
+        )
+    )
     return operator(system.stiffness, system.capacity_j_k)
 
 
 @pytest.mark.parametrize(("n", "density"), [(1, 0.0), (2, 1.0), (7, 0.0), (400, 0.03), (900, 0.2)])
 def test_a_matrix_stored_by_half_multiplies_as_the_whole(n, density):
     whole, rng = symmetric(n, density), np.random.default_rng(1)
-    half, dense = HalfStored.of(whole), whole.toarray()
+    half, dense = SymmetricMatrix.of(whole), whole.toarray()
     assert 2 * np.count_nonzero(half.values) + np.count_nonzero(half.diagonal) == np.count_nonzero(dense)
     for share, less in ((1.0, 0.0), (0.4, 3.0)):
         y, before, out = rng.normal(size=(3, n))
@@ -65,13 +73,23 @@ def lattice(counts, *, without=()):
     return matrix
 
 
-@pytest.mark.parametrize(("counts", "without"), [
-    ((1, 1, 9), ()), ((1, 1, 31), ()), ((1, 1, 32), ()), ((1, 1, 33), ()), ((2, 3, 5), ()), ((4, 6, 7), ()),
-    ((3, 5, 16), ()), ((5, 7, 9), (0, 100, 101, 102, 103, 314)), ((1, 2, 150), range(64, 79)),
-])
+@pytest.mark.parametrize(
+    ("counts", "without"),
+    [
+        ((1, 1, 9), ()),
+        ((1, 1, 31), ()),
+        ((1, 1, 32), ()),
+        ((1, 1, 33), ()),
+        ((2, 3, 5), ()),
+        ((4, 6, 7), ()),
+        ((3, 5, 16), ()),
+        ((5, 7, 9), (0, 100, 101, 102, 103, 314)),
+        ((1, 2, 150), range(64, 79)),
+    ],
+)
 def test_neighbours_on_a_lattice_are_multiplied_eight_at_once_and_the_rest_one_by_one(counts, without):
     dense, rng = lattice(counts, without=without), np.random.default_rng(8)
-    n, half = len(dense), HalfStored.of(csr_array(dense), most_strays=1.0)
+    n, half = len(dense), SymmetricMatrix.of(csr_array(dense), most_strays=1.0)
     assert np.count_nonzero(half.values) == np.count_nonzero(np.tril(dense, -1))
     y, around = rng.normal(size=n), np.full(n + 400, np.nan)
     before, guarded = rng.normal(size=n), np.full(n + 40, 7.0)
@@ -85,7 +103,7 @@ def test_neighbours_on_a_lattice_are_multiplied_eight_at_once_and_the_rest_one_b
 
 def test_nearly_all_of_a_box_lies_in_bands_that_both_sides_share():
     dense = lattice((6, 9, 40))
-    entries, half = np.count_nonzero(np.tril(dense, -1)), HalfStored.of(csr_array(dense), most_strays=1.0)
+    entries, half = np.count_nonzero(np.tril(dense, -1)), SymmetricMatrix.of(csr_array(dense), most_strays=1.0)
     print(entries, len(half.columns), len(half.values), len(half.bases))
     assert len(half.columns) < 0.05 * entries
     assert len(half.values) < 1.15 * entries  # with the zeros that fill bands up and part them
@@ -95,15 +113,15 @@ def test_nearly_all_of_a_box_lies_in_bands_that_both_sides_share():
 def test_bands_are_left_where_many_rows_have_neighbours_out_of_line(bled):
     dense = lattice((6, 9, 40))
     order = np.random.default_rng(5).permutation(len(dense))
-    assert len(HalfStored.of(csr_array(dense)).bases)
-    assert not len(HalfStored.of(csr_array(dense[order][:, order])).bases)
+    assert len(SymmetricMatrix.of(csr_array(dense)).bases)
+    assert not len(SymmetricMatrix.of(csr_array(dense[order][:, order])).bases)
 
 
 def test_equal_patterns_are_laid_out_alike_whatever_their_numbers():
     whole = csr_array(lattice((4, 5, 9)))
     other = csr_array((np.where(np.arange(whole.nnz) % 3, whole.data, 0.0), whole.indices, whole.indptr), whole.shape)
     other = csr_array((0.5 * (other.data + other.T.tocsr().data), whole.indices, whole.indptr), whole.shape)
-    first, second = (HalfStored.of(some, most_strays=1.0) for some in (whole, other))
+    first, second = (SymmetricMatrix.of(some, most_strays=1.0) for some in (whole, other))
     joined = replace(first, values=first.values + 2.0 * second.values, diagonal=first.diagonal + 2.0 * second.diagonal)
     y, out = np.random.default_rng(9).normal(size=180), np.empty(180)
     joined.product(y, out)
@@ -177,7 +195,7 @@ def test_many_steps_in_one_call_are_the_same_steps(bled):
 def test_steps_end_where_nothing_but_rounding_is_left(alone):
     # three rates: the fourth vector is 0
     op = operator(csr_array(np.diag(np.tile([1.0, 2.0, 5.0], 20))), np.ones(60))
-    op.team = ALONE if alone else Alone()
+    op.team = SERIAL if alone else Serial()
     basis, spans, along = np.empty((11, 60)), np.zeros(11), np.zeros(10)
     basis[0], spans[0] = 1.0, np.sqrt(60.0)
     assert op.extended(basis, spans, along, 0, 10) == op.products == 3
@@ -192,7 +210,7 @@ def test_a_load_that_is_no_number_is_refused(bled):
 
 
 def test_what_is_no_number_stays_so():
-    half, out = HalfStored.of(symmetric(50, 0.2)), np.empty(50)
+    half, out = SymmetricMatrix.of(symmetric(50, 0.2)), np.empty(50)
     y = np.ones(50)
     y[17] = np.nan
     assert np.isnan(half.product(y, out)) and np.isnan(out[17])
@@ -200,12 +218,15 @@ def test_what_is_no_number_stays_so():
 
 
 def test_a_machine_where_nothing_can_be_kept_compiles_anew_each_time():
-    code = ("import numpy as np; from scipy.sparse import csr_array; from thermoplan.bioheat import half as k;"
-            "out = np.empty(2); print(k.HalfStored.of(csr_array([[2.0, 1.0], [1.0, 3.0]])).product(np.ones(2), out),"
-            "*out, k.product.stats.cache_path)")
+    code = (
+        "import numpy as np; from scipy.sparse import csr_array; from thermoplan.bioheat import half as k;"
+        "out = np.empty(2); print(k.HalfStored.of(csr_array([[2.0, 1.0], [1.0, 3.0]])).product(np.ones(2), out),"
+        "*out, k.product.stats.cache_path)"
+    )
     nowhere = {"NUMBA_CACHE_DIR": "/dev/null/no", "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
-    said = subprocess.run([sys.executable, "-c", code], env=os.environ | nowhere, capture_output=True, text=True,
-                          check=False)
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | nowhere, capture_output=True, text=True, check=False
+    )
     assert (said.stdout.split(), said.returncode) == (["7.0", "3.0", "4.0", "None"], 0), said.stderr
 
 
@@ -217,16 +238,16 @@ def test_a_full_disk_keeps_nothing_and_computes(monkeypatch):
 
     monkeypatch.setattr(caching.IndexDataCacheFile, "save", full)
     monkeypatch.setattr(caching.IndexDataCacheFile, "load", lambda *_: None)
-    monkeypatch.delitem(sys.modules, "thermoplan.bioheat.kernels")
-    fresh = import_module("thermoplan.bioheat.kernels")
+    monkeypatch.delitem(sys.modules, "thermoplan.bioheat.linalg.kernels")
+    fresh = import_module("thermoplan.bioheat.linalg.kernels")
     assert fresh.cleared(np.array([3.0, 4.0]), np.ones(2), 0.0) == 25.0
 
 
 def test_without_numba_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "thermoplan.bioheat.lanes")
+    monkeypatch.delitem(sys.modules, "thermoplan.bioheat.linalg.simd")
     with pytest.raises(MissingPart, match=r"numba.* is missing: pip install \"thermoplan\[fem\]\""):
-        import_module("thermoplan.bioheat.lanes")
+        import_module("thermoplan.bioheat.linalg.simd")
 
 
 @pytest.mark.parametrize(("horizon_s", "most_checks"), [(3.0, 1), (60.0, 5), (1800.0, 6)])

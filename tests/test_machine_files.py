@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from small_case import PROTOCOL, write_case
 
-from thermoplan.errors import InputError
-from thermoplan.library import chosen_device
+from thermoplan.base.errors import InputError
 from thermoplan.protocol import read_protocol
-from thermoplan.protocol.tables import DeviceTable
+from thermoplan.protocol.library import chosen_device
+from thermoplan.protocol.toml_tables import DeviceTable
 
 MU0 = 4e-7 * np.pi
 DRIVEN = 'amplitude = "13 mT"\nfrequency = "354 kHz"\n'
@@ -48,15 +48,22 @@ def test_a_protocol_may_ask_for_another_current_of_the_same_coils(tmp_path):
 
 
 def test_magnets_are_a_selection_field_too(tmp_path):
-    magnets = "".join(f'[[magnets]]\ncenter = "0 0 {z} mm"\naxis = "0 0 {s}"\nradius = "30 mm"\nheight = "20 mm"\n'
-                      'remanence = "1.3 T"\n' for z, s in ((80, 1), (-80, -1)))
+    magnets = "".join(
+        f'[[magnets]]\ncenter = "0 0 {z} mm"\naxis = "0 0 {s}"\nradius = "30 mm"\nheight = "20 mm"\n'
+        'remanence = "1.3 T"\n'
+        for z, s in ((80, 1), (-80, -1))
+    )
     found = device(tmp_path, f'kind = "coils"\nball = "30 mm"\n{DRIVEN}{magnets}')
     tensor = found.gradient_tensor()
     assert np.diag(tensor) == pytest.approx([-0.5, -0.5, 1.0], abs=1e-3)
+
     # on the axis of a cylinder: B = (Br / 2) (far / hypot(far, R) - near / hypot(near, R)), faces at 70 and 90 mm
     def on_axis(z):
-        return 0.65 * sum(s * (s * z + 0.09) / np.hypot(s * z + 0.09, 0.03) - s * (s * z + 0.07) / np.hypot(
-            s * z + 0.07, 0.03) for s in (1, -1))
+        return 0.65 * sum(
+            s * (s * z + 0.09) / np.hypot(s * z + 0.09, 0.03) - s * (s * z + 0.07) / np.hypot(s * z + 0.07, 0.03)
+            for s in (1, -1)
+        )
+
     assert found.gradient_t_m == pytest.approx(abs(on_axis(1e-4) - on_axis(-1e-4)) / 2e-4, rel=1e-3)
 
 
@@ -76,8 +83,13 @@ def test_a_drive_that_was_measured_lies_beside_the_device_file_wherever_one_call
     x, y, z = points.T
     fields = 5e-3 * np.stack([300 * x * z, 300 * y * z, 1 - 300 * (z * z - (x * x + y * y) / 2)], axis=1)
     (tmp_path / "bench").mkdir()
-    np.savetxt(tmp_path / "bench" / "drive.csv", 1e3 * np.hstack([points, fields]), delimiter=",",
-               header="x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT", comments="")
+    np.savetxt(
+        tmp_path / "bench" / "drive.csv",
+        1e3 * np.hstack([points, fields]),
+        delimiter=",",
+        header="x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT",
+        comments="",
+    )
     (tmp_path / "bench" / "own.toml").write_text(f'kind = "ffp"\ngradient = "2 T/m"\ndrive = "drive.csv"\n{DRIVEN}')
     monkeypatch.chdir(tmp_path)
     found = chosen_device(DeviceTable(file="own.toml"), Path("bench"), "p.toml", [])
@@ -100,15 +112,21 @@ def test_a_line_of_ones_own_may_turn(tmp_path):
     assert len(device(tmp_path, text).line_directions()) == 6
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ('kind = "ffp"\ngradient_tensor = "-1 0 0; 0 -1 0; 0 0 2.5 T/m"\n', r"own.*gradient_tensor: .*trace is 0\.5 T/m"),
-    ('kind = "ffp"\ngradient_tensor = "-1 0 0; 0 0 2.5 T/m"\n', r"gradient_tensor = .*expected three rows"),
-    ('kind = "coils"\n', r"coils: missing"),
-    (PAIR + 'ball = "300 mm"\n', r"a coil reaches into the ball of 300 mm"),
-    (PAIR + 'selection = "f.csv"\n', r"selection and coils or magnets: expected one of them"),
-    (PAIR.replace('radius = "200 mm", ', ""), r"own\.toml: coils\[0\]\.radius: missing"),
-    ('kind = "ffp"\ngradient = "2 T/m"\nrotating = true\n', r"only a line turns"),
-])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            'kind = "ffp"\ngradient_tensor = "-1 0 0; 0 -1 0; 0 0 2.5 T/m"\n',
+            r"own.*gradient_tensor: .*trace is 0\.5 T/m",
+        ),
+        ('kind = "ffp"\ngradient_tensor = "-1 0 0; 0 0 2.5 T/m"\n', r"gradient_tensor = .*expected three rows"),
+        ('kind = "coils"\n', r"coils: missing"),
+        (PAIR + 'ball = "300 mm"\n', r"a coil reaches into the ball of 300 mm"),
+        (PAIR + 'selection = "f.csv"\n', r"selection and coils or magnets: expected one of them"),
+        (PAIR.replace('radius = "200 mm", ', ""), r"own\.toml: coils\[0\]\.radius: missing"),
+        ('kind = "ffp"\ngradient = "2 T/m"\nrotating = true\n', r"only a line turns"),
+    ],
+)
 def test_what_no_machine_can_be_is_named(tmp_path, text, words):
     with pytest.raises(InputError, match=words):
         device(tmp_path, text + DRIVEN)
@@ -117,8 +135,13 @@ def test_what_no_machine_can_be_is_named(tmp_path, text, words):
 def test_the_files_of_a_machine_of_ones_own_are_among_a_plans_inputs(tmp_path):
     points = np.random.default_rng(2).normal(size=(60, 3))
     points *= 0.04 / np.linalg.norm(points, axis=1)[:, None]
-    np.savetxt(tmp_path / "map.csv", 1e3 * np.hstack([points, points * [-1, -1, 2]]), delimiter=",",
-               header="x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT", comments="")
+    np.savetxt(
+        tmp_path / "map.csv",
+        1e3 * np.hstack([points, points * [-1, -1, 2]]),
+        delimiter=",",
+        header="x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT",
+        comments="",
+    )
     (tmp_path / "own.toml").write_text(f'kind = "measured"\nselection = "map.csv"\n{DRIVEN}')
     own = PROTOCOL.replace('name = "berkeley-ffp"', 'file = "own.toml"')
     files = read_protocol(write_case(tmp_path, protocol=own)).files

@@ -8,7 +8,7 @@ import pytest
 from small_case import PROTOCOL, write_case
 
 from thermoplan.plan import make_plan
-from thermoplan.plan.played import columns_of
+from thermoplan.plan.verification.full_model import columns_of
 from thermoplan.trajectory import Stop, Trajectory, limit_violations
 
 FFP = 'name = "berkeley-ffp"\ngradient = "2.35 T/m"\namplitude = "13 mT"\nfrequency = "354 kHz"'
@@ -19,8 +19,10 @@ UNEVEN = f"{FFP}\ndrive_coils = [ {COIL % 15}, {COIL % -15} ]"
 
 
 @pytest.mark.parametrize(
-    ("device", "positions"), [(LINE, None), (f"{LINE}\nrotating = true", None), ('name = "hyper"', 1), (UNEVEN, None)],
-    ids=["line", "turning line", "stage", "uneven drive"])
+    ("device", "positions"),
+    [(LINE, None), (f"{LINE}\nrotating = true", None), ('name = "hyper"', 1), (UNEVEN, None)],
+    ids=["line", "turning line", "stage", "uneven drive"],
+)
 def test_a_plan_for_another_machine_holds_and_stays_inside_it(tmp_path, device, positions):
     assert FFP in PROTOCOL
     plan = make_plan(write_case(tmp_path, protocol=PROTOCOL.replace(FFP, device)))

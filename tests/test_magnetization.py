@@ -7,41 +7,51 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thermoplan.errors import InputError, SolverError
-from thermoplan.magnetization import MODELS, NAMES, VALIDITY, energy_kt, langevin, langevin_slope, outside_validity
-from thermoplan.magnetization.fokker_planck import FAR, loss_kt
-from thermoplan.magnetization.mrsh import mrsh_energy_kt
-from thermoplan.magnetization.neel import neel_rate
+from thermoplan.base.errors import InputError, SolverError
+from thermoplan.tracer.magnetization import (
+    MODELS,
+    NAMES,
+    VALIDITY,
+    energy_kt,
+    langevin,
+    langevin_slope,
+    outside_validity,
+)
+from thermoplan.tracer.magnetization.fokker_planck import FAR, loss_kt
+from thermoplan.tracer.magnetization.mrsh import mrsh_energy_kt
+from thermoplan.tracer.magnetization.neel import neel_rate
 
 # xi_a, omega tau, bias along, bias across, Fokker-Planck, MRSh, Shliomis 1972; W in kT.
-TABLE = np.array([
-    (2, 0.3, 0, 0, 0.9140, 0.9060, 0.9767),
-    (2, 1, 0, 0, 1.8787, 1.8964, 1.7743),
-    (2, 1, 5, 0, 0.14728, 0.14302, 0.28059),
-    (2, 1, 0, 5, 0.64491, 0.63563, 0.96336),
-    (2, 3, 0, 0, 1.2453, 1.2449, 1.0646),
-    (2, 3, 5, 0, 0.25308, 0.25581, 0.16836),
-    (2, 3, 0, 5, 0.96725, 0.97853, 0.57803),
-    (2, 30, 0, 0, 0.13953, 0.13977, 0.11846),
-    (2, 30, 10, 0, 0.03453, 0.03463, 0.00432),
-    (2, 30, 0, 10, 0.18496, 0.18528, 0.03727),
-    (10, 0.3, 0, 0, 6.2876, 6.2167, 9.3709),
-    (10, 0.3, 10, 0, 1.4153, 1.3676, 2.9287),
-    (10, 0.3, 0, 10, 1.2113, 1.2041, 6.0888),
-    (10, 1, 0, 0, 15.336, 15.458, 17.024),
-    (10, 1, 5, 0, 12.585, 12.723, 14.438),
-    (10, 1, 0, 5, 8.4746, 8.3595, 14.521),
-    (10, 1, 10, 0, 2.5040, 2.4371, 5.3205),
-    (10, 1, 0, 10, 3.9286, 3.9069, 11.061),
-    (10, 1, 20, 0, 0.064198, 0.064004, 0.48601),
-    (10, 1, 0, 20, 1.3259, 1.3236, 6.8835),
-    (10, 3, 0, 0, 23.517, 24.012, 10.214),
-    (10, 3, 10, 0, 2.6566, 2.6504, 3.1923),
-    (10, 3, 0, 10, 9.7561, 9.7275, 6.6369),
-    (10, 30, 0, 0, 3.4839, 3.4827, 1.1362),
-    (10, 30, 10, 0, 0.88754, 0.88938, 0.35490),
-    (10, 30, 0, 10, 4.5973, 4.6070, 0.73847),
-])
+TABLE = np.array(
+    [
+        (2, 0.3, 0, 0, 0.9140, 0.9060, 0.9767),
+        (2, 1, 0, 0, 1.8787, 1.8964, 1.7743),
+        (2, 1, 5, 0, 0.14728, 0.14302, 0.28059),
+        (2, 1, 0, 5, 0.64491, 0.63563, 0.96336),
+        (2, 3, 0, 0, 1.2453, 1.2449, 1.0646),
+        (2, 3, 5, 0, 0.25308, 0.25581, 0.16836),
+        (2, 3, 0, 5, 0.96725, 0.97853, 0.57803),
+        (2, 30, 0, 0, 0.13953, 0.13977, 0.11846),
+        (2, 30, 10, 0, 0.03453, 0.03463, 0.00432),
+        (2, 30, 0, 10, 0.18496, 0.18528, 0.03727),
+        (10, 0.3, 0, 0, 6.2876, 6.2167, 9.3709),
+        (10, 0.3, 10, 0, 1.4153, 1.3676, 2.9287),
+        (10, 0.3, 0, 10, 1.2113, 1.2041, 6.0888),
+        (10, 1, 0, 0, 15.336, 15.458, 17.024),
+        (10, 1, 5, 0, 12.585, 12.723, 14.438),
+        (10, 1, 0, 5, 8.4746, 8.3595, 14.521),
+        (10, 1, 10, 0, 2.5040, 2.4371, 5.3205),
+        (10, 1, 0, 10, 3.9286, 3.9069, 11.061),
+        (10, 1, 20, 0, 0.064198, 0.064004, 0.48601),
+        (10, 1, 0, 20, 1.3259, 1.3236, 6.8835),
+        (10, 3, 0, 0, 23.517, 24.012, 10.214),
+        (10, 3, 10, 0, 2.6566, 2.6504, 3.1923),
+        (10, 3, 0, 10, 9.7561, 9.7275, 6.6369),
+        (10, 30, 0, 0, 3.4839, 3.4827, 1.1362),
+        (10, 30, 10, 0, 0.88754, 0.88938, 0.35490),
+        (10, 30, 0, 10, 4.5973, 4.6070, 0.73847),
+    ]
+)
 FIELDS, EXACT, MRSH, SHLIOMIS = TABLE[:, :4].T, TABLE[:, 4], TABLE[:, 5], TABLE[:, 6]
 
 # xi_s, then power relative to no bias: low frequency along, across; high frequency along, across.
@@ -82,7 +92,10 @@ def test_shliomis_reproduces_its_table():
 @pytest.mark.parametrize("xi_s, low_par, low_perp, high_par, high_perp", BIASED)
 def test_linear_response_under_bias_agrees_to_the_last_digit(xi_s, low_par, low_perp, high_par, high_perp):
     for omega_tau, along, printed in (
-        (1e-6, True, low_par), (1e-6, False, low_perp), (1e6, True, high_par), (1e6, False, high_perp),
+        (1e-6, True, low_par),
+        (1e-6, False, low_perp),
+        (1e6, True, high_par),
+        (1e6, False, high_perp),
     ):
         bias = (xi_s, 0.0) if along else (0.0, xi_s)
         ratio = energy_kt(1e-3, omega_tau, *bias, model="linear") / energy_kt(1e-3, omega_tau, model="linear")
@@ -142,7 +155,8 @@ def test_the_periodic_state_needs_no_more_time_at_omega_tau_70():
 
 
 def test_mrsh_converges_at_fourth_order():
-    from thermoplan.magnetization.mrsh import _Drive, _guess, _loss, _periodic
+    from thermoplan.tracer.magnetization.mrsh import _Drive, _guess, _loss, _periodic
+
     drive = _Drive(*(np.array([v]) for v in (6.0, 1.0, 2.0, 3.0)))
     losses = [_loss(drive, _periodic(drive, _guess(drive, n), n)[0])[0] for n in (32, 64, 128, 1024)]
     errors = np.abs(np.array(losses[:3]) - losses[3])
@@ -165,17 +179,28 @@ def test_mrsh_stays_within_seven_percent_of_the_exact_solution(capsys):
     """A dense grid of amplitude, omega tau and angle; the worst case is printed. Along a bias a point takes
     milliseconds and the closure is at its worst, so the grid is densest there."""
     lags = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-    grid = [(a, w, b, 0.0) for a in (0.1, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0) for w in lags
-            for b in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0)]
-    grid += [(a, w, b * np.cos(t), b * np.sin(t)) for a in (0.5, 3.0, 10.0) for w in (0.1, 1.0, 10.0)
-             for b in (3.0, 8.0) for t in np.radians([30.0, 60.0, 90.0])]
+    grid = [
+        (a, w, b, 0.0)
+        for a in (0.1, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
+        for w in lags
+        for b in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0)
+    ]
+    grid += [
+        (a, w, b * np.cos(t), b * np.sin(t))
+        for a in (0.5, 3.0, 10.0)
+        for w in (0.1, 1.0, 10.0)
+        for b in (3.0, 8.0)
+        for t in np.radians([30.0, 60.0, 90.0])
+    ]
     fields = np.array(grid).T
     miss = mrsh_energy_kt(*fields) / energy_kt(*fields, model="fokker-planck") - 1.0
     worst, small = int(np.abs(miss).argmax()), int(np.where(fields[0] <= 0.5, np.abs(miss), 0.0).argmax())
     with capsys.disabled():
         for words, at in (("worst", worst), ("worst of small drives", small)):
-            print(f"\nMRSh against Fokker-Planck, {len(grid)} points, {words}: {miss[at]:+.2%} at xi_a, omega tau, "
-                  f"along, across = {', '.join(f'{v:.3g}' for v in grid[at])}")
+            print(
+                f"\nMRSh against Fokker-Planck, {len(grid)} points, {words}: {miss[at]:+.2%} at xi_a, omega tau, "
+                f"along, across = {', '.join(f'{v:.3g}' for v in grid[at])}"
+            )
     assert np.abs(miss).max() < 0.07
     assert np.abs(miss[fields[1] >= 30.0]).max() < 0.021  # slow particles hardly follow the drive
 
@@ -186,7 +211,7 @@ def test_far_biases_are_the_effective_fields_which_is_exact_there(monkeypatch):
     far = np.array([(a, w, a + 30.1) for a in (0.1, 5.0, 20.0) for w in (0.1, 1.0, 10.0)]).T
     closed = energy_kt(*far, model="fokker-planck")
     assert closed == pytest.approx(energy_kt(*far), rel=1e-12)
-    monkeypatch.setattr("thermoplan.magnetization.fokker_planck.FAR", np.inf)
+    monkeypatch.setattr("thermoplan.tracer.magnetization.fokker_planck.FAR", np.inf)
     assert closed == pytest.approx(energy_kt(*far, model="fokker-planck"), rel=1e-3)
     with pytest.raises(SolverError, match='take model = "mrsh"'):
         energy_kt(1.0, 1.0, 400.0, model="fokker-planck")
@@ -234,8 +259,9 @@ def test_a_bias_across_helps_blocked_grains_to_switch():
 
 def test_a_strong_bias_across_turns_blocked_moments_without_a_jump():
     s = 100.0
-    assert energy_kt(2 * s * 0.6, 1.0, 0.0, 2 * s * np.array([1.5, 5.0, 50.0]), model="blocked",
-                     barrier=s) == pytest.approx(0.0, abs=1e-12)
+    assert energy_kt(
+        2 * s * 0.6, 1.0, 0.0, 2 * s * np.array([1.5, 5.0, 50.0]), model="blocked", barrier=s
+    ) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_bias_beyond_the_swing_keeps_blocked_grains_from_switching():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from thermoplan.image import Image
-from thermoplan.meshing import MeshSizes
-from thermoplan.plan.meshes import KEPT, _kept, meshed
+from thermoplan.anatomy.meshing import MeshSizes
+from thermoplan.base.image import Image
+from thermoplan.plan.case.mesh_cache import KEPT, _kept, cached_mesh
 
 AFFINE = np.diag([1e-3, 1e-3, 1e-3, 1.0])
 SIZES = MeshSizes(2e-3, 3e-3, ())
@@ -14,15 +14,15 @@ SIZES = MeshSizes(2e-3, 3e-3, ())
 
 def labels(size: int = 8) -> Image:
     data = np.zeros((12, 12, 12), np.uint8)
-    data[2:2 + size, 2:10, 2:10] = 1
+    data[2 : 2 + size, 2:10, 2:10] = 1
     data[4:7, 4:8, 4:8] = 2
     return Image(data, AFFINE)
 
 
 def test_the_same_labels_give_the_same_mesh_and_others_another():
     table = {1: ("body", "muscle"), 2: ("tumour", "tumour")}
-    first = meshed(labels(), table, SIZES)
-    assert meshed(labels(), table, SIZES)[0] is first[0]
-    assert meshed(labels(7), table, SIZES)[0] is not first[0]
-    assert meshed(labels(), {1: ("body", "fat"), 2: table[2]}, SIZES)[0] is not first[0]
+    first = cached_mesh(labels(), table, SIZES)
+    assert cached_mesh(labels(), table, SIZES)[0] is first[0]
+    assert cached_mesh(labels(7), table, SIZES)[0] is not first[0]
+    assert cached_mesh(labels(), {1: ("body", "fat"), 2: table[2]}, SIZES)[0] is not first[0]
     assert len(_kept) <= KEPT

@@ -6,11 +6,11 @@ import meshio
 import numpy as np
 import pytest
 
-from thermoplan.anatomy import Anatomy
-from thermoplan.errors import InputError
-from thermoplan.files.labels import Label
-from thermoplan.files.meshes import read_mesh, write_fields, write_mesh
-from thermoplan.files.vtu import without_words
+from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.base.errors import InputError
+from thermoplan.files.images.labels import Label
+from thermoplan.files.meshes.mesh_files import read_mesh, write_fields, write_mesh
+from thermoplan.files.meshes.vtu import without_words
 
 # a unit right tetrahedron, and its mirror image across x = 0: two elements of 1/6 each
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0]], float)
@@ -37,7 +37,9 @@ def test_a_vtu_also_keeps_what_each_region_is_made_of(tmp_path):
     write_mesh(tmp_path / "a.vtu", body)
     back = read_mesh(tmp_path / "a.vtu")
     assert dict(zip(back.region_names, back.tissue_names, strict=True)) == {
-        "rest": "soft-tissue", "flank mass": "tumour"}
+        "rest": "soft-tissue",
+        "flank mass": "tumour",
+    }
 
 
 def test_fields_are_read_by_pyvista_with_region_names_in_field_data(tmp_path):
@@ -80,8 +82,9 @@ def msh(path, tets=TETS, points=POINTS, tags=(7, 8), names=(("liver", 7), ("tumo
     cells = [("tetra", np.array(tets)), ("triangle", np.array([[1, 2, 3]]))]
     data = [np.array(tags, np.int32), np.array([9], np.int32)]
     field = {name: np.array([tag, 3]) for name, tag in names} | {"bed": np.array([9, 2])}
-    mesh = meshio.Mesh(np.array(points, float), cells, field_data=field,
-                       cell_data={"gmsh:physical": data, "gmsh:geometrical": data})
+    mesh = meshio.Mesh(
+        np.array(points, float), cells, field_data=field, cell_data={"gmsh:physical": data, "gmsh:geometrical": data}
+    )
     meshio.write(path, mesh, file_format="gmsh22", binary=False)
     return path
 
@@ -102,11 +105,14 @@ def test_another_unit_of_length_is_followed(tmp_path):
     assert read_mesh(msh(tmp_path / "a.msh"), unit_m=1.0).volumes_m3.sum() == pytest.approx(2 / 6)
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"points": [*POINTS.tolist(), [9, 9, 9]]}, "1 nodes belong to no element"),
-    ({"tets": [[0, 1, 2, 2], [0, 2, 4, 3]]}, "inverted or flat"),
-    ({"tags": (7, 9)}, "1 tetrahedra have the region 9, which has no name"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"points": [*POINTS.tolist(), [9, 9, 9]]}, "1 nodes belong to no element"),
+        ({"tets": [[0, 1, 2, 2], [0, 2, 4, 3]]}, "inverted or flat"),
+        ({"tags": (7, 9)}, "1 tetrahedra have the region 9, which has no name"),
+    ],
+)
 def test_a_broken_mesh_is_refused_by_name(tmp_path, change, words):
     with pytest.raises(InputError, match=r"a\.msh: .*" + words):
         read_mesh(msh(tmp_path / "a.msh", **change))
@@ -114,8 +120,10 @@ def test_a_broken_mesh_is_refused_by_name(tmp_path, change, words):
 
 def test_hexahedra_and_surfaces_alone_are_refused(tmp_path):
     cube = np.array([[x, y, z] for z in (0, 1) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))], float)
-    for cells, words in (([("hexahedron", [range(8)])], "hexahedron cells; expected tetrahedra"),
-                         ([("triangle", [[0, 1, 2]])], "no tetrahedra")):
+    for cells, words in (
+        ([("hexahedron", [range(8)])], "hexahedron cells; expected tetrahedra"),
+        ([("triangle", [[0, 1, 2]])], "no tetrahedra"),
+    ):
         meshio.write(tmp_path / "a.vtu", meshio.Mesh(cube, cells))
         with pytest.raises(InputError, match=words):
             read_mesh(tmp_path / "a.vtu")
@@ -164,15 +172,17 @@ def test_what_gmsh_itself_writes_is_read_with_its_physical_names(tmp_path, versi
 def test_a_mesh_in_a_protocol_takes_tissues_from_a_table(tmp_path):
     from test_bad_input import PROTOCOL, iron
 
-    from thermoplan.files.mdf import write_mdf
-    from thermoplan.image import Image
-    from thermoplan.plan.inputs import read_inputs
+    from thermoplan.base.image import Image
+    from thermoplan.files.images.mdf import write_mdf
+    from thermoplan.plan.case.inputs import read_inputs
     from thermoplan.protocol import read_protocol
 
     write_mdf(tmp_path / "iron.mdf", Image(iron(), np.diag([2e-3, 2e-3, 2e-3, 1.0])))
     msh(tmp_path / "a.msh", points=POINTS * 60, names=())
     (tmp_path / "labels.csv").write_text("label,region,tissue\n7,flank,muscle\n8,tumour,tumour\n")
     (tmp_path / "p.toml").write_text(
-        PROTOCOL.replace('labels = "labels.nii.gz"', 'mesh = "a.msh"').replace('uptake = ["liver"]\n', "")
-        .replace("15 11 11 mm", "10 10 10 mm"))
+        PROTOCOL.replace('labels = "labels.nii.gz"', 'mesh = "a.msh"')
+        .replace('uptake = ["liver"]\n', "")
+        .replace("15 11 11 mm", "10 10 10 mm")
+    )
     assert read_inputs(read_protocol(tmp_path / "p.toml")).tissues == {"flank": "muscle", "tumour": "tumour"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thermoplan.anatomy import Anatomy
-from thermoplan.errors import InputError
-from thermoplan.image import Image
-from thermoplan.meshing import MeshReport, MeshSizes, default_sizes, lattice, mesh_function, mesh_labels
-from thermoplan.meshing.draft import neighbours
-from thermoplan.meshing.outline import smoothed_area_m2
-from thermoplan.meshing.shape import quality
+from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.anatomy.meshing import MeshReport, MeshSizes, default_sizes, lattice, mesh_function, mesh_labels
+from thermoplan.anatomy.meshing.smoothed_surface import smoothed_area_m2
+from thermoplan.anatomy.meshing.tet_mesh import neighbours
+from thermoplan.anatomy.meshing.tet_quality import quality
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
 
 BALL_M = 5e-3
 TABLE = {1: ("medium", "muscle"), 2: ("ball", "tumour")}
@@ -132,8 +132,9 @@ def test_labels_that_skip_numbers_and_share_a_region_are_one_region():
 def test_a_body_without_background_that_touches_the_border_is_closed_there():
     image = grid(6e-3, 0.5e-3)
     labels = np.where(distance(image) < 3.5e-3, 0, 5).astype(np.uint8)  # 0 is a tissue here: the table says so
-    anatomy, report = mesh_labels(image.with_data(labels), {0: ("core", "tumour"), 5: ("rest", "muscle")},
-                                  MeshSizes(1e-3, 1e-3))
+    anatomy, report = mesh_labels(
+        image.with_data(labels), {0: ("core", "tumour"), 5: ("rest", "muscle")}, MeshSizes(1e-3, 1e-3)
+    )
     sound(anatomy)
     faithful(report)
     assert anatomy.volumes_m3.sum() == pytest.approx(12e-3**3, rel=0.02)
@@ -232,26 +233,32 @@ def organs_without_a_body() -> Image:
     return image.with_data(data)
 
 
-@pytest.mark.parametrize(("labels", "table", "words"), [
-    (ball_in_a_ball(grid(10e-3, 1e-3)), {1: ("medium", "muscle")}, ("label 2", "not in the table", "add a row")),
-    (ball_in_a_ball(grid(10e-3, 1e-3)), {**TABLE, 9: ("lens", "eye")}, ("label 9", "lens", "no voxel")),
-    (ball_in_a_ball(grid(10e-3, 1e-3)), {1: ("a", "muscle"), 2: ("a", "fat")}, ('"a"', "two tissues")),
-    (ball_in_a_ball(grid(10e-3, 1e-3)), {}, ("label 1", "label 2", "no label")),
-    (grid(5e-3, 1e-3).with_data(np.full((10, 10, 10), 0.5)), TABLE, ("whole numbers",)),
-    (grid(5e-3, 1e-3).with_data(np.full((10, 10, 10), np.nan)), TABLE, ("whole numbers",)),
-    (grid(5e-3, 1e-3), {}, ("no label",)),
-    (organs_without_a_body(), TABLE, ("2 separate pieces", "no body", "1,body,muscle")),
-])
+@pytest.mark.parametrize(
+    ("labels", "table", "words"),
+    [
+        (ball_in_a_ball(grid(10e-3, 1e-3)), {1: ("medium", "muscle")}, ("label 2", "not in the table", "add a row")),
+        (ball_in_a_ball(grid(10e-3, 1e-3)), {**TABLE, 9: ("lens", "eye")}, ("label 9", "lens", "no voxel")),
+        (ball_in_a_ball(grid(10e-3, 1e-3)), {1: ("a", "muscle"), 2: ("a", "fat")}, ('"a"', "two tissues")),
+        (ball_in_a_ball(grid(10e-3, 1e-3)), {}, ("label 1", "label 2", "no label")),
+        (grid(5e-3, 1e-3).with_data(np.full((10, 10, 10), 0.5)), TABLE, ("whole numbers",)),
+        (grid(5e-3, 1e-3).with_data(np.full((10, 10, 10), np.nan)), TABLE, ("whole numbers",)),
+        (grid(5e-3, 1e-3), {}, ("no label",)),
+        (organs_without_a_body(), TABLE, ("2 separate pieces", "no body", "1,body,muscle")),
+    ],
+)
 def test_a_volume_that_cannot_be_meshed_is_refused_with_the_remedy(labels, table, words):
     with pytest.raises(InputError) as refusal:
         mesh_labels(labels, table, MeshSizes(2e-3, 2e-3))
     assert all(word in str(refusal.value) for word in words)
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"target_regions": ("ball", "gall")}, ('"gall"', "medium, ball")),
-    ({"size_m": 1e-6, "target_m": 1e-6}, ("too fine", "[mesh] size")),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"target_regions": ("ball", "gall")}, ('"gall"', "medium, ball")),
+        ({"size_m": 1e-6, "target_m": 1e-6}, ("too fine", "[mesh] size")),
+    ],
+)
 def test_sizes_that_do_not_fit_the_anatomy_are_refused(change, words):
     sizes = MeshSizes(**{"target_m": 1e-3, "size_m": 2e-3, "target_regions": (), **change})
     with pytest.raises(InputError) as refusal:

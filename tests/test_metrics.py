@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thermoplan import metrics
-from thermoplan.dose import Dose, hottest_mean
-from thermoplan.goals import Goal, Hottest, Row
+from thermoplan.goals import Goal, GoalRow, Hottest, metrics
+from thermoplan.goals.dose import Dose, hottest_mean
 
 SIZES = st.integers(3, 30)
 
@@ -47,7 +46,7 @@ def test_the_hottest_part_is_the_mean_over_the_hottest_cubic_millimetres(n, seed
 def test_a_limit_on_a_volume_takes_its_largest_and_a_goal_its_mean_over_the_hold():
     """Half the volume is above 43 degC throughout, or all of it for half of the hold."""
     times, weights = np.linspace(0.0, 900.0, 901), np.ones(2)
-    row = lambda sense: Row(Goal("goal", ("x",), "V43C", 50.0, sense), "x", np.arange(2), weights)  # noqa: E731
+    row = lambda sense: GoalRow(Goal("goal", ("x",), "V43C", 50.0, sense), "x", np.arange(2), weights)  # noqa: E731
     steady = np.column_stack([np.full(901, 44.0), np.full(901, 42.0)])
     late = np.where(times[:, None] >= 750.0, 44.0, 42.0) * np.ones(2)
     assert metrics.value(row("at_least"), times, steady, 900.0) == pytest.approx(50.0)
@@ -59,9 +58,16 @@ def test_the_meter_says_of_a_streamed_history_what_the_search_says():
     rng = np.random.default_rng(1)
     times, temperature = np.linspace(0.0, 1200.0, 121), 38.0 + 8.0 * rng.random((121, 12))
     weights = rng.uniform(0.2, 3.0, 12) * 1e-9
-    rows = [Row(Goal("goal", ("x",), name, bound, "at_least"), "x", np.arange(12), weights)
-            for name, bound in (("V43C", 50.0), ("V2CEM43", 50.0), ("Thot5mm3", 43.0), ("CEM43hot5mm3", 1.0),
-                                ("CEM43Thot5mm3", 1.0))]
+    rows = [
+        GoalRow(Goal("goal", ("x",), name, bound, "at_least"), "x", np.arange(12), weights)
+        for name, bound in (
+            ("V43C", 50.0),
+            ("V2CEM43", 50.0),
+            ("Thot5mm3", 43.0),
+            ("CEM43hot5mm3", 1.0),
+            ("CEM43Thot5mm3", 1.0),
+        )
+    ]
     expected = [metrics.value(row, times, temperature, 1200.0) for row in rows]
     alone = metrics.Meter(rows, 1200.0).consume(zip(times, temperature, strict=True))
     assert alone == pytest.approx(expected, rel=1e-6)

@@ -11,16 +11,16 @@ import pytest
 from heat_cases import box, problem
 from small_case import write_case
 
-from thermoplan import cache
+from thermoplan.base import cache
+from thermoplan.base.progress import Stages
 from thermoplan.bioheat import Boundary, thermal_system
-from thermoplan.plan import models
-from thermoplan.plan.case import build_case
-from thermoplan.plan.engine import build_engine
-from thermoplan.plan.inputs import read_inputs
-from thermoplan.plan.models import model_of
-from thermoplan.plan.setup import prepared
-from thermoplan.plan.steering import resolved_goals
-from thermoplan.progress import Stages
+from thermoplan.plan.case import model_cache
+from thermoplan.plan.case.case import build_case
+from thermoplan.plan.case.heating_model import build_heating_model
+from thermoplan.plan.case.inputs import read_inputs
+from thermoplan.plan.case.model_cache import model_of
+from thermoplan.plan.steering.search_setup import prepare_search
+from thermoplan.plan.steering.steer import resolved_goals
 from thermoplan.protocol import read_protocol
 
 
@@ -28,13 +28,13 @@ from thermoplan.protocol import read_protocol
 def built(monkeypatch, tmp_path):
     """Sizes of the models that were made, with an empty cache."""
     monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path / "cache"))
-    made, honest = [], models.reduced_model
+    made, honest = [], model_cache.reduced_model
 
     def counted(system, load_w, duration_s, **more):
         made.append(len(load_w))
         return honest(system, load_w, duration_s, **more)
 
-    monkeypatch.setattr(models, "reduced_model", counted)
+    monkeypatch.setattr(model_cache, "reduced_model", counted)
     return made
 
 
@@ -48,8 +48,8 @@ def body(perfusion: float = 1e4):
 
 def ready(protocol, stages):
     """What a plan searches with, from the protocol on."""
-    engine = build_engine(build_case(read_inputs(protocol), stages, quick=True), stages)
-    return prepared(engine, resolved_goals(engine), stages)
+    engine = build_heating_model(build_case(read_inputs(protocol), stages, quick=True), stages)
+    return prepare_search(engine, resolved_goals(engine), stages)
 
 
 def test_a_second_plan_makes_no_model_and_another_perfusion_makes_one(built, tmp_path):
@@ -65,17 +65,22 @@ def test_a_second_plan_makes_no_model_and_another_perfusion_makes_one(built, tmp
 
 def test_everything_that_a_model_depends_on_is_in_its_name(built, monkeypatch):
     system, loads = body()
-    cases = [(system, loads, 60.0), (body(1.01e4)[0], loads, 60.0), (system, 1.01 * loads, 60.0),
-             (system, loads, 61.0), (system, loads[:2], 60.0),
-             (replace(system, capacity_j_k=1.01 * system.capacity_j_k), loads, 60.0),
-             (replace(system, base_c=system.base_c + 0.1), loads, 60.0)]
+    cases = [
+        (system, loads, 60.0),
+        (body(1.01e4)[0], loads, 60.0),
+        (system, 1.01 * loads, 60.0),
+        (system, loads, 61.0),
+        (system, loads[:2], 60.0),
+        (replace(system, capacity_j_k=1.01 * system.capacity_j_k), loads, 60.0),
+        (replace(system, base_c=system.base_c + 0.1), loads, 60.0),
+    ]
     for _ in range(2):
         for case in cases:
             model_of(*case, Stages())
     assert len(built) == len(cases)
-    monkeypatch.setattr(models, "MODES", 20)
+    monkeypatch.setattr(model_cache, "MODES", 20)
     model_of(*cases[0], Stages())
-    monkeypatch.setattr(models, "_code", lambda: "another version")
+    monkeypatch.setattr(model_cache, "_code", lambda: "another version")
     model_of(*cases[0], Stages())
     assert len(built) == len(cases) + 2
 
@@ -113,7 +118,7 @@ def test_a_damaged_file_is_made_anew_with_a_note(built, harm, tmp_path):
 def test_no_damage_ends_a_plan(place, value, tmp_path, monkeypatch):
     # of a zip file whose parts are said to need another version, to be encrypted, or packed in an unknown way
     monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path))
-    cache.keep("x", {"a": np.arange(5.0)})
+    cache.store_cached("x", {"a": np.arange(5.0)})
     file = tmp_path / "x.npz"
     good = file.read_bytes()
     listed = good.rindex(b"PK\x01\x02")
@@ -121,24 +126,24 @@ def test_no_damage_ends_a_plan(place, value, tmp_path, monkeypatch):
         data = bytearray(good)
         data[at] = value
         file.write_bytes(data)
-        found = cache.kept("x")
+        found = cache.load_cached("x")
         assert found is None or found["a"].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
     np.save(tmp_path / "y.npy", np.arange(5.0))
     file.write_bytes((tmp_path / "y.npy").read_bytes())
-    assert cache.kept("x") is None and cache.is_kept("x")
+    assert cache.load_cached("x") is None and cache.is_cached("x")
 
 
 def test_the_code_of_the_whole_room_of_heat_is_in_a_model_s_name(monkeypatch, tmp_path):
-    before = models._code()
-    for source in Path(models.reduced.__file__).parent.glob("*.py"):
+    before = model_cache._code()
+    for source in Path(model_cache.reduced.__file__).parent.glob("*.py"):
         (tmp_path / source.name).write_bytes(source.read_bytes())
-    monkeypatch.setattr(models.reduced, "__file__", str(tmp_path / "reduced.py"))
-    models._code.cache_clear()
-    assert models._code() == before
+    monkeypatch.setattr(model_cache.reduced, "__file__", str(tmp_path / "reduced.py"))
+    model_cache._code.cache_clear()
+    assert model_cache._code() == before
     (tmp_path / "kernels.py").write_text((tmp_path / "kernels.py").read_text() + "# another sum\n")
-    models._code.cache_clear()
-    assert models._code() != before
-    models._code.cache_clear()
+    model_cache._code.cache_clear()
+    assert model_cache._code() != before
+    model_cache._code.cache_clear()
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(built, monkeypatch, tmp_path):
@@ -151,9 +156,9 @@ def test_a_cache_that_cannot_be_written_is_done_without(built, monkeypatch, tmp_
 def test_files_that_were_not_used_for_longest_go_first(monkeypatch, tmp_path):
     monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path))
     for age, name in enumerate(("reduced-new", "reduced-middle", "reduced-old", "response-older")):
-        cache.keep(name, {"x": np.zeros(1000)})
+        cache.store_cached(name, {"x": np.zeros(1000)})
         os.utime(tmp_path / f"{name}.npz", (1e9 - age, 1e9 - age))
-    assert cache.kept("reduced-old") is not None  # a use makes it the newest
+    assert cache.load_cached("reduced-old") is not None  # a use makes it the newest
     size = (tmp_path / "reduced-new.npz").stat().st_size
     cache.evict("reduced-*", 2.5 * size)
     assert {file.stem for file in tmp_path.iterdir()} == {"reduced-new", "reduced-old", "response-older"}

@@ -13,11 +13,11 @@ import nibabel
 import numpy as np
 import pytest
 
-from thermoplan.anatomy import Anatomy
-from thermoplan.files.mdf import read_mdf, read_mdf_info
-from thermoplan.image import Image
-from thermoplan.meshing import MeshReport, MeshSizes, mesh_labels
-from thermoplan.meshing.shape import quality
+from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.anatomy.meshing import MeshReport, MeshSizes, mesh_labels
+from thermoplan.anatomy.meshing.tet_quality import quality
+from thermoplan.base.image import Image
+from thermoplan.files.images.mdf import read_mdf, read_mdf_info
 
 MESHES = Path(__file__).parents[1] / "meshes"
 DIGIMOUSE = Path(__file__).parents[2] / "shared" / "data" / "digimouse"
@@ -25,9 +25,19 @@ DIFFUSIVITY = 0.5 / 3.9e6  # k / (rho c) of soft tissue
 
 # Brown 1997, share of body mass (spleen: 0.35 to 0.5 % is quoted), over the density of the tissue in g/mL.
 BODY_G = 24.0
-BROWN_MM3 = {name: 1e3 * BODY_G * share / density for name, share, density in (
-    ("liver", 0.055, 1.079), ("spleen", 0.005, 1.089), ("kidneys", 0.017, 1.066), ("brain", 0.017, 1.046),
-    ("heart", 0.005, 1.081), ("bowel", 0.042, 1.03), ("lungs", 0.0073, 0.394), ("skin", 0.165, 1.109))}
+BROWN_MM3 = {
+    name: 1e3 * BODY_G * share / density
+    for name, share, density in (
+        ("liver", 0.055, 1.079),
+        ("spleen", 0.005, 1.089),
+        ("kidneys", 0.017, 1.066),
+        ("brain", 0.017, 1.046),
+        ("heart", 0.005, 1.081),
+        ("bowel", 0.042, 1.03),
+        ("lungs", 0.0073, 0.394),
+        ("skin", 0.165, 1.109),
+    )
+}
 FULL = MeshSizes(0.5e-3, 1e-3, ("tumour",))
 QUICK = MeshSizes(1.2e-3, 2.4e-3, ("tumour",))
 
@@ -88,8 +98,7 @@ def test_organs_of_the_shipped_mouse_have_the_volumes_of_brown_1997(organ):
 def test_the_shipped_mouse_weighs_24_g_and_has_a_mouses_skin():
     labels, table = mouse()
     density = {name: 1.09 for name, _ in table.values()} | {"bone": 1.908, "lungs": 0.394}
-    volumes = {name: (labels.data == label).sum() * labels.voxel_volume_m3 * 1e6
-               for label, (name, _) in table.items()}
+    volumes = {name: (labels.data == label).sum() * labels.voxel_volume_m3 * 1e6 for label, (name, _) in table.items()}
     tumour_g = volumes["tumour"] * density["tumour"]
     assert sum(density[name] * ml for name, ml in volumes.items()) - tumour_g == pytest.approx(BODY_G, rel=0.02)
     _, report = meshed(QUICK)
@@ -108,8 +117,10 @@ def test_the_shipped_iron_is_the_stated_truth_blurred():
     labels, table = mouse()
     iron = read_mdf(MESHES / "mouse-mpi.mdf")  # mg/mL
     number = {name: label for label, (name, _) in table.items()}
-    truth_mg = sum(mg_ml * (labels.data == number[name]).sum() * labels.voxel_volume_m3 * 1e6
-                   for name, mg_ml in (("tumour", 6.0), ("liver", 3.0), ("spleen", 4.5)))
+    truth_mg = sum(
+        mg_ml * (labels.data == number[name]).sum() * labels.voxel_volume_m3 * 1e6
+        for name, mg_ml in (("tumour", 6.0), ("liver", 3.0), ("spleen", 4.5))
+    )
     assert iron.integral() * 1e6 == pytest.approx(truth_mg, rel=1e-3)
     assert iron.data.min() >= 0.0
     for name, low, high in (("tumour", 5.0, 7.0), ("liver", 2.9, 3.05)):

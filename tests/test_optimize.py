@@ -10,14 +10,13 @@ import pytest
 from scipy.optimize import linprog
 from small_heat import grid_of, model, phantom
 
-from thermoplan import metrics
-from thermoplan.errors import InputError
-from thermoplan.goals import METRICS, Goal, resolve
-from thermoplan.optimize import CorrectedModel, Search, Settings, optimize_shares
-from thermoplan.search.heat import Heat
-from thermoplan.search.linearize import gradient
-from thermoplan.search.program import Program
-from thermoplan.search.terms import Look
+from thermoplan.base.errors import InputError
+from thermoplan.goals import METRICS, Goal, metrics, resolve
+from thermoplan.optimize import CorrectedModel, SequentialLP, Settings, optimize_shares
+from thermoplan.optimize.program.linear_program import Program
+from thermoplan.optimize.program.linearize import gradient
+from thermoplan.optimize.program.modal_heat import ModalHeat
+from thermoplan.optimize.program.search_terms import Iterate
 
 EDGES = np.array([0.0, 400.0, 900.0, 1800.0])
 SHAPE, STEP_M = (12, 5, 5), 2.5e-3
@@ -48,7 +47,7 @@ def plan(goals, *, settings=LOOSE, anatomy_model=None, **more):
 
 
 def histories(reduced, shares, settings=LOOSE):
-    heat = Heat(reduced, EDGES, settings.cool_down_s, settings.step_s)
+    heat = ModalHeat(reduced, EDGES, settings.cool_down_s, settings.step_s)
     return heat.times_s, np.asarray(reduced.base_c) + heat.states(shares) @ np.asarray(reduced.modes).T
 
 
@@ -58,19 +57,22 @@ def test_a_temperature_plan_equals_one_linear_program_over_all_nodes_and_times()
     goals = [at_least("Tmean", 60.0), at_most("Tmax", 38.6), at_most("Tmax", 38.6, "core")]
     settings = Settings(max_duty=0.5, limit_margin_k=0.0, step_s=60.0, heat_cost=0.0, peak_cost=0.0)
     found = plan(goals, settings=settings)
-    heat = Heat(reduced, EDGES, 0.0, 60.0)
+    heat = ModalHeat(reduced, EDGES, 0.0, 60.0)
     rows = resolve(goals, anatomy, defaults=False).rows
+
     def of(nodes, times):
         kernel = np.einsum("twr,nr,cr->tnwc", heat.windows_to_modes[times], reduced.modes[nodes], reduced.inputs)
         return kernel.reshape(len(times) * len(nodes), -1)
+
     every = np.arange(len(heat.times_s))
     limits = np.vstack([of(rows[1].nodes, every), of(rows[2].nodes, every)])
     room = np.concatenate([np.full(len(every) * len(rows[1].nodes), 38.6 - 36.5), np.full(len(every), 38.6 - 36.5)])
     duty = np.kron(np.eye(3), np.ones(heat.n_columns))
     hold = metrics.hold_weights(heat.times_s, 1200.0, 1800.0)
     mean = rows[0].weights_m3 / rows[0].weights_m3.sum()
-    worth = np.einsum("t,n,tnwc->wc", hold, mean,
-                      of(rows[0].nodes, every).reshape(len(every), len(mean), 3, -1)).ravel()
+    worth = np.einsum(
+        "t,n,tnwc->wc", hold, mean, of(rows[0].nodes, every).reshape(len(every), len(mean), 3, -1)
+    ).ravel()
     best = linprog(-worth, A_ub=np.vstack([limits, duty]), b_ub=np.concatenate([room, np.full(3, 0.5)]))
     assert found.values[0] - 36.5 == pytest.approx(-best.fun, rel=1e-3)
     assert found.status == "optimal" and found.gap < 1e-3 * found.objective
@@ -85,13 +87,13 @@ def test_a_temperature_plan_with_limits_on_doses_has_a_bound_that_no_plan_falls_
     goals = [at_least(metric, 50.0), at_most("Tmax", 38.6, "core"), at_most("CEM43max", dose)]
     found = plan(goals)
     assert found.gap is not None and 0.0 <= found.gap <= most
-    search = Search(Heat(reduced, EDGES, 0.0, 60.0), resolve(goals, anatomy, defaults=False), LOOSE, None)
+    search = SequentialLP(ModalHeat(reduced, EDGES, 0.0, 60.0), resolve(goals, anatomy, defaults=False), LOOSE, None)
     rng = np.random.default_rng(3)
     for scale in np.linspace(0.0, 1.0, 30):
         shares = rng.random((3, search.heat.n_columns)) ** 4
         shares *= scale / shares.sum(axis=1, keepdims=True)
         for tried in (shares, 0.5 * (shares + found.shares)):
-            assert search.merit_of(Look(search.heat, tried)) >= found.bound - 1e-6
+            assert search.merit_of(Iterate(search.heat, tried)) >= found.bound - 1e-6
 
 
 def test_two_columns_and_a_dose_goal_agree_with_brute_force():
@@ -101,10 +103,10 @@ def test_two_columns_and_a_dose_goal_agree_with_brute_force():
     resolved = resolve(goals, anatomy, defaults=False)
     edges = np.array([0.0, 1200.0])
     found = optimize_shares(two, resolved, window_edges_s=edges, settings=LOOSE)
-    heat = Heat(two, edges, 0.0, 60.0)
-    search = Search(heat, resolved, LOOSE, None)
+    heat = ModalHeat(two, edges, 0.0, 60.0)
+    search = SequentialLP(heat, resolved, LOOSE, None)
     line = np.linspace(0.0, 1.0, 17)
-    best = min(search.merit_of(Look(heat, np.array([[a, b]]))) for a in line for b in line if 0.5 < a + b <= 1.0)
+    best = min(search.merit_of(Iterate(heat, np.array([[a, b]]))) for a in line for b in line if 0.5 < a + b <= 1.0)
     assert found.objective <= best * (1.0 + 1e-3)
 
 
@@ -116,17 +118,18 @@ def test_a_wanted_percentile_never_falls_short_of_what_its_linear_program_promis
         course = np.outer([0.0, -colder_k], np.ones(len(reduced.base_c)))
         reduced = CorrectedModel(reduced, np.array([0.0, 600.0]), course)
     resolved = resolve([at_least(metric, bound), at_most("Tmax", 38.5, "core")], anatomy, defaults=False)
-    search = Search(Heat(reduced, EDGES, 0.0, 30.0), resolved, replace(LOOSE, peak_cost=0.0), None)
+    search = SequentialLP(ModalHeat(reduced, EDGES, 0.0, 30.0), resolved, replace(LOOSE, peak_cost=0.0), None)
     center = np.zeros((3, search.heat.n_columns))
     center[:, 13] = 0.4
-    look = Look(search.heat, center)
-    program = Program(search.heat, search.share_cost, lower=0.0 * center, upper=1.0 + 0.0 * center, max_duty=1.0,
-                      active=center > 0.0)
+    look = Iterate(search.heat, center)
+    program = Program(
+        search.heat, search.share_cost, lower=0.0 * center, upper=1.0 + 0.0 * center, max_duty=1.0, active=center > 0.0
+    )
     for form in search.forms:
         form.begin(program, look)
     while True:
         optimum = program.solve()
-        trial = Look(search.heat, optimum.shares)
+        trial = Iterate(search.heat, optimum.shares)
         if not sum(form.cut(program, trial, optimum.variables) for form in search.forms):
             break
     term = search.terms[0]
@@ -141,23 +144,31 @@ def test_gradients_pass_a_second_order_taylor_test(metric, sense):
     anatomy, reduced = case()
     bound = {"V43C": 30.0, "V60CEM43": 30.0}.get(metric, 1.0 if metric.startswith("CEM") else 40.0)
     resolved = resolve([Goal("goal", ("tumour",), metric, bound, sense)], anatomy, defaults=False)
-    heat = Heat(reduced, EDGES, 120.0, 60.0)
-    term = Search(heat, resolved, LOOSE, None).terms[0]
+    heat = ModalHeat(reduced, EDGES, 120.0, 60.0)
+    term = SequentialLP(heat, resolved, LOOSE, None).terms[0]
     rng = np.random.default_rng(1)
     shares = 0.03 * rng.random((3, heat.n_columns))
     direction = 0.03 * rng.random(shares.shape)
-    slopes, value = gradient(term, Look(heat, shares))
-    assert value == pytest.approx(term.value_k(Look(heat, shares)), abs=1e-9)
+    slopes, value = gradient(term, Iterate(heat, shares))
+    assert value == pytest.approx(term.value_k(Iterate(heat, shares)), abs=1e-9)
     slope = float((heat.gradient(heat.adjoint(slopes)) * direction).sum())
-    left = [abs(term.value_k(Look(heat, shares + h * direction)) - value - h * slope) for h in (4e-3, 1e-3)]
+    left = [abs(term.value_k(Iterate(heat, shares + h * direction)) - value - h * slope) for h in (4e-3, 1e-3)]
     assert left[1] <= left[0] / 10.0 + 1e-8
 
 
 def test_predicted_values_are_those_of_the_verifying_meter():
     anatomy, reduced = case()
-    goals = [at_least("CEM43T90", 10.0), at_least("T50", 42.0), at_least("CEM43D90", 10.0), at_least("Tmin", 40.0),
-             at_most("Tmax", 42.0), at_most("CEM43max", 2.0), at_most("Tmax", 39.5, "core"),
-             at_most("Tmax", 42.0, "everywhere-else"), at_most("T10", 45.0, "tumour")]
+    goals = [
+        at_least("CEM43T90", 10.0),
+        at_least("T50", 42.0),
+        at_least("CEM43D90", 10.0),
+        at_least("Tmin", 40.0),
+        at_most("Tmax", 42.0),
+        at_most("CEM43max", 2.0),
+        at_most("Tmax", 39.5, "core"),
+        at_most("Tmax", 42.0, "everywhere-else"),
+        at_most("T10", 45.0, "tumour"),
+    ]
     settings = Settings(cool_down_s=300.0, step_s=30.0, max_iterations=3)
     found = plan(goals, settings=settings)
     meter = metrics.Meter(resolve(goals, anatomy, defaults=False), 1800.0)
@@ -198,8 +209,9 @@ def test_shares_never_exceed_the_duty_of_any_window():
 
 
 def test_widening_a_limit_never_worsens_a_temperature_plan():
-    reached = [plan([at_least("Tmean", 60.0), at_most("Tmax", bound, "core")]).values[0]
-               for bound in (37.5, 38.0, 38.5)]
+    reached = [
+        plan([at_least("Tmean", 60.0), at_most("Tmax", bound, "core")]).values[0] for bound in (37.5, 38.0, 38.5)
+    ]
     assert reached[0] < reached[1] < reached[2]
 
 
@@ -233,10 +245,12 @@ def test_many_windows_are_no_worse_than_the_few_that_they_are_begun_with():
     goals = [at_least("CEM43T90", 1e3), at_most("Tmax", 38.5, "core"), at_most("Tmax", 44.0, "tumour")]
     anatomy, reduced = case()
     resolved = resolve(goals, anatomy, defaults=False)
-    few, many = (optimize_shares(reduced, resolved, window_edges_s=np.linspace(0.0, 1800.0, n + 1), settings=LOOSE)
-                 for n in (6, 18))
+    few, many = (
+        optimize_shares(reduced, resolved, window_edges_s=np.linspace(0.0, 1800.0, n + 1), settings=LOOSE)
+        for n in (6, 18)
+    )
     assert many.objective <= few.objective and many.shares.shape[0] == 18
-    search = Search(Heat(reduced, np.linspace(0.0, 1800.0, 19), 0.0, 60.0), resolved, LOOSE, None)
+    search = SequentialLP(ModalHeat(reduced, np.linspace(0.0, 1800.0, 19), 0.0, 60.0), resolved, LOOSE, None)
     begun = next(search.starts(None))
     assert search.merit_of(begun) == pytest.approx(few.objective, rel=0.01), "the same plan, looked at more often"
 
@@ -246,18 +260,22 @@ def test_in_many_windows_a_temperature_plan_is_as_good_as_its_bound():
     anatomy, reduced = case()
     goals = [at_least("Tmin", 60.0), at_most("Tmax", 39.0, "core"), at_most("Tmax", 44.0, "tumour")]
     resolved = resolve(goals, anatomy, defaults=False)
-    found = optimize_shares(reduced, resolved, window_edges_s=np.linspace(0.0, 1800.0, 31),
-                            settings=replace(LOOSE, step_s=30.0))
+    found = optimize_shares(
+        reduced, resolved, window_edges_s=np.linspace(0.0, 1800.0, 31), settings=replace(LOOSE, step_s=30.0)
+    )
     assert found.status == "optimal" and found.gap < 1e-3 * found.objective
 
 
 def test_control_c_among_few_windows_returns_their_plan_in_the_many_that_were_asked_for():
     anatomy, reduced = case()
     resolved = resolve([at_least("CEM43T90", 1e4), at_most("Tmax", 38.5, "core")], anatomy, defaults=False)
+
     def stop(progress):
         raise KeyboardInterrupt
-    found = optimize_shares(reduced, resolved, window_edges_s=np.linspace(0.0, 1800.0, 19), settings=LOOSE,
-                            progress=stop)
+
+    found = optimize_shares(
+        reduced, resolved, window_edges_s=np.linspace(0.0, 1800.0, 19), settings=LOOSE, progress=stop
+    )
     assert found.status == "interrupted" and found.shares.shape[0] == 18
     assert found.shares.sum() > 0.1 and found.values[0] > 0.01
 
@@ -269,10 +287,10 @@ def test_on_a_symmetric_phantom_the_plan_and_its_mirror_image_are_the_same_but_f
     found = plan(goals, anatomy_model=(anatomy, reduced), settings=exact)
     key = {tuple(np.round(p * 1e6).astype(int)): i for i, p in enumerate(reduced.centers_m)}
     mirror = np.array([key[int(SHAPE[0] * STEP_M * 1e6) - p[0], p[1], p[2]] for p in key])
-    search = Search(Heat(reduced, EDGES, 0.0, 60.0), resolve(goals, anatomy, defaults=False), exact, None)
+    search = SequentialLP(ModalHeat(reduced, EDGES, 0.0, 60.0), resolve(goals, anatomy, defaults=False), exact, None)
     even = 0.5 * (found.shares + found.shares[:, mirror])
     for shares in (found.shares[:, mirror], even):
-        assert search.merit_of(Look(search.heat, shares)) == pytest.approx(found.objective, rel=1e-5)
+        assert search.merit_of(Iterate(search.heat, shares)) == pytest.approx(found.objective, rel=1e-5)
 
 
 def test_without_steering_one_column_is_enough():
@@ -288,11 +306,13 @@ def test_at_equal_limits_steering_beats_parking_and_raster_where_iron_is_uneven(
     slope = np.exp(-np.log(5.0) * (anatomy.points_m[:, 0] - TUMOUR_M[0] + 4.5e-3) / 9e-3)
     uneven = reduced.with_columns(2.0 * reduced.load_w * slope)
     distance = np.linalg.norm(reduced.centers_m - TUMOUR_M, axis=1)
-    ways = {"steered": uneven.load_w, "parked": uneven.load_w[[distance.argmin()]],
-            "raster": uneven.load_w.mean(axis=0, keepdims=True)}
+    ways = {
+        "steered": uneven.load_w,
+        "parked": uneven.load_w[[distance.argmin()]],
+        "raster": uneven.load_w.mean(axis=0, keepdims=True),
+    }
     goals = [at_least("T90", 60.0), at_most("Tmax", 41.0, "core"), at_most("Tmax", 46.0, "tumour")]
-    reached = {name: plan(goals, anatomy_model=(anatomy, uneven.with_columns(load)))
-               for name, load in ways.items()}
+    reached = {name: plan(goals, anatomy_model=(anatomy, uneven.with_columns(load))) for name, load in ways.items()}
     t90 = {name: found.values[0] for name, found in reached.items()}
     assert t90["steered"] > t90["parked"] + 0.3 and t90["steered"] > t90["raster"] + 0.3
     assert all(found.values[1] <= 41.005 and found.values[2] <= 46.005 for found in reached.values())
@@ -300,8 +320,10 @@ def test_at_equal_limits_steering_beats_parking_and_raster_where_iron_is_uneven(
 
 def test_a_higher_priority_is_served_first():
     """A tumour with a mean of 42 has a hottest node above 41.5; which of the two wins is the priority's say."""
+
     def both(mean: int, peak: int):
         return plan([at_least("Tmean", 42.0, priority=mean), replace(PEAK, priority=peak)]).values
+
     assert both(1, 2)[0] == pytest.approx(42.0, abs=0.01) and both(1, 2)[1] > 42.0
     assert both(2, 1)[1] == pytest.approx(41.5, abs=0.01) and both(2, 1)[0] < 41.5
 
@@ -332,6 +354,7 @@ def test_control_c_returns_the_best_so_far_and_says_so():
     def stop(progress):
         if progress.iteration == 2:
             raise KeyboardInterrupt
+
     found = plan([at_least("CEM43T90", 1e4), at_most("Tmax", 38.5, "core")], progress=stop)
     assert found.status == "interrupted" and found.iterations == 2
     assert found.values[0] > 0.01
@@ -350,8 +373,9 @@ def test_a_search_for_what_is_out_of_reach_ends_soon_after_its_last_gain(metric,
     """Two looks at each of three bands of freer percentiles, one that promises nothing more, and of a dose five at each
     of three parts of the session."""
     seen = []
-    found = plan([at_least(metric, bound), at_most("Tmax", 38.5, "core"), at_most("Tmax", 44.0, "tumour")],
-                 progress=seen.append)
+    found = plan(
+        [at_least(metric, bound), at_most("Tmax", 38.5, "core"), at_most("Tmax", 44.0, "tumour")], progress=seen.append
+    )
     idle = [p.objective <= found.objective * (1.0 + LOOSE.tolerance) for p in seen]
     parts = 3 if metric.startswith("CEM43") else 0
     assert idle.count(True) <= 2 * 3 + 2 + 5 * parts and found.iterations <= 20 + 5 * parts
@@ -365,8 +389,13 @@ def test_a_start_of_the_wrong_shape_is_refused():
 def test_planning_with_a_correction_meets_the_goal_of_the_fuller_model():
     """The fuller model here is linear too: a tumour four times as perfused. Plan, verify, correct."""
     anatomy, reduced = case()
-    fuller = model(anatomy, grid_of(TUMOUR_M, 2.5e-3, 2.5e-3), spacing_m=STEP_M, blood_j_k=60.0,
-                   perfusion={"body": 2e4, "tumour": 4e4, "liver": 1.1e5})
+    fuller = model(
+        anatomy,
+        grid_of(TUMOUR_M, 2.5e-3, 2.5e-3),
+        spacing_m=STEP_M,
+        blood_j_k=60.0,
+        perfusion={"body": 2e4, "tumour": 4e4, "liver": 1.1e5},
+    )
     resolved = resolve([at_least("T90", 40.5), at_most("Tmax", 44.5, "tumour")], anatomy, defaults=False)
     used, gaps = reduced, []
     for _ in range(4):
@@ -387,7 +416,7 @@ def test_a_correction_of_the_wrong_shape_is_refused():
 
 def test_the_public_gradient_of_any_weighted_sum_of_temperatures_is_exact():
     reduced = case()[1]
-    heat = Heat(reduced, EDGES, 300.0, 60.0)
+    heat = ModalHeat(reduced, EDGES, 300.0, 60.0)
     rng = np.random.default_rng(5)
     shares, weights = rng.random((3, heat.n_columns)), rng.random((len(heat.times_s), len(reduced.base_c)))
     slope = heat.gradient(heat.adjoint(weights @ reduced.modes))

@@ -46,9 +46,12 @@ def test_a_goal_that_is_missed_keeps_what_it_could_have():
 
 
 def test_doses_and_volumes_are_held_too_in_the_order_of_three_priorities():
-    goals = [at_least("CEM43T90", 1e3), at_most("Tmax", 38.5, "core"),
-             replace(PEAK, metric="V41C", bound=50.0, priority=2, weight=50.0),
-             at_least("Tmean", 60.0, priority=3, weight=500.0)]
+    goals = [
+        at_least("CEM43T90", 1e3),
+        at_most("Tmax", 38.5, "core"),
+        replace(PEAK, metric="V41C", bound=50.0, priority=2, weight=50.0),
+        at_least("Tmean", 60.0, priority=3, weight=500.0),
+    ]
     first = plan(goals[:2]).values[0]
     two = plan(goals[:3]).values
     three = plan(goals).values
@@ -56,9 +59,13 @@ def test_doses_and_volumes_are_held_too_in_the_order_of_three_priorities():
     assert np.log2(three[0]) >= np.log2(first) - HELD_K - 0.03 and three[1] <= 38.503
 
 
-@pytest.mark.parametrize("goals", [
-    [at_least("T90", 60.0), at_most("Tmax", 38.5, "core")],
-    [at_least("Tmean", 39.0), replace(PEAK, bound=60.0, priority=2)]])
+@pytest.mark.parametrize(
+    "goals",
+    [
+        [at_least("T90", 60.0), at_most("Tmax", 38.5, "core")],
+        [at_least("Tmean", 39.0), replace(PEAK, bound=60.0, priority=2)],
+    ],
+)
 def test_one_priority_or_none_that_is_missed_is_planned_as_by_weight(goals):
     np.testing.assert_array_equal(plan(goals).shares, by_weight(goals).shares)
 
@@ -66,10 +73,12 @@ def test_one_priority_or_none_that_is_missed_is_planned_as_by_weight(goals):
 def test_control_c_on_the_way_returns_what_was_found_for_the_higher_priority():
     goals = [at_least("Tmean", 42.0), replace(PEAK, priority=2, weight=1e3)]
     seen = []
+
     def stop(progress):
         if seen and progress.iteration < seen[-1]:
             raise KeyboardInterrupt
         seen.append(progress.iteration)
+
     found = plan(goals, progress=stop)
     assert found.status == "interrupted" and found.shares.any()
 
@@ -84,6 +93,11 @@ def test_a_given_start_and_a_reach_are_kept_in_every_priority():
     anatomy, reduced = case()
     start = np.zeros((3, len(reduced.inputs)))
     start[:, 13] = 0.05
-    found = optimize_shares(reduced, resolve(goals, anatomy, defaults=False), window_edges_s=EDGES,
-                            settings=replace(LOOSE, reach=0.02), start=start)
+    found = optimize_shares(
+        reduced,
+        resolve(goals, anatomy, defaults=False),
+        window_edges_s=EDGES,
+        settings=replace(LOOSE, reach=0.02),
+        start=start,
+    )
     assert np.abs(found.shares - start).max() <= 3 * 0.02 + 1e-9

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from small_case import PROTOCOL, write_case
 
-from thermoplan.errors import InputError
+from thermoplan.base.errors import InputError
+from thermoplan.commands.check import check_protocol
 from thermoplan.plan import make_plan, simulate
-from thermoplan.plan.check import understood
-from thermoplan.plan.placement import as_it_lies
+from thermoplan.plan.steering.position_error import as_it_lies
 from thermoplan.protocol import read_protocol
 from thermoplan.trajectory import Stop, Trajectory
 
@@ -63,7 +63,7 @@ def test_a_shift_that_is_known_is_followed_by_every_stop(run, tmp_path):
 
 def test_a_shift_out_of_reach_and_a_plan_that_should_not_know_it_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"out of reach .* z 208\.0 mm is outside -100 to 100 mm"):
-        understood(shifted(tmp_path, 'heater_shift = "0 0 200 mm"'))
+        check_protocol(shifted(tmp_path, 'heater_shift = "0 0 200 mm"'))
     with pytest.raises(InputError, match=r"protocol\.toml: device\.heater_shift_noticed = false: .*simulate"):
         make_plan(shifted(tmp_path, 'heater_shift = "0 0 2 mm"', "heater_shift_noticed = false"))
 
@@ -75,21 +75,29 @@ def test_a_trajectory_that_the_machine_cannot_reach_is_refused(tmp_path):
 
 
 def test_check_says_how_the_animal_lies_in_the_machine(tmp_path):
-    pose = dict(understood(shifted(tmp_path, 'pose = "prone, head first"', 'heater_shift = "0 0 2 mm"'))["understood"])
-    assert pose["pose"] == ("prone, head first, the machine's origin is at 0 0 -2 mm (RAS), its bore along 0 0 1, "
-                            "0 0 2 mm further on than imaged")
+    pose = dict(
+        check_protocol(shifted(tmp_path, 'pose = "prone, head first"', 'heater_shift = "0 0 2 mm"'))["understood"]
+    )
+    assert pose["pose"] == (
+        "prone, head first, the machine's origin is at 0 0 -2 mm (RAS), its bore along 0 0 1, "
+        "0 0 2 mm further on than imaged"
+    )
 
 
 def test_a_shift_is_in_the_anatomys_axes_whichever_way_the_machine_is_turned(tmp_path):
     turn = "to_device = [[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]]"  # the anatomy's A is the machine's z
-    plain, moved = (read_protocol(shifted(tmp_path / name, turn, *more)).device for name, more in (
-        ("plain", ()), ("moved", ('heater_shift = "0 3 0 mm"',))))
+    plain, moved = (
+        read_protocol(shifted(tmp_path / name, turn, *more)).device
+        for name, more in (("plain", ()), ("moved", ('heater_shift = "0 3 0 mm"',)))
+    )
     assert moved.machine_m((0, 0, 0)) - plain.machine_m((0, 0, 0)) == pytest.approx([0, 0, 3e-3])
 
 
 def test_where_the_animal_lies_further_on_unnoticed_stops_fall_behind(tmp_path):
     stops = Trajectory.of_stops([Stop(0.0, 1.0, (0.0, 0.0, 8e-3), 13e-3, 2.35)], frequency_hz=354e3, duration_s=2.0)
-    told, untold = (read_protocol(shifted(tmp_path / name, 'heater_shift = "0 0 2 mm"', *more)) for name, more in (
-        ("told", ()), ("untold", ("heater_shift_noticed = false",))))
+    told, untold = (
+        read_protocol(shifted(tmp_path / name, 'heater_shift = "0 0 2 mm"', *more))
+        for name, more in (("told", ()), ("untold", ("heater_shift_noticed = false",)))
+    )
     assert as_it_lies(stops, told).center_m[0] == pytest.approx([0, 0, 8e-3])
     assert as_it_lies(stops, untold).center_m[0] == pytest.approx([0, 0, 6e-3])

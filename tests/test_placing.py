@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from small_case import PROTOCOL, write_case
 
-from thermoplan.errors import InputError
-from thermoplan.files.transforms import write_transform
+from thermoplan.base.errors import InputError
+from thermoplan.commands.check import check_protocol
+from thermoplan.files.tables.transforms import write_transform
 from thermoplan.plan import simulate
-from thermoplan.plan.check import understood
-from thermoplan.plan.inputs import read_inputs
+from thermoplan.plan.case.inputs import read_inputs
 from thermoplan.protocol import read_protocol
 
 MOVE_MM = np.array([4.0, -3.0, 12.0])
@@ -43,12 +43,15 @@ def with_registration(folder: Path, way: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("way", "residual", "words"), [
-    ('"move.tfm"', 0.4, "a transform from a file (move.tfm); residual 0.4 mm rms"),
-    ('{ file = "move.tfm" }', 0.4, "a transform from a file"),
-    ('{ landmarks = "pairs.csv" }', 0.0, "paired landmarks (pairs.csv)"),
-    ('{ landmarks = ["mpi.csv", "body.csv"] }', 0.0, "paired landmarks (mpi.csv and body.csv)"),
-])
+@pytest.mark.parametrize(
+    ("way", "residual", "words"),
+    [
+        ('"move.tfm"', 0.4, "a transform from a file (move.tfm); residual 0.4 mm rms"),
+        ('{ file = "move.tfm" }', 0.4, "a transform from a file"),
+        ('{ landmarks = "pairs.csv" }', 0.0, "paired landmarks (pairs.csv)"),
+        ('{ landmarks = ["mpi.csv", "body.csv"] }', 0.0, "paired landmarks (mpi.csv and body.csv)"),
+    ],
+)
 def test_every_way_of_registration_brings_the_iron_home_and_says_how_far(tmp_path, way, residual, words):
     path = with_registration(tmp_path, way)
     inputs = read_inputs(read_protocol(path))
@@ -59,9 +62,9 @@ def test_every_way_of_registration_brings_the_iron_home_and_says_how_far(tmp_pat
     assert section["targets"]["tumour"]["length_mm"] == pytest.approx(13.0)
     assert section["residual_mm"] == pytest.approx(residual, abs=1e-9)
     assert words in section["words"] and "the centroid of tumour was displaced by 13 mm" in section["words"]
-    rows = dict(map(tuple, understood(path)["understood"]))
+    rows = dict(map(tuple, check_protocol(path)["understood"]))
     assert words in rows["place"]
-    assert "displaced by 13 mm (4.0 -3.0 12.0 mm, RAS)" in str(understood(path)["understood"])
+    assert "displaced by 13 mm (4.0 -3.0 12.0 mm, RAS)" in str(check_protocol(path)["understood"])
 
 
 def test_an_image_registered_by_intensity_uses_a_scan_of_its_own_frame(tmp_path):
@@ -87,7 +90,7 @@ def test_an_image_registered_by_intensity_uses_a_scan_of_its_own_frame(tmp_path)
 def test_without_a_registration_no_displacement_is_assumed_and_check_says_so(tmp_path):
     path = write_case(tmp_path)
     assert read_inputs(read_protocol(path)).placing() is None
-    assert "no displacement is assumed" in dict(map(tuple, understood(path)["understood"]))["place"]
+    assert "no displacement is assumed" in dict(map(tuple, check_protocol(path)["understood"]))["place"]
 
 
 def test_a_tumour_whose_place_is_not_known_to_half_its_radius_is_warned_of(tmp_path):
@@ -98,17 +101,23 @@ def test_a_tumour_whose_place_is_not_known_to_half_its_radius_is_warned_of(tmp_p
     assert any("the place of tumour is known to 2.5 mm only" in note for note in notes)
 
 
-@pytest.mark.parametrize(("way", "words"), [
-    ('{ landmarks = "pairs.csv", file = "move.tfm" }', "iron.registration: has file and landmarks; expected exactly"),
-    ("{ }", "iron.registration: has none of file, landmarks, reference; expected exactly one"),
-    ('{ landmarks = "pears.csv" }', 'iron.registration.landmarks = "pears.csv": no such.*did you mean "pairs.csv"'),
-    ('{ landmarks = ["mpi.csv", "bodies.csv"] }', 'iron.registration.landmarks = "bodies.csv": no such file'),
-    ('{ landmarks = ["a.csv", "b.csv", "c.csv"] }', "iron.registration.landmarks = .*two files of named points"),
-    ('{ landmark = "pairs.csv" }', 'iron.registration.landmark: unknown key; did you mean "landmarks"'),
-    ('{ landmarks = "pairs.csv", moving = "iron.nii.gz" }', "iron.registration.moving = .*reference = "),
-    ('{ reference = "mpi.csv" }', 'iron.registration.reference = "mpi.csv": of no known kind'),
-    ("3", "iron.registration = 3: expected a table"),
-])
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        (
+            '{ landmarks = "pairs.csv", file = "move.tfm" }',
+            "iron.registration: has file and landmarks; expected exactly",
+        ),
+        ("{ }", "iron.registration: has none of file, landmarks, reference; expected exactly one"),
+        ('{ landmarks = "pears.csv" }', 'iron.registration.landmarks = "pears.csv": no such.*did you mean "pairs.csv"'),
+        ('{ landmarks = ["mpi.csv", "bodies.csv"] }', 'iron.registration.landmarks = "bodies.csv": no such file'),
+        ('{ landmarks = ["a.csv", "b.csv", "c.csv"] }', "iron.registration.landmarks = .*two files of named points"),
+        ('{ landmark = "pairs.csv" }', 'iron.registration.landmark: unknown key; did you mean "landmarks"'),
+        ('{ landmarks = "pairs.csv", moving = "iron.nii.gz" }', "iron.registration.moving = .*reference = "),
+        ('{ reference = "mpi.csv" }', 'iron.registration.reference = "mpi.csv": of no known kind'),
+        ("3", "iron.registration = 3: expected a table"),
+    ],
+)
 def test_a_mistaken_registration_is_refused_by_key(tmp_path, way, words):
     path = with_registration(tmp_path, way)
     with pytest.raises(InputError, match=r"protocol\.toml: " + words):

@@ -15,11 +15,25 @@ from small_case import PROTOCOL, write_case
 
 import thermoplan
 from thermoplan.plan import make_plan, simulate
-from thermoplan.plan.engine import power_rel
-from thermoplan.plan.record import BOUNDS, status_of
+from thermoplan.plan.case.heating_model import power_rel
+from thermoplan.plan.record.record import BOUNDS, status_of
 
-FILES = {"protocol.toml", "plan.json", "report.html", "trajectory.csv", "machine.csv", "expected.csv", "dose.csv",
-         "tvh.csv", "probes.csv", "fields.vtu", "fields.vtkhdf", "maps", "figures", "run.log"}
+FILES = {
+    "protocol.toml",
+    "plan.json",
+    "report.html",
+    "trajectory.csv",
+    "machine.csv",
+    "expected.csv",
+    "dose.csv",
+    "tvh.csv",
+    "probes.csv",
+    "fields.vtu",
+    "fields.vtkhdf",
+    "maps",
+    "figures",
+    "run.log",
+}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +84,7 @@ def test_plan_json_fits_its_schema(run):
 
 def test_the_history_on_disk_is_that_of_the_plan(run, plan):
     """Its frame at the end of heating is the field that the maps have, and its last dose the whole dose."""
-    from thermoplan.files.vtkhdf import read_steps
+    from thermoplan.files.meshes.vtkhdf import read_steps
 
     steps, outcome = read_steps(run.folder / "fields.vtkhdf"), plan.products.outcome
     at_end = int(np.argmin(np.abs(steps.time_s - outcome.heating_end_s)))
@@ -99,7 +113,8 @@ def test_the_table_of_doses_says_what_plan_json_says(run, plan):
     with (run.folder / "dose.csv").open() as stream:
         rows = {row["region"]: row for row in csv.DictReader(stream)}
     assert float(rows["tumour"]["cem43t90_min"]) == pytest.approx(
-        plan.record["regions"]["tumour"]["cem43t90_min"], rel=1e-5)
+        plan.record["regions"]["tumour"]["cem43t90_min"], rel=1e-5
+    )
 
 
 def test_playing_the_written_trajectory_gives_the_plan_s_own_temperatures(run, case, plan):
@@ -132,9 +147,10 @@ def test_every_parameter_has_a_unit_and_a_source(plan):
 
 
 def test_a_hotter_tracer_is_shown_hotter(plan):
-    low, plain, high = (plan.record["history"][k] if k.startswith("t90") else
-                        plan.record["history"]["regions"]["tumour"]["t90_c"]
-                        for k in ("t90_slp_07_c", "plain", "t90_slp_13_c"))
+    low, plain, high = (
+        plan.record["history"][k] if k.startswith("t90") else plan.record["history"]["regions"]["tumour"]["t90_c"]
+        for k in ("t90_slp_07_c", "plain", "t90_slp_13_c")
+    )
     at = plan.record["history"]["time_s"].index(600.0)
     assert low[at] < plain[at] < high[at]
     rise = plain[at] - plain[0]
@@ -143,8 +159,11 @@ def test_a_hotter_tracer_is_shown_hotter(plan):
 
 def test_bound_particles_without_a_measured_slp_are_planned_with_the_models_own_spread(tmp_path):
     start = PROTOCOL.index("measured_slp")
-    text = PROTOCOL[:start] + 'relaxation_time = "1 us"\nanisotropy = "11 kJ/m^3"\nmodel = "neel"\n' + PROTOCOL[
-        PROTOCOL.index("[device]"):]
+    text = (
+        PROTOCOL[:start]
+        + 'relaxation_time = "1 us"\nanisotropy = "11 kJ/m^3"\nmodel = "neel"\n'
+        + PROTOCOL[PROTOCOL.index("[device]") :]
+    )
     text = text.replace('duration = "10 min"', 'duration = "2 min"\ncool_down = "0 min"')
     record = make_plan(write_case(tmp_path / "bound", protocol=text)).record
     assert record["tracer"]["model"] == "neel" and record["checks"]["power_rel"] < BOUNDS["power_rel"]

@@ -9,22 +9,24 @@ import numpy as np
 import pytest
 from small_case import PROTOCOL, write_case
 
-from thermoplan.calibration import Mass
-from thermoplan.errors import InputError
-from thermoplan.files.volumes import read_volume
+from thermoplan.base.errors import InputError
+from thermoplan.commands.check import check_protocol
+from thermoplan.files.images.volumes import read_volume
+from thermoplan.imaging.calibration import Mass
 from thermoplan.plan import simulate
-from thermoplan.plan.check import understood
-from thermoplan.plan.inputs import read_inputs
+from thermoplan.plan.case.inputs import read_inputs
+from thermoplan.power.slp_uncertainty import SlpInterval
 from thermoplan.protocol import read_protocol
 from thermoplan.report.page import render
-from thermoplan.spread import SlpInterval
 
 SENSITIVITY, NOISE_MG_ML = 5.0, 0.1
 VIALS = {"a": ((-10.5, -10.5, -20.5), 4.0), "b": ((9.5, -10.5, -20.5), 8.0), "c": ((-10.5, 9.5, 19.5), 16.0)}
 UNCALIBRATED = PROTOCOL.replace('unit = "mg/mL"', 'calibration = "fiducials.csv"')
-BRIEF = {'duration = "10 min"': 'duration = "1 min"\ncool_down = "0 min"',
-         'at_least = "2 min"': 'at_least = "0.001 min"',
-         'name = "berkeley-ffp"\ngradient = "2.35 T/m"': 'name = "uniform"'}
+BRIEF = {
+    'duration = "10 min"': 'duration = "1 min"\ncool_down = "0 min"',
+    'at_least = "2 min"': 'at_least = "0.001 min"',
+    'name = "berkeley-ffp"\ngradient = "2.35 T/m"': 'name = "uniform"',
+}
 
 
 def signal_case(folder: Path, text: str = UNCALIBRATED, *, spread: float = 0.0) -> Path:
@@ -65,17 +67,22 @@ def test_a_signal_image_becomes_the_iron_of_the_plan_without_its_vials(tmp_path)
 
 
 def test_what_was_understood_names_the_calibration_and_how_well_the_iron_is_known(tmp_path):
-    rows = dict(understood(signal_case(tmp_path, spread=0.1))["understood"])
+    rows = dict(check_protocol(signal_case(tmp_path, spread=0.1))["understood"])
     assert rows["iron image"].endswith("signal, made iron by fiducials.csv")
     assert 'of the iron, one standard deviation, voxels by the rule "background' in rows["uncertainty"]
     assert float(rows["uncertainty"].split()[0]) > 0.05
 
 
-@pytest.mark.parametrize(("rows", "words"), [
-    ("name,iron_ug,x_mm,y_mm,z_mm,radius_mm\na,32,-10,-10,-20,2.6\n",
-     "iron.nii.gz, fiducials.csv: calibration: a single point"),
-    ("iron_ug,signal\n1,2\n1,2\n", "fiducials.csv: rows 1 and 2: the same iron and the same signal"),
-])
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (
+            "name,iron_ug,x_mm,y_mm,z_mm,radius_mm\na,32,-10,-10,-20,2.6\n",
+            "iron.nii.gz, fiducials.csv: calibration: a single point",
+        ),
+        ("iron_ug,signal\n1,2\n1,2\n", "fiducials.csv: rows 1 and 2: the same iron and the same signal"),
+    ],
+)
 def test_a_calibration_that_cannot_be_is_a_complaint_about_the_protocol(tmp_path, rows, words):
     path = signal_case(tmp_path)
     (tmp_path / "fiducials.csv").write_text(rows)
@@ -97,8 +104,11 @@ def records(tmp_path_factory):
     """The same brief heating, planned on iron and on signal with vials that disagree by 10 %."""
     folder = tmp_path_factory.mktemp("records")
     certain = simulate(write_case(folder / "iron", protocol=brief(PROTOCOL))).record
-    known = simulate(write_case(folder / "known", protocol=brief(PROTOCOL).replace(
-        'unit = "mg/mL"', 'unit = "mg/mL"\nuncertainty = "20 %"'))).record
+    known = simulate(
+        write_case(
+            folder / "known", protocol=brief(PROTOCOL).replace('unit = "mg/mL"', 'unit = "mg/mL"\nuncertainty = "20 %"')
+        )
+    ).record
     signal = simulate(signal_case(folder / "signal", brief(UNCALIBRATED), spread=0.1)).record
     return certain, known, signal
 

@@ -15,11 +15,11 @@ import jsonschema
 import numpy as np
 import pytest
 
-from thermoplan.errors import InputError
+from thermoplan.base.errors import InputError
 from thermoplan.protocol import Protocol, Surface, read_protocol
 from thermoplan.protocol.complaints import protocol_schema
 
-PROTOCOL = '''
+PROTOCOL = """
 schema = 1
 name = "mouse-flank"
 
@@ -96,8 +96,8 @@ at_most = "42 degC"
 [[probes]]
 name = "tumour-centre"
 position = "4.1 -2.0 31.5 mm"
-'''
-TRACER = '''
+"""
+TRACER = """
 schema = 1
 name = "my-tracer"
 core_diameter = "20 nm"
@@ -106,8 +106,8 @@ density = "5180 kg/m^3"
 iron_fraction = 0.7236
 temperature = "37 degC"
 relaxation_time = "1.3488 us"
-'''
-DEVICE = '''
+"""
+DEVICE = """
 schema = 1
 name = "my-device"
 kind = "ffp"
@@ -118,16 +118,19 @@ drive_axis = "S"
 settle = "0.1 s"
 max_duty = 0.9
 position_range = [["-20 mm", "20 mm"], ["-20 mm", "20 mm"], ["-40 mm", "40 mm"]]
-'''
+"""
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, text in {
-        "mouse.toml": PROTOCOL, "tracer.toml": TRACER, "device.toml": DEVICE,
+        "mouse.toml": PROTOCOL,
+        "tracer.toml": TRACER,
+        "device.toml": DEVICE,
         "mouse-labels.csv": "label,region,tissue\n1,body,muscle\n2,liver,liver\n3,spleen,spleen\n",
         "mpi-to-anatomy.txt": "1 0 0 7\n0 1 0 0\n0 0 1 0\n0 0 0 1\n",
-        "mouse-mpi.mdf": "x", "mouse-labels.nii.gz": "x",
+        "mouse-mpi.mdf": "x",
+        "mouse-labels.nii.gz": "x",
     }.items():
         (tmp_path / name).write_text(text)
     return tmp_path
@@ -167,8 +170,10 @@ def test_every_key_of_the_example_arrives_in_si(folder):
     assert p.mesh.target_size_m == 8e-4 and p.steering.amplitudes_t == (0.0065, 0.013)
     assert p.session.duration_s == 1800.0 and p.session.cool_down_s == 0.0
     assert [(g.kind, g.region, g.bound, g.sense) for g in p.goals] == [
-        ("goal", ("tumour",), 10.0, "at_least"), ("limit", ("liver", "spleen"), 2.0, "at_most"),
-        ("limit", ("everywhere-else",), 42.0, "at_most")]
+        ("goal", ("tumour",), 10.0, "at_least"),
+        ("limit", ("liver", "spleen"), 2.0, "at_most"),
+        ("limit", ("everywhere-else",), 42.0, "at_most"),
+    ]
     assert p.goals[0].window == (1200.0, 1800.0) and p.goals[2].margin_m == 3e-3
     assert p.probes[0].position_m == (0.0041, -0.002, 0.0315)
 
@@ -184,7 +189,7 @@ def test_an_image_of_iron_may_state_its_uncertainty_and_one_of_signal_names_its_
 
 
 def test_a_measured_slp_sets_the_heating_efficiency(folder):
-    from thermoplan.tracer import slp_w_kg
+    from thermoplan.tracer.tracer import slp_w_kg
 
     tracer = read_protocol(folder / "mouse.toml").tracer
     assert tracer.name == "my-tracer"
@@ -214,112 +219,204 @@ def test_files_that_count_are_listed_for_provenance(folder):
 
 
 def test_an_override_of_how_the_tracer_relaxes_is_not_shadowed_by_the_file(folder):
-    path = changed(folder, ('file = "tracer.toml"',
-                            'file = "tracer.toml"\nhydrodynamic_diameter = "50 nm"\nviscosity = "1 mPa*s"'))
+    path = changed(
+        folder, ('file = "tracer.toml"', 'file = "tracer.toml"\nhydrodynamic_diameter = "50 nm"\nviscosity = "1 mPa*s"')
+    )
     tracer = read_protocol(path).tracer
     assert tracer.relaxation_time_s is None and tracer.viscosity_pa_s == 1e-3
 
 
-@pytest.mark.parametrize(("change", "complaint"), [
-    (('amplitude = "13 mT"\nto_device', 'frequency = "354 mT"\nto_device'),
-     'mouse.toml: device.frequency = "354 mT": expected a frequency, such as "354 kHz"'),
-    (('[device]\nfile', '[device]\nfrequncy = "354 kHz"\nfile'),
-     'mouse.toml: device.frequncy: unknown key; did you mean "frequency"?'),
-    (('duration = "30 min"', "duration = 30"),
-     'mouse.toml: session.duration = 30: expected a duration, such as "30 min"'),
-    (('duration = "30 min"', 'duration = "0 min"'),
-     'session.duration = "0 min": expected a duration, such as "30 min"; it must be more than zero'),
-    (('duration = "30 min"\n', ""),
-     'mouse.toml: session.duration: missing: expected a duration, such as "30 min"'),
-    (('unit = "mmol/L"', 'unit = "mT"'),
-     'mouse.toml: iron.unit = "mT": expected a unit of iron concentration, such as "mg/mL" or "mmol/L"'),
-    (('unit = "mmol/L"\n', ""),
-     'mouse.toml: iron.unit: missing: expected the unit of the image, such as "mg/mL"'),
-    (('at_least = "10 min"', 'at_least = "10 degC"'),
-     'mouse.toml: goals[0].at_least = "10 degC": expected a duration, such as "10 min"'),
-    (('at_most = "42 degC"', "at_most = 42"),
-     'mouse.toml: limits[1].at_most = 42: expected a temperature, such as "42 degC"'),
-    (('at_most = "42 degC"', 'at_most = "42 degC"\nat_least = "3 degC"'),
-     'mouse.toml: limits[1]: has at_least and at_most; expected exactly one, such as at_most = "42 degC"'),
-    (('basis = "iron"', 'basis = "fe"'),
-     'mouse.toml: tracer.measured_slp.basis = "fe": expected "iron" or "oxide"'),
-    (('metric = "Tmax"', 'metric = "Tmaximum"'),
-     'mouse.toml: limits[1].metric = "Tmaximum": expected one of Tmin'),
-    (('region = ["liver", "spleen"]', 'region = ["liver", "splen"]'),
-     'mouse.toml: limits[0].region = "splen": not a region of mouse-labels.csv; did you mean "spleen"?'),
-    (("[tissues.tumour]", "[tissues.granite]"),
-     'mouse.toml: tissues.granite: tissue "granite" is not in the table'),
-    (('species = "mouse"', 'species = "unicorn"'),
-     'mouse.toml: anatomy.species = "unicorn": expected one of'),
-    (('image = "mouse-mpi.mdf"', 'image = "mouse-mip.mdf"'), 'did you mean "mouse-mpi.mdf"?'),
-    (('bed = { temperature = "37 degC", normal', 'bed = { temperature = "37 degC", insulated = true, normal'),
-     "mouse.toml: boundary.bed: expected exactly one of heat_transfer with ambient, or temperature, or"),
-    (('perfusion = "300 mL/min/kg"', 'perfusion = "lang-moon"'),
-     'mouse.toml: tissues.tumour.perfusion = "lang-moon": expected a perfusion, such as "300 mL/min/kg", or a law'),
-    (('perfusion = "300 mL/min/kg"', 'perfusion = { law = "lang-tumour", rst = "1e4 W/m^3/K" }'),
-     'expected law and rest, such as'),
-    (('perfusion = "300 mL/min/kg"', 'perfusion = { temperature = ["9 degC", "8 degC"], perfusion = ["1/s"] }'),
-     "as many perfusions as temperatures"),
-    (('perfusion = "300 mL/min/kg"',
-      'perfusion = { temperature = ["9 degC", "8 degC"], perfusion = ["1 1/s", "2 1/s"] }'),
-     "expected temperatures that rise"),
-    (('perfusion = "300 mL/min/kg"', 'perfusion = { temperature = ["37 degC"], perfusion = ["1 1/s", "2 1/s"] }'),
-     "expected as many perfusions as temperatures, two or more of each"),
-    (('fwhm = "2 mm"', 'fwhm = "2 mm"\ncalibration = "mouse-labels.csv"'),
-     "mouse.toml: iron: has calibration and unit: a signal image has none; leave unit out"),
-    (('unit = "mmol/L"', 'calibration = "mouse-labels.csv"\nuncertainty = "5 %"'),
-     "mouse.toml: iron: has calibration and uncertainty: the calibration tells it; leave uncertainty out"),
-    (('unit = "mmol/L"', 'calibration = "mouse-label.csv"'),
-     'mouse.toml: iron.calibration = "mouse-label.csv": no such file'),
-    (('fwhm = "2 mm"', 'fwhm = "2 mm"\nroi = "half-maximum"'),
-     'mouse.toml: iron.roi = "half-maximum": marks voxels of a signal image'),
-    (('unit = "mmol/L"', 'calibration = "mouse-labels.csv"\nroi = "half the maximum"'),
-     'mouse.toml: iron.roi = "half the maximum": expected a rule for a region of interest, such as'),
-    (('fwhm = "2 mm"', 'fwhm = "2 mm"\nuncertainty = "120 %"'),
-     'mouse.toml: iron.uncertainty = "120 %": expected a relative standard uncertainty'),
-    (('arterial = "36.5 degC"', 'anaesthesia = "ether"'),
-     'mouse.toml: physiology.anaesthesia = "ether": expected one of isoflurane'),
-    (('arterial = "36.5 degC"', 'core = "pool"\ncore_course = "mouse-labels.csv"'),
-     "mouse.toml: physiology: has core and core_course; expected one of them"),
-    (('arterial = "36.5 degC"', 'core_course = "nowhere.csv"'),
-     'mouse.toml: physiology.core_course = "nowhere.csv": no such file'),
-    (('arterial = "36.5 degC"', 'core_course = "mouse-labels.csv"'),
-     "mouse-labels.csv: has no column time_s, temperature_C"),
-    (('duration = "30 min"', 'duration = "30 min"\noutput_step = "40 min"'),
-     'session.output_step = "2400 s": longer than the session; expected no more than session.duration = "1800 s"'),
-    (('duration = "30 min"', 'duration = "30 min"\noutput_step = "0 s"'), 'session.output_step = "0 s": expected a'),
-    (('duration = "30 min"', 'duration = "30 min"\noutput_step = "-5 s"'), 'session.output_step = "-5 s": expected a'),
-    (('conductivity = "0.55 W/m/K"', 'conductivity = "-0.55 W/m/K"'),
-     'mouse.toml: tissues.tumour.conductivity = "-0.55 W/m/K": expected a'),
-    (("schema = 1\nname", "schema = 2\nname"), "mouse.toml: schema = 2: this thermoplan reads schema = 1"),
-    (("schema = 1\nname", "name"), "mouse.toml: schema: missing: the first line of a protocol is schema = 1"),
-    (("[[probes]]", '[[probes]]\nname = "tumour-centre"\nposition = "0 0 0 mm"\n\n[[probes]]'),
-     'mouse.toml: probes[1].name = "tumour-centre": used twice'),
-    (('window = "20 min to 30 min"', 'window = "20 min to 40 min"'),
-     "mouse.toml: goals[0].window: ends after the session of 30 min"),
-    (('metric = "Tmax"\n', 'metric = "Tmax"\nshell = "6 mm to 3 mm"\n'),
-     'mouse.toml: limits[1].shell = "6 mm to 3 mm": expected distances from the surface, such as "3 mm"'),
-    (('metric = "Tmax"\nat_most = "42 degC"', 'metric = "V43C"\nat_most = "42 degC"'),
-     'mouse.toml: limits[1].at_most = "42 degC": expected a part of the volume, such as "90 %"'),
-    (("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "abblation"\n\n[[probes]]'),
-     'mouse.toml: goals[1].template = "abblation": expected "mild-hyperthermia"'),
-    (("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "ablation"\nweight = 2.0\n\n[[probes]]'),
-     "mouse.toml: goals[1]: a template takes no weight; write its goals out instead"),
-    (("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "ablation"\nmetric = "T90"\n\n[[probes]]'),
-     "mouse.toml: goals[1]: has metric and template; expected exactly one"),
-    (("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "salloum"\nspared = "livre"\n\n[[probes]]'),
-     'mouse.toml: goals[1].spared = "livre": not a region of mouse-labels.csv; did you mean "liver"?'),
-    (('[tracer]\nfile = "tracer.toml"', '[tracer]\nname = "synomagd"'),
-     'mouse.toml: tracer.name = "synomagd": not in the library; did you mean "synomag-d"?'),
-    (("windows = 3", "windows = 0"),
-     "mouse.toml: steering.windows = 0: expected a whole number of 1 or more"),
-    (("[mesh]\ntarget", "[mesh]\norder = 3\ntarget"), "mouse.toml: mesh.order = 3: expected 1 (linear"),
-    (('to_device = [[1, 0, 0, 5]', 'to_device = [[0, 0, 0, 5]'), "singular"),
-    (('sphere = "4.1 -2.0 31.5 mm, 4 mm"', 'sphere = "4.1 -2.0 31.5 mm"'),
-     'mouse.toml: anatomy.add[0].sphere = "4.1 -2.0 31.5 mm": expected centre and radius'),
-    (('sphere = "4.1 -2.0 31.5 mm, 4 mm"\n', ""),
-     "mouse.toml: anatomy.add[0]: has none of sphere, mask, iron_above"),
-])
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (
+            ('amplitude = "13 mT"\nto_device', 'frequency = "354 mT"\nto_device'),
+            'mouse.toml: device.frequency = "354 mT": expected a frequency, such as "354 kHz"',
+        ),
+        (
+            ("[device]\nfile", '[device]\nfrequncy = "354 kHz"\nfile'),
+            'mouse.toml: device.frequncy: unknown key; did you mean "frequency"?',
+        ),
+        (
+            ('duration = "30 min"', "duration = 30"),
+            'mouse.toml: session.duration = 30: expected a duration, such as "30 min"',
+        ),
+        (
+            ('duration = "30 min"', 'duration = "0 min"'),
+            'session.duration = "0 min": expected a duration, such as "30 min"; it must be more than zero',
+        ),
+        (('duration = "30 min"\n', ""), 'mouse.toml: session.duration: missing: expected a duration, such as "30 min"'),
+        (
+            ('unit = "mmol/L"', 'unit = "mT"'),
+            'mouse.toml: iron.unit = "mT": expected a unit of iron concentration, such as "mg/mL" or "mmol/L"',
+        ),
+        (('unit = "mmol/L"\n', ""), 'mouse.toml: iron.unit: missing: expected the unit of the image, such as "mg/mL"'),
+        (
+            ('at_least = "10 min"', 'at_least = "10 degC"'),
+            'mouse.toml: goals[0].at_least = "10 degC": expected a duration, such as "10 min"',
+        ),
+        (
+            ('at_most = "42 degC"', "at_most = 42"),
+            'mouse.toml: limits[1].at_most = 42: expected a temperature, such as "42 degC"',
+        ),
+        (
+            ('at_most = "42 degC"', 'at_most = "42 degC"\nat_least = "3 degC"'),
+            'mouse.toml: limits[1]: has at_least and at_most; expected exactly one, such as at_most = "42 degC"',
+        ),
+        (
+            ('basis = "iron"', 'basis = "fe"'),
+            'mouse.toml: tracer.measured_slp.basis = "fe": expected "iron" or "oxide"',
+        ),
+        (('metric = "Tmax"', 'metric = "Tmaximum"'), 'mouse.toml: limits[1].metric = "Tmaximum": expected one of Tmin'),
+        (
+            ('region = ["liver", "spleen"]', 'region = ["liver", "splen"]'),
+            'mouse.toml: limits[0].region = "splen": not a region of mouse-labels.csv; did you mean "spleen"?',
+        ),
+        (
+            ("[tissues.tumour]", "[tissues.granite]"),
+            'mouse.toml: tissues.granite: tissue "granite" is not in the table',
+        ),
+        (('species = "mouse"', 'species = "unicorn"'), 'mouse.toml: anatomy.species = "unicorn": expected one of'),
+        (('image = "mouse-mpi.mdf"', 'image = "mouse-mip.mdf"'), 'did you mean "mouse-mpi.mdf"?'),
+        (
+            ('bed = { temperature = "37 degC", normal', 'bed = { temperature = "37 degC", insulated = true, normal'),
+            "mouse.toml: boundary.bed: expected exactly one of heat_transfer with ambient, or temperature, or",
+        ),
+        (
+            ('perfusion = "300 mL/min/kg"', 'perfusion = "lang-moon"'),
+            'mouse.toml: tissues.tumour.perfusion = "lang-moon": expected a perfusion, such as "300 mL/min/kg"'
+            ", or a law",
+        ),
+        (
+            ('perfusion = "300 mL/min/kg"', 'perfusion = { law = "lang-tumour", rst = "1e4 W/m^3/K" }'),
+            "expected law and rest, such as",
+        ),
+        (
+            ('perfusion = "300 mL/min/kg"', 'perfusion = { temperature = ["9 degC", "8 degC"], perfusion = ["1/s"] }'),
+            "as many perfusions as temperatures",
+        ),
+        (
+            (
+                'perfusion = "300 mL/min/kg"',
+                'perfusion = { temperature = ["9 degC", "8 degC"], perfusion = ["1 1/s", "2 1/s"] }',
+            ),
+            "expected temperatures that rise",
+        ),
+        (
+            (
+                'perfusion = "300 mL/min/kg"',
+                'perfusion = { temperature = ["37 degC"], perfusion = ["1 1/s", "2 1/s"] }',
+            ),
+            "expected as many perfusions as temperatures, two or more of each",
+        ),
+        (
+            ('fwhm = "2 mm"', 'fwhm = "2 mm"\ncalibration = "mouse-labels.csv"'),
+            "mouse.toml: iron: has calibration and unit: a signal image has none; leave unit out",
+        ),
+        (
+            ('unit = "mmol/L"', 'calibration = "mouse-labels.csv"\nuncertainty = "5 %"'),
+            "mouse.toml: iron: has calibration and uncertainty: the calibration tells it; leave uncertainty out",
+        ),
+        (
+            ('unit = "mmol/L"', 'calibration = "mouse-label.csv"'),
+            'mouse.toml: iron.calibration = "mouse-label.csv": no such file',
+        ),
+        (
+            ('fwhm = "2 mm"', 'fwhm = "2 mm"\nroi = "half-maximum"'),
+            'mouse.toml: iron.roi = "half-maximum": marks voxels of a signal image',
+        ),
+        (
+            ('unit = "mmol/L"', 'calibration = "mouse-labels.csv"\nroi = "half the maximum"'),
+            'mouse.toml: iron.roi = "half the maximum": expected a rule for a region of interest, such as',
+        ),
+        (
+            ('fwhm = "2 mm"', 'fwhm = "2 mm"\nuncertainty = "120 %"'),
+            'mouse.toml: iron.uncertainty = "120 %": expected a relative standard uncertainty',
+        ),
+        (
+            ('arterial = "36.5 degC"', 'anaesthesia = "ether"'),
+            'mouse.toml: physiology.anaesthesia = "ether": expected one of isoflurane',
+        ),
+        (
+            ('arterial = "36.5 degC"', 'core = "pool"\ncore_course = "mouse-labels.csv"'),
+            "mouse.toml: physiology: has core and core_course; expected one of them",
+        ),
+        (
+            ('arterial = "36.5 degC"', 'core_course = "nowhere.csv"'),
+            'mouse.toml: physiology.core_course = "nowhere.csv": no such file',
+        ),
+        (
+            ('arterial = "36.5 degC"', 'core_course = "mouse-labels.csv"'),
+            "mouse-labels.csv: has no column time_s, temperature_C",
+        ),
+        (
+            ('duration = "30 min"', 'duration = "30 min"\noutput_step = "40 min"'),
+            'session.output_step = "2400 s": longer than the session; '
+            'expected no more than session.duration = "1800 s"',
+        ),
+        (
+            ('duration = "30 min"', 'duration = "30 min"\noutput_step = "0 s"'),
+            'session.output_step = "0 s": expected a',
+        ),
+        (
+            ('duration = "30 min"', 'duration = "30 min"\noutput_step = "-5 s"'),
+            'session.output_step = "-5 s": expected a',
+        ),
+        (
+            ('conductivity = "0.55 W/m/K"', 'conductivity = "-0.55 W/m/K"'),
+            'mouse.toml: tissues.tumour.conductivity = "-0.55 W/m/K": expected a',
+        ),
+        (("schema = 1\nname", "schema = 2\nname"), "mouse.toml: schema = 2: this thermoplan reads schema = 1"),
+        (("schema = 1\nname", "name"), "mouse.toml: schema: missing: the first line of a protocol is schema = 1"),
+        (
+            ("[[probes]]", '[[probes]]\nname = "tumour-centre"\nposition = "0 0 0 mm"\n\n[[probes]]'),
+            'mouse.toml: probes[1].name = "tumour-centre": used twice',
+        ),
+        (
+            ('window = "20 min to 30 min"', 'window = "20 min to 40 min"'),
+            "mouse.toml: goals[0].window: ends after the session of 30 min",
+        ),
+        (
+            ('metric = "Tmax"\n', 'metric = "Tmax"\nshell = "6 mm to 3 mm"\n'),
+            'mouse.toml: limits[1].shell = "6 mm to 3 mm": expected distances from the surface, such as "3 mm"',
+        ),
+        (
+            ('metric = "Tmax"\nat_most = "42 degC"', 'metric = "V43C"\nat_most = "42 degC"'),
+            'mouse.toml: limits[1].at_most = "42 degC": expected a part of the volume, such as "90 %"',
+        ),
+        (
+            ("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "abblation"\n\n[[probes]]'),
+            'mouse.toml: goals[1].template = "abblation": expected "mild-hyperthermia"',
+        ),
+        (
+            ("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "ablation"\nweight = 2.0\n\n[[probes]]'),
+            "mouse.toml: goals[1]: a template takes no weight; write its goals out instead",
+        ),
+        (
+            ("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "ablation"\nmetric = "T90"\n\n[[probes]]'),
+            "mouse.toml: goals[1]: has metric and template; expected exactly one",
+        ),
+        (
+            ("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "salloum"\nspared = "livre"\n\n[[probes]]'),
+            'mouse.toml: goals[1].spared = "livre": not a region of mouse-labels.csv; did you mean "liver"?',
+        ),
+        (
+            ('[tracer]\nfile = "tracer.toml"', '[tracer]\nname = "synomagd"'),
+            'mouse.toml: tracer.name = "synomagd": not in the library; did you mean "synomag-d"?',
+        ),
+        (("windows = 3", "windows = 0"), "mouse.toml: steering.windows = 0: expected a whole number of 1 or more"),
+        (("[mesh]\ntarget", "[mesh]\norder = 3\ntarget"), "mouse.toml: mesh.order = 3: expected 1 (linear"),
+        (("to_device = [[1, 0, 0, 5]", "to_device = [[0, 0, 0, 5]"), "singular"),
+        (
+            ('sphere = "4.1 -2.0 31.5 mm, 4 mm"', 'sphere = "4.1 -2.0 31.5 mm"'),
+            'mouse.toml: anatomy.add[0].sphere = "4.1 -2.0 31.5 mm": expected centre and radius',
+        ),
+        (
+            ('sphere = "4.1 -2.0 31.5 mm, 4 mm"\n', ""),
+            "mouse.toml: anatomy.add[0]: has none of sphere, mask, iron_above",
+        ),
+    ],
+)
 def test_a_mistake_is_named_with_file_key_value_and_remedy(folder, change, complaint):
     found = complaints(changed(folder, change))
     assert any(complaint in text for text in found), found
@@ -327,31 +424,49 @@ def test_a_mistake_is_named_with_file_key_value_and_remedy(folder, change, compl
 
 
 def test_a_template_stands_for_its_goals_and_limits_beside_those_written_out(folder):
-    path = changed(folder, ("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "ablation"\nspared = "liver"\n\n'
-                            "[[probes]]"))
+    path = changed(
+        folder, ("[[probes]]", '[[goals]]\nregion = "tumour"\ntemplate = "ablation"\nspared = "liver"\n\n[[probes]]')
+    )
     goals = read_protocol(path).goals
     assert [goal.kind for goal in goals] == ["goal"] * 2 + ["limit"] * (len(goals) - 2)
     ablation = [goal for goal in goals if goal.source.startswith("template ablation")]
-    assert [goal.places[0] for goal in ablation] == ["tumour, deeper than 1 mm", "tumour, shell of 3 to 6 mm", "tumour",
-                                                     "liver"]
+    assert [goal.places[0] for goal in ablation] == [
+        "tumour, deeper than 1 mm",
+        "tumour, shell of 3 to 6 mm",
+        "tumour",
+        "liver",
+    ]
 
 
-@pytest.mark.parametrize(("text", "shell_m"), [
-    ("3 mm", (0.0, 3e-3)), ("3 mm to 6 mm", (3e-3, 6e-3)), ("-1 mm to 0 mm", (-1e-3, 0.0)),
-    ("deeper than 2 mm", (-np.inf, -2e-3))])
+@pytest.mark.parametrize(
+    ("text", "shell_m"),
+    [
+        ("3 mm", (0.0, 3e-3)),
+        ("3 mm to 6 mm", (3e-3, 6e-3)),
+        ("-1 mm to 0 mm", (-1e-3, 0.0)),
+        ("deeper than 2 mm", (-np.inf, -2e-3)),
+    ],
+)
 def test_a_shell_is_read_in_metres_from_the_surface(folder, text, shell_m):
-    path = changed(folder, ('metric = "Tmax"\n', f'metric = "V43C"\nshell = "{text}"\nas_one = true\n'),
-                   ('at_most = "42 degC"', 'at_most = "10 %"'))
+    path = changed(
+        folder,
+        ('metric = "Tmax"\n', f'metric = "V43C"\nshell = "{text}"\nas_one = true\n'),
+        ('at_most = "42 degC"', 'at_most = "10 %"'),
+    )
     goal = read_protocol(path).goals[2]
     assert goal.shell_m == pytest.approx(shell_m) and goal.bound == 10.0 and goal.as_one
 
 
 def test_all_mistakes_are_reported_at_once(folder):
     path = changed(
-        folder, ('duration = "30 min"', "duration = 0"), ('gradient = "2.35 T/m"', 'gradient = "2.35 mT"'),
+        folder,
+        ('duration = "30 min"', "duration = 0"),
+        ('gradient = "2.35 T/m"', 'gradient = "2.35 mT"'),
         ('image = "mouse-mpi.mdf"', 'image = "nowhere.mdf"'),
-        ('region = ["liver", "spleen"]', 'region = "gizzard"'), ("[steering]", "[stearing]"),
-        ("[tissues.tumour]", "[tissues.granite]"))
+        ('region = ["liver", "spleen"]', 'region = "gizzard"'),
+        ("[steering]", "[stearing]"),
+        ("[tissues.tumour]", "[tissues.granite]"),
+    )
     text = "\n".join(complaints(path))
     for part in ("session.duration", "device.gradient", "iron.image", "gizzard", "stearing", "granite"):
         assert part in text

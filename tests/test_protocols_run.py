@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from thermoplan.plan import Plan, make_plan, simulate
-from thermoplan.plan.record import BOUNDS
+from thermoplan.plan.record.record import BOUNDS
 from thermoplan.protocol import read_protocol
 
 PROTOCOLS = Path(__file__).parents[1] / "protocols"

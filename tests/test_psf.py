@@ -7,14 +7,13 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import erf
 
-from thermoplan.errors import InputError
-from thermoplan.image import Image
-from thermoplan.library import library_devices, library_tracers
-from thermoplan.psf import (
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
+from thermoplan.imaging.psf import (
     GaussianPsf,
     LaggingPsf,
     TensorPsf,
-    blurred,
+    blur_image,
     device_psf,
     fwhm_m,
     implied_fwhm_m,
@@ -24,6 +23,7 @@ from thermoplan.psf import (
     tangential_width,
     tracer_psf,
 )
+from thermoplan.protocol.library import library_devices, library_tracers
 
 X, Y, Z = np.eye(3)
 POINT = np.diag([-0.5, -0.5, 1.0])  # of an ideal field-free point, strong along z
@@ -121,7 +121,7 @@ def test_a_blurred_sphere_is_the_integral_of_its_closed_form():
         a, b = (radius - r) / (np.sqrt(2) * sigma), (radius + r) / (np.sqrt(2) * sigma)
         return 0.5 * (erf(a) + erf(b)) - sigma / r / np.sqrt(2 * np.pi) * (np.exp(-(a**2)) - np.exp(-(b**2)))
 
-    picture = blurred(sphere(voxel_m=0.25e-3, half=18), GaussianPsf(width))
+    picture = blur_image(sphere(voxel_m=0.25e-3, half=18), GaussianPsf(width))
     radii = np.array([0.5e-3, 2e-3, 4e-3, 6e-3])
     assert picture.sampled(radii[:, None] * X) == pytest.approx([value(r) for r in radii], abs=6e-3)
     squared = np.square(picture.positions_m(np.moveaxis(np.indices(picture.shape), 0, -1))).sum(axis=-1)
@@ -129,14 +129,21 @@ def test_a_blurred_sphere_is_the_integral_of_its_closed_form():
     assert outside == pytest.approx(0.37, abs=0.01)  # of an 8 mm tumour's iron, through 3 mm
 
 
-@pytest.mark.parametrize("psf", [
-    GaussianPsf(3e-3), GaussianPsf(0.2e-3), GaussianPsf(np.array([2e-3, 3e-3, 5e-3])),
-    one_size(4000.0, np.eye(3), Z), one_size(4000.0, POINT, np.eye(3)),
-    LaggingPsf(GaussianPsf(3e-3), Z, 1e-3, both_ways=False),
-], ids=("gauss", "narrow", "unequal", "one-channel", "trace", "lagging"))
+@pytest.mark.parametrize(
+    "psf",
+    [
+        GaussianPsf(3e-3),
+        GaussianPsf(0.2e-3),
+        GaussianPsf(np.array([2e-3, 3e-3, 5e-3])),
+        one_size(4000.0, np.eye(3), Z),
+        one_size(4000.0, POINT, np.eye(3)),
+        LaggingPsf(GaussianPsf(3e-3), Z, 1e-3, both_ways=False),
+    ],
+    ids=("gauss", "narrow", "unequal", "one-channel", "trace", "lagging"),
+)
 def test_a_blur_neither_makes_nor_loses_iron(psf):
     source = sphere()
-    grown, kept = blurred(source, psf), blurred(source, psf, border="cut")
+    grown, kept = blur_image(source, psf), blur_image(source, psf, border="cut")
     assert grown.integral() == pytest.approx(source.integral(), rel=1e-12)
     assert grown.data.min() >= 0.0 and kept.shape == source.shape
     assert kept.integral() <= source.integral() * (1.0 + 1e-12)
@@ -146,10 +153,10 @@ def test_a_cut_border_loses_what_is_carried_over_it():
     affine = np.diag([1e-3] * 3 + [1.0])
     slab = Image(np.ones((1, 81, 81)), affine)
     sigma = 4e-3 / np.sqrt(8.0 * np.log(2.0))
-    middle = blurred(slab, GaussianPsf(4e-3), border="cut").data[0, 40, 40]
+    middle = blur_image(slab, GaussianPsf(4e-3), border="cut").data[0, 40, 40]
     assert middle == pytest.approx(erf(0.5e-3 / (np.sqrt(2) * sigma)), rel=0.02)  # a layer's share of the line
     with pytest.raises(InputError, match='"grow" or "cut"'):
-        blurred(slab, GaussianPsf(4e-3), border="wrap")
+        blur_image(slab, GaussianPsf(4e-3), border="wrap")
 
 
 def test_a_kernel_has_the_moments_of_its_function_on_an_oblique_grid():

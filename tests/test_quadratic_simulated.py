@@ -13,21 +13,24 @@ from box_case import PROTOCOL, end, write_body
 from heat_cases import box
 from test_checkpoint import Stopped, same
 
-from thermoplan.console.planning import show_run
-from thermoplan.errors import InputError
-from thermoplan.launched import HELP
-from thermoplan.plan import checkpoint, make_plan, resume_and_write, simulate, simulate_and_write
-from thermoplan.plan.check import understood
+from thermoplan.base.errors import InputError
+from thermoplan.base.mpi_launch import CREW
+from thermoplan.cli.show_planning import show_run
+from thermoplan.commands.check import check_protocol
+from thermoplan.plan import make_plan, resume_and_write, simulate, simulate_and_write
+from thermoplan.plan.verification import resume
 from thermoplan.protocol import read_protocol
 
-PROBES = "".join(f'\n[[probes]]\nname = "{name}"\nposition = "{place} mm"\n' for name, place in (
-    ("middle", "10 11 12"), ("edge", "14 11 12"), ("beside", "16 13.2 12")))
+PROBES = "".join(
+    f'\n[[probes]]\nname = "{name}"\nposition = "{place} mm"\n'
+    for name, place in (("middle", "10 11 12"), ("edge", "14 11 12"), ("beside", "16 13.2 12"))
+)
 ORDER = {"mesh.order": 2, "session.duration": "40 s", "session.cool_down": "10 s"}
 
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    monkeypatch.setattr("thermoplan.plan.write._figures", lambda *_: {})
+    monkeypatch.setattr("thermoplan.plan.record.run_writer._figures", lambda *_: {})
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +69,15 @@ def test_probes_read_what_linear_elements_of_vanishing_size_would_make_them(tmp_
 @pytest.fixture(scope="module")
 def run(body, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("thermoplan.plan.write._figures", lambda *_: {})
+        patch.setattr("thermoplan.plan.record.run_writer._figures", lambda *_: {})
         return simulate_and_write(read_protocol(body, ORDER), output=tmp_path_factory.mktemp("runs") / "run")
 
 
 def test_the_run_says_on_which_elements_and_balances_its_energy(run, capsys):
     record = json.loads((run.folder / "plan.json").read_text())
-    jsonschema.validate(record, json.loads(files("thermoplan.data").joinpath(
-        "schemas", "plan.schema.json").read_text()))
+    jsonschema.validate(
+        record, json.loads(files("thermoplan.data").joinpath("schemas", "plan.schema.json").read_text())
+    )
     # 11^3 nodes, 3 * 10 * 11^2 + 3 * 10^2 * 11 + 10^3 edges of six tetrahedra a brick, and the blood
     assert record["solver"]["unknowns"] == 11**3 + 3 * 10 * 11**2 + 3 * 10**2 * 11 + 10**3 + 1
     assert (record["solver"]["elements"], record["solver"]["engine"]) == ("quadratic", "exact")
@@ -85,9 +89,9 @@ def test_the_run_says_on_which_elements_and_balances_its_energy(run, capsys):
 
 
 def test_iron_and_eddy_currents_put_in_as_much_on_either_elements(body):
+    from thermoplan.base.progress import Stages, silent
     from thermoplan.plan import _engine, _inputs
-    from thermoplan.progress import Stages, silent
-    from thermoplan.sar import Column
+    from thermoplan.power.heating_basis import Column
 
     protocol = read_protocol(body, {**ORDER, "device.eddy_currents": True})
     engine = _engine(_inputs(protocol, Stages(silent), estimate_error=False), Stages(silent), False)
@@ -103,7 +107,7 @@ def test_a_simulation_that_was_stopped_goes_on_to_the_same_end(body, tmp_path, m
     path = body.with_name("law.toml")
     path.write_text(PROTOCOL + law)
     protocol = read_protocol(path, ORDER)
-    whole, save = simulate(protocol).record, checkpoint.Checkpoints._save
+    whole, save = simulate(protocol).record, resume.Checkpoints._save
     assert whole["solver"]["feedback"]
 
     def stopping(self, *state):
@@ -112,7 +116,7 @@ def test_a_simulation_that_was_stopped_goes_on_to_the_same_end(body, tmp_path, m
             raise Stopped
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.Checkpoints, "_save", stopping)
+        patch.setattr(resume.Checkpoints, "_save", stopping)
         with pytest.raises(Stopped):
             simulate_and_write(protocol, output=tmp_path / "run", checkpoint_s=0.0)
     assert same(resume_and_write(tmp_path / "run").record, whole)
@@ -121,7 +125,7 @@ def test_a_simulation_that_was_stopped_goes_on_to_the_same_end(body, tmp_path, m
 def test_check_says_it_and_an_order_that_is_none_is_named(body):
     path = body.with_name("order.toml")
     path.write_text(body.read_text() + "\n[mesh]\norder = 2\n")
-    assert "1331 nodes, as given, quadratic elements in simulate" in str(understood(path))
+    assert "1331 nodes, as given, quadratic elements in simulate" in str(check_protocol(path))
     with pytest.raises(InputError, match=r"mesh\.order = 3: expected 1 \(linear elements\) or 2 \(quadratic\)"):
         read_protocol(body, {"mesh.order": 3})
 
@@ -132,9 +136,9 @@ def test_what_only_linear_elements_have_is_refused(body):
         make_plan(protocol)
     with pytest.raises(InputError, match=r"mesh\.order = 2: --estimate-error holds linear elements against"):
         simulate(protocol, estimate_error=True)
-    token = HELP.set(object())
+    token = CREW.set(object())
     try:
         with pytest.raises(InputError, match=r"mesh\.order = 2: several ranks share linear elements only"):
             simulate(protocol)
     finally:
-        HELP.reset(token)
+        CREW.reset(token)

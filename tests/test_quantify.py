@@ -11,24 +11,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thermoplan.background import background_of
-from thermoplan.calibration import Reading, standard_curve
-from thermoplan.errors import InputError
-from thermoplan.fiducials import Fiducial, fiducial_readings, in_view, kept_apart
-from thermoplan.files.calibrations import read_fiducials
-from thermoplan.files.volumes import read_volume, write_volume
-from thermoplan.image import Image
-from thermoplan.iron import IronMap
-from thermoplan.plan.calibrated import calibrated_scan
-from thermoplan.plan.quantify import QuantifyRequest, quantify_file
-from thermoplan.psf import GaussianPsf, TensorPsf
-from thermoplan.quantify import Quantified, quantified
-from thermoplan.roi import DEFAULT, roi_rule
-from thermoplan.scanner import scanned
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
+from thermoplan.commands.quantify import QuantifyRequest, quantify_file
+from thermoplan.files.images.volumes import read_volume, write_volume
+from thermoplan.files.tables.calibrations import read_fiducials
+from thermoplan.imaging.background import background_of
+from thermoplan.imaging.calibration import Reading, standard_curve
+from thermoplan.imaging.fiducials import Fiducial, fiducial_readings, in_view, kept_apart
+from thermoplan.imaging.iron_map import IronMap
+from thermoplan.imaging.psf import GaussianPsf, TensorPsf
+from thermoplan.imaging.quantification import Quantified, quantify_image
+from thermoplan.imaging.roi import DEFAULT, roi_rule
+from thermoplan.imaging.scanner import simulate_scan
+from thermoplan.plan.case.calibrated_scan import calibrated_scan
 
 VOXEL_M, SENSITIVITY = 1.5e-3, 3.0
-PSFS = {"gauss": GaussianPsf(3e-3),
-        "tensor": TensorPsf(np.array([4000.0 / 3.0]), np.ones(1), 2.0 * np.eye(3), np.array([0.0, 0.0, 1.0]))}
+PSFS = {
+    "gauss": GaussianPsf(3e-3),
+    "tensor": TensorPsf(np.array([4000.0 / 3.0]), np.ones(1), 2.0 * np.eye(3), np.array([0.0, 0.0, 1.0])),
+}
 CORNERS_MM = ((-14, -14, -24), (14, -14, -24), (-14, 14, 24), (14, 14, 24))
 IRON_UG = (25.0, 50.0, 100.0, 200.0)
 PHANTOM = Path(__file__).parents[1] / "notebooks" / "data" / "openmpi-concentration"
@@ -62,7 +64,7 @@ def lumps_kg() -> float:
 
 @cache
 def clean(psf: str) -> Image:
-    return scanned(truth()[0], PSFS[psf], voxel_m=VOXEL_M, sensitivity=SENSITIVITY)
+    return simulate_scan(truth()[0], PSFS[psf], voxel_m=VOXEL_M, sensitivity=SENSITIVITY)
 
 
 def noisy(psf: str, noise_kg_m3: float, seed: int) -> Image:
@@ -77,7 +79,7 @@ def found_in(picture: Image, rule: str = DEFAULT) -> Quantified:
     curve = standard_curve(fiducial_readings(picture, vials, rule, background))
     apart = kept_apart(picture, vials, roi_rule(rule), background, notes)
     assert notes == []
-    return quantified(picture, curve, rule=rule, background=background, apart=apart)
+    return quantify_image(picture, curve, rule=rule, background=background, apart=apart)
 
 
 @pytest.mark.parametrize("rule", [DEFAULT, "everything", "background + 5 sigma, grown 3 mm"])
@@ -90,13 +92,20 @@ def test_without_noise_the_iron_comes_back_within_two_percent(psf, rule):
 
 
 def test_the_noise_of_these_trials_is_the_scanners():
-    again = scanned(truth()[0], PSFS["gauss"], voxel_m=VOXEL_M, noise_kg_m3=0.02, rng=np.random.default_rng(5),
-                    sensitivity=SENSITIVITY)
+    again = simulate_scan(
+        truth()[0],
+        PSFS["gauss"],
+        voxel_m=VOXEL_M,
+        noise_kg_m3=0.02,
+        rng=np.random.default_rng(5),
+        sensitivity=SENSITIVITY,
+    )
     assert again.data == pytest.approx(noisy("gauss", 0.02, 5).data, abs=1e-12)
 
 
-@pytest.mark.parametrize(("psf", "noise_kg_m3", "trials"), [("gauss", 0.02, 200), ("gauss", 0.06, 100),
-                                                            ("tensor", 0.02, 100)])
+@pytest.mark.parametrize(
+    ("psf", "noise_kg_m3", "trials"), [("gauss", 0.02, 200), ("gauss", 0.06, 100), ("tensor", 0.02, 100)]
+)
 def test_with_noise_the_truth_lies_in_the_stated_interval_in_nineteen_of_twenty_trials(psf, noise_kg_m3, trials):
     """At 95 % the count of 200 has a standard deviation of 1.5 %; all of them would mean intervals that say nothing."""
     hits, masses, stated = 0, [], []
@@ -107,8 +116,10 @@ def test_with_noise_the_truth_lies_in_the_stated_interval_in_nineteen_of_twenty_
         masses.append(mass.kg)
         stated.append(mass.sd_kg)
     mean, spread, said = (value / lumps_kg() for value in (np.mean(masses), np.std(masses), np.median(stated)))
-    print(f"{psf}, noise {noise_kg_m3:g} mg/mL: {hits} of {trials} covered; mean {mean:.4f} of the truth, "
-          f"spread {spread:.4f}, stated {said:.4f}")
+    print(
+        f"{psf}, noise {noise_kg_m3:g} mg/mL: {hits} of {trials} covered; mean {mean:.4f} of the truth, "
+        f"spread {spread:.4f}, stated {said:.4f}"
+    )
     assert 0.9 * trials <= hits < trials
     assert np.mean(masses) == pytest.approx(lumps_kg(), rel=0.02)
     assert 0.8 * np.std(masses) < np.median(stated) < 1.8 * np.std(masses)
@@ -145,14 +156,23 @@ def test_noise_makes_no_haze_of_iron():
 def test_rows_name_regions_what_lies_in_none_and_all_of_it():
     picture = noisy("gauss", 0.02, 3)
     _, labels, vials = truth()
-    masks = {name: labels.sampled(picture.positions_m(np.moveaxis(np.indices(picture.shape), 0, -1)).reshape(-1, 3),
-                                  order=0).reshape(picture.shape) == value
-             for value, name in ((1, "tumour"), (2, "liver"))}
+    masks = {
+        name: labels.sampled(
+            picture.positions_m(np.moveaxis(np.indices(picture.shape), 0, -1)).reshape(-1, 3), order=0
+        ).reshape(picture.shape)
+        == value
+        for value, name in ((1, "tumour"), (2, "liver"))
+    }
     masks["spleen"] = np.zeros(picture.shape, bool)
     masks["spleen"][-8:-4, 2:6, 20:24] = True  # no iron there
     whole = found_in(picture)
-    found = quantified(picture, whole.curve, regions=masks, background=whole.background,
-                       apart=kept_apart(picture, vials, whole.rule, whole.background, []))
+    found = quantify_image(
+        picture,
+        whole.curve,
+        regions=masks,
+        background=whole.background,
+        apart=kept_apart(picture, vials, whole.rule, whole.background, []),
+    )
     rows = {row["region"]: row for row in found.rows()}
     assert list(rows) == ["tumour", "liver", "spleen", "elsewhere", "total"]
     assert rows["total"]["iron_mg"] == pytest.approx(sum(rows[n]["iron_mg"] for n in list(rows)[:-1]), rel=1e-9)
@@ -197,18 +217,21 @@ CURVE = standard_curve([Reading("a", 1e-8, 3e-8, 1e-11), Reading("b", 2e-8, 6e-8
 NOISE = np.random.default_rng(9).standard_normal((20, 20, 20))
 
 
-@pytest.mark.parametrize("data", [np.zeros((20, 20, 20)), np.full((20, 20, 20), 7.0), NOISE, 40.0 + 3.0 * NOISE,
-                                  np.maximum(NOISE, 0.0)], ids=("zero", "flat", "noise", "offset", "cut-off"))
+@pytest.mark.parametrize(
+    "data",
+    [np.zeros((20, 20, 20)), np.full((20, 20, 20), 7.0), NOISE, 40.0 + 3.0 * NOISE, np.maximum(NOISE, 0.0)],
+    ids=("zero", "flat", "noise", "offset", "cut-off"),
+)
 def test_an_image_without_signal_is_refused(data):
     with pytest.raises(InputError, match="no signal above the detection limit"):
-        quantified(Image(data, np.diag([1e-3, 1e-3, 1e-3, 1.0])), CURVE)
+        quantify_image(Image(data, np.diag([1e-3, 1e-3, 1e-3, 1.0])), CURVE)
 
 
 def test_an_image_with_holes_is_refused():
     data = NOISE.copy()
     data[3, 4, 5] = np.nan
     with pytest.raises(InputError, match=r"1 voxels are not finite, first \(3, 4, 5\)"):
-        quantified(Image(data, np.diag([1e-3, 1e-3, 1e-3, 1.0])), CURVE)
+        quantify_image(Image(data, np.diag([1e-3, 1e-3, 1e-3, 1.0])), CURVE)
 
 
 def test_uncertainty_of_a_region_adds_what_is_common_and_what_is_noise():
@@ -228,16 +251,22 @@ def scan(tmp_path) -> Path:
     write_volume(tmp_path / "scan.nii.gz", noisy("gauss", 0.02, 4))
     write_volume(tmp_path / "labels.nii.gz", labels)
     (tmp_path / "labels.csv").write_text("label,region,tissue\n1,tumour,tumour\n2,liver,liver\n")
-    rows = [f"{v.name},{v.iron_kg * 1e9},{','.join(f'{1e3 * c:g}' for c in v.center_m)},{1e3 * v.radius_m}"
-            for v in vials]
+    rows = [
+        f"{v.name},{v.iron_kg * 1e9},{','.join(f'{1e3 * c:g}' for c in v.center_m)},{1e3 * v.radius_m}" for v in vials
+    ]
     (tmp_path / "fiducials.csv").write_text("\n".join(["name,iron_ug,x_mm,y_mm,z_mm,radius_mm", *rows]) + "\n")
     return tmp_path
 
 
 def test_the_verb_writes_map_uncertainty_and_table(scan):
     request = QuantifyRequest(scan / "fiducials.csv", labels=scan / "labels.nii.gz", table=scan / "labels.csv")
-    record = quantify_file(scan / "scan.nii.gz", request, output=scan / "iron.nii.gz", uncertainty=scan / "sd.mdf",
-                           table=scan / "regions.csv")
+    record = quantify_file(
+        scan / "scan.nii.gz",
+        request,
+        output=scan / "iron.nii.gz",
+        uncertainty=scan / "sd.mdf",
+        table=scan / "regions.csv",
+    )
     total = record["regions"][-1]
     assert total["iron_mg"] == pytest.approx(lumps_kg() * 1e6, rel=0.05)
     assert total["iron_low_mg"] < lumps_kg() * 1e6 < total["iron_high_mg"]
@@ -314,8 +343,10 @@ def test_the_concentration_phantom_comes_out_in_order_and_within_a_factor_of_two
     print(f"\n{name}: {curve.warnings[-1]}\nchamber  known ug  read ug  read/known  95 % interval")
     for reading, mass in zip(readings, masses, strict=True):
         low, high = (1e9 * v for v in mass.interval_kg)
-        print(f"{reading.name:>7}  {reading.iron_kg * 1e9:8.2f}  {mass.kg * 1e9:7.2f}  "
-              f"{mass.kg / reading.iron_kg:10.2f}  {low:.1f} to {high:.1f}")
+        print(
+            f"{reading.name:>7}  {reading.iron_kg * 1e9:8.2f}  {mass.kg * 1e9:7.2f}  "
+            f"{mass.kg / reading.iron_kg:10.2f}  {low:.1f} to {high:.1f}"
+        )
     if name in ("xz-1", "yz-2", "xy-2"):
         assert readings[0].iron_kg == pytest.approx(44.676e-9, rel=1e-4)
     assert [m.kg for m in masses] == sorted((m.kg for m in masses), reverse=True)
@@ -346,7 +377,12 @@ def test_the_copy_of_the_phantom_is_the_data_that_was_published(shared):
         plane, number = key[-2:], key[5]
         mine = np.squeeze(read_volume(PHANTOM / f"{plane}-{number}.nii.gz").data) / 255.0
         assert mine == pytest.approx(source[key] if plane == "xy" else source[key].T, abs=1e-6)
-    known = np.genfromtxt(shared / "data" / "openmpi-concentration" / "concentration_phantom_known.csv", delimiter=",",
-                          names=True, dtype=None, encoding="utf-8")
+    known = np.genfromtxt(
+        shared / "data" / "openmpi-concentration" / "concentration_phantom_known.csv",
+        delimiter=",",
+        names=True,
+        dtype=None,
+        encoding="utf-8",
+    )
     mine = {int(f.name): f.iron_kg * 1e9 for f in read_fiducials(PHANTOM / "chambers.csv")}
     assert mine == pytest.approx(dict(zip(known["chamber"].tolist(), known["iron_ug"].tolist(), strict=True)), abs=1e-3)

@@ -18,10 +18,10 @@ from box_case import PROTOCOL, write_body
 from ranks_case import body
 from scipy.sparse import csr_array
 
-from thermoplan.bioheat.krylov import operator
-from thermoplan.bioheat.partition import owners, parts
-from thermoplan.errors import InputError, MissingPart
-from thermoplan.launched import launched
+from thermoplan.base.errors import InputError, MissingPart
+from thermoplan.base.mpi_launch import under_mpiexec
+from thermoplan.bioheat.linalg.krylov import operator
+from thermoplan.bioheat.ranks.partition import owners, parts
 
 HERE = Path(__file__).parent
 LIMIT_S = 120.0
@@ -36,8 +36,14 @@ def command(*words, ranks=2):
 
 def told(*words, ranks=2):
     """What a command says under mpiexec; one that hangs fails."""
-    return subprocess.run(command(*words, ranks=ranks), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          check=False, timeout=LIMIT_S)
+    return subprocess.run(
+        command(*words, ranks=ranks),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_S,
+    )
 
 
 @pytest.mark.parametrize(("what", "ranks"), [("linear and coupled", 2), ("implicit", 2)])
@@ -110,22 +116,25 @@ def test_more_ranks_than_nodes_are_refused():
 
 def test_without_mpi4py_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    monkeypatch.delitem(sys.modules, "thermoplan.bioheat.link", raising=False)
+    monkeypatch.delitem(sys.modules, "thermoplan.bioheat.ranks.halo", raising=False)
     with pytest.raises(MissingPart, match=r"need mpi4py .* pip install 'thermoplan\[fem\]'"):
-        importlib.import_module("thermoplan.bioheat.link")
+        importlib.import_module("thermoplan.bioheat.ranks.halo")
 
 
 @pytest.mark.parametrize("name", ["PMI", "OMPI_COMM_WORLD"])
 def test_how_many_ranks_there_are_is_read_from_what_mpiexec_says(monkeypatch, name):
     for key in [key for key in os.environ if key.startswith(("PMI_", "OMPI_", "MPI_LOCAL"))]:
         monkeypatch.delenv(key)
-    assert launched() == (0, 1)
+    assert under_mpiexec() == (0, 1)
     monkeypatch.setenv(f"{name}_RANK", "1")
     monkeypatch.setenv(f"{name}_SIZE", "4")
-    assert launched() == (1, 4)
+    assert under_mpiexec() == (1, 4)
 
 
-SHORT = "import sys, thermoplan.plan.write as w; w._figures = lambda *_: {}; from thermoplan.cli import main; main()"
+SHORT = (
+    "import sys, thermoplan.plan.record.run_writer as w; w._figures = lambda *_: {}; "
+    "from thermoplan.cli import main; main()"
+)
 
 
 def temperatures(history, name=""):
@@ -174,8 +183,13 @@ def test_a_verb_that_cannot_use_ranks_says_so_once(tmp_path):
 def test_an_interrupt_ends_all_ranks_and_says_how_to_go_on(tmp_path):
     path, run = write_body(tmp_path), tmp_path / "run"
     path.write_text(PROTOCOL.replace('"5 min"', '"4000 min"\noutput_step = "20 s"') + LAW)
-    process = subprocess.Popen(command("-m", "thermoplan", "simulate", path, "-o", run, "--checkpoint", "0 s"),
-                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command("-m", "thermoplan", "simulate", path, "-o", run, "--checkpoint", "0 s"),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
     begun = time.monotonic()
     while not list(tmp_path.glob("run*/**/state.npz")) and process.poll() is None:
         assert time.monotonic() - begun < LIMIT_S

@@ -19,13 +19,13 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from test_volumes import RAS, nrrd_bytes, place, slice_dataset, write_multiframe
 
-from thermoplan.errors import InputError
-from thermoplan.files.dicom import read_dicom
-from thermoplan.files.images import read_image
-from thermoplan.files.mdf import read_mdf
-from thermoplan.files.nrrd import read_nrrd
-from thermoplan.files.volumes import read_volume, write_volume
-from thermoplan.image import Image
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
+from thermoplan.files.images.dicom import read_dicom
+from thermoplan.files.images.mdf import read_mdf
+from thermoplan.files.images.nifti import read_image
+from thermoplan.files.images.nrrd import read_nrrd
+from thermoplan.files.images.volumes import read_volume, write_volume
 
 MILLION = 1_000_000
 MILLIMETRE = np.diag([1e-3, 1e-3, 1e-3, 1.0])
@@ -90,10 +90,23 @@ def series(folder: Path, data: np.ndarray) -> None:
         found.save_as(folder / f"{r}.dcm", enforce_file_format=True)
 
 
-SMALL = [("a.nii", np.int16), ("a.nii", np.float32), ("slope.nii", np.int16), ("a.nii.gz", np.int16),
-         ("slope.nii.gz", np.int16), ("a.mdf", np.int16), ("a.mdf", np.float32), ("a.npz", np.int16),
-         ("a-raw.nrrd", np.int16), ("a-gzip.nrrd", np.int16), ("a-gzip.nrrd", np.float32), ("a-bzip2.nrrd", np.int16),
-         ("a-text.nrrd", np.int16), ("a.dcm", np.int16), ("series", np.int16)]
+SMALL = [
+    ("a.nii", np.int16),
+    ("a.nii", np.float32),
+    ("slope.nii", np.int16),
+    ("a.nii.gz", np.int16),
+    ("slope.nii.gz", np.int16),
+    ("a.mdf", np.int16),
+    ("a.mdf", np.float32),
+    ("a.npz", np.int16),
+    ("a-raw.nrrd", np.int16),
+    ("a-gzip.nrrd", np.int16),
+    ("a-gzip.nrrd", np.float32),
+    ("a-bzip2.nrrd", np.int16),
+    ("a-text.nrrd", np.int16),
+    ("a.dcm", np.int16),
+    ("series", np.int16),
+]
 
 
 @pytest.mark.parametrize(("name", "kind"), SMALL)
@@ -116,10 +129,16 @@ print(image.data.size, peak() - before)
 """
 
 
-@pytest.mark.parametrize(("name", "kind"), [
-    ("slope.nii.gz", np.int16), ("a.nii", np.float32), ("a.mdf", np.float32), ("a-gzip.nrrd", np.int16),
-    ("a.dcm", np.int16),
-])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("slope.nii.gz", np.int16),
+        ("a.nii", np.float32),
+        ("a.mdf", np.float32),
+        ("a-gzip.nrrd", np.int16),
+        ("a.dcm", np.int16),
+    ],
+)
 def test_a_volume_of_256_cubed_takes_less_than_three_times_its_size_of_the_machine(tmp_path, name, kind):
     """Measured from outside, so that what HDF5 and zlib take counts too."""
     data = np.zeros((256, 256, 256), kind)
@@ -166,10 +185,13 @@ def test_a_stream_that_goes_on_after_the_image_is_not_unpacked_further(tmp_path)
         assert read_image(tmp_path / "a.nii.gz").data.sum() == 0
 
 
-@pytest.mark.parametrize(("old", "new", "words"), [
-    (b"sizes: 4 5 6", b"sizes: 2000 2000 2000", r"unpacks to 14\.9 GiB, over the limit of 4"),  # 16e9 bytes
-    (b"encoding", b"byte skip: 9000000000\nencoding", "byte skip = 9000000000: would unpack more than 16 MiB"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b"sizes: 4 5 6", b"sizes: 2000 2000 2000", r"unpacks to 14\.9 GiB, over the limit of 4"),  # 16e9 bytes
+        (b"encoding", b"byte skip: 9000000000\nencoding", "byte skip = 9000000000: would unpack more than 16 MiB"),
+    ],
+)
 @pytest.mark.parametrize("encoding", ["gzip", "bzip2"])
 def test_a_packed_nrrd_is_refused_by_its_header_before_it_is_unpacked(tmp_path, old, new, words, encoding):
     raw = nrrd_bytes(np.ones((4, 5, 6), np.int16), RAS, encoding)
@@ -186,12 +208,15 @@ def test_text_that_is_no_numbers_is_refused(tmp_path, text):
         read_nrrd(tmp_path / "a.nrrd")
 
 
-@pytest.mark.parametrize(("key", "shape", "chunk", "words"), [
-    ("data", (1, 2_000_000_000, 1), (1, MILLION, 1), r"/reconstruction/data: unpacks to 7\.5 GiB"),
-    ("data", (2_000_000_000,), (MILLION,), r"/reconstruction/data: unpacks to 7\.5 GiB"),
-    ("positions", (1_000_000_000, 3), (MILLION, 3), r"/reconstruction/positions: unpacks to 11\.2 GiB"),
-    ("isOverscanRegion", (9_000_000_000,), (MILLION,), r"/reconstruction/isOverscanRegion: unpacks to 33\.5 GiB"),
-])
+@pytest.mark.parametrize(
+    ("key", "shape", "chunk", "words"),
+    [
+        ("data", (1, 2_000_000_000, 1), (1, MILLION, 1), r"/reconstruction/data: unpacks to 7\.5 GiB"),
+        ("data", (2_000_000_000,), (MILLION,), r"/reconstruction/data: unpacks to 7\.5 GiB"),
+        ("positions", (1_000_000_000, 3), (MILLION, 3), r"/reconstruction/positions: unpacks to 11\.2 GiB"),
+        ("isOverscanRegion", (9_000_000_000,), (MILLION,), r"/reconstruction/isOverscanRegion: unpacks to 33\.5 GiB"),
+    ],
+)
 def test_an_hdf5_is_refused_by_what_it_says_of_its_datasets(tmp_path, key, shape, chunk, words):
     """A dataset of HDF5 takes no room in the file until something is written into it."""
     with h5py.File(tmp_path / "a.mdf", "w") as file:
@@ -219,7 +244,7 @@ def test_large_entries_that_describe_the_scan_are_left_alone(tmp_path):
         file.create_dataset("acquisition/gradient", (1_000_000_000,), np.float64, chunks=(MILLION,))
         del file["tracer/name"]
         file.create_dataset("tracer/name", (1_000_000_000,), h5py.string_dtype(), chunks=(MILLION,))
-    from thermoplan.files.mdf import read_mdf_info
+    from thermoplan.files.images.mdf import read_mdf_info
 
     with at_most(20 * MILLION):
         info = read_mdf_info(tmp_path / "a.mdf")
@@ -248,11 +273,14 @@ def test_a_deflated_dicom_is_counted_before_it_is_unpacked(tmp_path):
         read_dicom(folder, limit_bytes=50 * MILLION)
 
 
-@pytest.mark.parametrize(("key", "value", "words"), [
-    ("NumberOfFrames", 70_000, "NumberOfFrames = 70000: 4 are described"),
-    ("NumberOfFrames", 5, "NumberOfFrames = 5: 4 are described: the file may be damaged"),
-    ("Rows", 0, "NumberOfFrames = 4, Rows = 0, Columns = 5: expected 1 or more"),
-])
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("NumberOfFrames", 70_000, "NumberOfFrames = 70000: 4 are described"),
+        ("NumberOfFrames", 5, "NumberOfFrames = 5: 4 are described: the file may be damaged"),
+        ("Rows", 0, "NumberOfFrames = 4, Rows = 0, Columns = 5: expected 1 or more"),
+    ],
+)
 def test_a_dicom_that_says_more_than_it_holds_is_refused(tmp_path, key, value, words):
     found = pydicom.dcmread(write_multiframe(tmp_path / "a.dcm"))
     setattr(found, key, value)

@@ -84,10 +84,12 @@ def test_where_steering_buys_nothing_the_plan_says_so(met):
 def test_control_c_during_the_search_gives_the_best_plan_so_far_verified_and_marked(tmp_path):
     """Out of reach, so that the search goes on for long; stopped as it tells of its third iteration."""
     told = []
+
     def stop(stage: str, fraction: float | None, text: str) -> None:
         told.append(text)
         if text.startswith("iteration 3:"):
             raise KeyboardInterrupt
+
     path = write_case(tmp_path / "case", protocol=PROTOCOL.replace('at_least = "2 min"', 'at_least = "500 min"'))
     record = make_plan(path, quick=True, listener=stop).record
     assert record["status"] == "interrupted" and "interrupted" in record["warnings"][0]
@@ -100,8 +102,9 @@ def test_control_c_during_the_search_gives_the_best_plan_so_far_verified_and_mar
 def test_the_reasons_fit_the_schema_of_plan_json(met, missed):
     schema = json.loads(files("thermoplan.data").joinpath("schemas", "plan.schema.json").read_text())
     for record in (met, missed):
-        jsonschema.validate({"explanation": record["explanation"], "comparison": record["comparison"]},
-                            {**schema, "required": []})
+        jsonschema.validate(
+            {"explanation": record["explanation"], "comparison": record["comparison"]}, {**schema, "required": []}
+        )
 
 
 def test_a_broken_limit_shows_a_dose_with_two_digits(missed):
@@ -114,7 +117,7 @@ def test_a_broken_limit_shows_a_dose_with_two_digits(missed):
 
 def test_a_plan_by_template_shows_volumes_in_per_cent_and_its_shell_as_a_region(tmp_path):
     """Salloum's criterion: 90 % of the tumour and less than 10 % of the tissue next to it above 43 degrees C."""
-    wish = SHORT[SHORT.index("[[goals]]"): SHORT.index("[[probes]]")]
+    wish = SHORT[SHORT.index("[[goals]]") : SHORT.index("[[probes]]")]
     text = SHORT.replace(wish, '[[goals]]\nregion = "tumour"\ntemplate = "salloum"\nspared = "liver"\n\n')
     record = make_plan(write_case(tmp_path / "case", protocol=text)).record
     rows = {(row["region"], row["metric"]): row for row in record["goals"]}

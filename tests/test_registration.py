@@ -8,12 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from thermoplan.errors import InputError, MissingPart, SolverError
-from thermoplan.files.landmarks import read_both, read_pairs, read_points
-from thermoplan.image import Image
-from thermoplan.registration import Landmarks, Registration, rigid_from_landmarks
-from thermoplan.registration.intensity import rigid_from_images
-from thermoplan.registration.model import moved
+from thermoplan.base.errors import InputError, MissingPart, SolverError
+from thermoplan.base.image import Image
+from thermoplan.files.tables.landmarks import read_both, read_pairs, read_points
+from thermoplan.imaging.registration import Landmarks, Registration, rigid_from_landmarks
+from thermoplan.imaging.registration.intensity import rigid_from_images
+from thermoplan.imaging.registration.registration import moved
 
 QUARTER_M = np.array([[0.0, -1, 0, 7e-3], [1, 0, 0, -2e-3], [0, 0, 1, 1e-3], [0, 0, 0, 1]])
 """A quarter turn about z, x to y, and a shift."""
@@ -125,25 +125,35 @@ def csv_of(points_m: np.ndarray) -> str:
 
 def fcsv_of(points_m: np.ndarray, frame: str = "LPS") -> str:
     """As 3D Slicer writes it."""
-    rows = [f"{i},{x:.6f},{y:.6f},{z:.6f},0,0,0,1,1,1,0,{name},,,2,0"
-            for i, (name, (x, y, z)) in enumerate(zip("abcdef", 1e3 * points_m, strict=True))]
-    head = (f"# Markups fiducial file version = 4.11\n# CoordinateSystem = {frame}\n"
-            "# columns = id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID\n")
+    rows = [
+        f"{i},{x:.6f},{y:.6f},{z:.6f},0,0,0,1,1,1,0,{name},,,2,0"
+        for i, (name, (x, y, z)) in enumerate(zip("abcdef", 1e3 * points_m, strict=True))
+    ]
+    head = (
+        f"# Markups fiducial file version = 4.11\n# CoordinateSystem = {frame}\n"
+        "# columns = id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID\n"
+    )
     return head + "\n".join(rows) + "\n"
 
 
 def markups_of(points_m: np.ndarray, frame: str = "LPS") -> str:
-    points = [{"id": str(i), "label": name, "position": p.tolist(), "positionStatus": "defined"}
-              for i, (name, p) in enumerate(zip("abcdef", 1e3 * points_m, strict=True))]
+    points = [
+        {"id": str(i), "label": name, "position": p.tolist(), "positionStatus": "defined"}
+        for i, (name, p) in enumerate(zip("abcdef", 1e3 * points_m, strict=True))
+    ]
     points.append({"id": "9", "label": "not placed", "position": [0, 0, 0], "positionStatus": "undefined"})
-    return json.dumps({"markups": [{"type": "Fiducial", "coordinateSystem": frame, "coordinateUnits": "mm",
-                                    "controlPoints": points}]})
+    return json.dumps(
+        {"markups": [{"type": "Fiducial", "coordinateSystem": frame, "coordinateUnits": "mm", "controlPoints": points}]}
+    )
 
 
 TO_LPS = np.array([-1.0, -1.0, 1.0])
 FILES = {
-    "a.csv": csv_of(POINTS_M), "a.fcsv": fcsv_of(POINTS_M * TO_LPS), "old.fcsv": fcsv_of(POINTS_M, "0"),
-    "new.fcsv": fcsv_of(POINTS_M * TO_LPS, "1"), "a.mrk.json": markups_of(POINTS_M * TO_LPS),
+    "a.csv": csv_of(POINTS_M),
+    "a.fcsv": fcsv_of(POINTS_M * TO_LPS),
+    "old.fcsv": fcsv_of(POINTS_M, "0"),
+    "new.fcsv": fcsv_of(POINTS_M * TO_LPS, "1"),
+    "a.mrk.json": markups_of(POINTS_M * TO_LPS),
     "b.mrk.json": markups_of(POINTS_M, "RAS"),
 }
 
@@ -174,26 +184,36 @@ def test_pairs_stand_in_one_file(tmp_path):
     assert found.landmarks.names == ("1", "2", "3", "4", "5", "6")
 
 
-@pytest.mark.parametrize(("name", "text", "words"), [
-    ("p.csv", "name,x,y\na,1,2\n", "has columns name, x, y; expected name,moving_x_mm"),
-    ("p.csv", PAIRS + "a,1,2,x,4,5,6\n", 'row 1, moving_z_mm = "x": expected a number'),
-    ("p.csv", PAIRS + "a,1,2,3,4,5,6\na,1,2,3,4,5,6\n", 'row 2, name = "a": used twice'),
-    ("p.csv", PAIRS, "has no row; expected 3 or more"), ("p.csv", PAIRS + "a,1,2,3\n", 'fixed_x_mm = ""'),
-    ("p.csv", "\x00\n", "has columns"), ("p.csv", "", "the file is empty"),
-])
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("p.csv", "name,x,y\na,1,2\n", "has columns name, x, y; expected name,moving_x_mm"),
+        ("p.csv", PAIRS + "a,1,2,x,4,5,6\n", 'row 1, moving_z_mm = "x": expected a number'),
+        ("p.csv", PAIRS + "a,1,2,3,4,5,6\na,1,2,3,4,5,6\n", 'row 2, name = "a": used twice'),
+        ("p.csv", PAIRS, "has no row; expected 3 or more"),
+        ("p.csv", PAIRS + "a,1,2,3\n", 'fixed_x_mm = ""'),
+        ("p.csv", "\x00\n", "has columns"),
+        ("p.csv", "", "the file is empty"),
+    ],
+)
 def test_a_bad_file_of_pairs_is_refused_by_row_and_column(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=r"p\.csv: .*" + words):
         read_pairs(tmp_path / name)
 
 
-@pytest.mark.parametrize(("name", "text", "words"), [
-    ("q.txt", "a", "of no known kind of landmarks"), ("q.csv", "name,x_mm\na,1\n", "has no column y_mm, z_mm"),
-    ("q.fcsv", fcsv_of(POINTS_M, "IJK"), 'coordinate system "IJK": expected RAS or LPS'),
-    ("q.mrk.json", "{", "cannot be read as markups"), ("q.mrk.json", "[1]", "cannot be read as markups"),
-    ("q.mrk.json", '{"markups": []}', "holds 0 lists of points; expected one"),
-    ("q.mrk.json", markups_of(POINTS_M).replace('"mm"', '"furlong"'), 'coordinateUnits = "furlong": expected mm'),
-])
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("q.txt", "a", "of no known kind of landmarks"),
+        ("q.csv", "name,x_mm\na,1\n", "has no column y_mm, z_mm"),
+        ("q.fcsv", fcsv_of(POINTS_M, "IJK"), 'coordinate system "IJK": expected RAS or LPS'),
+        ("q.mrk.json", "{", "cannot be read as markups"),
+        ("q.mrk.json", "[1]", "cannot be read as markups"),
+        ("q.mrk.json", '{"markups": []}', "holds 0 lists of points; expected one"),
+        ("q.mrk.json", markups_of(POINTS_M).replace('"mm"', '"furlong"'), 'coordinateUnits = "furlong": expected mm'),
+    ],
+)
 def test_a_bad_file_of_points_is_refused_by_name(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=name.replace(".", r"\.") + ".*" + words):
@@ -221,9 +241,12 @@ def scan(shape: tuple[int, int, int], spacing_m: float, contrast: tuple[float, .
     affine[:3, 3] = -spacing_m * (np.array(shape) - 1) / 2
     blank = Image(np.zeros(shape), affine)
     x, y, z = 1e3 * np.moveaxis(moved(move_m, blank.positions_m(np.moveaxis(np.indices(shape), 0, -1))), -1, 0)
-    parts = ((x / 9) ** 2 + (y / 7) ** 2 + (z / 15) ** 2 < 1, (x - 3) ** 2 + (y - 2) ** 2 + (z + 6) ** 2 < 20,
-             (x + 5) ** 2 + (y - 2) ** 2 + (z - 6) ** 2 < 6,
-             ((x - 4) / 2) ** 2 + ((y + 3) / 2) ** 2 + ((z - 3) / 4) ** 2 < 1)
+    parts = (
+        (x / 9) ** 2 + (y / 7) ** 2 + (z / 15) ** 2 < 1,
+        (x - 3) ** 2 + (y - 2) ** 2 + (z + 6) ** 2 < 20,
+        (x + 5) ** 2 + (y - 2) ** 2 + (z - 6) ** 2 < 6,
+        ((x - 4) / 2) ** 2 + ((y + 3) / 2) ** 2 + ((z - 3) / 4) ** 2 < 1,
+    )
     noise = 0.02 * np.random.default_rng(shape[0]).standard_normal(shape)
     return blank.with_data(sum(c * part for c, part in zip(contrast, parts, strict=True)) + noise)
 
@@ -248,10 +271,14 @@ def test_images_that_have_nothing_in_common_are_refused_with_the_remedy():
         rigid_from_images(noise, ANATOMY, "a and b")
 
 
-@pytest.mark.parametrize(("data", "words"), [
-    (np.ones((9, 9, 9)), "one value everywhere"), (np.full((9, 9, 9), np.nan), "not finite"),
-    (np.ones((9, 9, 3)), "9 x 9 x 3 voxels; expected 8 or more"),
-])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (np.ones((9, 9, 9)), "one value everywhere"),
+        (np.full((9, 9, 9), np.nan), "not finite"),
+        (np.ones((9, 9, 3)), "9 x 9 x 3 voxels; expected 8 or more"),
+    ],
+)
 def test_an_image_that_cannot_be_registered_is_refused(data, words):
     with pytest.raises(InputError, match="the moving image.*" + words):
         rigid_from_images(Image(data, np.diag([1e-3, 1e-3, 1e-3, 1.0])), ANATOMY)

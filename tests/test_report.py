@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from report_sample import write_sample
 
-from thermoplan.errors import InputError
-from thermoplan.magnetization import NAMES, VALIDITY
+from thermoplan.base.errors import InputError
 from thermoplan.report import formats as f
-from thermoplan.report import methods, rows, svg, tables, write_report
+from thermoplan.report import methods, page_rows, page_tables, svg, write_report
 from thermoplan.report.page import read_plan
+from thermoplan.tracer.magnetization import NAMES, VALIDITY
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -173,7 +173,7 @@ def test_every_second_level_entry_may_be_null(run: Path) -> None:
 
 
 def test_a_limit_is_listed_where_it_costs_something_or_is_at_its_bound(run: Path) -> None:
-    _, body = tables.limit_costs(plan_of(run))
+    _, body = page_tables.limit_costs(plan_of(run))
     assert [row[0] for row in body] == ["liver CEM43max", "core Tmax"]
     assert [row[-1] for row in body] == ["0.70\u202fK per doubling", "nothing"]
     words = Page(write_report(run)).words
@@ -201,7 +201,7 @@ def test_a_plan_that_is_not_valid_says_so_first(run: Path) -> None:
 
 def test_a_check_fails_just_above_its_bound_and_passes_at_it() -> None:
     def states(value: float) -> list[bool | None]:
-        return [row["passed"] for row in rows.checks({"checks": {"power_rel": value, "prediction_k": 0.1}})]
+        return [row["passed"] for row in page_rows.checks({"checks": {"power_rel": value, "prediction_k": 0.1}})]
 
     assert states(1e-3) == [None, True, None, True]
     assert states(1.001e-3) == [None, False, None, True]
@@ -209,15 +209,15 @@ def test_a_check_fails_just_above_its_bound_and_passes_at_it() -> None:
 
 def test_the_first_screen_says_what_no_gradient_would_have_done(run: Path) -> None:
     plan = read_plan(run)
-    words = tables.without_gradient(plan)
+    words = page_tables.without_gradient(plan)
     assert "liver CEM43max 17 min > 2 min; core Tmax 41.5 °C > 39.5 °C" in words
     assert "Within the limits T90 would reach 40.2" in words
     page = Page(write_report(run))
     assert 0 < page.words.index("Without a gradient") < page.words.index("Organs")
     plan["alternatives"][-1]["limits_broken"] = []
-    assert tables.without_gradient(plan).endswith("no limit would be broken.")
+    assert page_tables.without_gradient(plan).endswith("no limit would be broken.")
     plan["alternatives"].pop()
-    assert tables.without_gradient(plan) == ""
+    assert page_tables.without_gradient(plan) == ""
 
 
 def test_missed_goals_come_before_met_ones_and_say_by_how_much() -> None:
@@ -238,19 +238,25 @@ def test_missed_goals_come_before_met_ones_and_say_by_how_much() -> None:
             },
         ]
     }
-    cards = rows.goal_cards(plan)
+    cards = page_rows.goal_cards(plan)
     assert [c["region"] for c in cards] == ["tumour", "skin", "liver"]
     assert [c["margin"] for c in cards] == ["0.4\u202fK in hand", "1.5\u202fK over", "1.0\u202fK in hand"]
 
 
 def test_the_test_shot_is_told_with_its_readings() -> None:
     row = {"minute": 2.0, "centre_c": 39.04, "centre_low_c": 38.26, "centre_high_c": 39.82}
-    shot = {"position_mm": [0.0, -1.0, 8.0], "amplitude_mt": 6.5, "gradient_t_m": 2.35, "duration_s": 120.0,
-            "hottest_c": 40.2, "rows": [row]}
-    assert tables.shot({"test_shot": shot}) == (["Minute", "centre °C"], [["2", "39.0 (38.3 to 39.8)"]])
-    words = tables.shot_words({"test_shot": shot})
+    shot = {
+        "position_mm": [0.0, -1.0, 8.0],
+        "amplitude_mt": 6.5,
+        "gradient_t_m": 2.35,
+        "duration_s": 120.0,
+        "hottest_c": 40.2,
+        "rows": [row],
+    }
+    assert page_tables.shot({"test_shot": shot}) == (["Minute", "centre °C"], [["2", "39.0 (38.3 to 39.8)"]])
+    words = page_tables.shot_words({"test_shot": shot})
     assert "0.0, −1.0, 8.0 mm" in words and "6.50 mT" in words and "120 s" in words and "40.2" in words
-    assert tables.shot({}) == (["Minute"], []) and tables.shot_words({}) == ""
+    assert page_tables.shot({}) == (["Minute"], []) and page_tables.shot_words({}) == ""
 
 
 def test_the_interval_of_the_dose_is_that_of_the_two_slp_lines() -> None:
@@ -271,23 +277,23 @@ def test_the_interval_of_the_dose_is_that_of_the_two_slp_lines() -> None:
             }
         ],
     }
-    assert rows.goal_cards(plan)[0]["interval"] == "7.5 to 60\u202fmin at SLP × 0.7 to 1.3"
+    assert page_rows.goal_cards(plan)[0]["interval"] == "7.5 to 60\u202fmin at SLP × 0.7 to 1.3"
     # What the SLP leaves open comes first: 30 min at 43 °C are 30 min, at 45 °C 120 min.
     plan["history"] |= {"t90_slp_low_c": [43.0, 43.0], "t90_slp_high_c": [45.0, 45.0]}
     plan["summary"]["slp_interval"] = {"shown_factors": [0.428, 1.43]}
-    assert rows.goal_cards(plan)[0]["interval"] == "30 to 120\u202fmin at SLP × 0.43 to 1.4"
+    assert page_rows.goal_cards(plan)[0]["interval"] == "30 to 120\u202fmin at SLP × 0.43 to 1.4"
     # What the SLP leaves open comes first: 30 min at 43 °C are 30 min, at 45 °C 120 min.
     plan["history"] |= {"t90_slp_low_c": [43.0, 43.0], "t90_slp_high_c": [45.0, 45.0]}
     plan["summary"]["slp_interval"] = {"shown_factors": [0.428, 1.43]}
-    assert rows.goal_cards(plan)[0]["interval"] == "30 to 120\u202fmin at SLP × 0.43 to 1.4"
+    assert page_rows.goal_cards(plan)[0]["interval"] == "30 to 120\u202fmin at SLP × 0.43 to 1.4"
 
 
 def test_volume_over_a_threshold_is_read_between_the_edges() -> None:
     plan = {"histograms": {"liver": {"temperature_c": [42.0, 44.0], "volume_fraction": [0.8, 0.4]}}}
-    assert tables.above(plan, "liver", 43.0) == pytest.approx(0.6)
-    assert tables.above(plan, "liver", 41.0) == 1.0
-    assert tables.above(plan, "liver", 45.0) == 0.0
-    assert tables.above(plan, "spleen", 43.0) is None
+    assert page_tables.above(plan, "liver", 43.0) == pytest.approx(0.6)
+    assert page_tables.above(plan, "liver", 41.0) == 1.0
+    assert page_tables.above(plan, "liver", 45.0) == 0.0
+    assert page_tables.above(plan, "spleen", 43.0) is None
 
 
 @pytest.mark.parametrize(
@@ -323,7 +329,7 @@ def test_a_predicted_dose_has_two_digits_and_a_temperature_three() -> None:
         {"goal": "liver CEM43max <= 2 min", "searched": 0.0714, "played": 1.234},
         {"goal": "liver Tmax <= 42 degC", "searched": 39.12, "played": 39.16},
     ]
-    _, body = tables.predicted({"optimizer": {"predicted": rows_}})
+    _, body = page_tables.predicted({"optimizer": {"predicted": rows_}})
     assert body == [["liver CEM43max <= 2 min", "0.071", "1.2"], ["liver Tmax <= 42 °C", "39.1", "39.2"]]
 
 
@@ -371,18 +377,22 @@ def test_the_displacement_that_a_registration_assumed_stands_by_the_iron_and_in_
 
 def test_raw_and_confined_iron_stand_side_by_side(run: Path) -> None:
     plan = read_plan(run)
-    header, body = tables.organs(plan)
+    header, body = page_tables.organs(plan)
     tumour = dict(zip(header, next(row for row in body if row[0] == "tumour"), strict=True))
     planned, raw = (float(tumour[name]) for name in ("Iron mg", "in the image"))
     assert raw == pytest.approx(0.63 * planned, rel=0.05)  # two digits
     as_it_is = {**plan, "iron": {**plan["iron"], "confined": False}}
-    assert "in the image" not in tables.organs(as_it_is)[0]
+    assert "in the image" not in page_tables.organs(as_it_is)[0]
 
 
 def test_the_methods_name_the_model_that_the_plan_used_and_where_it_holds(run: Path) -> None:
     plan = plan_of(run)
-    plan["tracer"] = {"name": "own", "model": "blocked", "model_name": NAMES["blocked"],
-                      "model_validity": VALIDITY["blocked"]}
+    plan["tracer"] = {
+        "name": "own",
+        "model": "blocked",
+        "model_name": NAMES["blocked"],
+        "model_validity": VALIDITY["blocked"],
+    }
     text = methods.paragraph(plan)
     assert "followed quasi-static hysteresis of blocked grains" in text and "Martsenyuk" not in text
     assert "which holds for particles that cannot turn, barriers K V above some 25 kT" in text

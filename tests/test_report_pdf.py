@@ -10,7 +10,7 @@ import pytest
 from browser import chromium
 from report_sample import write_sample
 
-from thermoplan.errors import InputError, MissingPart
+from thermoplan.base.errors import InputError, MissingPart
 from thermoplan.report import pdf
 
 needs_browser = pytest.mark.skipif(chromium() is None and not os.environ.get("CI"), reason="no Chromium here")

@@ -8,34 +8,44 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from thermoplan import response, tabulate
+from thermoplan.base.errors import InputError
 from thermoplan.device import Device
-from thermoplan.errors import InputError
-from thermoplan.fitting import calibrated
-from thermoplan.measured import MeasuredSlp
-from thermoplan.response import response_table
-from thermoplan.sar import Column, iron_power_w
-from thermoplan.tracer import Population, Tracer, slp_w_kg
+from thermoplan.power.heating_basis import Column, iron_power_w
+from thermoplan.tracer import response, tabulate
+from thermoplan.tracer.fitting import calibrate_efficiency
+from thermoplan.tracer.measured_slp import MeasuredSlp
+from thermoplan.tracer.response import response_table
+from thermoplan.tracer.tracer import Population, Tracer, slp_w_kg
 
 LEVELS = np.array([3.25e-3, 6.5e-3, 13e-3])
 
 
 def one_size(diameter_m: float = 20e-9, omega_tau: float = 3.0) -> Tracer:
-    return Tracer("one", (Population(1.0, diameter_m),), 446e3, 5180.0, 0.7236,
-                  relaxation_time_s=omega_tau / (2 * np.pi * 354e3))
+    return Tracer(
+        "one", (Population(1.0, diameter_m),), 446e3, 5180.0, 0.7236, relaxation_time_s=omega_tau / (2 * np.pi * 354e3)
+    )
 
 
 def bimodal() -> Tracer:
-    return Tracer("two", (Population(0.5, 8.2e-9, 0.2), Population(0.5, 19.3e-9, 0.15)), 446e3, 5180.0, 0.7236,
-                  viscosity_pa_s=0.69e-3, hydrodynamic_diameter_m=50e-9, anisotropy_j_m3=11e3)
+    return Tracer(
+        "two",
+        (Population(0.5, 8.2e-9, 0.2), Population(0.5, 19.3e-9, 0.15)),
+        446e3,
+        5180.0,
+        0.7236,
+        viscosity_pa_s=0.69e-3,
+        hydrodynamic_diameter_m=50e-9,
+        anisotropy_j_m3=11e3,
+    )
 
 
 def miss(tracer: Tracer, count: int) -> float:
     """Largest interpolation error over random biases, near and far, relative to the peak."""
     table = response_table(tracer, 354e3, LEVELS)
     rng = np.random.default_rng(7)
-    along, across = np.where(rng.random((2, count)) < 0.7, rng.uniform(-40e-3, 40e-3, (2, count)),
-                             rng.exponential(0.3, (2, count)))
+    along, across = np.where(
+        rng.random((2, count)) < 0.7, rng.uniform(-40e-3, 40e-3, (2, count)), rng.exponential(0.3, (2, count))
+    )
     worst = 0.0
     for level, amplitude in enumerate(LEVELS):
         direct = slp_w_kg(tracer, amplitude_t=amplitude, frequency_hz=354e3, along_t=along, across_t=across)
@@ -49,8 +59,9 @@ def test_interpolation_is_within_two_per_mille_of_peak(diameter, lag):
     assert miss(one_size(diameter, lag), 800) < 2e-3
 
 
-@pytest.mark.parametrize("model, diameter, anisotropy, limit", [
-    ("neel", 18e-9, 11e3, 5e-3), ("blocked", 30e-9, 4e3, 0.1)])  # blocked grains switch at edges: a grid blurs them
+@pytest.mark.parametrize(
+    "model, diameter, anisotropy, limit", [("neel", 18e-9, 11e3, 5e-3), ("blocked", 30e-9, 4e3, 0.1)]
+)  # blocked grains switch at edges: a grid blurs them
 def test_bound_particles_have_tables_too(model, diameter, anisotropy, limit):
     tracer = replace(one_size(diameter), anisotropy_j_m3=anisotropy, model=model)
     table = response_table(tracer, 354e3, [13e-3])
@@ -123,8 +134,12 @@ def test_power_is_looked_up_in_blocks_never_node_by_node(monkeypatch):
     columns = [Column(tuple(p), 13e-3, 2.35) for p in rng.uniform(-0.01, 0.01, (20, 3))]
     power = iron_power_w(iron, table, device, columns)
     assert counted.calls == 20 * 4 * 2
-    direct = slp_w_kg(one_size(), amplitude_t=13e-3, frequency_hz=354e3, **dict(zip(
-        ("along_t", "across_t"), device.bias_t(iron.points_m[:50], columns[7].center_m, 2.35), strict=True)))
+    direct = slp_w_kg(
+        one_size(),
+        amplitude_t=13e-3,
+        frequency_hz=354e3,
+        **dict(zip(("along_t", "across_t"), device.bias_t(iron.points_m[:50], columns[7].center_m, 2.35), strict=True)),
+    )
     assert power[7, :50] == pytest.approx(direct, abs=5e-3 * power.max())
 
 
@@ -141,7 +156,7 @@ def test_a_table_is_kept_and_a_calibration_scales_it(monkeypatch, tmp_path):
     first = response_table(one_size(), 354e3, [13e-3])
     monkeypatch.setattr(response, "_MEMORY", {})
     monkeypatch.setattr(response, "tabulated", lambda *args: pytest.fail("solved again"))
-    measured = calibrated(one_size(), [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
+    measured = calibrate_efficiency(one_size(), [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
     again = response_table(measured, 354e3, [13e-3])
     assert float(again.slp_w_kg(0, 0.0, 0.0)) / 1e3 == pytest.approx(250.0, rel=1e-3)
     expected = measured.heating_efficiency * first.values_w_kg
@@ -157,8 +172,10 @@ def test_tables_share_their_amplitudes(monkeypatch):
 def test_another_tracer_is_another_table(monkeypatch, tmp_path):
     monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path))
     monkeypatch.setattr(response, "_MEMORY", {})
-    peaks = {float(response_table(one_size(d, w), f, [13e-3]).slp_w_kg(0, 0.0, 0.0))
-             for d, w, f in ((20e-9, 3, 354e3), (20e-9, 1, 354e3), (19e-9, 3, 354e3), (20e-9, 3, 340e3))}
+    peaks = {
+        float(response_table(one_size(d, w), f, [13e-3]).slp_w_kg(0, 0.0, 0.0))
+        for d, w, f in ((20e-9, 3, 354e3), (20e-9, 1, 354e3), (19e-9, 3, 354e3), (20e-9, 3, 340e3))
+    }
     assert len(peaks) == 4
     assert len(list(tmp_path.iterdir())) == 4
 

@@ -6,10 +6,20 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
-from thermoplan.background import background_of, voxel_sum
-from thermoplan.errors import InputError
-from thermoplan.image import Image
-from thermoplan.roi import DEFAULT, EXAMPLES, chosen, cut_short, grown, kept_share, labelled_regions, roi_rule, sphere
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
+from thermoplan.imaging.background import background_of, voxel_sum
+from thermoplan.imaging.roi import (
+    DEFAULT,
+    EXAMPLES,
+    chosen,
+    cut_short,
+    grown,
+    kept_share,
+    labelled_regions,
+    roi_rule,
+    sphere,
+)
 
 AFFINE = np.diag([1e-3, 1e-3, 1e-3, 1.0])
 SIGMA_VOXELS = 3.0
@@ -38,8 +48,20 @@ def test_every_rule_that_a_message_offers_is_understood_and_said_again_in_the_sa
     assert str(roi_rule(str(roi_rule(text)))) == str(roi_rule(text))
 
 
-@pytest.mark.parametrize("text", ["", "half", "120 % of maximum", "0 % of maximum", "k-means 1", "background + sigma",
-                                  "threshold", "half-maximum, grown 2", "half-maximum grown"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "half",
+        "120 % of maximum",
+        "0 % of maximum",
+        "k-means 1",
+        "background + sigma",
+        "threshold",
+        "half-maximum, grown 2",
+        "half-maximum grown",
+    ],
+)
 def test_words_that_are_no_rule_are_refused_with_those_that_are(text):
     with pytest.raises(InputError, match=r'roi = ".*expected one of "background \+ 5 sigma, grown"'):
         roi_rule(text)
@@ -140,8 +162,10 @@ def test_the_background_of_a_sum_over_itself_has_no_error():
 
 
 def test_noise_alone_passes_the_limit_of_a_peak_in_one_image_of_a_hundred():
-    hits = sum(background_of(image(data)).peak_limit < data.max()
-               for data in (noise(seed, (20, 20, 20)) for seed in range(400)))
+    hits = sum(
+        background_of(image(data)).peak_limit < data.max()
+        for data in (noise(seed, (20, 20, 20)) for seed in range(400))
+    )
     assert hits <= 12  # 4 expected; 13 or more in one of ten thousand such tests
 
 
@@ -156,8 +180,9 @@ def test_regions_come_by_label_from_another_grid():
     assert masks["liver"][5:10].all()
 
 
-@pytest.mark.parametrize(("shift_mm", "words"), [(100.0, "not in the frame of the image"),
-                                                 (12.0, "lies off the image")])
+@pytest.mark.parametrize(
+    ("shift_mm", "words"), [(100.0, "not in the frame of the image"), (12.0, "lies off the image")]
+)
 def test_labels_in_another_frame_are_refused(shift_mm, words):
     labels = np.zeros((20, 20, 20), np.uint8)
     labels[4:16, 4:16, 4:16] = 1
@@ -171,8 +196,13 @@ def test_a_region_that_the_image_does_not_cover_is_left_out_and_noted():
     labels = np.zeros((40, 20, 20), np.uint8)
     labels[4:16, 4:16, 4:16], labels[5:9, 5:9, 5:9], labels[30:38, 4:16, 4:16] = 1, 2, 3
     notes: list[str] = []
-    masks = labelled_regions(image(np.ones((20, 20, 20))), Image(labels, AFFINE), {1: "body", 2: "tumour", 3: "brain"},
-                             "mouse.nii", notes=notes)
+    masks = labelled_regions(
+        image(np.ones((20, 20, 20))),
+        Image(labels, AFFINE),
+        {1: "body", 2: "tumour", 3: "brain"},
+        "mouse.nii",
+        notes=notes,
+    )
     assert sorted(masks) == ["body", "tumour"]
     assert notes == ["mouse.nii: 100% of region brain lies off the image: left out"]
 

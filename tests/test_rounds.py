@@ -7,22 +7,25 @@ import pytest
 from heat_cases import box, problem
 from small_case import PROTOCOL, write_case
 
+from thermoplan.anatomy.tissue import PERFUSION_LAWS
 from thermoplan.bioheat import Boundary, perfusion_laws, thermal_system
-from thermoplan.goals import Goal, Resolved, Row, tightened
+from thermoplan.goals import Goal, GoalRow, Resolved, tightened
 from thermoplan.plan import make_plan
-from thermoplan.plan.linearized import linearized
-from thermoplan.plan.rounds import AGREED_K, CycleMeans
-from thermoplan.tissue import PERFUSION_LAWS
+from thermoplan.plan.case.linearized import linearized
+from thermoplan.plan.steering.rounds import AGREED_K, CycleMeans
 
-LAW = PROTOCOL.replace('perfusion = "1e4 W/m^3/K"', 'perfusion = { law = "lang-tumour", rest = "1e4 W/m^3/K" }\n\n'
-                       '[tissues.muscle]\nperfusion = "lang-muscle"')
+LAW = PROTOCOL.replace(
+    'perfusion = "1e4 W/m^3/K"',
+    'perfusion = { law = "lang-tumour", rest = "1e4 W/m^3/K" }\n\n[tissues.muscle]\nperfusion = "lang-muscle"',
+)
 LAW = LAW.replace('duration = "10 min"', 'duration = "10 min"\ncool_down = "0 min"')
 
 
 def body(perfusion: float, core: str):
     mesh = box((4, 4, 4), (0.012, 0.012, 0.012))
-    given = problem(mesh, perfusion=perfusion, metabolic=1e3, core=core, blood_j_k=4.0,
-                    boundaries=(Boundary("robin", 10.0, 25.0),))
+    given = problem(
+        mesh, perfusion=perfusion, metabolic=1e3, core=core, blood_j_k=4.0, boundaries=(Boundary("robin", 10.0, 25.0),)
+    )
     return given, thermal_system(given)
 
 
@@ -81,10 +84,15 @@ def test_the_coupled_plan_meets_its_goal_in_the_full_model(coupled):
 
 def test_a_plan_drawn_in_asks_more_of_exactly_the_rows_that_broke():
     def row(metric, bound, sense):
-        return Row(Goal("limit", ("x",), metric, bound, sense), "x", np.arange(1), np.ones(1))
+        return GoalRow(Goal("limit", ("x",), metric, bound, sense), "x", np.arange(1), np.ones(1))
 
-    rows = (row("Tmax", 42.0, "at_most"), row("CEM43max", 8.0, "at_most"), row("T90", 42.0, "at_least"),
-            row("V43C", 10.0, "at_most"), row("Tmax", 50.0, "at_most"))
+    rows = (
+        row("Tmax", 42.0, "at_most"),
+        row("CEM43max", 8.0, "at_most"),
+        row("T90", 42.0, "at_least"),
+        row("V43C", 10.0, "at_most"),
+        row("Tmax", 50.0, "at_most"),
+    )
     resolved = Resolved(rows, ("x",), np.arange(1), np.zeros(1))
     found = [r.goal.bound for r in tightened(resolved, {0: 0.1, 1: 1.0, 2: 0.5, 3: 0.2}).rows]
     assert found == pytest.approx([41.9, 4.0, 42.5, 8.0, 50.0])

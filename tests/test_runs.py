@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from thermoplan.errors import InputError
-from thermoplan.files.runs import refuse_unwritable, run_folder
+from thermoplan.base.errors import InputError
+from thermoplan.files.run.run_folder import refuse_unwritable, run_folder
 
 
 def write_run(text="1", **kwargs):
@@ -81,7 +81,7 @@ def test_a_place_where_nothing_can_be_written_is_refused_and_nothing_is_left_the
     def full(**_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("thermoplan.files.runs.tempfile.TemporaryFile", full)
+    monkeypatch.setattr("thermoplan.files.run.run_folder.tempfile.TemporaryFile", full)
     with pytest.raises(InputError, match=r"run: cannot be written: .*: No space left on device"):
         refuse_unwritable(tmp_path / "run")
     assert os.listdir(tmp_path) == ["f"]

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import thermoplan
-from thermoplan.anatomy import Anatomy
-from thermoplan.eddy import EddyPower
-from thermoplan.errors import InputError
-from thermoplan.safety import (
+from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.base.errors import InputError
+from thermoplan.power.eddy import EddyPower
+from thermoplan.power.safety import (
     Exposure,
     HardLimit,
     absorbed_limit,
@@ -27,8 +27,9 @@ BERKELEY = Exposure(13e-3, 354e3, 12.5e-3)
 EDDY = EddyPower(np.ones(1), np.array([0.05, 0.03]), 13e-3, 354e3, 3.13, 6.2, 0)
 
 
-@pytest.mark.parametrize(("amplitude_t", "frequency_hz", "product"), [
-    (13e-3, 354e3, 3.66e9), (15e-3, 340e3, 4.06e9), (20e-3, 20e3, 3.2e8)])
+@pytest.mark.parametrize(
+    ("amplitude_t", "frequency_hz", "product"), [(13e-3, 354e3, 3.66e9), (15e-3, 340e3, 4.06e9), (20e-3, 20e3, 3.2e8)]
+)
 def test_field_times_frequency_of_known_machines(amplitude_t, frequency_hz, product):
     assert Exposure(amplitude_t, frequency_hz, 0.0125).h_f_a_m_s == pytest.approx(product, rel=0.01)
 
@@ -60,8 +61,9 @@ def test_rest_of_the_coil_lowers_induced_heat():
 
 def box(size_m, cells):
     """A box of cubes, each cut into six tetrahedra."""
-    grid = np.stack(np.meshgrid(*[np.linspace(0, s, n + 1) for s, n in zip(size_m, cells, strict=True)],
-                                indexing="ij"), -1).reshape(-1, 3)
+    grid = np.stack(
+        np.meshgrid(*[np.linspace(0, s, n + 1) for s, n in zip(size_m, cells, strict=True)], indexing="ij"), -1
+    ).reshape(-1, 3)
     step = np.array([(cells[1] + 1) * (cells[2] + 1), cells[2] + 1, 1])
     start = np.stack(np.meshgrid(*[np.arange(n) for n in cells], indexing="ij"), -1).reshape(-1, 3) @ step
     tets = []
@@ -81,8 +83,13 @@ def test_loop_radius_is_that_of_the_cross_section_across_the_drive(axis, area_m2
 
 
 def test_absorbed_power_is_iron_and_eddies_and_stands_against_the_metabolic_rate():
-    found = safety_report(Exposure(13e-3, 354e3, 12.5e-3, duty=0.5), EDDY,
-                          iron_w={"tumour": 0.15, "liver": 0.05}, metabolic_w=0.2, thermoregulation_w=0.1)
+    found = safety_report(
+        Exposure(13e-3, 354e3, 12.5e-3, duty=0.5),
+        EDDY,
+        iron_w={"tumour": 0.15, "liver": 0.05},
+        metabolic_w=0.2,
+        thermoregulation_w=0.1,
+    )
     assert found["eddy_w"] == pytest.approx(0.04)
     assert found["absorbed_w"] == pytest.approx(0.24)
     row = found["limits"][-1]
@@ -90,8 +97,7 @@ def test_absorbed_power_is_iron_and_eddies_and_stands_against_the_metabolic_rate
 
 
 def test_eddies_are_taken_at_the_amplitude_of_the_exposure():
-    found = safety_report(Exposure(6.5e-3, 354e3, 12.5e-3), EDDY, iron_w={}, metabolic_w=0.2,
-                          thermoregulation_w=0.0)
+    found = safety_report(Exposure(6.5e-3, 354e3, 12.5e-3), EDDY, iron_w={}, metabolic_w=0.2, thermoregulation_w=0.0)
     assert found["eddy_mean_w_kg"] == pytest.approx(3.13 / 4)
 
 
@@ -106,12 +112,16 @@ def test_duty_beyond_one_is_refused():
         Exposure(13e-3, 354e3, 12.5e-3, duty=1.5)
 
 
-@pytest.mark.parametrize(("wish", "cap_mt"), [
-    (HardLimit("h_f", "protocol", 1e9), 1e9 * MU0 / 354e3 * 1e3),
-    (HardLimit("h_f", "Brezovich1988"), 4.85e8 * MU0 / 354e3 * 1e3),
-    (HardLimit("h_f_r", "Brezovich1988"), 4.85e8 * 0.15 / 12.5e-3 * MU0 / 354e3 * 1e3),  # 20.7 mT for a mouse
-    (HardLimit("nerve", "protocol", 0.1e-3), 0.1 / 12.5e-3),  # 0.1 mT m over 12.5 mm
-    (HardLimit("absorbed", "protocol", 0.1), np.inf)])
+@pytest.mark.parametrize(
+    ("wish", "cap_mt"),
+    [
+        (HardLimit("h_f", "protocol", 1e9), 1e9 * MU0 / 354e3 * 1e3),
+        (HardLimit("h_f", "Brezovich1988"), 4.85e8 * MU0 / 354e3 * 1e3),
+        (HardLimit("h_f_r", "Brezovich1988"), 4.85e8 * 0.15 / 12.5e-3 * MU0 / 354e3 * 1e3),  # 20.7 mT for a mouse
+        (HardLimit("nerve", "protocol", 0.1e-3), 0.1 / 12.5e-3),  # 0.1 mT m over 12.5 mm
+        (HardLimit("absorbed", "protocol", 0.1), np.inf),
+    ],
+)
 def test_a_hard_limit_on_the_field_caps_the_amplitude(wish, cap_mt):
     found, binding = highest_amplitude_t(BERKELEY, [wish])
     assert found * 1e3 == pytest.approx(cap_mt, rel=1e-9)
@@ -120,7 +130,8 @@ def test_a_hard_limit_on_the_field_caps_the_amplitude(wish, cap_mt):
 
 def test_the_tightest_of_several_hard_limits_binds():
     found, binding = highest_amplitude_t(
-        BERKELEY, [HardLimit("h_f_r", "Brezovich1988"), HardLimit("h_f", "protocol", 1e9)])
+        BERKELEY, [HardLimit("h_f_r", "Brezovich1988"), HardLimit("h_f", "protocol", 1e9)]
+    )
     assert found == pytest.approx(1e9 * MU0 / 354e3) and binding.source == "protocol"
 
 

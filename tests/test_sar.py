@@ -10,19 +10,18 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from thermoplan import sar
-from thermoplan.anatomy import Anatomy
+from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.base.errors import InputError
 from thermoplan.device import Device
-from thermoplan.errors import InputError
-from thermoplan.plan import engine
-from thermoplan.response import response_table
-from thermoplan.sar import Column, ffr_widths_m, heating_basis
-from thermoplan.selection import selection_field
-from thermoplan.tracer import Population, Tracer, slp_w_kg
+from thermoplan.device.selection import selection_field
+from thermoplan.plan.case import heating_model
+from thermoplan.power import heating_basis as basis_module
+from thermoplan.power.heating_basis import Column, ffr_widths_m, heating_basis
+from thermoplan.tracer.response import response_table
+from thermoplan.tracer.tracer import Population, Tracer, slp_w_kg
 
 Z, Y = (0.0, 0.0, 1.0), (0.0, 1.0, 0.0)
-TRACER = Tracer("20 nm", (Population(1.0, 20e-9),), 446e3, 5180.0, 0.7236,
-                relaxation_time_s=3 / (2 * np.pi * 354e3))
+TRACER = Tracer("20 nm", (Population(1.0, 20e-9),), 446e3, 5180.0, 0.7236, relaxation_time_s=3 / (2 * np.pi * 354e3))
 FFP = Device("ffp", "ffp", 2.35, 13e-3, 354e3, Z)
 LEVELS = [6.5e-3, 13e-3]
 
@@ -61,8 +60,7 @@ def test_the_integral_of_a_column_is_iron_times_slp():
         slp = table().slp_w_kg(LEVELS.index(column.amplitude_t), along, across)
         assert basis.load_w[row].sum() == pytest.approx(float(grains.mass_kg @ slp), rel=1e-12)
         assert basis.iron_w[row] == pytest.approx(float(grains.mass_kg @ slp), rel=1e-12)
-        direct = slp_w_kg(TRACER, amplitude_t=column.amplitude_t, frequency_hz=354e3, along_t=along,
-                          across_t=across)
+        direct = slp_w_kg(TRACER, amplitude_t=column.amplitude_t, frequency_hz=354e3, along_t=along, across_t=across)
         assert basis.load_w[row].sum() == pytest.approx(float(grains.mass_kg @ direct), rel=1e-3)
     assert (basis.power_w_m3 * basis.node_volumes_m3).sum() == pytest.approx(basis.load_w.sum(), rel=1e-12)
 
@@ -147,8 +145,9 @@ def test_a_uniform_field_confines_nothing():
 
 
 def test_a_slow_tracer_is_not_confined_across_the_drive():
-    slow = Tracer("50 nm Brownian", (Population(1.0, 20e-9),), 446e3, 5180.0, 0.7236,
-                  relaxation_time_s=70 / (2 * np.pi * 354e3))
+    slow = Tracer(
+        "50 nm Brownian", (Population(1.0, 20e-9),), 446e3, 5180.0, 0.7236, relaxation_time_s=70 / (2 * np.pi * 354e3)
+    )
     along, across = ffr_widths_m(slow, FFP)
     assert along < 10e-3 and across > 0.2
 
@@ -158,8 +157,11 @@ def solenoid(decay_1_m2: float):
     points = np.random.default_rng(2).normal(size=(80, 3))
     points *= 0.04 / np.linalg.norm(points, axis=1)[:, None]
     x, y, z = points.T
-    return selection_field(points, 5e-3 * np.stack([
-        decay_1_m2 * x * z, decay_1_m2 * y * z, 1 - decay_1_m2 * (z * z - (x * x + y * y) / 2)], axis=1))
+    return selection_field(
+        points,
+        5e-3
+        * np.stack([decay_1_m2 * x * z, decay_1_m2 * y * z, 1 - decay_1_m2 * (z * z - (x * x + y * y) / 2)], axis=1),
+    )
 
 
 def test_a_drive_profile_without_fall_is_a_uniform_drive():
@@ -190,8 +192,12 @@ def test_a_drive_that_falls_off_makes_the_focus_narrower():
     falling = Device("ffp", "ffp", 2.35, 13e-3, 354e3, Z, drive=solenoid(300.0))
     half = ffr_widths_m(TRACER, falling, gradient_t_m=0.5)[0] / 2
     assert 0.6 * plain[0] < 2 * half < 0.99 * plain[0]
-    slp = slp_w_kg(TRACER, amplitude_t=13e-3 * np.array([1.0, 1 - 300 * half**2]), frequency_hz=354e3,
-                   along_t=np.array([0.0, 0.5 * half]))
+    slp = slp_w_kg(
+        TRACER,
+        amplitude_t=13e-3 * np.array([1.0, 1 - 300 * half**2]),
+        frequency_hz=354e3,
+        along_t=np.array([0.0, 0.5 * half]),
+    )
     assert slp[1] / slp[0] == pytest.approx(0.5, rel=1e-3)
 
 
@@ -202,19 +208,20 @@ def test_a_drive_field_that_points_elsewhere_is_refused():
 
 def test_the_width_by_the_exact_model_is_found_near_that_of_the_effective_field(monkeypatch):
     """Six solves a direction instead of hundreds; the ratio at the half width is a half by the model itself."""
-    tracer = Tracer("13 nm", (Population(1.0, 13e-9),), 446e3, 5180.0, 0.7236,
-                    relaxation_time_s=1.0 / (2 * np.pi * 354e3))
+    tracer = Tracer(
+        "13 nm", (Population(1.0, 13e-9),), 446e3, 5180.0, 0.7236, relaxation_time_s=1.0 / (2 * np.pi * 354e3)
+    )
     drive = {"amplitude_t": 13e-3, "frequency_hz": 354e3}
-    solved, plain = [0], sar.slp_w_kg
+    solved, plain = [0], basis_module.slp_w_kg
 
     def counted(*args, **more):
         found = plain(*args, **more)
         solved[0] += found.size * (more["model"] == "fokker-planck")
         return found
 
-    monkeypatch.setattr(sar, "slp_w_kg", counted)
+    monkeypatch.setattr(basis_module, "slp_w_kg", counted)
     for cosine in (1.0, 0.0):
-        half = sar.half_width_t(tracer, **drive, cosine=cosine, model="fokker-planck")
+        half = basis_module.half_width_t(tracer, **drive, cosine=cosine, model="fokker-planck")
         across = np.sqrt(1.0 - cosine**2)
         there = plain(tracer, **drive, along_t=cosine * half, across_t=across * half, model="fokker-planck")
         assert float(there / plain(tracer, **drive, model="fokker-planck")) == pytest.approx(0.5, abs=1e-3)
@@ -224,17 +231,24 @@ def test_the_width_by_the_exact_model_is_found_near_that_of_the_effective_field(
 def test_the_power_by_the_exact_model_is_checked_where_most_of_it_falls(monkeypatch):
     """Solved directly in the ten bins that heat most, by table in the rest: within a per mille of all of them solved;
     a table that is 5 % off shows in the difference to it."""
-    tracer = Tracer("12 nm", (Population(1.0, 12e-9),), 446e3, 5180.0, 0.7236,
-                    relaxation_time_s=1.0 / (2 * np.pi * 354e3), model="fokker-planck")
+    tracer = Tracer(
+        "12 nm",
+        (Population(1.0, 12e-9),),
+        446e3,
+        5180.0,
+        0.7236,
+        relaxation_time_s=1.0 / (2 * np.pi * 354e3),
+        model="fokker-planck",
+    )
     rng = np.random.default_rng(5)
     mass, along, across = rng.uniform(0.5, 1.0, 30), *rng.exponential(20e-3, (2, 30))
     fields = np.full(30, 13e-3), along, across
     levels = np.array([13e-3])
     every = float(mass @ slp_w_kg(tracer, amplitude_t=fields[0], frequency_hz=354e3, along_t=along, across_t=across))
-    monkeypatch.setattr(engine, "_SOLVED", 10)
-    assert engine._direct_w(tracer, 354e3, levels, mass, fields) == pytest.approx(every, rel=1e-3)
-    table = engine.response_table(tracer, 354e3, levels)
+    monkeypatch.setattr(heating_model, "_SOLVED", 10)
+    assert heating_model._direct_w(tracer, 354e3, levels, mass, fields) == pytest.approx(every, rel=1e-3)
+    table = heating_model.response_table(tracer, 354e3, levels)
     worse = replace(table, values_w_kg=1.05 * table.values_w_kg)
-    monkeypatch.setattr(engine, "response_table", lambda *args: worse)
+    monkeypatch.setattr(heating_model, "response_table", lambda *args: worse)
     looked_up = float(mass @ worse.slp_w_kg(0, along, across))
-    assert looked_up / engine._direct_w(tracer, 354e3, levels, mass, fields) > 1.02
+    assert looked_up / heating_model._direct_w(tracer, 354e3, levels, mass, fields) > 1.02

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import small_case
 
-from thermoplan.errors import InputError
-from thermoplan.files.mdf import read_mdf, read_mdf_info
-from thermoplan.files.volumes import read_volume
-from thermoplan.plan.scan import ScanRequest, scan_file
+from thermoplan.base.errors import InputError
+from thermoplan.commands.scan import ScanRequest, scan_file
+from thermoplan.files.images.mdf import read_mdf, read_mdf_info
+from thermoplan.files.images.volumes import read_volume
 
 
 @pytest.fixture(scope="module")
@@ -58,26 +58,32 @@ def test_relaxation_is_the_lag_of_the_moving_field_free_point(case, tmp_path):
     record = scan_file(case / "iron.nii.gz", tmp_path / "a.mdf", request)
     lag_mm = 2 * np.pi * 20e3 * 1.34877e-6 * 20e-3 / 2.35 * 1e3
     assert f"relaxation over {lag_mm:.3g} mm (one-way)" in record["psf"]
-    plain = scan_file(case / "iron.nii.gz", tmp_path / "b.mdf", ScanRequest(
-        unit="mg/mL", tracer="synomag-d", device="berkeley-imaging"))
+    plain = scan_file(
+        case / "iron.nii.gz",
+        tmp_path / "b.mdf",
+        ScanRequest(unit="mg/mL", tracer="synomag-d", device="berkeley-imaging"),
+    )
     assert record["fwhm_mm"][2] > plain["fwhm_mm"][2]
 
 
-@pytest.mark.parametrize("request_, words", [
-    (ScanRequest(), "--unit: missing"),
-    (ScanRequest(unit="mg/mL"), "--tracer and --device or --gradient: missing"),
-    (ScanRequest(unit="mg/mL", tracer="synomag-d"), "--device or --gradient: missing"),
-    (ScanRequest(unit="mg/mL", tracer="synomag-d", device="uniform"), "has no gradient"),
-    (ScanRequest(unit="mg/mL", fwhm="3"), "--fwhm"),
-    (ScanRequest(unit="mg/mL", fwhm="3 mm", voxel="0.001 mm"), "would not fit in memory"),
-    (ScanRequest(unit="mg/mL", fwhm="3 mm", noise="2 mm"), "--noise"),
-    (ScanRequest(unit="mg/mL", fwhm="3 mm", relaxation="both"), "needs --tracer and --device"),
-    (ScanRequest(unit="mg/mL", fwhm="3 mm", relaxation="some"), "--relaxation"),
-    (ScanRequest(unit="mg/mL", tracer="synomag-d", gradient="2 T/m", kind="line"), "--kind"),
-    (ScanRequest(unit="mg/mL", tracer="synomag-d", device="momentum", kind="ffp"), "is of kind ffl"),
-    (ScanRequest(unit="mg/mL", tracer="synomag-d", gradient="2 T/m", channels="R Q"), "--channels"),
-    (ScanRequest(unit="mg/mL", fwhm="3 mm", sensitivity=-1.0), "sensitivity"),
-])
+@pytest.mark.parametrize(
+    "request_, words",
+    [
+        (ScanRequest(), "--unit: missing"),
+        (ScanRequest(unit="mg/mL"), "--tracer and --device or --gradient: missing"),
+        (ScanRequest(unit="mg/mL", tracer="synomag-d"), "--device or --gradient: missing"),
+        (ScanRequest(unit="mg/mL", tracer="synomag-d", device="uniform"), "has no gradient"),
+        (ScanRequest(unit="mg/mL", fwhm="3"), "--fwhm"),
+        (ScanRequest(unit="mg/mL", fwhm="3 mm", voxel="0.001 mm"), "would not fit in memory"),
+        (ScanRequest(unit="mg/mL", fwhm="3 mm", noise="2 mm"), "--noise"),
+        (ScanRequest(unit="mg/mL", fwhm="3 mm", relaxation="both"), "needs --tracer and --device"),
+        (ScanRequest(unit="mg/mL", fwhm="3 mm", relaxation="some"), "--relaxation"),
+        (ScanRequest(unit="mg/mL", tracer="synomag-d", gradient="2 T/m", kind="line"), "--kind"),
+        (ScanRequest(unit="mg/mL", tracer="synomag-d", device="momentum", kind="ffp"), "is of kind ffl"),
+        (ScanRequest(unit="mg/mL", tracer="synomag-d", gradient="2 T/m", channels="R Q"), "--channels"),
+        (ScanRequest(unit="mg/mL", fwhm="3 mm", sensitivity=-1.0), "sensitivity"),
+    ],
+)
 def test_what_a_scan_cannot_be_made_from_is_said(case, tmp_path, request_, words):
     with pytest.raises(InputError, match=words):
         scan_file(case / "iron.nii.gz", tmp_path / "a.mdf", request_)
@@ -87,8 +93,26 @@ def test_what_a_scan_cannot_be_made_from_is_said(case, tmp_path, request_, words
 def test_the_command_line_scans_and_repeats_itself(case, tmp_path):
     for name in ("a", "b"):
         done = subprocess.run(
-            [sys.executable, "-m", "thermoplan", "scan", str(case / "iron.nii.gz"), str(tmp_path / f"{name}.mdf"),
-             "--unit", "mg/mL", "--fwhm", "3 mm", "--noise", "0.05 mg/mL", "--seed", "7", "--json"],
-            capture_output=True, text=True, check=True)
+            [
+                sys.executable,
+                "-m",
+                "thermoplan",
+                "scan",
+                str(case / "iron.nii.gz"),
+                str(tmp_path / f"{name}.mdf"),
+                "--unit",
+                "mg/mL",
+                "--fwhm",
+                "3 mm",
+                "--noise",
+                "0.05 mg/mL",
+                "--seed",
+                "7",
+                "--json",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     assert json.loads(done.stdout)["seed"] == 7
     assert np.array_equal(read_mdf(tmp_path / "a.mdf").data, read_mdf(tmp_path / "b.mdf").data)

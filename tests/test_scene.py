@@ -11,9 +11,9 @@ import pytest
 from report_sample import TUMOUR_M, sample_anatomy, sample_fields, write_sample, write_sample_fields
 
 from thermoplan import scene
-from thermoplan.errors import InputError, MissingPart
+from thermoplan.base.errors import InputError, MissingPart
 from thermoplan.report import write_report
-from thermoplan.scene import run as run_module
+from thermoplan.scene import run_fields as run_module
 
 STORED = Path(__file__).parent / "pictures" / "scene.png"
 

@@ -9,17 +9,17 @@ import pytest
 from report_sample import TUMOUR_M, sample_anatomy, sample_fields, write_sample, write_sample_fields
 
 from thermoplan import scene
-from thermoplan.errors import InputError, MissingPart
-from thermoplan.files.meshes import write_history
-from thermoplan.files.vtkhdf import Steps
+from thermoplan.base.errors import InputError, MissingPart
+from thermoplan.files.meshes.mesh_files import write_history
+from thermoplan.files.meshes.vtkhdf import Steps
 from thermoplan.scene.film import frames
 from thermoplan.scene.live import Live
-from thermoplan.scene.stage import Look
+from thermoplan.scene.stage import ViewOptions
 from thermoplan.scene.window import equip, open_window
 
 STORED = Path(__file__).parent / "pictures" / "moment.png"
 TUMOUR_MM = 1e3 * TUMOUR_M
-SMALL = Look(size=(480, 360))
+SMALL = ViewOptions(size=(480, 360))
 
 
 def write_run(run: Path, times_s: np.ndarray, temperature_c: np.ndarray, cem43_min: np.ndarray) -> Path:
@@ -186,8 +186,8 @@ def test_the_picture_of_a_moment_is_the_stored_one(session: Path, tmp_path: Path
 
 
 def test_the_iron_as_a_volume_is_darkest_where_the_image_has_most(session: Path) -> None:
-    from thermoplan.files.images import write_image
-    from thermoplan.image import Image
+    from thermoplan.base.image import Image
+    from thermoplan.files.images.nifti import write_image
 
     affine = np.diag([1e-3, 1e-3, 1e-3, 1.0])
     affine[:3, 3] = [-11.5e-3, -9.5e-3, -25.5e-3]
@@ -195,9 +195,11 @@ def test_the_iron_as_a_volume_is_darkest_where_the_image_has_most(session: Path)
     index = np.argwhere(np.ones(image.shape, bool))
     near = np.linalg.norm(image.positions_m(index) - TUMOUR_M, axis=1) < 3e-3
     (session / "maps").mkdir(exist_ok=True)
-    write_image(session / "maps" / "iron.nii.gz", image.with_data(
-        np.where(near, 6.0, 0.0).reshape(image.shape).astype(np.float32)))
-    live = Live(session, Look(iron_volume=True, size=(480, 360)))
+    write_image(
+        session / "maps" / "iron.nii.gz",
+        image.with_data(np.where(near, 6.0, 0.0).reshape(image.shape).astype(np.float32)),
+    )
+    live = Live(session, ViewOptions(iron_volume=True, size=(480, 360)))
     bounds = bounds_of(live, "iron")
     assert bounds.mean(axis=1) == pytest.approx(TUMOUR_MM, abs=0.6)
     assert np.ptp(bounds, axis=1) == pytest.approx([7.0] * 3, abs=1.1)  # a ball of 3 mm and a voxel around it
@@ -217,7 +219,8 @@ def test_a_film_plays_the_session(session: Path, tmp_path: Path, name: str, monk
     monkeypatch.setattr(film, "SIZE", (320, 240))
     told: list[float] = []
     path = film.write_film(
-        session, tmp_path / name, seconds=1.0, rate_hz=6.0, listener=lambda stage, share, text: told.append(share))
+        session, tmp_path / name, seconds=1.0, rate_hz=6.0, listener=lambda stage, share, text: told.append(share)
+    )
     pictures = [np.asarray(picture)[..., :3] for picture in imageio.get_reader(path)]
     assert len(pictures) == 6
     assert pictures[0].shape == (240, 320, 3)
@@ -252,9 +255,12 @@ def test_slider_and_keys_of_the_window_move_the_scene(session: Path) -> None:
     slider.InvokeEvent("EndInteractionEvent")
     press = live.plotter.iren._key_press_event_callbacks
     assert live.time_s == pytest.approx(900.0)
-    for key, seen in (("d", lambda: live.dose), ("c", lambda: live.plane is not None),
-                      ("1", lambda: not live.plotter.actors["region liver"].visibility),
-                      ("4", lambda: not live.plotter.actors["bore"].visibility)):
+    for key, seen in (
+        ("d", lambda: live.dose),
+        ("c", lambda: live.plane is not None),
+        ("1", lambda: not live.plotter.actors["region liver"].visibility),
+        ("4", lambda: not live.plotter.actors["bore"].visibility),
+    ):
         assert not seen()
         press[key][0]()
         assert seen()

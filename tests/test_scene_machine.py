@@ -24,12 +24,21 @@ def actors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     plan = json.loads((run / "plan.json").read_text())
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = TURN, 1e-3 * SHIFT_MM
-    plan["device"] |= {"kind": "ffl", "line_axis": [1, 0, 0], "rotating": True, "drive_axis": [0, 1, 0],
-                       "to_device": matrix.tolist(), "bore_radius_mm": 40.0}
+    plan["device"] |= {
+        "kind": "ffl",
+        "line_axis": [1, 0, 0],
+        "rotating": True,
+        "drive_axis": [0, 1, 0],
+        "to_device": matrix.tolist(),
+        "bore_radius_mm": 40.0,
+    }
     (run / "plan.json").write_text(json.dumps(plan))
     plotter = scene.scene(Path(run))
-    found = {name: np.reshape(actor.bounds, (3, 2)) for name, actor in plotter.actors.items()
-             if np.size(getattr(actor, "bounds", ())) == 6}
+    found = {
+        name: np.reshape(actor.bounds, (3, 2))
+        for name, actor in plotter.actors.items()
+        if np.size(getattr(actor, "bounds", ())) == 6
+    }
     plotter.close()
     return found | {"focus": np.array(plan["trajectory"]["path_mm"][int(np.argmax(plan["trajectory"]["share"]))])}
 

@@ -30,14 +30,19 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     fields = sample_fields(sample_anatomy())
     rise = np.array([0.0, 1.0])
     temperature = np.array([36.0 + r * (fields["temperature_peak_c"] - 36.0) for r in rise])
-    run = write_run(tmp_path_factory.mktemp("web") / "run", np.array([0.0, 1800.0]), temperature,
-                    rise[:, None] * fields["cem43_min"])
+    run = write_run(
+        tmp_path_factory.mktemp("web") / "run",
+        np.array([0.0, 1800.0]),
+        temperature,
+        rise[:, None] * fields["cem43_min"],
+    )
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
     command = [sys.executable, "-m", "thermoplan", "view", str(run), "--web", "--port", str(port)]
-    server = subprocess.Popen(command, env=environment | {"BROWSER": "true"}, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True)
+    server = subprocess.Popen(
+        command, env=environment | {"BROWSER": "true"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     try:
         _answers(server, port)
         yield f"http://127.0.0.1:{port}/index.html"
@@ -71,9 +76,20 @@ def _pixels(png: bytes) -> np.ndarray:
 def test_the_page_draws_moves_in_time_and_reads_under_a_click(address: str) -> None:
     """A press on the slider's left end is the start of the session: what was warm is 36 degrees there."""
     tumour = (600, 600, 600, 600)  # right and below the middle of the body, which fills the window's height
-    seen = visit(address, [
-        ("until", _coloured), ("drag", tumour), ("wait", 4.0), ("eval", WORDS), ("shot", None),
-        ("drag", (142, 24, 142, 24)), ("wait", 4.0), ("eval", WORDS), ("shot", None)])
+    seen = visit(
+        address,
+        [
+            ("until", _coloured),
+            ("drag", tumour),
+            ("wait", 4.0),
+            ("eval", WORDS),
+            ("shot", None),
+            ("drag", (142, 24, 142, 24)),
+            ("wait", 4.0),
+            ("eval", WORDS),
+            ("shot", None),
+        ],
+    )
     assert _coloured(seen.pictures[0]), "the scene never showed"
     warm, cool = seen.answers
     assert float(re.search(r"([\d.]+) °C", warm)[1]) > 36.5
@@ -94,7 +110,7 @@ def test_the_server_listens_on_this_machine_alone(address: str) -> None:
 
 
 def test_a_port_that_is_taken_is_named(address: str, tmp_path) -> None:
-    from thermoplan.errors import InputError
+    from thermoplan.base.errors import InputError
     from thermoplan.scene.web import serve
 
     port = int(re.search(r":(\d+)/", address)[1])

@@ -7,17 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thermoplan.bioheat.reduced import ReducedModel
-from thermoplan.search.heat import Heat
+from thermoplan.bioheat.engines.reduced import ReducedModel
+from thermoplan.optimize.program.modal_heat import ModalHeat
 
 RATES_1_S = np.array([0.0, 1e-9, 1e-4, 3e-3, 0.05, 2.0, 400.0])
-COURSES = {"even": (np.linspace(0.0, 1800.0, 11), 0.0), "uneven, cooled": (np.array([0.0, 5.0, 605.0, 650.0]), 700.0),
-           "one window": (np.array([0.0, 30.0]), 0.0)}
+COURSES = {
+    "even": (np.linspace(0.0, 1800.0, 11), 0.0),
+    "uneven, cooled": (np.array([0.0, 5.0, 605.0, 650.0]), 700.0),
+    "one window": (np.array([0.0, 30.0]), 0.0),
+}
 
 
-def heat_of(edges_s, cool_down_s: float) -> Heat:
+def heat_of(edges_s, cool_down_s: float) -> ModalHeat:
     inputs = np.random.default_rng(0).random((4, len(RATES_1_S)))
-    return Heat(ReducedModel(RATES_1_S, np.zeros((1, len(RATES_1_S))), inputs, np.zeros(1), 0.0), edges_s, cool_down_s)
+    return ModalHeat(
+        ReducedModel(RATES_1_S, np.zeros((1, len(RATES_1_S))), inputs, np.zeros(1), 0.0), edges_s, cool_down_s
+    )
 
 
 @pytest.mark.parametrize("course", COURSES)

@@ -10,13 +10,13 @@ import pytest
 from small_case import PROTOCOL, write_case
 from test_volumes import RAS, nrrd_bytes
 
-from thermoplan.errors import InputError
-from thermoplan.files.labels import read_labelled, segment_table
-from thermoplan.files.segments import has_segments, read_segment_names, read_segmentation
-from thermoplan.files.volumes import convert, read_volume
-from thermoplan.plan.check import mesh_file, understood
-from thermoplan.plan.inputs import read_inputs
-from thermoplan.progress import silent
+from thermoplan.base.errors import InputError
+from thermoplan.base.progress import silent
+from thermoplan.commands.check import check_protocol, mesh_file
+from thermoplan.files.images.labels import read_labelled, segment_table
+from thermoplan.files.images.segments import has_segments, read_segment_names, read_segmentation
+from thermoplan.files.images.volumes import convert, read_volume
+from thermoplan.plan.case.inputs import read_inputs
 from thermoplan.protocol import read_protocol
 
 NAMES = {1: "body", 3: "liver", 7: "flank tumour"}
@@ -26,9 +26,11 @@ SEGMENTED = SEGMENTED.replace('region = "tumour"', 'region = "flank tumour"')
 
 def segments(names: dict[int, str], layers: dict[int, int] | None = None) -> str:
     """Header fields as Slicer writes them; in layers every segment has the value 1."""
-    return "".join(f"Segment{n}_ID:=Segment_{n}\nSegment{n}_Layer:={(layers or {}).get(label, 0)}\n"
-                   f"Segment{n}_LabelValue:={1 if layers else label}\nSegment{n}_Name:={name}\n"
-                   for n, (label, name) in enumerate(names.items()))
+    return "".join(
+        f"Segment{n}_ID:=Segment_{n}\nSegment{n}_Layer:={(layers or {}).get(label, 0)}\n"
+        f"Segment{n}_LabelValue:={1 if layers else label}\nSegment{n}_Name:={name}\n"
+        for n, (label, name) in enumerate(names.items())
+    )
 
 
 def write_segmentation(folder: Path, names: dict[int, str] = NAMES, *, layered: bool = False) -> Path:
@@ -36,8 +38,10 @@ def write_segmentation(folder: Path, names: dict[int, str] = NAMES, *, layered: 
     source = nibabel.load(folder / "labels.nii.gz")
     labels = np.asarray(source.dataobj)
     x, y, z = source.affine[:3, 3]
-    place = (f"space: left-posterior-superior\nspace origin: ({-x},{-y},{z})\n"
-             f"space directions: {'none ' if layered else ''}(-1,0,0) (0,-1,0) (0,0,1)\n")
+    place = (
+        f"space: left-posterior-superior\nspace origin: ({-x},{-y},{z})\n"
+        f"space directions: {'none ' if layered else ''}(-1,0,0) (0,-1,0) (0,0,1)\n"
+    )
     if layered:
         masks = [labels > 0 if label == 1 else labels == label for label in names]
         data, layers = np.stack(masks).astype(np.uint8), {label: n for n, label in enumerate(names)}
@@ -55,11 +59,14 @@ def test_a_protocol_takes_a_segmentation_without_a_table(tmp_path, layered):
     write_segmentation(tmp_path, layered=layered)
     inputs = read_inputs(read_protocol(path))
     assert inputs.tissues == {"body": "soft-tissue", "liver": "liver", "flank tumour": "tumour"}
-    assert inputs.volumes_mm3() == {"body": expected["body"], "liver": expected["liver"],
-                                    "flank tumour": expected["tumour"]}
+    assert inputs.volumes_mm3() == {
+        "body": expected["body"],
+        "liver": expected["liver"],
+        "flank tumour": expected["tumour"],
+    }
     # at the tumour's centre, which is off the origin
     assert inputs.region_of(np.array([[0.0, 0.0, 8e-3]]))[0] == 2
-    said = understood(path)
+    said = check_protocol(path)
     assert "mouse.seg.nrrd: by the words in its segments' names, flank tumour is made of tumour" in said["notes"]
 
 
@@ -70,11 +77,14 @@ def test_a_table_counts_before_the_names(tmp_path):
     assert read_inputs(read_protocol(path)).tissues == {"body": "muscle", "liver": "liver", "tumour": "tumour"}
 
 
-@pytest.mark.parametrize(("name", "words"), [
-    ("thing", 'segment "thing": names no tissue: rename it after one, or give label_table .* 7,thing,muscle'),
-    ("liver tumour", 'segment "liver tumour": names several tissues'),
-    ("Segment_3", 'segment "Segment_3": names no tissue'),
-])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("thing", 'segment "thing": names no tissue: rename it after one, or give label_table .* 7,thing,muscle'),
+        ("liver tumour", 'segment "liver tumour": names several tissues'),
+        ("Segment_3", 'segment "Segment_3": names no tissue'),
+    ],
+)
 def test_a_segment_that_names_no_tissue_is_refused_with_the_row_that_would_do(tmp_path, name, words):
     path = write_case(tmp_path, protocol=SEGMENTED)
     write_segmentation(tmp_path, NAMES | {7: name})
@@ -82,10 +92,17 @@ def test_a_segment_that_names_no_tissue_is_refused_with_the_row_that_would_do(tm
         read_protocol(path)
 
 
-@pytest.mark.parametrize(("name", "tissue"), [
-    ("liver", "liver"), ("Left Kidney", "kidney"), ("flank_tumor", "tumour"), ("kidney 2", "kidney"),
-    ("soft tissue", "soft-tissue"), ("Skeleton", "bone"),
-])
+@pytest.mark.parametrize(
+    ("name", "tissue"),
+    [
+        ("liver", "liver"),
+        ("Left Kidney", "kidney"),
+        ("flank_tumor", "tumour"),
+        ("kidney 2", "kidney"),
+        ("soft tissue", "soft-tissue"),
+        ("Skeleton", "bone"),
+    ],
+)
 def test_a_segment_is_made_of_what_its_name_says(tmp_path, name, tissue):
     write_case(tmp_path)
     assert segment_table(write_segmentation(tmp_path, NAMES | {7: name}))[7] == (name, tissue)
@@ -155,19 +172,21 @@ def test_a_layer_that_is_not_there_is_refused(tmp_path):
 def test_quantify_names_its_regions_by_the_segments(tmp_path):
     from test_quantify import VOXEL_M, noisy, truth
 
-    from thermoplan.files.volumes import write_volume
-    from thermoplan.plan.quantify import QuantifyRequest, quantify_file
+    from thermoplan.commands.quantify import QuantifyRequest, quantify_file
+    from thermoplan.files.images.volumes import write_volume
 
     _, labels, vials = truth()
     write_volume(tmp_path / "scan.nii.gz", noisy("gauss", 0.02, 4))
-    rows = [f"{v.name},{v.iron_kg * 1e9},{','.join(f'{1e3 * c:g}' for c in v.center_m)},{1e3 * v.radius_m}"
-            for v in vials]
+    rows = [
+        f"{v.name},{v.iron_kg * 1e9},{','.join(f'{1e3 * c:g}' for c in v.center_m)},{1e3 * v.radius_m}" for v in vials
+    ]
     (tmp_path / "fiducials.csv").write_text("\n".join(["name,iron_ug,x_mm,y_mm,z_mm,radius_mm", *rows]) + "\n")
     *axes, origin = ("(" + ",".join(f"{1e3 * v:.17g}" for v in column) + ")" for column in labels.affine_m[:3].T)
     fields = f"space: RAS\nspace directions: {' '.join(axes)}\nspace origin: {origin}\n"
     (tmp_path / "a.seg.nrrd").write_bytes(nrrd_bytes(labels.data, fields + segments({1: "lump", 2: "other lump"})))
-    record = quantify_file(tmp_path / "scan.nii.gz", QuantifyRequest(tmp_path / "fiducials.csv",
-                                                                     labels=tmp_path / "a.seg.nrrd"))
+    record = quantify_file(
+        tmp_path / "scan.nii.gz", QuantifyRequest(tmp_path / "fiducials.csv", labels=tmp_path / "a.seg.nrrd")
+    )
     volumes = {row["region"]: row["volume_mm3"] for row in record["regions"]}
     assert volumes["lump"] == pytest.approx((labels.data == 1).sum() * VOXEL_M**3 * 1e9, rel=0.1)
     assert volumes["other lump"] == pytest.approx((labels.data == 2).sum() * VOXEL_M**3 * 1e9, rel=0.1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thermoplan.errors import InputError
-from thermoplan.selection import left_out_rms_t, selection_field
+from thermoplan.base.errors import InputError
+from thermoplan.device.selection import left_out_rms_t, selection_field
 
 
 def ball(count: int = 60, radius_m: float = 0.04) -> np.ndarray:
@@ -23,9 +23,12 @@ def cubic(points: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def measured(shared):
     import h5py
+
     with h5py.File(shared / "data" / "selection-field-2Tpm" / "Gradient_2Tpm.h5") as file:
-        return {key: file[name][()] for key, name in
-                (("points_m", "positions"), ("fields", "fields"), ("center_m", "positionsCenter"))}
+        return {
+            key: file[name][()]
+            for key, name in (("points_m", "positions"), ("fields", "fields"), ("center_m", "positionsCenter"))
+        }
 
 
 def test_a_harmonic_field_is_reproduced_everywhere_inside():
@@ -62,13 +65,18 @@ def test_a_measured_field_predicts_the_points_left_out(measured):
 
 def test_the_measured_field_free_point_does_not_hang_on_one_probe_position(measured):
     points, fields, center = measured["points_m"], measured["fields"][0], measured["center_m"]
-    found = np.array([
-        selection_field(np.delete(points, i, 0), np.delete(fields, i, 0), center_m=center).field_free_point_m()
-        for i in range(len(points))])
+    found = np.array(
+        [
+            selection_field(np.delete(points, i, 0), np.delete(fields, i, 0), center_m=center).field_free_point_m()
+            for i in range(len(points))
+        ]
+    )
     whole = selection_field(points, fields, center_m=center)
     moves = np.linalg.norm(found - whole.field_free_point_m(), axis=1)
-    print(f"\nwithout one point the field-free point moves by {moves.max() * 1e3:.3f} mm at most, "
-          f"from one such fit to the next by {np.linalg.norm(np.diff(found, axis=0), axis=1).max() * 1e3:.3f} mm")
+    print(
+        f"\nwithout one point the field-free point moves by {moves.max() * 1e3:.3f} mm at most, "
+        f"from one such fit to the next by {np.linalg.norm(np.diff(found, axis=0), axis=1).max() * 1e3:.3f} mm"
+    )
     assert np.linalg.norm(found - whole.field_free_point_m(), axis=1).max() < 0.2e-3
     strengths = np.abs(np.linalg.eigvalsh(whole.tensor_t_m(whole.field_free_point_m())))
     assert strengths.max() == pytest.approx(2.0, rel=0.03)  # 2 T/m by name

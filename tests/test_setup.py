@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 from small_case import PROTOCOL, write_case
 
+from thermoplan.base.errors import InputError
+from thermoplan.commands.check import check_protocol
 from thermoplan.device import Device
-from thermoplan.errors import InputError
 from thermoplan.goals import Goal
 from thermoplan.plan import make_plan
-from thermoplan.plan.check import understood
-from thermoplan.plan.setup import STEP_S, variants
+from thermoplan.plan.steering.search_setup import STEP_S, variants
 from thermoplan.protocol import read_protocol
 
 WISH = Goal("goal", ("tumour",), "CEM43T90", 2.0, "at_least")
@@ -49,22 +49,31 @@ def test_the_shortest_session_meets_the_goals_and_a_step_less_does_not(record):
 
 def test_every_gradient_and_direction_is_a_machine():
     line = Device("line", "ffl", 2.0, 13e-3, 354e3, (0.0, 0.0, 1.0), line_axis=(0.0, 1.0, 0.0))
-    asked = SimpleNamespace(device=line, steering=SimpleNamespace(
-        gradients_t_m=(1.0, 2.0), directions=((0.0, 1.0, 0.0), (1.0, 0.0, 0.0))))
+    asked = SimpleNamespace(
+        device=line, steering=SimpleNamespace(gradients_t_m=(1.0, 2.0), directions=((0.0, 1.0, 0.0), (1.0, 0.0, 0.0)))
+    )
     found = [(d.gradient_t_m, tuple(d.line_axis.tolist())) for d in variants(asked)]
     assert len(set(found)) == 4 and (2.0, (1.0, 0.0, 0.0)) in found
     alone = SimpleNamespace(device=line, steering=SimpleNamespace(gradients_t_m=None, directions=None))
     assert [d.gradient_t_m for d in variants(alone)] == [2.0]
 
 
-@pytest.mark.parametrize(("old", "new", "words"), [
-    ("[session]", '[steering]\ngradients = ["9 T/m"]\n\n[session]', "gradient = 9 T/m: outside gradient_range"),
-    ("[session]", '[steering]\ndirections = ["A", "R"]\n\n[session]', "those that a line may be mounted in"),
-    ("[session]", "[steering]\ngradients = []\n\n[session]", "steering.gradients: is empty"),
-    ('at_least = "2 min"', 'at_least = "2 min"\nwindow = "5 min to 10 min"', "has no place in a session whose length")])
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[session]", '[steering]\ngradients = ["9 T/m"]\n\n[session]', "gradient = 9 T/m: outside gradient_range"),
+        ("[session]", '[steering]\ndirections = ["A", "R"]\n\n[session]', "those that a line may be mounted in"),
+        ("[session]", "[steering]\ngradients = []\n\n[session]", "steering.gradients: is empty"),
+        (
+            'at_least = "2 min"',
+            'at_least = "2 min"\nwindow = "5 min to 10 min"',
+            "has no place in a session whose length",
+        ),
+    ],
+)
 def test_choices_that_are_none_are_refused(tmp_path, old, new, words):
     with pytest.raises(InputError, match=words):
-        understood(write_case(tmp_path / "case", protocol=SHORT.replace(old, new)))
+        check_protocol(write_case(tmp_path / "case", protocol=SHORT.replace(old, new)))
 
 
 def test_a_protocol_says_whether_its_session_may_be_shorter(tmp_path):

@@ -10,20 +10,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thermoplan import library
-from thermoplan.answers import library_answer
-from thermoplan.calorimetry import core_diameter_from_fwhm_m
-from thermoplan.focus import ffr_profile
-from thermoplan.sar import ffr_widths_m
-from thermoplan.tracer import omega_tau, slp_bound_w_kg, slp_w_kg
+from thermoplan.commands.point_queries import library_answer
+from thermoplan.power.ffr import ffr_profile
+from thermoplan.power.heating_basis import ffr_widths_m
+from thermoplan.protocol import library
+from thermoplan.tracer.calorimetry import core_diameter_from_fwhm_m
+from thermoplan.tracer.tracer import omega_tau, slp_bound_w_kg, slp_w_kg
 
 DATA = Path(library.__file__).parent / "data"
 TRACERS = tomllib.loads((DATA / "tracers.toml").read_text(encoding="utf-8"))
 DEVICES = tomllib.loads((DATA / "devices.toml").read_text(encoding="utf-8"))
 REFERENCES = set(re.findall(r"@\w+\{([^,]+),", (DATA / "references.bib").read_text(encoding="utf-8")))
 REVIEWED = {"resovist": 9.6, "vivotrax": 11.4, "vivotrax-plus": 7.9, "feraheme": 39.5, "perimag": 7.3}
-SOURCED = ("gradient", "amplitude", "frequency", "drive_axis", "line_axis", "strong_axis", "position_range", "settle",
-           "min_dwell", "slew", "max_duty", "bore_radius")
+SOURCED = (
+    "gradient",
+    "amplitude",
+    "frequency",
+    "drive_axis",
+    "line_axis",
+    "strong_axis",
+    "position_range",
+    "settle",
+    "min_dwell",
+    "slew",
+    "max_duty",
+    "bore_radius",
+)
 
 
 @pytest.mark.parametrize("name", DEVICES)
@@ -54,9 +66,15 @@ def test_every_tracer_heats_below_its_bound(name):
 @pytest.mark.parametrize("name", DEVICES)
 def test_every_device_keeps_its_own_limits(name):
     device = library.library_devices()[name]
-    assert device.violations(centers_m=[[0, 0, 0]], amplitude_t=device.amplitude_t,
-                             gradient_t_m=[] if device.kind == "uniform" else device.gradient_t_m,
-                             frequency_hz=device.frequency_hz) == []
+    assert (
+        device.violations(
+            centers_m=[[0, 0, 0]],
+            amplitude_t=device.amplitude_t,
+            gradient_t_m=[] if device.kind == "uniform" else device.gradient_t_m,
+            frequency_hz=device.frequency_hz,
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("name, fwhm_mt", REVIEWED.items())
@@ -87,10 +105,14 @@ def test_a_line_heats_along_itself():
 
 # Table 1 of the review: FWHM in mT, sensitivity and its unit, magnetic diameters in nm.
 TABLE_1 = {
-    "resovist": (9.6, 13.74, "mV/mg Fe", ()), "vivotrax": (11.4, 8.83, "mV/mg Fe", ()),
-    "vivotrax-plus": (7.9, 2.4, "times that of VivoTrax", ()), "ferucarbotran": (11.2, 25.8, "a.u.", (7.6, 22.1)),
-    "synomag-d": (9.2, 87.8, "a.u.", (8.2, 19.3)), "feraheme": (39.5, 2.12, "mV/mg Fe", ()),
-    "precision-mrx": (12.4, 13.89, "mV/mg Fe", (24.4,)), "perimag": (7.3, 29.49, "mV/mg Fe", ()),
+    "resovist": (9.6, 13.74, "mV/mg Fe", ()),
+    "vivotrax": (11.4, 8.83, "mV/mg Fe", ()),
+    "vivotrax-plus": (7.9, 2.4, "times that of VivoTrax", ()),
+    "ferucarbotran": (11.2, 25.8, "a.u.", (7.6, 22.1)),
+    "synomag-d": (9.2, 87.8, "a.u.", (8.2, 19.3)),
+    "feraheme": (39.5, 2.12, "mV/mg Fe", ()),
+    "precision-mrx": (12.4, 13.89, "mV/mg Fe", (24.4,)),
+    "perimag": (7.3, 29.49, "mV/mg Fe", ()),
 }
 
 

@@ -10,11 +10,11 @@ import pytest
 from small_case import PROTOCOL, write_case
 from typer.testing import CliRunner
 
+from thermoplan.base.errors import InputError
 from thermoplan.cli import app
-from thermoplan.errors import InputError
+from thermoplan.commands.test_shot import shot_answer
 from thermoplan.plan import make_plan
 from thermoplan.protocol import read_protocol
-from thermoplan.shot import shot_answer
 
 SHORT = PROTOCOL.replace('duration = "10 min"', 'duration = "2 min"\ncool_down = "0 min"')
 WEAKER = SHORT.replace('value = "250 W/g"', 'value = "150 W/g"')
@@ -28,7 +28,7 @@ def plan(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(plan, tmp_path_factory) -> Path:
     """As much of a run folder as a test shot needs."""
-    from thermoplan.files.tables import write_tables
+    from thermoplan.files.run.result_tables import write_tables
 
     folder = tmp_path_factory.mktemp("runs") / "block"
     folder.mkdir()
@@ -86,11 +86,15 @@ def test_a_reading_gives_the_factor_and_the_line_that_makes_the_plan_right(plan,
     assert found["factor"]["value"] == pytest.approx(0.6, abs=1e-3)
     assert found["factor"]["low"] < 0.6 < found["factor"]["high"] < 1.0
     assert not found["stands"]
-    text = SHORT[:SHORT.index("measured_slp")] + f"measured_slp = {found['measured_slp']}\n" + SHORT[
-        SHORT.index("\n[device]"):]
+    text = (
+        SHORT[: SHORT.index("measured_slp")]
+        + f"measured_slp = {found['measured_slp']}\n"
+        + SHORT[SHORT.index("\n[device]") :]
+    )
     tracer = read_protocol(write_case(tmp_path / "again", protocol=text)).tracer
     assert tracer.heating_efficiency == pytest.approx(
-        0.6 * read_protocol(write_case(tmp_path / "before", protocol=SHORT)).tracer.heating_efficiency, rel=1e-3)
+        0.6 * read_protocol(write_case(tmp_path / "before", protocol=SHORT)).tracer.heating_efficiency, rel=1e-3
+    )
     # 95 % of the interval that the protocol carries on is the shot's own.
     assert tracer.calibration.high == pytest.approx(found["factor"]["high"] / found["factor"]["value"], rel=0.05)
 
@@ -98,8 +102,9 @@ def test_a_reading_gives_the_factor_and_the_line_that_makes_the_plan_right(plan,
 def test_an_offset_of_the_thermometer_is_taken_out_by_the_reading_before(plan, run):
     start = plan.record["test_shot"]["probes"]["centre"]["start_c"]
     blind = said("test-shot", str(run), "--probe", "centre", *readings(plan, 1.0, 0.5))
-    seen = said("test-shot", str(run), "--probe", "centre", *readings(plan, 1.0, 0.5),
-                "--before", f"{start + 0.5} degC")
+    seen = said(
+        "test-shot", str(run), "--probe", "centre", *readings(plan, 1.0, 0.5), "--before", f"{start + 0.5} degC"
+    )
     assert seen["factor"]["value"] == pytest.approx(1.0, abs=1e-3) and seen["stands"]
     assert blind["factor"]["value"] > 1.01
     assert any("no reading before" in text for text in blind["warnings"]) and seen["warnings"] == []
@@ -130,8 +135,9 @@ def test_readings_that_tell_nothing_or_too_much_are_said(plan, run):
         shot_answer(run, "centre", [("5 min", "38 degC")])
     with pytest.raises(InputError, match='--reads = "38": expected a temperature'):
         shot_answer(run, "centre", [("2 min", "38")])
-    unpaired = CliRunner().invoke(app, ["test-shot", str(run), "--probe", "centre", "--at", "1 min", "--at", "2 min",
-                                        "--reads", "38 degC"])
+    unpaired = CliRunner().invoke(
+        app, ["test-shot", str(run), "--probe", "centre", "--at", "1 min", "--at", "2 min", "--reads", "38 degC"]
+    )
     assert isinstance(unpaired.exception, InputError) and "expected one for each" in str(unpaired.exception)
 
 
@@ -166,7 +172,7 @@ def test_a_protocol_may_say_how_to_shoot_and_a_faint_one_is_warned_of(tmp_path):
 
 
 def test_without_a_probe_there_is_no_shot(tmp_path):
-    text = SHORT[:SHORT.index("[[probes]]")]
+    text = SHORT[: SHORT.index("[[probes]]")]
     record = make_plan(write_case(tmp_path / "bare", protocol=text)).record
     assert record["test_shot"] is None
     (tmp_path / "plan.json").write_text(json.dumps(record))

@@ -133,7 +133,8 @@ def test_every_check_of_the_sphere_holds(sphere):
 
 def test_power_is_iron_times_slp(sphere):
     assert sphere.record["safety"]["iron_w"]["tumour"] == pytest.approx(
-        1e-6 * sphere.record["iron"]["mesh_mg"] * 100e3, rel=1e-3)
+        1e-6 * sphere.record["iron"]["mesh_mg"] * 100e3, rel=1e-3
+    )
 
 
 def test_a_fixed_core_warns_and_a_simulation_is_plain_json(sphere):

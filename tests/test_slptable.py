@@ -7,17 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from thermoplan.errors import InputError
-from thermoplan.fitting import calibrated
-from thermoplan.focus import slp_point
-from thermoplan.measured import MeasuredSlp
-from thermoplan.response import response_table
-from thermoplan.slptable import slp_table
-from thermoplan.tracer import Population, Tracer, slp_w_kg
+from thermoplan.base.errors import InputError
+from thermoplan.power.ffr import slp_point
+from thermoplan.tracer.fitting import calibrate_efficiency
+from thermoplan.tracer.measured_slp import MeasuredSlp
+from thermoplan.tracer.response import response_table
+from thermoplan.tracer.slp_table import slp_table
+from thermoplan.tracer.tracer import Population, Tracer, slp_w_kg
 
 MRSH = Tracer("test", (Population(1.0, 20e-9),), 446e3, 5180.0, 0.7236, relaxation_time_s=1.35e-6)
-GRID = [(b, f, a, c) for b in (5e-3, 10e-3, 15e-3) for f in (340e3, 354e3) for a in (0, 10e-3, 40e-3)
-        for c in (0, 20e-3)]
+GRID = [
+    (b, f, a, c) for b in (5e-3, 10e-3, 15e-3) for f in (340e3, 354e3) for a in (0, 10e-3, 40e-3) for c in (0, 20e-3)
+]
 
 
 def law(b, f, a, c):
@@ -44,7 +45,8 @@ def test_a_table_gives_back_its_entries_and_what_lies_between():
 def test_it_is_even_in_the_bias_square_below_and_constant_beyond():
     t = table()
     assert t.at_w_kg(10e-3, 354e3, [-5e-3, 5e-3], [3e-3, -3e-3]).tolist() == pytest.approx(
-        [law(10e-3, 354e3, 5e-3, 3e-3)] * 2)
+        [law(10e-3, 354e3, 5e-3, 3e-3)] * 2
+    )
     assert t.at_w_kg(2.5e-3, 354e3, 0, 0) == pytest.approx(law(5e-3, 354e3, 0, 0) / 4)
     assert t.at_w_kg(10e-3, 354e3, 1.0, 0) == pytest.approx(law(10e-3, 354e3, 40e-3, 0))
     assert t.at_w_kg(0.0, 354e3, 0, 0) == 0.0
@@ -85,7 +87,7 @@ def test_a_response_table_of_a_measured_table_follows_it():
 
 
 def test_a_table_can_be_calibrated_too():
-    scaled = calibrated(tabulated(), [MeasuredSlp(250e3, "iron", "water", 10e-3, 354e3)])
+    scaled = calibrate_efficiency(tabulated(), [MeasuredSlp(250e3, "iron", "water", 10e-3, 354e3)])
     assert float(slp_w_kg(scaled, amplitude_t=10e-3, frequency_hz=354e3)) == pytest.approx(175e3)
 
 

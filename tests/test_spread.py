@@ -8,19 +8,26 @@ import numpy as np
 import pytest
 
 from thermoplan.device import Device
-from thermoplan.fitting import calibrated
-from thermoplan.focus import focus_warnings
-from thermoplan.measured import MeasuredSlp
-from thermoplan.slptable import slp_table
-from thermoplan.spread import plausible_tracers, slp_interval, width_spread_m, with_lag
-from thermoplan.tracer import Population, Tracer, omega_tau, particles, slp_w_kg
+from thermoplan.power.ffr import focus_warnings
+from thermoplan.power.slp_uncertainty import plausible_tracers, slp_interval, width_spread_m, with_lag
+from thermoplan.tracer.fitting import calibrate_efficiency
+from thermoplan.tracer.measured_slp import MeasuredSlp
+from thermoplan.tracer.slp_table import slp_table
+from thermoplan.tracer.tracer import Population, Tracer, omega_tau, particles, slp_w_kg
 
 DRIVE = {"amplitude_t": 13e-3, "frequency_hz": 354e3}
 FFP = Device("ffp", "ffp", 2.35, *DRIVE.values(), (0.0, 0.0, 1.0))
-EFFECTIVE = Tracer("effective", (Population(1.0, 20e-9),), 446e3, 5180.0, 0.7236,
-                   relaxation_time_s=3.0 / (2 * np.pi * 354e3))
-FREE = replace(EFFECTIVE, name="free", relaxation_time_s=None, anisotropy_j_m3=11e3, viscosity_pa_s=0.69e-3,
-               hydrodynamic_diameter_m=60e-9)
+EFFECTIVE = Tracer(
+    "effective", (Population(1.0, 20e-9),), 446e3, 5180.0, 0.7236, relaxation_time_s=3.0 / (2 * np.pi * 354e3)
+)
+FREE = replace(
+    EFFECTIVE,
+    name="free",
+    relaxation_time_s=None,
+    anisotropy_j_m3=11e3,
+    viscosity_pa_s=0.69e-3,
+    hydrodynamic_diameter_m=60e-9,
+)
 
 
 def test_without_a_measurement_the_spread_is_that_of_size_relaxation_and_binding():
@@ -73,7 +80,7 @@ def measured_table() -> Tracer:
 
 
 def test_a_measured_tracer_leaves_what_its_measurement_leaves():
-    one = calibrated(EFFECTIVE, [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
+    one = calibrate_efficiency(EFFECTIVE, [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
     found = slp_interval(one, FFP)
     assert (found.low_w_kg, found.value_w_kg, found.high_w_kg) == pytest.approx((175e3, 250e3, 325e3))
     assert found.cases == {} and "without a stated error" in found.basis
@@ -89,13 +96,13 @@ def test_temperatures_are_shown_up_to_three_times_the_slp():
 def test_a_plan_says_whether_the_slp_was_measured_and_how_far_it_may_be_off():
     told = focus_warnings(EFFECTIVE, FFP)[0]
     assert told.startswith("no measured SLP") and f"x {slp_interval(EFFECTIVE, FFP).factors[0]:.2g} to" in told
-    once = calibrated(EFFECTIVE, [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
+    once = calibrate_efficiency(EFFECTIVE, [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
     assert not any("SLPs" in text or "no measured" in text for text in focus_warnings(once, FFP))
 
 
 def test_measurements_that_the_model_does_not_follow_are_told():
     measured = [MeasuredSlp(slp, "iron", "tissue", b, 354e3) for slp, b in ((250e3, 13e-3), (120e3, 6.5e-3))]
-    off = calibrated(EFFECTIVE, measured)
+    off = calibrate_efficiency(EFFECTIVE, measured)
     # The model falls 3.8 times over these amplitudes, the measurements 2.1: ln(3.8 / 2.1) / 2 = 0.30.
     assert off.calibration.misfit_rel == pytest.approx(0.30, abs=0.01)
     assert "2 measured SLPs are 30% off the model's course" in focus_warnings(off, FFP)[0]

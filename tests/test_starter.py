@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from report_sample import sample_anatomy, sample_fields, sample_plan
 
-from thermoplan.errors import InputError
-from thermoplan.files.starter import write_starter
-from thermoplan.library import library_devices, library_tracers
+from thermoplan.base.errors import InputError
+from thermoplan.files.run.starter import write_starter
 from thermoplan.protocol import read_protocol
 from thermoplan.protocol.complaints import protocol_schema
+from thermoplan.protocol.library import library_devices, library_tracers
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = sorted((ROOT / "protocols").glob("*.toml"))
@@ -35,7 +35,11 @@ def test_every_shipped_protocol_reads_and_fits_the_json_schema(path):
 def test_init_writes_a_protocol_and_its_inputs_side_by_side(tmp_path):
     written = write_starter(tmp_path / "new")
     assert sorted(p.name for p in written) == [
-        "mouse-labels.csv", "mouse-labels.nii.gz", "mouse-mpi.mdf", "protocol.toml"]
+        "mouse-labels.csv",
+        "mouse-labels.nii.gz",
+        "mouse-mpi.mdf",
+        "protocol.toml",
+    ]
     protocol = read_protocol(tmp_path / "new" / "protocol.toml")
     assert {path.parent for path in protocol.files} == {tmp_path / "new"}
     assert protocol.goals[0].region == ("tumour",) and protocol.notes == ()
@@ -70,7 +74,7 @@ def test_the_layout_of_the_starter_is_one_key_a_line(tmp_path):
     assert all(layout.fullmatch(line) for line in said)
     assert said[said.index("[tracer]") + 1].startswith('name = "')
     assert said[said.index("[iron]") + 1].startswith('image = "')
-    device, session = said[said.index("[device]"):], said[said.index("[session]"):]
+    device, session = said[said.index("[device]") :], said[said.index("[session]") :]
     assert 'frequency = "354 kHz"' in device and 'duration = "30 min"' in session
 
 
@@ -88,15 +92,34 @@ def test_an_installed_wheel_has_the_starter(tmp_path):
         shutil.copy(ROOT / name, source)
     for name in ("thermoplan", "protocols", "meshes", "notebooks"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps",
-           "--no-build-isolation", "--no-index", "--target", str(target), str(source)]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--target",
+        str(target),
+        str(source),
+    ]
     subprocess.run(pip, check=True, capture_output=True)
-    code = ("import sys, pathlib; sys.path.insert(0, sys.argv[1]); import thermoplan; "
-            "assert thermoplan.__file__.startswith(sys.argv[1]), thermoplan.__file__; "
-            "from thermoplan.files.starter import write_starter; from thermoplan.protocol import read_protocol; "
-            "write_starter(sys.argv[2]); print(read_protocol(sys.argv[2] + '/protocol.toml').name)")
-    done = subprocess.run([sys.executable, "-I", "-c", code, str(target), str(tmp_path / "new")],
-                          capture_output=True, text=True, check=False, cwd=tmp_path)
+    code = (
+        "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import thermoplan; "
+        "assert thermoplan.__file__.startswith(sys.argv[1]), thermoplan.__file__; "
+        "from thermoplan.files.run.starter import write_starter; from thermoplan.protocol import read_protocol; "
+        "write_starter(sys.argv[2]); print(read_protocol(sys.argv[2] + '/protocol.toml').name)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(target), str(tmp_path / "new")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
     assert done.stdout.strip() == "mouse-flank", done.stderr
 
 
@@ -125,6 +148,12 @@ def test_plan_json_has_a_schema_that_takes_a_plan_and_refuses_a_broken_one():
     anatomy = sample_anatomy(3e-3)
     plan = json.loads(json.dumps(sample_plan(anatomy, sample_fields(anatomy))))
     assert list(checker.iter_errors(plan)) == []
-    for broken in ({"status": "fine"}, {"regions": {}}, {"schema": 2}, {"checks": {}}, {"core": {"time_s": []}},
-                   {"goals": [{"kind": "wish"}]}):
+    for broken in (
+        {"status": "fine"},
+        {"regions": {}},
+        {"schema": 2},
+        {"checks": {}},
+        {"core": {"time_s": []}},
+        {"goals": [{"kind": "wish"}]},
+    ):
         assert list(checker.iter_errors(plan | broken)), broken

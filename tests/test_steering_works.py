@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from at_equal_limits import check_comparison
 
-from thermoplan.bioheat.reduced import reduced_model
+from thermoplan.bioheat.engines.reduced import reduced_model
 from thermoplan.optimize import optimize_shares
 from thermoplan.plan import make_plan
-from thermoplan.plan.attempts import judged
-from thermoplan.plan.candidates import search_settings, window_edges_s
-from thermoplan.plan.steering import resolved_goals
-from thermoplan.sar import Column
+from thermoplan.plan.steering.attempts import judged
+from thermoplan.plan.steering.candidates import search_settings, window_edges_s
+from thermoplan.plan.steering.steer import resolved_goals
+from thermoplan.power.heating_basis import Column
 
 RATIOS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 GUARDED = ("liver", "core")

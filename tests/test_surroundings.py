@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from box_case import PROTOCOL, end, write_body
 
-from thermoplan.errors import InputError
+from thermoplan.base.errors import InputError
+from thermoplan.base.progress import Stages
+from thermoplan.commands.check import check_protocol
 from thermoplan.plan import make_plan, simulate
-from thermoplan.plan.case import build_case
-from thermoplan.plan.check import understood
-from thermoplan.plan.inputs import read_inputs
-from thermoplan.progress import Stages
+from thermoplan.plan.case.case import build_case
+from thermoplan.plan.case.inputs import read_inputs
 from thermoplan.protocol import read_protocol
 
 
@@ -139,23 +139,28 @@ def test_the_end_of_every_dwell_and_of_heating_is_looked_at_however_seldom_the_r
 def test_check_says_what_follows_a_law_or_a_file(body):
     path = body.with_name("said.toml")
     blood = '[physiology]\nanaesthesia = "isoflurane"\ncore_course = "rectal.csv"'
-    path.write_text(PROTOCOL.replace("[physiology]", blood)
-                    + '[tissues.tumour]\nperfusion = "lang-tumour"\n[boundary]\nbed = { temperature = "38 degC", '
-                    'surface = "bed" }\nskin = { heat_transfer = "5 W/m^2/K", ambient_course = "air.csv", '
-                    "emissivity = 0.98 }\n")
-    said = dict(understood(path)["understood"])
+    path.write_text(
+        PROTOCOL.replace("[physiology]", blood)
+        + '[tissues.tumour]\nperfusion = "lang-tumour"\n[boundary]\nbed = { temperature = "38 degC", '
+        'surface = "bed" }\nskin = { heat_transfer = "5 W/m^2/K", ambient_course = "air.csv", '
+        "emissivity = 0.98 }\n"
+    )
+    said = dict(check_protocol(path)["understood"])
     assert said["core"] == "36 degC before heating, then as measured, 34.6 to 36 degC over 7 min"
     assert said["anaesthesia"] == "isoflurane: perfusion of the table times 0.8"
     assert said["perfusion of tumour"] == "follows lang-tumour"
-    assert said["skin"] == ("5 W/m^2/K to 25 degC, which follows a file, 25 to 35 degC over 5 min, "
-                            "radiates to 25 degC at emissivity 0.98")
+    assert said["skin"] == (
+        "5 W/m^2/K to 25 degC, which follows a file, 25 to 35 degC over 5 min, radiates to 25 degC at emissivity 0.98"
+    )
     assert said["bed"] == 'held at 38 degC, surface "bed" of the mesh'
 
 
 def test_a_plan_under_a_law_is_searched_until_it_agrees_with_what_the_law_does(body):
     path = body.with_name("planned.toml")
-    path.write_text(PROTOCOL + '[tissues.tumour]\nperfusion = "lang-tumour"\n[[goals]]\nregion = "tumour"\n'
-                    'metric = "T90"\nat_least = "42 degC"\n')
+    path.write_text(
+        PROTOCOL + '[tissues.tumour]\nperfusion = "lang-tumour"\n[[goals]]\nregion = "tumour"\n'
+        'metric = "T90"\nat_least = "42 degC"\n'
+    )
     plan = make_plan(path)
     rounds = plan.record["optimizer"]["rounds"]
     print([row["prediction_k"] for row in rounds])
@@ -176,15 +181,18 @@ def test_a_vessel_beside_the_tumour_cools_it_and_is_reported(body, plain):
     assert any("temperatures within" in words and "vessel vein" in words for words in record["warnings"])
     drawn = body.with_name("drawn.toml")
     drawn.write_text(read_protocol(body, {"vessels": [vein]}).text)
-    assert "22 mm long, 0.6 mm wide" in dict(understood(drawn)["understood"])["vessel vein"]
+    assert "22 mm long, 0.6 mm wide" in dict(check_protocol(drawn)["understood"])["vessel vein"]
 
 
 def test_vessels_that_miss_the_body_or_cannot_be_read_are_refused_by_key(body):
     (body.parent / "far.csv").write_text("x_mm,y_mm,z_mm\n10,11,100\n10,11,123\n")
     (body.parent / "flat.csv").write_text("x_mm,y_mm\n10,11\n")
     vein = {"name": "vein", "path": "far.csv", "diameter": "0.6 mm"}
-    with pytest.raises(InputError, match=r"box.toml: vessels\[0\].path: vein runs from 10 11 100 to 10 11 123 mm, "
-                                         "through no part of the body"):
+    with pytest.raises(
+        InputError,
+        match=r"box.toml: vessels\[0\].path: vein runs from 10 11 100 to 10 11 123 mm, "
+        "through no part of the body",
+    ):
         end(body, vessels=[vein])
     with pytest.raises(InputError, match=r'box.toml: vessels\[0\].path = "flat.csv": flat.csv: has no column z_mm'):
         end(body, vessels=[vein | {"path": "flat.csv"}])
@@ -192,16 +200,30 @@ def test_vessels_that_miss_the_body_or_cannot_be_read_are_refused_by_key(body):
         end(body, vessels=[vein, vein])
 
 
-@pytest.mark.parametrize(("change", "says"), [
-    ({"physiology.arterial": "400 degC"}, r'box\.toml: physiology\.arterial = "400 degC": .*; from 0 to 60 degC'),
-    ({"boundary.skin": {"temperature": "37 K"}}, r'boundary\.skin\.temperature = "37 K": .*; from -100 to 200 degC'),
-    ({"boundary.skin": {"heat_transfer": "9 W/m^2/K", "ambient_course": "kelvin.csv"}},
-     r'boundary\.skin\.ambient_course = "kelvin\.csv": row 1, temperature_C = 298: expected -100 to 200 degC; kelvins'),
-    ({"boundary.bed": {"heat_transfer": "9 W/m^2/K", "ambient_course": "torn.csv", "surface": "bed"}},
-     r'boundary\.bed\.ambient_course = "torn\.csv": torn\.csv: row 2, temperature_C = "nan": expected a number'),
-    ({"physiology.core_course": "kelvin.csv"}, r'physiology\.core_course = "kelvin\.csv": row 1, .* 0 to 60 degC'),
-    ({"physiology.core_course": "one.csv"}, r'core_course = "one\.csv": course: expected two or more times that rise'),
-])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"physiology.arterial": "400 degC"}, r'box\.toml: physiology\.arterial = "400 degC": .*; from 0 to 60 degC'),
+        (
+            {"boundary.skin": {"temperature": "37 K"}},
+            r'boundary\.skin\.temperature = "37 K": .*; from -100 to 200 degC',
+        ),
+        (
+            {"boundary.skin": {"heat_transfer": "9 W/m^2/K", "ambient_course": "kelvin.csv"}},
+            r'boundary\.skin\.ambient_course = "kelvin\.csv": row 1, temperature_C = 298: '
+            r"expected -100 to 200 degC; kelvins",
+        ),
+        (
+            {"boundary.bed": {"heat_transfer": "9 W/m^2/K", "ambient_course": "torn.csv", "surface": "bed"}},
+            r'boundary\.bed\.ambient_course = "torn\.csv": torn\.csv: row 2, temperature_C = "nan": expected a number',
+        ),
+        ({"physiology.core_course": "kelvin.csv"}, r'physiology\.core_course = "kelvin\.csv": row 1, .* 0 to 60 degC'),
+        (
+            {"physiology.core_course": "one.csv"},
+            r'core_course = "one\.csv": course: expected two or more times that rise',
+        ),
+    ],
+)
 def test_temperatures_that_no_animal_has_are_refused_by_key(body, change, says):
     (body.parent / "kelvin.csv").write_text("time_s,temperature_C\n0,298\n300,310\n")
     (body.parent / "torn.csv").write_text("time_s,temperature_C\n0,25\n300,nan\n")
@@ -210,11 +232,17 @@ def test_temperatures_that_no_animal_has_are_refused_by_key(body, change, says):
         read_protocol(body, change)
 
 
-@pytest.mark.parametrize(("session", "says"), [
-    ({"output_step": "1 us"}, r'session\.output_step = "1e-06 s": looks .* more than 50000 times; .* than "0\.0084 s"'),
-    ({"output_step": "6 min"}, r'session\.output_step = "360 s": longer than the session; expected no more than'),
-    ({"cool_down": "1e9 s"}, r'session\.cool_down = "1e\+09 s": expected a day at most, such as "20 min"'),
-])
+@pytest.mark.parametrize(
+    ("session", "says"),
+    [
+        (
+            {"output_step": "1 us"},
+            r'session\.output_step = "1e-06 s": looks .* more than 50000 times; .* than "0\.0084 s"',
+        ),
+        ({"output_step": "6 min"}, r'session\.output_step = "360 s": longer than the session; expected no more than'),
+        ({"cool_down": "1e9 s"}, r'session\.cool_down = "1e\+09 s": expected a day at most, such as "20 min"'),
+    ],
+)
 def test_a_run_that_would_be_looked_at_for_ever_is_refused(body, session, says):
     # 5 min of heating and 2 min of cool-down: 420 s / 50,000 = 8.4 ms
     with pytest.raises(InputError, match=says):
@@ -223,8 +251,11 @@ def test_a_run_that_would_be_looked_at_for_ever_is_refused(body, session, says):
 
 
 def test_a_vessel_drawn_in_metres_or_out_of_the_body_is_named(body):
-    for name, ends in (("metres", "0.010,0.011,0.001\n0.010,0.011,0.023\n"), ("out", "10,11,12\n10,11,46\n"),
-                       ("in", "10,11,1\n10,11,23\n")):
+    for name, ends in (
+        ("metres", "0.010,0.011,0.001\n0.010,0.011,0.023\n"),
+        ("out", "10,11,12\n10,11,46\n"),
+        ("in", "10,11,1\n10,11,23\n"),
+    ):
         (body.parent / f"{name}.csv").write_text(f"x_mm,y_mm,z_mm\n{ends}")
     vein = {"name": "vein", "path": "metres.csv", "diameter": "0.6 mm"}
     with pytest.raises(InputError, match=r'vessels\[0\].path = "metres.csv": vessel vein: 0.022 mm long, less than'):
@@ -233,6 +264,9 @@ def test_a_vessel_drawn_in_metres_or_out_of_the_body_is_named(body):
         end(body, vessels=[vein | {"nusselt": float("inf")}])
     # from z = 12 mm to 46 mm, of which the body has those up to 24
     said = end(body, vessels=[vein | {"path": "out.csv"}])["warnings"]
-    assert any("vessel vein: 64% of its path runs outside the body" in words or
-               "vessel vein: 65% of its path runs outside the body" in words for words in said)
+    assert any(
+        "vessel vein: 64% of its path runs outside the body" in words
+        or "vessel vein: 65% of its path runs outside the body" in words
+        for words in said
+    )
     assert not any("outside the body" in words for words in end(body, vessels=[vein | {"path": "in.csv"}])["warnings"])

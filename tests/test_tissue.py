@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import thermoplan
-from thermoplan.errors import InputError
-from thermoplan.tissue import (
+from thermoplan.anatomy.tissue import (
     PERFUSION_LAWS,
     anaesthetised,
     canonical_tissue,
@@ -21,11 +20,32 @@ from thermoplan.tissue import (
     table_law,
     tissue_table,
 )
+from thermoplan.base.errors import InputError
 
 DATA = Path(thermoplan.__file__).parent / "data"
 SPECIES = ("mouse", "human")
-NAMES = {"muscle", "soft-tissue", "skin", "fat", "liver", "spleen", "kidney", "lung", "heart", "bowel",
-         "stomach", "pancreas", "brain", "bone", "bladder", "testis", "gland", "blood", "tumour", "eye"}
+NAMES = {
+    "muscle",
+    "soft-tissue",
+    "skin",
+    "fat",
+    "liver",
+    "spleen",
+    "kidney",
+    "lung",
+    "heart",
+    "bowel",
+    "stomach",
+    "pancreas",
+    "brain",
+    "bone",
+    "bladder",
+    "testis",
+    "gland",
+    "blood",
+    "tumour",
+    "eye",
+}
 
 
 @pytest.mark.parametrize("species", SPECIES)
@@ -48,19 +68,31 @@ def test_every_source_of_a_value_is_in_the_references():
     assert used <= known
 
 
-@pytest.mark.parametrize(("name", "frequency_hz", "sigma_s_m"), [
-    ("muscle", 100e3, 0.36185), ("fat", 100e3, 0.02441), ("blood", 100e3, 0.70292),
-    ("muscle", 354e3, 0.4185), ("liver", 354e3, 0.130), ("spleen", 354e3, 0.138), ("kidney", 354e3, 0.210),
-    ("skin", 354e3, 0.155), ("heart", 354e3, 0.262), ("bowel", 354e3, 0.667), ("bone", 354e3, 0.0216),
-])
+@pytest.mark.parametrize(
+    ("name", "frequency_hz", "sigma_s_m"),
+    [
+        ("muscle", 100e3, 0.36185),
+        ("fat", 100e3, 0.02441),
+        ("blood", 100e3, 0.70292),
+        ("muscle", 354e3, 0.4185),
+        ("liver", 354e3, 0.130),
+        ("spleen", 354e3, 0.138),
+        ("kidney", 354e3, 0.210),
+        ("skin", 354e3, 0.155),
+        ("heart", 354e3, 0.262),
+        ("bowel", 354e3, 0.667),
+        ("bone", 354e3, 0.0216),
+    ],
+)
 def test_conductivity_follows_the_published_dispersions(name, frequency_hz, sigma_s_m):
     digits = len(str(sigma_s_m).split(".")[1])
     found = tissue_table("human", frequency_hz)[name].electrical_conductivity_s_m
     assert found == pytest.approx(sigma_s_m, abs=0.51 * 10.0**-digits)
 
 
-@pytest.mark.parametrize(("name", "ratio"), [
-    ("muscle", 0.22), ("kidney", 0.39), ("spleen", 0.43), ("liver", 0.54), ("skin", 0.65)])
+@pytest.mark.parametrize(
+    ("name", "ratio"), [("muscle", 0.22), ("kidney", 0.39), ("spleen", 0.43), ("liver", 0.54), ("skin", 0.65)]
+)
 def test_displacement_current_is_a_fifth_to_two_thirds_of_conduction(name, ratio):
     tissue = tissue_table("mouse")[name]
     omega_eps = 2 * np.pi * 354e3 * 8.8541878128e-12 * tissue.relative_permittivity
@@ -123,9 +155,16 @@ def test_a_20_g_mouse_pumps_14_6_ml_a_minute_and_has_a_gram_of_blood():
     assert mouse.blood_j_k(0.020) == pytest.approx(0.98e-3 * 3617)
 
 
-@pytest.mark.parametrize(("law", "at", "kg_s_m3"), [
-    ("lang-muscle", 45.0, 4.0), ("lang-muscle", 50.0, 4.0), ("lang-fat", 45.0, 0.72),
-    ("lang-tumour", 36.0, 0.833), ("lang-tumour", 43.0, 0.416)])
+@pytest.mark.parametrize(
+    ("law", "at", "kg_s_m3"),
+    [
+        ("lang-muscle", 45.0, 4.0),
+        ("lang-muscle", 50.0, 4.0),
+        ("lang-fat", 45.0, 0.72),
+        ("lang-tumour", 36.0, 0.833),
+        ("lang-tumour", 43.0, 0.416),
+    ],
+)
 def test_perfusion_laws_at_their_corners(law, at, kg_s_m3):
     assert PERFUSION_LAWS[law](np.array(at)) / 3617 == pytest.approx(kg_s_m3, rel=1e-9)
 
@@ -163,15 +202,20 @@ def test_table_is_linear_between_its_points_and_constant_outside():
     assert law(np.array([30.0, 39.0, 43.0, 60.0])) == pytest.approx([1e4, 1.5e4, 1e4, 0.0])
 
 
-@pytest.mark.parametrize(("call", "said"), [
-    (lambda: anaesthetised((), "mouse", "ether"), 'anaesthesia = "ether": expected one of isoflurane'),
-    (lambda: table_law([37, 36], [1, 1]), "temperatures that rise"),
-    (lambda: table_law([37, 38], [1, -1]), "not negative"),
-    (lambda: canonical_tissue("marble"), 'tissue "marble" is not in the table; it has: muscle'),
-    (lambda: tissue_table("cat"), 'anatomy.species = "cat": expected one of mouse, human'),
-    (lambda: region_tissues(["liver"], overrides={"liver": {"conductivity_w_m_k": -0.5}}),
-     "tissues.liver.conductivity_w_m_k = -0.5: expected a finite number above zero"),
-])
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: anaesthetised((), "mouse", "ether"), 'anaesthesia = "ether": expected one of isoflurane'),
+        (lambda: table_law([37, 36], [1, 1]), "temperatures that rise"),
+        (lambda: table_law([37, 38], [1, -1]), "not negative"),
+        (lambda: canonical_tissue("marble"), 'tissue "marble" is not in the table; it has: muscle'),
+        (lambda: tissue_table("cat"), 'anatomy.species = "cat": expected one of mouse, human'),
+        (
+            lambda: region_tissues(["liver"], overrides={"liver": {"conductivity_w_m_k": -0.5}}),
+            "tissues.liver.conductivity_w_m_k = -0.5: expected a finite number above zero",
+        ),
+    ],
+)
 def test_what_cannot_be_used_is_named(call, said):
     with pytest.raises(InputError, match=re.escape(said)):
         call()

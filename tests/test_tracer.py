@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from thermoplan.errors import InputError
-from thermoplan.fitting import calibrated
-from thermoplan.magnetization import MODELS
-from thermoplan.measured import MeasuredSlp
-from thermoplan.tracer import (
+from thermoplan.base.errors import InputError
+from thermoplan.tracer.fitting import calibrate_efficiency
+from thermoplan.tracer.magnetization import MODELS
+from thermoplan.tracer.measured_slp import MeasuredSlp
+from thermoplan.tracer.tracer import (
     Population,
     Tracer,
     brown_time_s,
@@ -38,8 +38,12 @@ ROSENSWEIG = [
 
 # d in nm, omega tau; SLP W/g Fe without bias, SLP(20 mT) / SLP(0) along and across.
 TAY_DRIVE = [
-    (20, 0.3, "341.8", ".035", ".166"), (20, 1, "855.9", ".040", ".213"), (20, 3, "901.7", ".072", ".461"),
-    (25, 1, "835.8", ".011", ".123"), (25, 3, "1364", ".017", ".208"), (15, 1, "595.6", ".208", ".492"),
+    (20, 0.3, "341.8", ".035", ".166"),
+    (20, 1, "855.9", ".040", ".213"),
+    (20, 3, "901.7", ".072", ".461"),
+    (25, 1, "835.8", ".011", ".123"),
+    (25, 3, "1364", ".017", ".208"),
+    (15, 1, "595.6", ".208", ".492"),
 ]
 
 
@@ -60,8 +64,9 @@ def magnetite(diameter_m: float = 20e-9, **changes) -> Tracer:
 
 @pytest.mark.parametrize("k, d, neel, brown, lag, xi, chord, initial, shliomis", ROSENSWEIG)
 def test_rosensweig_vectors_agree_to_half_a_unit(k, d, neel, brown, lag, xi, chord, initial, shliomis):
-    tracer = magnetite(d, relaxation_time_s=None, anisotropy_j_m3=k, tau0_s=1e-9, viscosity_pa_s=1e-3,
-                       hydrodynamic_diameter_m=d + 4e-9)
+    tracer = magnetite(
+        d, relaxation_time_s=None, anisotropy_j_m3=k, tau0_s=1e-9, viscosity_pa_s=1e-3, hydrodynamic_diameter_m=d + 4e-9
+    )
     agree(neel_time_s(tracer, np.array(d)), neel)
     agree(brown_time_s(tracer, tracer.populations[0], np.array(d)), brown)
     agree(omega_tau(tracer, 354e3), lag)
@@ -131,7 +136,7 @@ def test_a_lognormal_of_neel_particles_is_resolved(monkeypatch):
     tracer = magnetite(relaxation_time_s=None, anisotropy_j_m3=23e3)
     tracer = replace(tracer, populations=(Population(1.0, 12e-9, sigma=0.2),))
     usual = float(slp_w_kg(tracer, **DRIVE))
-    monkeypatch.setattr("thermoplan.tracer._LOG_STEP", 0.01)
+    monkeypatch.setattr("thermoplan.tracer.tracer._LOG_STEP", 0.01)
     assert usual == pytest.approx(float(slp_w_kg(tracer, **DRIVE)), rel=5e-3)
 
 
@@ -140,14 +145,20 @@ def test_a_narrow_lognormal_is_one_size():
     assert float(slp_w_kg(narrow, **DRIVE)) == pytest.approx(float(slp_w_kg(magnetite(), **DRIVE)), rel=1e-5)
 
 
-@pytest.mark.parametrize("basis, medium, factor, expected", [
-    ("iron", "tissue", 0.7, 250.0), ("iron", "water", 0.7, 175.0), ("iron", "water", 0.5, 125.0),
-    ("oxide", "tissue", 0.7, 250.0 / MAGNETITE), ("oxide", "water", 0.7, 175.0 / MAGNETITE),
-    ("iron", "immobilised", 0.7, 250.0),
-])
+@pytest.mark.parametrize(
+    "basis, medium, factor, expected",
+    [
+        ("iron", "tissue", 0.7, 250.0),
+        ("iron", "water", 0.7, 175.0),
+        ("iron", "water", 0.5, 125.0),
+        ("oxide", "tissue", 0.7, 250.0 / MAGNETITE),
+        ("oxide", "water", 0.7, 175.0 / MAGNETITE),
+        ("iron", "immobilised", 0.7, 250.0),
+    ],
+)
 def test_a_calibrated_tracer_heats_as_measured(basis, medium, factor, expected):
     measured = MeasuredSlp(250e3, basis, medium, 13e-3, 354e3, tissue_factor=factor)
-    tracer = calibrated(replace(magnetite(), heating_efficiency=0.9), [measured])
+    tracer = calibrate_efficiency(replace(magnetite(), heating_efficiency=0.9), [measured])
     assert float(slp_w_kg(tracer, **DRIVE)) / 1e3 == pytest.approx(expected, rel=1e-9)
     for word in ("250", basis, medium, "13 mT", "354 kHz"):
         assert word in tracer.slp_source
@@ -159,13 +170,13 @@ def test_without_a_measurement_the_source_says_so():
 
 def test_a_measurement_beyond_the_square_loop_is_refused():
     with pytest.raises(InputError, match="square loop"):
-        calibrated(magnetite(), [MeasuredSlp(2500e3, "iron", "tissue", 13e-3, 354e3)])
+        calibrate_efficiency(magnetite(), [MeasuredSlp(2500e3, "iron", "tissue", 13e-3, 354e3)])
 
 
 def test_a_model_without_loss_cannot_be_calibrated():
     blocked = magnetite(anisotropy_j_m3=40e3, model="blocked")
     with pytest.raises(InputError, match="no loss at 13 mT"):
-        calibrated(blocked, [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
+        calibrate_efficiency(blocked, [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
 
 
 def test_a_measurement_names_all_its_faults():
@@ -175,17 +186,23 @@ def test_a_measurement_names_all_its_faults():
     assert 'tracer.measured_slp.basis = \'magnetite\': expected "iron" or "oxide"' in caught.value.complaints
 
 
-@pytest.mark.parametrize("changes, key", [
-    ({"saturation_magnetization_a_m": 1.8e6}, "saturation_magnetization"), ({"density_kg_m3": 5.18}, "density"),
-    ({"iron_fraction": 1.2}, "iron_fraction"), ({"temperature_c": 310.0}, "temperature"),
-    ({"populations": (Population(1.0, -20e-9),)}, "core_diameter"),
-    ({"populations": (Population(0.0, 20e-9),)}, "fraction"), ({"populations": ()}, "core_diameter"),
-    ({"relaxation_time_s": -1e-6}, "relaxation_time"), ({"relaxation_time_s": None}, "relaxation_time"),
-    ({"relaxation_time_s": None, "viscosity_pa_s": 1e-3}, "hydrodynamic_diameter"),
-    ({"relaxation_time_s": None, "viscosity_pa_s": 1e-3, "hydrodynamic_diameter_m": 1e-8},
-     "hydrodynamic_diameter"),
-    ({"heating_efficiency": 0.0}, "heating_efficiency"),
-])
+@pytest.mark.parametrize(
+    "changes, key",
+    [
+        ({"saturation_magnetization_a_m": 1.8e6}, "saturation_magnetization"),
+        ({"density_kg_m3": 5.18}, "density"),
+        ({"iron_fraction": 1.2}, "iron_fraction"),
+        ({"temperature_c": 310.0}, "temperature"),
+        ({"populations": (Population(1.0, -20e-9),)}, "core_diameter"),
+        ({"populations": (Population(0.0, 20e-9),)}, "fraction"),
+        ({"populations": ()}, "core_diameter"),
+        ({"relaxation_time_s": -1e-6}, "relaxation_time"),
+        ({"relaxation_time_s": None}, "relaxation_time"),
+        ({"relaxation_time_s": None, "viscosity_pa_s": 1e-3}, "hydrodynamic_diameter"),
+        ({"relaxation_time_s": None, "viscosity_pa_s": 1e-3, "hydrodynamic_diameter_m": 1e-8}, "hydrodynamic_diameter"),
+        ({"heating_efficiency": 0.0}, "heating_efficiency"),
+    ],
+)
 def test_tracers_that_cannot_be_are_refused_by_key(changes, key):
     with pytest.raises(InputError, match=rf"tracer test: {key}\b.*expected|tracer test: {key}\b.*(missing|smaller)"):
         replace(magnetite(), **changes)
@@ -199,10 +216,19 @@ def test_several_faults_are_told_at_once():
 
 def test_a_tracer_from_its_keys():
     values = {
-        "name": "own", "saturation_magnetization": 4e5, "density": 5000.0, "iron_fraction": 0.7,
-        "temperature": 36.0, "hydrodynamic_diameter": 60e-9, "viscosity": 1e-3, "anisotropy": 11e3, "tau0": 1e-9,
-        "population": [{"fraction": 0.3, "core_diameter": 8e-9, "core_sigma": 0.1},
-                       {"fraction": 0.7, "core_diameter": 20e-9}],
+        "name": "own",
+        "saturation_magnetization": 4e5,
+        "density": 5000.0,
+        "iron_fraction": 0.7,
+        "temperature": 36.0,
+        "hydrodynamic_diameter": 60e-9,
+        "viscosity": 1e-3,
+        "anisotropy": 11e3,
+        "tau0": 1e-9,
+        "population": [
+            {"fraction": 0.3, "core_diameter": 8e-9, "core_sigma": 0.1},
+            {"fraction": 0.7, "core_diameter": 20e-9},
+        ],
     }
     tracer = tracer_from_dict(values, "own.toml")
     assert tracer.populations == (Population(0.3, 8e-9, 0.1), Population(0.7, 20e-9))

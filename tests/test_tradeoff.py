@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from small_case import PROTOCOL, write_case
 
-from thermoplan.errors import InputError
+from thermoplan.base.errors import InputError
 from thermoplan.plan import make_plan
 
 SHORT = PROTOCOL.replace('duration = "10 min"', 'duration = "10 min"\ncool_down = "0 min"')
@@ -57,7 +57,8 @@ def test_the_table_says_what_plan_json_says_and_the_report_draws_it(run, front):
     with (run.folder / "pareto.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [float(row["tumour_CEM43T90_min"]) for row in rows] == pytest.approx(
-        [point["goal_value"] for point in front["points"]], rel=1e-6)
+        [point["goal_value"] for point in front["points"]], rel=1e-6
+    )
     assert "Trade-off" in (run.folder / "report.html").read_text()
     schema = json.loads(files("thermoplan.data").joinpath("schemas", "plan.schema.json").read_text())
     jsonschema.validate({"pareto": front}, {**schema, "required": []})

@@ -7,10 +7,10 @@ import csv
 import numpy as np
 import pytest
 
+from thermoplan.base.errors import InputError
 from thermoplan.device import Device
-from thermoplan.errors import InputError
-from thermoplan.files.tables import write_tables
-from thermoplan.files.trajectories import header, read_trajectory, write_machine, write_trajectory
+from thermoplan.files.run.result_tables import write_tables
+from thermoplan.files.run.trajectories import header, read_trajectory, write_machine, write_trajectory
 from thermoplan.trajectory import Trajectory
 
 # the machine's x is the anatomy's S, its origin 5 mm from the anatomy's: machine = (S, R, A) + (5, 0, 0) mm
@@ -18,15 +18,33 @@ TO_DEVICE = np.array([[0, 0, 1, 5e-3], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
 
 
 def machine(**changes) -> Device:
-    return Device(**{"name": "bench", "kind": "ffp", "gradient_t_m": 2.0, "amplitude_t": 0.013,
-                     "frequency_hz": 354e3, "drive_axis": (0, 0, 1), "to_device": TO_DEVICE} | changes)
+    return Device(
+        **{
+            "name": "bench",
+            "kind": "ffp",
+            "gradient_t_m": 2.0,
+            "amplitude_t": 0.013,
+            "frequency_hz": 354e3,
+            "drive_axis": (0, 0, 1),
+            "to_device": TO_DEVICE,
+        }
+        | changes
+    )
 
 
 def three_stops(**changes) -> Trajectory:
-    return Trajectory(**{
-        "start_s": [0.0, 2.5, 10.123457], "dwell_s": [2.0, 3.25, 0.5], "frequency_hz": 354e3, "duration_s": 60.0,
-        "center_m": [[1e-3, 2e-3, 3e-3], [-4.1e-3, 0, 31.5e-3], [0, 0, 0]], "amplitude_t": [0.013, 0.0065, 0.013],
-        "gradient_t_m": [2.0, 2.0, 2.35]} | changes)
+    return Trajectory(
+        **{
+            "start_s": [0.0, 2.5, 10.123457],
+            "dwell_s": [2.0, 3.25, 0.5],
+            "frequency_hz": 354e3,
+            "duration_s": 60.0,
+            "center_m": [[1e-3, 2e-3, 3e-3], [-4.1e-3, 0, 31.5e-3], [0, 0, 0]],
+            "amplitude_t": [0.013, 0.0065, 0.013],
+            "gradient_t_m": [2.0, 2.0, 2.35],
+        }
+        | changes
+    )
 
 
 def test_a_round_trip_keeps_every_stop(tmp_path):
@@ -43,8 +61,14 @@ def test_a_round_trip_keeps_every_stop(tmp_path):
 
 def test_stops_that_touch_still_touch_after_rounding(tmp_path):
     start = np.cumsum(np.full(3000, 1 / 7)) - 1 / 7
-    tight = three_stops(start_s=start, dwell_s=np.full(3000, 1 / 7), duration_s=3000 / 7,
-                        center_m=np.zeros((3000, 3)), amplitude_t=np.full(3000, 0.01), gradient_t_m=np.full(3000, 2))
+    tight = three_stops(
+        start_s=start,
+        dwell_s=np.full(3000, 1 / 7),
+        duration_s=3000 / 7,
+        center_m=np.zeros((3000, 3)),
+        amplitude_t=np.full(3000, 0.01),
+        gradient_t_m=np.full(3000, 2),
+    )
     write_trajectory(tmp_path / "t.csv", tight, {})
     np.testing.assert_allclose(read_trajectory(tmp_path / "t.csv", machine(), 3000 / 7).start_s, start, atol=1e-8)
 
@@ -69,8 +93,9 @@ def test_the_machine_file_is_in_the_machine_s_frame_with_its_shift_field(tmp_pat
 
 
 def test_directions_are_turned_into_the_machine_s_frame(tmp_path):
-    write_machine(tmp_path / "m.csv", three_stops(direction=[[0, 0, 1]] * 3), machine(kind="ffl", line_axis=(0, 1, 0)),
-                  {})
+    write_machine(
+        tmp_path / "m.csv", three_stops(direction=[[0, 0, 1]] * 3), machine(kind="ffl", line_axis=(0, 1, 0)), {}
+    )
     with (tmp_path / "m.csv").open() as stream:
         row = next(csv.DictReader(line for line in stream if not line.startswith("#")))
     assert [float(row[f"dir_{axis}"]) for axis in "xyz"] == [1.0, 0.0, 0.0]  # S is the machine's x
@@ -82,15 +107,18 @@ def test_a_hand_written_table_takes_the_device_s_gradient_and_gaps_are_rest(tmp_
     assert t.gradient_t_m.tolist() == [2.0, 2.0] and t.duty == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize(("rows", "words"), [
-    ("0,1,0,0,0,13\n1,abc,0,0,0,13\n", 'row 2, dwell_s = "abc": expected a number above zero'),
-    ("0,0,0,0,0,13\n", 'row 1, dwell_s = "0": expected a number above zero'),
-    ("0,1,0,nan,0,13\n", 'row 1, y_mm = "nan": expected a number'),
-    ("0,1,0,0,0,-13\n", 'row 1, amplitude_mT = "-13": expected a number that is not negative'),
-    ("0,1,0,0\n", 'row 1, z_mm = "": expected a number'),
-    ("0,2,0,0,0,13\n1,1,0,0,0,13\n", "row 2, start_s = 1: before 2 s, when the row above it ends"),
-    ("0,2,0,0,0,13\n59,2,0,0,0,13\n", "row 2, start_s + dwell_s = 61: after the session's 60 s"),
-])
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("0,1,0,0,0,13\n1,abc,0,0,0,13\n", 'row 2, dwell_s = "abc": expected a number above zero'),
+        ("0,0,0,0,0,13\n", 'row 1, dwell_s = "0": expected a number above zero'),
+        ("0,1,0,nan,0,13\n", 'row 1, y_mm = "nan": expected a number'),
+        ("0,1,0,0,0,-13\n", 'row 1, amplitude_mT = "-13": expected a number that is not negative'),
+        ("0,1,0,0\n", 'row 1, z_mm = "": expected a number'),
+        ("0,2,0,0,0,13\n1,1,0,0,0,13\n", "row 2, start_s = 1: before 2 s, when the row above it ends"),
+        ("0,2,0,0,0,13\n59,2,0,0,0,13\n", "row 2, start_s + dwell_s = 61: after the session's 60 s"),
+    ],
+)
 def test_a_bad_row_is_named_by_row_and_column(tmp_path, rows, words):
     (tmp_path / "t.csv").write_text("start_s,dwell_s,x_mm,y_mm,z_mm,amplitude_mT\n" + rows)
     with pytest.raises(InputError) as caught:
@@ -117,17 +145,25 @@ def test_a_thousand_bad_rows_make_a_short_message(tmp_path):
 def test_the_tables_of_a_run_say_what_plan_json_says(tmp_path):
     plan = {
         "regions": {"tumour": {"volume_mm3": 268.08, "iron_mg": None}, "liver": {"volume_mm3": 1.0, "t90_c": 38.25}},
-        "histograms": {"tumour": {"temperature_c": [40.0, 41.0], "volume_fraction": [1.0, 0.5],
-                                  "cem43_min": [1.0], "dose_fraction": [0.9]}},
+        "histograms": {
+            "tumour": {
+                "temperature_c": [40.0, 41.0],
+                "volume_fraction": [1.0, 0.5],
+                "cem43_min": [1.0],
+                "dose_fraction": [0.9],
+            }
+        },
         "probes": {"centre": {"time_s": [0.0, 60.0], "temperature_c": [36.5, 40.0]}},
         "core": {"time_s": [0.0, 30.0, 60.0], "temperature_c": [36.5, 36.6, 36.7]},
         "expected": [{"minute": 2, "core_c": 36.6, "stop": "core above 39.5"}],
     }
     write_tables(tmp_path, plan)
-    rows = {name: (tmp_path / f"{name}.csv").read_text().splitlines()
-            for name in ("dose", "tvh", "probes", "expected")}
+    rows = {name: (tmp_path / f"{name}.csv").read_text().splitlines() for name in ("dose", "tvh", "probes", "expected")}
     assert rows["dose"] == ["region,volume_mm3,iron_mg,t90_c", "tumour,268.08,,", "liver,1,,38.25"]
-    assert rows["tvh"][1:] == ["tumour,temperature_c,40,degC,1", "tumour,temperature_c,41,degC,0.5",
-                               "tumour,cem43_min,1,min,0.9"]
+    assert rows["tvh"][1:] == [
+        "tumour,temperature_c,40,degC,1",
+        "tumour,temperature_c,41,degC,0.5",
+        "tumour,cem43_min,1,min,0.9",
+    ]
     assert rows["probes"] == ["time_s,centre_c,core_c", "0,36.5,36.5", "30,,36.6", "60,40,36.7"]
     assert rows["expected"] == ["minute,core_c,stop", "2,36.6,core above 39.5"]

@@ -8,18 +8,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_heat import phantom
 
+from thermoplan.base.errors import InputError
 from thermoplan.device import Device
-from thermoplan.errors import InputError
-from thermoplan.sar import Column
+from thermoplan.power.heating_basis import Column
 from thermoplan.trajectory import Rhythm, Stop, Trajectory, candidate_positions, limit_violations, sequence
-from thermoplan.trajectory.order import shortest_round
+from thermoplan.trajectory.tour import shortest_round
 
 HOUR_EDGES = np.array([0.0, 300.0, 900.0, 1800.0])
 
 
 def machine(**changes) -> Device:
-    values = {"name": "bench", "kind": "ffp", "gradient_t_m": 2.35, "amplitude_t": 13e-3, "frequency_hz": 354e3,
-              "drive_axis": (0.0, 0.0, 1.0), "settle_s": 0.02, "min_dwell_s": 0.1, "slew_m_s": 0.5}
+    values = {
+        "name": "bench",
+        "kind": "ffp",
+        "gradient_t_m": 2.35,
+        "amplitude_t": 13e-3,
+        "frequency_hz": 354e3,
+        "drive_axis": (0.0, 0.0, 1.0),
+        "settle_s": 0.02,
+        "min_dwell_s": 0.1,
+        "slew_m_s": 0.5,
+    }
     return Device(**(values | changes))
 
 
@@ -50,16 +59,26 @@ def test_the_cycles_and_the_flat_list_say_the_same():
     made = sequence(uneven(3, 5, 0.6), row_of(5), window_edges_s=HOUR_EDGES, device=machine())
     for block in made.trajectory.windows:
         assert sum(duration for _, duration in block.pieces()) == pytest.approx(block.period_s, rel=1e-12)
-    on = sum(duration * block.repeats for block in made.trajectory.windows
-             for column, duration in block.pieces() if column >= 0)
+    on = sum(
+        duration * block.repeats
+        for block in made.trajectory.windows
+        for column, duration in block.pieces()
+        if column >= 0
+    )
     assert on == pytest.approx(made.trajectory.dwell_s.sum(), rel=1e-9)
 
 
 def test_ripple_in_the_hottest_voxel_is_that_of_one_share_of_a_square_wave():
     """Power q for a share d of the period P, and off: q d (1 - d) P peak to peak."""
     rate, share, seconds = 0.26, 0.5, 1.0
-    made = sequence(np.array([[share]]), row_of(1), window_edges_s=np.array([0.0, 600.0]), device=machine(),
-                    heating_k_s=np.array([[rate]]), rhythm=Rhythm(aim_k=rate * share * (1 - share) * seconds))
+    made = sequence(
+        np.array([[share]]),
+        row_of(1),
+        window_edges_s=np.array([0.0, 600.0]),
+        device=machine(),
+        heating_k_s=np.array([[rate]]),
+        rhythm=Rhythm(aim_k=rate * share * (1 - share) * seconds),
+    )
     period = made.trajectory.windows[0].period_s
     assert period <= seconds and period > 0.9 * seconds
     assert made.ripple_k[0] == pytest.approx(rate * share * (1 - share) * period, rel=1e-9)
@@ -67,8 +86,7 @@ def test_ripple_in_the_hottest_voxel_is_that_of_one_share_of_a_square_wave():
 
 def test_ripple_stays_below_a_quarter_kelvin_and_the_period_is_no_shorter_than_need_be():
     heating = 0.4 * np.exp(-0.5 * ((np.arange(6)[:, None] * 2 - np.linspace(0, 10, 40)) / 2.0) ** 2)
-    made = sequence(uneven(3, 6, 0.7), row_of(6), window_edges_s=HOUR_EDGES, device=machine(),
-                    heating_k_s=heating)
+    made = sequence(uneven(3, 6, 0.7), row_of(6), window_edges_s=HOUR_EDGES, device=machine(), heating_k_s=heating)
     assert made.ripple_k.min() > 0.05 and made.ripple_k.max() <= 0.25
 
 
@@ -82,21 +100,36 @@ def test_a_slow_machine_is_told_that_it_ripples():
 
 def test_a_tiny_share_goes_to_its_neighbour_with_its_energy():
     shares = np.array([[0.3, 0.0005, 0.3, 0.2]])
-    made = sequence(shares, row_of(4), window_edges_s=np.array([0.0, 600.0]), device=machine(min_dwell_s=1.0),
-                    heating_k_s=0.2 * np.eye(4))
+    made = sequence(
+        shares,
+        row_of(4),
+        window_edges_s=np.array([0.0, 600.0]),
+        device=machine(min_dwell_s=1.0),
+        heating_k_s=0.2 * np.eye(4),
+    )
     assert made.achieved[0, 1] == 0.0
     assert made.achieved.sum() == pytest.approx(shares.sum(), rel=1e-6)
 
 
 def test_full_duty_on_several_places_shrinks_and_says_so():
-    made = sequence(uneven(1, 4, 1.0), row_of(4), window_edges_s=np.array([0.0, 600.0]),
-                    device=machine(settle_s=1.0), heating_k_s=0.1 * np.eye(4))
+    made = sequence(
+        uneven(1, 4, 1.0),
+        row_of(4),
+        window_edges_s=np.array([0.0, 600.0]),
+        device=machine(settle_s=1.0),
+        heating_k_s=0.1 * np.eye(4),
+    )
     assert made.achieved.sum() < 1.0 and any("no time" in note for note in made.notes)
 
 
 def test_one_column_at_full_duty_is_one_long_dwell():
-    made = sequence(np.array([[1.0]]), row_of(1), window_edges_s=np.array([0.0, 600.0]), device=machine(),
-                    heating_k_s=np.array([[0.3]]))
+    made = sequence(
+        np.array([[1.0]]),
+        row_of(1),
+        window_edges_s=np.array([0.0, 600.0]),
+        device=machine(),
+        heating_k_s=np.array([[0.3]]),
+    )
     assert len(made.trajectory) == 1 and made.trajectory.dwell_s[0] == pytest.approx(600.0)
 
 
@@ -106,30 +139,50 @@ def test_no_heat_is_an_empty_sequence_of_full_length():
 
 
 machines = st.builds(
-    machine, settle_s=st.floats(0.0, 3.0), min_dwell_s=st.floats(0.0, 8.0),
-    slew_m_s=st.one_of(st.just(np.inf), st.floats(1e-3, 1.0)), max_duty=st.floats(0.05, 1.0),
-    kind=st.sampled_from(["ffp", "uniform"]))
+    machine,
+    settle_s=st.floats(0.0, 3.0),
+    min_dwell_s=st.floats(0.0, 8.0),
+    slew_m_s=st.one_of(st.just(np.inf), st.floats(1e-3, 1.0)),
+    max_duty=st.floats(0.05, 1.0),
+    kind=st.sampled_from(["ffp", "uniform"]),
+)
 
 
 @settings(max_examples=120, deadline=None)
-@given(device=machines, seed=st.integers(0, 10_000), n=st.integers(1, 9), windows=st.integers(1, 4),
-       length=st.floats(5.0, 600.0), total=st.floats(0.0, 1.0), rate=st.floats(0.0, 1.0))
+@given(
+    device=machines,
+    seed=st.integers(0, 10_000),
+    n=st.integers(1, 9),
+    windows=st.integers(1, 4),
+    length=st.floats(5.0, 600.0),
+    total=st.floats(0.0, 1.0),
+    rate=st.floats(0.0, 1.0),
+)
 def test_a_sequence_never_breaks_a_machine_limit(device, seed, n, windows, length, total, rate):
     rng = np.random.default_rng(seed)
     shares = rng.random((windows, n)) ** 3 * (rng.random((windows, n)) < 0.7)
     shares *= total * device.max_duty / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
-    columns = [Column(tuple(rng.uniform(-0.01, 0.01, 3)), 13e-3 * rng.choice([0.5, 1.0]), 2.35)
-               for _ in range(n)]
-    made = sequence(shares, columns, window_edges_s=np.arange(windows + 1) * length, device=device,
-                    heating_k_s=rate * rng.random((n, 30)))
+    columns = [Column(tuple(rng.uniform(-0.01, 0.01, 3)), 13e-3 * rng.choice([0.5, 1.0]), 2.35) for _ in range(n)]
+    made = sequence(
+        shares,
+        columns,
+        window_edges_s=np.arange(windows + 1) * length,
+        device=device,
+        heating_k_s=rate * rng.random((n, 30)),
+    )
     assert limit_violations(made.trajectory, device) == []
     assert made.trajectory.windows[-1].end_s == pytest.approx(windows * length, rel=1e-12)
     assert (made.achieved.sum(axis=1) <= device.max_duty * (1 + 1e-9)).all()
 
 
 @settings(max_examples=60, deadline=None)
-@given(device=machines, seed=st.integers(0, 10_000), n=st.integers(1, 9), length=st.floats(5.0, 600.0),
-       total=st.floats(0.01, 1.0))
+@given(
+    device=machines,
+    seed=st.integers(0, 10_000),
+    n=st.integers(1, 9),
+    length=st.floats(5.0, 600.0),
+    total=st.floats(0.01, 1.0),
+)
 def test_a_sequence_never_heats_more_than_it_was_asked_to(device, seed, n, length, total):
     """Dwells that must grow to the machine's shortest are paid for by the others."""
     rng = np.random.default_rng(seed)
@@ -144,14 +197,15 @@ def test_a_sequence_never_heats_more_than_it_was_asked_to(device, seed, n, lengt
 def test_each_broken_limit_is_named():
     stops = [Stop(0.0, 0.05, (0.0, 0.0, 0.0), 13e-3, 2.35), Stop(0.06, 5.0, (0.03, 0.0, 0.0), 40e-3, 2.35)]
     device = machine(amplitude_range_t=(0.0, 20e-3), position_range_m=np.array([[-0.02, 0.02]] * 3), max_duty=0.5)
-    found = " ".join(limit_violations(
-        Trajectory.of_stops(stops, frequency_hz=354e3, duration_s=6.0), device))
+    found = " ".join(limit_violations(Trajectory.of_stops(stops, frequency_hz=354e3, duration_s=6.0), device))
     for name in ("min_dwell", "slew", "amplitude", "position_range", "max_duty"):
         assert name in found
 
 
-@pytest.mark.parametrize(("starts", "dwells", "word"), [
-    ([0.0, 0.5], [1.0, 1.0], "ended"), ([0.0, 99.5], [1.0, 1.0], "session"), ([0.0, 1.0], [1.0, 0.0], "dwell")])
+@pytest.mark.parametrize(
+    ("starts", "dwells", "word"),
+    [([0.0, 0.5], [1.0, 1.0], "ended"), ([0.0, 99.5], [1.0, 1.0], "session"), ([0.0, 1.0], [1.0, 0.0], "dwell")],
+)
 def test_stops_that_overlap_or_overrun_are_refused(starts, dwells, word):
     with pytest.raises(InputError, match=word):
         Trajectory(np.array(starts), np.array(dwells), np.zeros((2, 3)), np.ones(2), np.ones(2), 354e3, 100.0)
@@ -196,6 +250,7 @@ def test_a_target_out_of_reach_is_explained():
 def test_times_rounded_to_microseconds_are_still_a_trajectory_that_the_machine_can_play():
     made = sequence(uneven(3, 5, 0.97), row_of(5), window_edges_s=HOUR_EDGES, device=machine(settle_s=1e-3))
     t = made.trajectory
-    rounded = Trajectory(t.start_s.round(6), t.dwell_s.round(6), t.center_m, t.amplitude_t, t.gradient_t_m,
-                         t.frequency_hz, t.duration_s)
+    rounded = Trajectory(
+        t.start_s.round(6), t.dwell_s.round(6), t.center_m, t.amplitude_t, t.gradient_t_m, t.frequency_hz, t.duration_s
+    )
     assert limit_violations(rounded, machine(settle_s=1e-3)) == []

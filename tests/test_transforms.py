@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from thermoplan.errors import InputError
-from thermoplan.files.transforms import read_transform, read_transform_file, write_transform
-from thermoplan.image import Image
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
+from thermoplan.files.tables.transforms import read_transform, read_transform_file, write_transform
 
 LPS = np.array([-1.0, -1.0, 1.0])
 
@@ -21,8 +21,10 @@ def moved(matrix: np.ndarray, point_mm: list[float]) -> list[float]:
 
 
 def itk(kind: str, parameters: str, fixed: str = "0 0 0") -> str:
-    return (f"#Insight Transform File V1.0\n#Transform 0\nTransform: {kind}_double_3_3\nParameters: {parameters}\n"
-            f"FixedParameters: {fixed}\n")
+    return (
+        f"#Insight Transform File V1.0\n#Transform 0\nTransform: {kind}_double_3_3\nParameters: {parameters}\n"
+        f"FixedParameters: {fixed}\n"
+    )
 
 
 def test_a_plain_matrix_is_in_ras_millimetres(tmp_path):
@@ -30,20 +32,23 @@ def test_a_plain_matrix_is_in_ras_millimetres(tmp_path):
     assert moved(read_transform(tmp_path / "t.txt"), [1, 2, 3]) == pytest.approx([8, 2, 1])
 
 
-@pytest.mark.parametrize(("text", "start", "end"), [
-    # a point of the anatomy lies 7 mm to the left in LPS x, so 7 mm more to the right in RAS undoes it
-    (itk("TranslationTransform", "7 0 0"), [1, 2, 3], [8, 2, 3]),
-    (itk("AffineTransform", "1 0 0 0 1 0 0 0 1 0 0 5"), [1, 2, 3], [1, 2, -2]),
-    # a quarter turn about z carries LPS x to LPS y; undone, LPS y goes to LPS x, and so does RAS y to RAS x
-    (itk("Euler3DTransform", "0 0 1.5707963267948966 0 0 0"), [0, 1, 0], [1, 0, 0]),
-    (itk("VersorRigid3DTransform", "0 0 0.7071067811865476 0 0 0"), [0, 1, 0], [1, 0, 0]),
-    # a quarter turn about x carries LPS y to z; undone, z goes to LPS y, which is -y in RAS
-    (itk("Euler3DTransform", "1.5707963267948966 0 0 0 0 0"), [0, 0, 1], [0, -1, 0]),
-    # about y, x to -z, then about x, -z to y, then about z, y to -x; undone, -x goes to x in LPS and in RAS x to -x
-    (itk("Euler3DTransform", "1.5707963267948966 " * 3 + "0 0 0"), [1, 0, 0], [-1, 0, 0]),
-    # about a centre at LPS (10, 0, 0), RAS (-10, 0, 0), the centre stays
-    (itk("Euler3DTransform", "0 0 1.5707963267948966 0 0 0", "10 0 0"), [-10, 0, 0], [-10, 0, 0]),
-])
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        # a point of the anatomy lies 7 mm to the left in LPS x, so 7 mm more to the right in RAS undoes it
+        (itk("TranslationTransform", "7 0 0"), [1, 2, 3], [8, 2, 3]),
+        (itk("AffineTransform", "1 0 0 0 1 0 0 0 1 0 0 5"), [1, 2, 3], [1, 2, -2]),
+        # a quarter turn about z carries LPS x to LPS y; undone, LPS y goes to LPS x, and so does RAS y to RAS x
+        (itk("Euler3DTransform", "0 0 1.5707963267948966 0 0 0"), [0, 1, 0], [1, 0, 0]),
+        (itk("VersorRigid3DTransform", "0 0 0.7071067811865476 0 0 0"), [0, 1, 0], [1, 0, 0]),
+        # a quarter turn about x carries LPS y to z; undone, z goes to LPS y, which is -y in RAS
+        (itk("Euler3DTransform", "1.5707963267948966 0 0 0 0 0"), [0, 0, 1], [0, -1, 0]),
+        # about y, x to -z, then about x, -z to y, then about z, y to -x; undone, -x goes to x in LPS and in RAS x to -x
+        (itk("Euler3DTransform", "1.5707963267948966 " * 3 + "0 0 0"), [1, 0, 0], [-1, 0, 0]),
+        # about a centre at LPS (10, 0, 0), RAS (-10, 0, 0), the centre stays
+        (itk("Euler3DTransform", "0 0 1.5707963267948966 0 0 0", "10 0 0"), [-10, 0, 0], [-10, 0, 0]),
+    ],
+)
 def test_an_itk_transform_is_turned_about_and_taken_from_lps(tmp_path, text, start, end):
     (tmp_path / "t.tfm").write_text(text)
     assert moved(read_transform(tmp_path / "t.tfm"), start) == pytest.approx(end, abs=1e-9)
@@ -65,14 +70,21 @@ def test_a_transform_that_scales_is_noted(tmp_path):
     assert "scales volumes by 2" in notes[0]
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("1 0 0\n0 1 0\n0 0 1\n", r"got shape \(3, 3\)"), ("1 0 0 x\n", "expected four rows of four numbers"),
-    ("1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 1 1\n", "the last row"), ("1 0 0 0\n1 0 0 0\n0 0 1 0\n0 0 0 1\n", "singular"),
-    (itk("BSplineTransform", "1 2 3"), "of another kind.*export it as linear"),
-    (itk("AffineTransform", "1 0 0"), "has 3 parameters; expected 12"), ("nan 0 0 0\n" * 4, "four rows"),
-    (itk("Euler2DTransform", "1 0 0").replace("3_3", "2_2"), "of three dimensions"),
-    (itk("TranslationTransform", "1 0 0") * 2, "holds 2 transforms"), ("", "empty"),
-])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1 0 0\n0 1 0\n0 0 1\n", r"got shape \(3, 3\)"),
+        ("1 0 0 x\n", "expected four rows of four numbers"),
+        ("1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 1 1\n", "the last row"),
+        ("1 0 0 0\n1 0 0 0\n0 0 1 0\n0 0 0 1\n", "singular"),
+        (itk("BSplineTransform", "1 2 3"), "of another kind.*export it as linear"),
+        (itk("AffineTransform", "1 0 0"), "has 3 parameters; expected 12"),
+        ("nan 0 0 0\n" * 4, "four rows"),
+        (itk("Euler2DTransform", "1 0 0").replace("3_3", "2_2"), "of three dimensions"),
+        (itk("TranslationTransform", "1 0 0") * 2, "holds 2 transforms"),
+        ("", "empty"),
+    ],
+)
 def test_what_is_no_such_transform_is_refused_by_name(tmp_path, text, words):
     (tmp_path / "t.tfm").write_text(text)
     with pytest.raises(InputError, match=r"t\.tfm: .*" + words):
@@ -99,16 +111,29 @@ def sitk_transforms() -> dict[str, sitk.Transform]:
     similar.SetScale(1.25)
     similar.SetTranslation((1, 0, -2))
     shift, scale = sitk.TranslationTransform(3, (1, 2, 3)), sitk.ScaleTransform(3, (1.1, 0.9, 1.3))
-    return {"affine": affine, "euler": euler, "euler zyx": zyx, "versor": turned, "versor rigid": rigid,
-            "similarity": similar, "translation": shift, "scale": scale,
-            "identity": sitk.Transform(3, sitk.sitkIdentity),
-            "composite": sitk.CompositeTransform([euler, shift, affine])}
+    return {
+        "affine": affine,
+        "euler": euler,
+        "euler zyx": zyx,
+        "versor": turned,
+        "versor rigid": rigid,
+        "similarity": similar,
+        "translation": shift,
+        "scale": scale,
+        "identity": sitk.Transform(3, sitk.sitkIdentity),
+        "composite": sitk.CompositeTransform([euler, shift, affine]),
+    }
 
 
-@pytest.mark.parametrize(("kind", "suffix"), [
-    (kind, suffix) for kind in sitk_transforms() for suffix in (".tfm", ".txt", ".h5", ".mat")
-    if suffix != ".mat" or kind not in ("composite", "identity")  # ITK's .mat cannot hold these
-])
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [
+        (kind, suffix)
+        for kind in sitk_transforms()
+        for suffix in (".tfm", ".txt", ".h5", ".mat")
+        if suffix != ".mat" or kind not in ("composite", "identity")  # ITK's .mat cannot hold these
+    ],
+)
 def test_every_linear_transform_that_simpleitk_writes_moves_points_as_simpleitk_does(tmp_path, kind, suffix):
     transform, path = sitk_transforms()[kind], tmp_path / f"t{suffix}"
     sitk.WriteTransform(transform, path)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thermoplan.errors import InputError
-from thermoplan.units import (
+from thermoplan.base.errors import InputError
+from thermoplan.base.units import (
     KINDS,
     NotAQuantity,
     direction,
@@ -25,30 +25,33 @@ from thermoplan.units import (
 )
 
 
-@pytest.mark.parametrize(("text", "kind", "si"), [
-    ("354 kHz", "frequency", 354e3),
-    ("13 mT", "field", 0.013),
-    ("130 G", "field", 0.013),
-    ("10.345 kA/m", "field", 0.0129999),  # mu0 H: 4e-7 pi x 10345 = 13.0 mT
-    ("2.35 T/m", "gradient", 2.35),
-    ("36.5 degC", "temperature", 36.5),
-    ("310.15 K", "temperature", 37.0),
-    ("36.5 °C", "temperature", 36.5),
-    ("250 W/g", "slp", 250e3),
-    ("250 W/gFe", "slp", 250e3),
-    ("2 mg/mL", "iron concentration", 2.0),
-    ("100 mmol/L", "iron concentration", 5.5845),  # 100 mol/m3 x 55.845 g/mol
-    ("30 min", "time", 1800.0),
-    ("1.5 h", "time", 5400.0),
-    ("10 W/m^2/K", "heat transfer", 10.0),
-    ("10 W/(m² K)", "heat transfer", 10.0),
-    ("10 W m^-2 K^-1", "heat transfer", 10.0),
-    ("5 µm", "length", 5e-6),
-    ("70 %", "fraction", 0.7),
-    ("0.7", "fraction", 0.7),
-    ("446 kA/m", "magnetization", 446e3),
-    ("1 mPa s", "viscosity", 1e-3),
-])
+@pytest.mark.parametrize(
+    ("text", "kind", "si"),
+    [
+        ("354 kHz", "frequency", 354e3),
+        ("13 mT", "field", 0.013),
+        ("130 G", "field", 0.013),
+        ("10.345 kA/m", "field", 0.0129999),  # mu0 H: 4e-7 pi x 10345 = 13.0 mT
+        ("2.35 T/m", "gradient", 2.35),
+        ("36.5 degC", "temperature", 36.5),
+        ("310.15 K", "temperature", 37.0),
+        ("36.5 °C", "temperature", 36.5),
+        ("250 W/g", "slp", 250e3),
+        ("250 W/gFe", "slp", 250e3),
+        ("2 mg/mL", "iron concentration", 2.0),
+        ("100 mmol/L", "iron concentration", 5.5845),  # 100 mol/m3 x 55.845 g/mol
+        ("30 min", "time", 1800.0),
+        ("1.5 h", "time", 5400.0),
+        ("10 W/m^2/K", "heat transfer", 10.0),
+        ("10 W/(m² K)", "heat transfer", 10.0),
+        ("10 W m^-2 K^-1", "heat transfer", 10.0),
+        ("5 µm", "length", 5e-6),
+        ("70 %", "fraction", 0.7),
+        ("0.7", "fraction", 0.7),
+        ("446 kA/m", "magnetization", 446e3),
+        ("1 mPa s", "viscosity", 1e-3),
+    ],
+)
 def test_written_quantities_become_si(text, kind, si):
     assert parse(text, kind) == pytest.approx(si, rel=2e-6)
 
@@ -57,10 +60,30 @@ def test_an_si_unit_also_names_what_is_expected():
     assert quantity("13 mT", "T") == 0.013 and quantity("20 nm", "m") == 2e-8
 
 
-@pytest.mark.parametrize("text", [
-    "354 mT", "354", 354, 354.0, True, None, "", "kHz", "354 kHzz", "nan Hz", "inf Hz", "3 5 kHz",
-    "3 1/5 kHz", "9^9^9^9 Hz", "3 Hz^99", "3 (((", "1/0 Hz", [1], "3 __import__",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "354 mT",
+        "354",
+        354,
+        354.0,
+        True,
+        None,
+        "",
+        "kHz",
+        "354 kHzz",
+        "nan Hz",
+        "inf Hz",
+        "3 5 kHz",
+        "3 1/5 kHz",
+        "9^9^9^9 Hz",
+        "3 Hz^99",
+        "3 (((",
+        "1/0 Hz",
+        [1],
+        "3 __import__",
+    ],
+)
 def test_anything_else_is_refused_in_the_house_form(text):
     with pytest.raises(InputError) as caught:
         quantity(text, "frequency", "mouse.toml: device.frequency")
@@ -72,14 +95,19 @@ def test_anything_else_is_refused_in_the_house_form(text):
 def test_the_message_is_the_one_that_the_house_style_prints():
     with pytest.raises(InputError) as caught:
         quantity("354 mT", "frequency", "mouse.toml: device.frequency")
-    assert str(caught.value) == (
-        'mouse.toml: device.frequency = "354 mT": expected a frequency, such as "354 kHz"')
+    assert str(caught.value) == ('mouse.toml: device.frequency = "354 mT": expected a frequency, such as "354 kHz"')
 
 
-@pytest.mark.parametrize(("text", "kind"), [
-    ("-3 mm", "length"), ("-300 degC", "temperature"), ("1e999 Hz", "frequency"), ("-5 min", "time"),
-    ("10 W/m^2/degC", "heat transfer"),
-])
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("-3 mm", "length"),
+        ("-300 degC", "temperature"),
+        ("1e999 Hz", "frequency"),
+        ("-5 min", "time"),
+        ("10 W/m^2/degC", "heat transfer"),
+    ],
+)
 def test_what_cannot_be_is_refused(text, kind):
     with pytest.raises(NotAQuantity):
         parse(text, kind)
@@ -121,14 +149,17 @@ def test_directions_are_letters_or_vectors_of_length_one():
             direction(text)
 
 
-@pytest.mark.parametrize(("text", "sink"), [
-    # tissue 1000 kg/m3, blood 1050 kg/m3 and 3600 J/kg/K: rho_b c_b = 3.78e6 J/m3/K
-    ("300 mL/min/kg", 300e-6 / 60 * 1000 * 3.78e6),
-    ("30 mL/min/100g", 300e-6 / 60 * 1000 * 3.78e6),
-    ("0.005 1/s", 0.005 * 3.78e6),
-    ("5 kg/m^3/s", 5 * 3600.0),
-    ("1e4 W/m^3/K", 1e4),
-])
+@pytest.mark.parametrize(
+    ("text", "sink"),
+    [
+        # tissue 1000 kg/m3, blood 1050 kg/m3 and 3600 J/kg/K: rho_b c_b = 3.78e6 J/m3/K
+        ("300 mL/min/kg", 300e-6 / 60 * 1000 * 3.78e6),
+        ("30 mL/min/100g", 300e-6 / 60 * 1000 * 3.78e6),
+        ("0.005 1/s", 0.005 * 3.78e6),
+        ("5 kg/m^3/s", 5 * 3600.0),
+        ("1e4 W/m^3/K", 1e4),
+    ],
+)
 def test_perfusion_in_any_of_its_units_is_a_heat_sink(text, sink):
     found = perfusion(text).sink_w_m3_k(density_kg_m3=1000.0, blood_kg_m3=1050.0, blood_j_kg_k=3600.0)
     assert found == pytest.approx(sink, rel=1e-12)
@@ -149,5 +180,5 @@ def test_units_of_images_and_meshes_have_factors():
 
 
 def test_pint_loads_only_when_a_quantity_is_read():
-    code = "import sys, thermoplan.units; sys.exit('pint' in sys.modules)"
+    code = "import sys, thermoplan.base.units; sys.exit('pint' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=".", check=False).returncode == 0

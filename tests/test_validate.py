@@ -14,9 +14,9 @@ from scipy.special import erf, erfc
 from typer.testing import CliRunner
 
 import thermoplan
+from thermoplan.base.errors import InputError
 from thermoplan.cli import app
-from thermoplan.errors import InputError
-from thermoplan.validate import GROUPS, Row, heat, spheres, validate, validation_record
+from thermoplan.validate import GROUPS, ValidationRow, heat_rows, spheres, validate, validation_record
 
 REFERENCES = (Path(thermoplan.__file__).parent / "data" / "references.bib").read_text()
 KNOWN = set(re.findall(r"^@\w+\{([^,]+),", REFERENCES, re.M)) | {"closed form", "made up", "second solver"}
@@ -31,33 +31,41 @@ def test_every_row_that_counts_is_within_its_tolerance(group):
     assert {row.source for row in rows} <= KNOWN
 
 
-
 def test_a_value_outside_its_tolerance_is_off_on_either_side():
-    assert [Row("x", -2.0, ours, 0.01, "closed form").ok for ours in (-1.97, -1.981, -2.019, -2.03)] == [
-        False, True, True, False]
+    assert [ValidationRow("x", -2.0, ours, 0.01, "closed form").ok for ours in (-1.97, -1.981, -2.019, -2.03)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_bound_from_one_side_holds_on_that_side_alone():
-    orders = [Row("order", 2.0, ours, 1.9, "made up", sense="at_least").ok for ours in (1.89, 1.9, 2.4)]
-    errors = [Row("error", 0.0, ours, 1e-6, "made up", sense="at_most").ok for ours in (0.0, 1e-6, 2e-6)]
+    orders = [ValidationRow("order", 2.0, ours, 1.9, "made up", sense="at_least").ok for ours in (1.89, 1.9, 2.4)]
+    errors = [ValidationRow("error", 0.0, ours, 1e-6, "made up", sense="at_most").ok for ours in (0.0, 1e-6, 2e-6)]
     assert (orders, errors) == ([False, True, True], [True, True, False])
-    assert Row("order", 2.0, 1.89, 1.9, "made up", sense="at_least").record()["bound"] == ">= 1.9"
+    assert ValidationRow("order", 2.0, 1.89, 1.9, "made up", sense="at_least").record()["bound"] == ">= 1.9"
 
 
 def test_a_solver_with_one_per_cent_too_much_capacity_is_noticed(monkeypatch):
     # at 120 s periodic warmth is down to 0.42: d ln(0.42) = 0.87 % of it, against a bound of 0.1 %
-    module = import_module("thermoplan.validate.heat")
+    module = import_module("thermoplan.validate.heat_rows")
     honest = module.problem
-    monkeypatch.setattr(module, "problem", lambda *a, **more: replace(
-        found := honest(*a, **more), density_kg_m3=1.01 * found.density_kg_m3))
+    monkeypatch.setattr(
+        module,
+        "problem",
+        lambda *a, **more: replace(found := honest(*a, **more), density_kg_m3=1.01 * found.density_kg_m3),
+    )
     monkeypatch.setitem(GROUPS, "bioheat", module._decay)
     assert not validation_record("bioheat")["ok"]
 
 
 def test_record_is_not_ok_when_a_row_that_counts_is_off(monkeypatch):
     def rows_at(worth):
-        return (Row("calibration", 1.0, 2.0, 0.1, "closed form", counts=False),
-                Row("value", 1.0, worth, 0.1, "closed form"))
+        return (
+            ValidationRow("calibration", 1.0, 2.0, 0.1, "closed form", counts=False),
+            ValidationRow("value", 1.0, worth, 0.1, "closed form"),
+        )
 
     for worth, ok in ((1.05, True), (1.2, False)):
         monkeypatch.setitem(GROUPS, "dose", lambda worth=worth: rows_at(worth))
@@ -66,7 +74,9 @@ def test_record_is_not_ok_when_a_row_that_counts_is_off(monkeypatch):
 
 @pytest.mark.parametrize(("ours", "code"), [(2.03, 0), (1.8, 4)])
 def test_the_command_shows_value_error_and_bound_and_ends_with_four_where_a_row_is_off(monkeypatch, ours, code):
-    monkeypatch.setitem(GROUPS, "bioheat", lambda: (Row("order", 2.0, ours, 1.9, "made up", sense="at_least"),))
+    monkeypatch.setitem(
+        GROUPS, "bioheat", lambda: (ValidationRow("order", 2.0, ours, 1.9, "made up", sense="at_least"),)
+    )
     done = CliRunner().invoke(app, ["validate", "--bioheat", "--json"])
     assert done.exit_code == code
     (row,) = json.loads(done.stdout)["rows"]
@@ -97,6 +107,7 @@ def test_the_printed_values_of_spheres_and_of_a_point_are_those_of_their_formula
     for w, printed in spheres.STEADY_K.items():
         assert inside(w, places)[: len(printed)] == pytest.approx(printed, abs=6e-7)
     for w, printed in spheres.CENTRE_K.items():
+
         def rate(s, beta=w * beta_of):
             x = radius / np.sqrt(4.0 * alpha * s)
             return (erf(x) - 2.0 * x / np.sqrt(np.pi) * np.exp(-(x**2))) * np.exp(-beta * s)
@@ -107,11 +118,15 @@ def test_the_printed_values_of_spheres_and_of_a_point_are_those_of_their_formula
     k1, k2, w1, w2 = 0.55, 0.5, 1e-3 * w_of, 5e-3 * w_of
     l1, l2 = np.sqrt(w1 / k1), np.sqrt(w2 / k2)
     a, b = np.linalg.solve(
-        [[np.sinh(l1 * radius), -1.0],
-         [k1 * (l1 * radius * np.cosh(l1 * radius) - np.sinh(l1 * radius)), k2 * (l2 * radius + 1.0)]],
-        [-q / w1 * radius, 0.0])
-    found = np.where(places <= radius, a * np.sinh(l1 * places) / places + q / w1,
-                     b * np.exp(-l2 * (places - radius)) / places)
+        [
+            [np.sinh(l1 * radius), -1.0],
+            [k1 * (l1 * radius * np.cosh(l1 * radius) - np.sinh(l1 * radius)), k2 * (l2 * radius + 1.0)],
+        ],
+        [-q / w1 * radius, 0.0],
+    )
+    found = np.where(
+        places <= radius, a * np.sinh(l1 * places) / places + q / w1, b * np.exp(-l2 * (places - radius)) / places
+    )
     assert found == pytest.approx(spheres.TWO_TISSUES_K, abs=6e-7)
     lam, beta, t = np.sqrt(5e-3 * w_of / k), 5e-3 * beta_of, 60.0
     for r, printed in spheres.POINT_K.items():
@@ -121,7 +136,7 @@ def test_the_printed_values_of_spheres_and_of_a_point_are_those_of_their_formula
         assert (steady, minute) == pytest.approx(printed, abs=6e-7)
 
 
-@pytest.mark.parametrize(("times", "kelvins", "watts"), heat._SKIN)
+@pytest.mark.parametrize(("times", "kelvins", "watts"), heat_rows._SKIN)
 def test_the_printed_values_of_layered_skin_are_those_of_its_equations(times, kelvins, watts):
     # k T'' = W (T - 310.15) - 368.1 in each layer: T = 310.15 + 368.1 / W + a e^(l x) + b e^(-l x), in the epidermis
     # T = a + b x - 368.1 x^2 / 2 k; temperature and flow go on from layer to layer, and the surface is at a guess

@@ -5,6 +5,8 @@ import pytest
 from heat_cases import problem
 from scipy.special import i0, i1
 
+from thermoplan.anatomy.tissue import region_tissues
+from thermoplan.base.errors import InputError
 from thermoplan.bioheat import (
     Boundary,
     EnergyAudit,
@@ -17,8 +19,6 @@ from thermoplan.bioheat import (
     tube_m,
 )
 from thermoplan.bioheat.vessels import BLOOD_W_M_K, NUSSELT, sink_w_m3_k
-from thermoplan.errors import InputError
-from thermoplan.tissue import region_tissues
 from thermoplan.validate.bodies import cylinder
 
 OUTER_M, K = 10e-3, 0.5

@@ -13,11 +13,11 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MultiFrameGrayscaleWordSecondaryCaptureImageStorage
 
-from thermoplan.errors import InputError
-from thermoplan.files.images import read_image
-from thermoplan.files.segments import read_segmentation
-from thermoplan.files.volumes import convert, read_volume, write_volume
-from thermoplan.image import Image
+from thermoplan.base.errors import InputError
+from thermoplan.base.image import Image
+from thermoplan.files.images.nifti import read_image
+from thermoplan.files.images.segments import read_segmentation
+from thermoplan.files.images.volumes import convert, read_volume, write_volume
 
 SPACING_MM = np.array([0.5, 1.0, 2.0])
 ORIGIN_MM = np.array([-10.0, 5.0, 30.0])
@@ -38,12 +38,18 @@ def image() -> Image:
 
 
 def nrrd_bytes(data: np.ndarray, fields: str, encoding: str = "raw") -> bytes:
-    packed = {"raw": bytes, "gzip": lambda raw: gzip.compress(raw, 1), "bzip2": bz2.compress,
-              "text": lambda raw: " ".join(map(str, np.frombuffer(raw, data.dtype))).encode()}[encoding]
+    packed = {
+        "raw": bytes,
+        "gzip": lambda raw: gzip.compress(raw, 1),
+        "bzip2": bz2.compress,
+        "text": lambda raw: " ".join(map(str, np.frombuffer(raw, data.dtype))).encode(),
+    }[encoding]
     kind = {"i2": "short", "u1": "uchar", "f4": "float"}[data.dtype.str[1:]]
     sizes = " ".join(map(str, data.shape))
-    head = (f"NRRD0004\n# a comment\ntype: {kind}\ndimension: {data.ndim}\nsizes: {sizes}\n{fields}endian: little\n"
-            f"encoding: {encoding}\n\n")
+    head = (
+        f"NRRD0004\n# a comment\ntype: {kind}\ndimension: {data.ndim}\nsizes: {sizes}\n{fields}endian: little\n"
+        f"encoding: {encoding}\n\n"
+    )
     return head.encode() + packed(data.astype(data.dtype.newbyteorder("<")).tobytes(order="F"))
 
 
@@ -129,8 +135,10 @@ MAKERS = {
     "nhdr": lambda folder: write_nhdr(folder / "a.nhdr"),
     "dicom series": lambda folder: write_series(folder / "series"),
     "dicom multi-frame": lambda folder: write_multiframe(folder / "a.dcm"),
-    **{kind: (lambda folder, kind=kind: (write_volume(folder / f"a{kind}", image()), folder / f"a{kind}")[1])
-       for kind in (".nii", ".nii.gz", ".mdf", ".npz")},
+    **{
+        kind: (lambda folder, kind=kind: (write_volume(folder / f"a{kind}", image()), folder / f"a{kind}")[1])
+        for kind in (".nii", ".nii.gz", ".mdf", ".npz")
+    },
 }
 
 
@@ -160,13 +168,17 @@ def test_an_nrrd_that_would_unpack_beyond_its_header_is_not_unpacked(tmp_path):
         read_volume(tmp_path / "a.nrrd")
 
 
-@pytest.mark.parametrize(("old", "new", "words"), [
-    (b"NRRD0004", b"PNG00004", "not an NRRD file"), (b"type: short", b"type: block", "no usable 'block'"),
-    (b"encoding: raw", b"encoding: hex", "expected raw, gzip, bzip2 or text"),
-    (b"space directions: (0.5,0,0) (0,1,0) (0,0,2)\n", b"", "the size of a voxel is unknown"),
-    (b"sizes: 4 5 6", b"sizes: 4 0 6", "expected none below 1"),
-    (b"(0,0,2)", b"(0,0,0)", "a voxel has no volume"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b"NRRD0004", b"PNG00004", "not an NRRD file"),
+        (b"type: short", b"type: block", "no usable 'block'"),
+        (b"encoding: raw", b"encoding: hex", "expected raw, gzip, bzip2 or text"),
+        (b"space directions: (0.5,0,0) (0,1,0) (0,0,2)\n", b"", "the size of a voxel is unknown"),
+        (b"sizes: 4 5 6", b"sizes: 4 0 6", "expected none below 1"),
+        (b"(0,0,2)", b"(0,0,0)", "a voxel has no volume"),
+    ],
+)
 def test_an_nrrd_with_a_bad_header_is_refused(tmp_path, old, new, words):
     (tmp_path / "a.nrrd").write_bytes(nrrd_bytes(corner_data(), RAS).replace(old, new))
     with pytest.raises(InputError, match=words):
@@ -218,7 +230,7 @@ def test_converting_turns_the_unit_into_mg_per_ml_and_keeps_the_place(tmp_path):
 def test_a_protocol_takes_an_iron_image_of_any_kind_and_lists_every_file_of_a_series(tmp_path):
     from test_bad_input import AFFINE_M, PROTOCOL, TABLE, iron, labels
 
-    from thermoplan.plan.inputs import read_inputs
+    from thermoplan.plan.case.inputs import read_inputs
     from thermoplan.protocol import read_protocol
 
     (tmp_path / "labels.csv").write_text(TABLE)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from report_sample import REGIONS, sample_anatomy, sample_fields
 
-from thermoplan.anatomy import Anatomy
-from thermoplan.errors import InputError
-from thermoplan.files.meshes import write_history
-from thermoplan.files.vtkhdf import Steps, read_steps
-from thermoplan.plan.frames import FRAMES, LIMIT_BYTES, FrameKeeper, frame_times_s
+from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.base.errors import InputError
+from thermoplan.files.meshes.mesh_files import write_history
+from thermoplan.files.meshes.vtkhdf import Steps, read_steps
+from thermoplan.plan.verification.frames import FRAMES, LIMIT_BYTES, FrameKeeper, frame_times_s
 
 TIMES_S = np.array([0.0, 60.0, 300.0, 1800.0])
 

@@ -23,8 +23,13 @@ def row(path: Path, *, quick: bool) -> str:
     protocol = read_protocol(path)
     start = time.process_time()
     made = (make_plan if protocol.session.trajectory is None else simulate)(protocol, quick=quick)
-    cells = [f"`{path.name}`", first_comment(path), asked(made.record), found(made.record),
-             f"{time.process_time() - start:.0f} s, {made.record['mesh']['nodes']:,} nodes"]
+    cells = [
+        f"`{path.name}`",
+        first_comment(path),
+        asked(made.record),
+        found(made.record),
+        f"{time.process_time() - start:.0f} s, {made.record['mesh']['nodes']:,} nodes",
+    ]
     return f"| {' | '.join(cells)} |"
 
 

@@ -56,7 +56,7 @@ if ! find_python; then
     fi
 fi
 
-missing() { "$python" -I thermoplan/doctor.py --packages; }
+missing() { "$python" -I thermoplan/base/installation.py --packages; }
 packages=$(missing)
 if [ -n "$packages" ]; then
     can_install || die "missing on this machine; run: sudo apt-get install --no-install-recommends $packages"
@@ -79,7 +79,7 @@ say "installing the pinned packages (some 500 MB; minutes on first use)"
 rm -f "$unfinished"
 
 say "checking every part"
-if ! findings=$(.venv/bin/python -m thermoplan.doctor); then
+if ! findings=$(.venv/bin/python -m thermoplan.base.installation); then
     echo "$findings" >&2
     die "a part above does not work; put it right and run make again"
 fi

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..arrays import Array
-from .sequence import Cycle, Segment
+from ..base.arrays import Array
+from .load_sequence import Cycle, Segment
 from .system import ThermalSystem
 
 
@@ -28,8 +28,9 @@ class EnergyAudit:
         tissue[system.n_nodes :] = 0.0
         outside = system.boundary_w_k + (0.0 if system.has_blood else system.perfused_w_k)
         self.rows = np.array([tissue, system.perfused_w_k, outside])
-        self._stored = np.array([np.where(np.arange(system.n_dof) < system.n_nodes, system.capacity_j_k, 0.0),
-                                 system.capacity_j_k])
+        self._stored = np.array(
+            [np.where(np.arange(system.n_dof) < system.n_nodes, system.capacity_j_k, 0.0), system.capacity_j_k]
+        )
         self._edges_s, self._supplied_j = supplied_energy(system, pieces)
         self._last: tuple[float, Array, Array] | None = None
         self._residual_w = 0.0
@@ -46,8 +47,9 @@ class EnergyAudit:
 
     def _close(self, step_s: float, change_j: Array) -> None:
         tissue, whole, boundary, perfused, outside, supplied, to_tissue, to_all = change_j
-        residual = max(abs(tissue + boundary + perfused - supplied - to_tissue),
-                       abs(whole + outside - supplied - to_all))
+        residual = max(
+            abs(tissue + boundary + perfused - supplied - to_tissue), abs(whole + outside - supplied - to_all)
+        )
         self._residual_w = max(self._residual_w, residual / step_s)
         self._power_w = max(self._power_w, float(np.abs(change_j).max()) / step_s)
 

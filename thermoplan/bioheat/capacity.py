@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
-from ..arrays import Array
+from ..base.arrays import Array
 
 FASTEST_1_S = 20.0
 BULK_PERCENTILE = 95.0
@@ -24,7 +24,7 @@ def fastest_rate_1_s(stiffness_diagonal: Array, capacity_j_k: Array) -> float:
     return max(FASTEST_1_S, 2.0 * float(np.percentile(stiffness_diagonal / capacity_j_k, BULK_PERCENTILE)))
 
 
-def lent(capacity_j_k: Array, stiffness: csr_array, rate_1_s: float, free: Array | None = None) -> Array:
+def redistributed(capacity_j_k: Array, stiffness: csr_array, rate_1_s: float, free: Array | None = None) -> Array:
     """Capacity ``(n,)`` after nodes that settle faster than ``rate_1_s`` have borrowed from their neighbours.
 
     A node lends at most half of what it can spare in a round; what cannot be had is left wanting. Only

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
-from ..arrays import Array, IntArray
-from ..errors import SolverError
+from ..base.arrays import Array, IntArray
+from ..base.errors import SolverError
 from .problem import BioheatProblem, TemperatureCourse
 from .radiation import Radiation, linear_w_m2_k
 from .skin import skin_conditions
@@ -35,7 +35,7 @@ class Feedback(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PerfusionLaw:
+class PerfusionFeedback:
     """Perfusion ``W(T)`` in the nodes of some regions, where the linear system has a constant.
 
     Parameters
@@ -71,7 +71,8 @@ class PerfusionLaw:
         more = self.law(here) - self.constant_w_m3_k
         slope = np.zeros(len(temperature_c))
         slope[self.nodes] = np.minimum(
-            self.volumes_m3 * (rising * (self._blood(time_s, temperature_c) - here) - more), 0.0)
+            self.volumes_m3 * (rising * (self._blood(time_s, temperature_c) - here) - more), 0.0
+        )
         return slope
 
     def _blood(self, time_s: float, temperature_c: Array) -> float:
@@ -81,7 +82,7 @@ class PerfusionLaw:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Course:
+class CourseFeedback:
     """Surroundings of a given course, ``exchange_w_k * (T(t) - T(0))``: air that coils warm, or measured blood.
 
     Parameters
@@ -117,19 +118,19 @@ class Together:
 
 def feedback_of(problem: BioheatProblem, system: ThermalSystem) -> Together | None:
     """Whatever of a problem the linear system cannot hold: laws, courses, radiation; None where it holds all."""
-    from .. import fem
+    from ..fem import linear
 
     anatomy, skin = problem.anatomy, skin_conditions(problem)
     parts = list(perfusion_laws(problem, problem.laws).parts)
     if problem.core_course is not None:
-        parts.append(Course(system.perfused_w_k, problem.core_course))
+        parts.append(CourseFeedback(system.perfused_w_k, problem.core_course))
     for number, boundary in enumerate(problem.boundaries):
         if boundary.course is None and not boundary.emissivity:
             continue
-        areas = fem.lumped_surface(anatomy, anatomy.outer, (skin.owner == number).astype(float))
+        areas = linear.lumped_surface(anatomy, anatomy.outer, (skin.owner == number).astype(float))
         areas = np.append(areas, np.zeros(system.n_dof - system.n_nodes))
         if boundary.course is not None:
-            parts.append(Course(boundary.heat_transfer_w_m2_k * areas, boundary.course))
+            parts.append(CourseFeedback(boundary.heat_transfer_w_m2_k * areas, boundary.course))
         if boundary.emissivity:
             around = boundary.temperature_c if boundary.surroundings_c is None else boundary.surroundings_c
             linear = linear_w_m2_k(boundary.emissivity, around, problem.arterial_c)
@@ -145,8 +146,9 @@ def perfusion_laws(problem: BioheatProblem, laws: Mapping[str, Callable[[Array],
         volume = anatomy.node_weights_m3(anatomy.cells(name))
         nodes = np.flatnonzero(volume)
         constant = problem.perfusion_w_m3_k[anatomy.region_names.index(name)]
-        parts.append(PerfusionLaw(nodes, volume[nodes], law, np.full(len(nodes), constant), blood,
-                                  len(anatomy.points_m)))
+        parts.append(
+            PerfusionFeedback(nodes, volume[nodes], law, np.full(len(nodes), constant), blood, len(anatomy.points_m))
+        )
     return Together(tuple(parts))
 
 
@@ -169,7 +171,8 @@ def settled(system: ThermalSystem, feedback: Feedback) -> ThermalSystem:
         if np.abs(step).max() < STEADY_TOLERANCE_K:
             break
     else:
-        raise SolverError(f"steady state with feedback: still moving by {np.abs(step).max():.1e} K "
-                          f"after {STEADY_ROUNDS} rounds")
+        raise SolverError(
+            f"steady state with feedback: still moving by {np.abs(step).max():.1e} K after {STEADY_ROUNDS} rounds"
+        )
     drawn = float(feedback.power_w(0.0, state)[n:].sum() + system.perfused_w_k[:n] @ (state - start)[:n])
     return replace(system, base_c=state, thermoregulation_w=system.thermoregulation_w - drawn * system.has_blood)

@@ -1,6 +1,6 @@
 """The heat problem as data [Pennes1948]: coefficients per region, boundaries, blood. No finite elements here.
 
-    rho c dT/dt = div(k grad T) - W (T - T_b) + q_met + q,    W = w rho_b c_b
+rho c dT/dt = div(k grad T) - W (T - T_b) + q_met + q,    W = w rho_b c_b
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..anatomy import Anatomy
-from ..arrays import Array, IntArray, finite, frozen, put, unit
-from ..errors import InputError
+from ..anatomy.anatomy import Anatomy
+from ..base.arrays import Array, IntArray, finite, frozen, put, unit
+from ..base.errors import InputError
 from .vessels import Vessel, vessels_w_m3_k
 
 BOUNDARY_KINDS = ("robin", "dirichlet", "insulated")
@@ -80,8 +80,10 @@ class Boundary:
         if self.kind != "robin" and (self.emissivity or self.course is not None):
             wrong.append(f'{self.name}: kind = "{self.kind}": expected "robin" where it radiates or follows a course')
         if self.course is not None and not np.isclose(self.course.at(0.0), self.temperature_c, rtol=0.0, atol=1e-9):
-            wrong.append(f"{self.name}: temperature = {self.temperature_c} degC: expected that of its course at the "
-                         f"start, {self.course.at(0.0):g} degC")
+            wrong.append(
+                f"{self.name}: temperature = {self.temperature_c} degC: expected that of its course at the "
+                f"start, {self.course.at(0.0):g} degC"
+            )
         if wrong:
             raise InputError(wrong)
         if self.triangles is not None:
@@ -138,8 +140,11 @@ class BioheatProblem:
         if not np.isfinite(self.arterial_c):
             wrong.append(f"arterial = {self.arterial_c} degC: expected a finite temperature, such as 36.5")
         wrong += _bad_course(self)
-        wrong += [f'perfusion law of "{name}": not a region; expected one of {", ".join(self.anatomy.region_names)}'
-                  for name in self.laws if name not in self.anatomy.region_names]
+        wrong += [
+            f'perfusion law of "{name}": not a region; expected one of {", ".join(self.anatomy.region_names)}'
+            for name in self.laws
+            if name not in self.anatomy.region_names
+        ]
         if wrong:
             raise InputError(wrong)
         put(self, boundaries=tuple(self.boundaries))
@@ -172,18 +177,16 @@ def _bad_course(problem: BioheatProblem) -> list[str]:
     if problem.core != "fixed":
         return [f'core = "{problem.core}": expected "fixed" where the core follows a given course']
     if not np.isclose(course.at(0.0), problem.arterial_c, rtol=0.0, atol=1e-9):
-        return [f"arterial = {problem.arterial_c} degC: expected that of the core's course at the start, "
-                f"{course.at(0.0):g} degC"]
+        return [
+            f"arterial = {problem.arterial_c} degC: expected that of the core's course at the start, "
+            f"{course.at(0.0):g} degC"
+        ]
     return []
 
 
-def _bad_entries(
-    regions: tuple[str, ...], values: Array, what: str, unit_name: str, positive: bool
-) -> list[str]:
+def _bad_entries(regions: tuple[str, ...], values: Array, what: str, unit_name: str, positive: bool) -> list[str]:
     if values.shape != (len(regions),):
         return [f"{what}: expected one value for each of {len(regions)} regions, got shape {values.shape}"]
     least = "more than zero" if positive else "zero or more"
     bad = values <= 0.0 if positive else values < 0.0
-    return [
-        f"{regions[i]}: {what} = {values[i]:g} {unit_name}: expected {least}" for i in np.flatnonzero(bad)
-    ]
+    return [f"{regions[i]}: {what} = {values[i]:g} {unit_name}: expected {least}" for i in np.flatnonzero(bad)]

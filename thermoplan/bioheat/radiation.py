@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..arrays import Array
+from ..base.arrays import Array
 
 STEFAN_BOLTZMANN_W_M2_K4 = 5.670374419e-8
 """Exact in the SI since 2019, to the digits shown [CODATA2018]."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Array, IntArray
-from ..errors import InputError
+from ..base.arrays import Array, IntArray
+from ..base.errors import InputError
 from .problem import FACING_COSINE, BioheatProblem, Boundary
 from .radiation import linear_w_m2_k
 
@@ -29,11 +29,11 @@ class Skin:
 def skin_conditions(problem: BioheatProblem) -> Skin:
     """Resolve the boundaries facet by facet; of two on one facet the later holds. Radiation is in as a heat transfer
     to the temperature that balances it with convection."""
-    from .. import fem
+    from ..fem import linear
 
     anatomy = problem.anatomy
     outer, n = anatomy.outer, len(anatomy.points_m)
-    normals, _ = fem.area_vectors_m2(anatomy, outer)
+    normals, _ = linear.area_vectors_m2(anatomy, outer)
     transfer, outside = np.zeros(len(outer)), np.full(len(outer), problem.arterial_c)
     dirichlet, owner = np.zeros(len(outer), bool), np.full(len(outer), -1)
     for number, boundary in enumerate(problem.boundaries):
@@ -65,12 +65,16 @@ def _facets(boundary: Boundary, outer: IntArray, normals: Array) -> Array:
         chosen = np.array([tuple(row) in key for row in np.sort(outer, axis=1).tolist()])
         if chosen.sum() != len(key):
             missing = len(key) - chosen.sum()
-            raise InputError(f"{boundary.name}: {missing} of {len(key)} triangles are not on the outer surface; leave "
-                             "out those between elements")
+            raise InputError(
+                f"{boundary.name}: {missing} of {len(key)} triangles are not on the outer surface; leave "
+                "out those between elements"
+            )
     if boundary.normal is not None:
         chosen &= normals @ boundary.normal >= FACING_COSINE
     if not chosen.any():
         facing = "" if boundary.normal is None else f'.normal = "{" ".join(f"{v:.3g}" for v in boundary.normal)}"'
-        raise InputError(f"{boundary.name}{facing}: no facet of the outer surface is meant; expected a direction that "
-                         "some of the skin faces within 45 degrees, or a surface that is part of it")
+        raise InputError(
+            f"{boundary.name}{facing}: no facet of the outer surface is meant; expected a direction that "
+            "some of the skin faces within 45 degrees, or a surface that is part of it"
+        )
     return chosen

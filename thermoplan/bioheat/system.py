@@ -9,9 +9,9 @@ from scipy.sparse import block_diag, bmat, csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
-from ..arrays import Array, IntArray, frozen, put
-from ..errors import InputError, SolverError
-from .capacity import fastest_rate_1_s, lent
+from ..base.arrays import Array, IntArray, frozen, put
+from ..base.errors import InputError, SolverError
+from .capacity import fastest_rate_1_s, redistributed
 from .problem import BioheatProblem
 from .skin import skin_conditions
 
@@ -75,8 +75,10 @@ class ThermalSystem:
     def loads(self, load_w: Array) -> Array:
         """Nodal power ``(..., n_nodes)`` as ``(..., n_dof)``: none for the blood, none on held nodes."""
         if np.shape(load_w)[-1:] != (self.n_nodes,) or not np.isfinite(load_w).all():
-            raise InputError(f"loads: {np.shape(load_w)} values, {np.count_nonzero(~np.isfinite(load_w))} of them no "
-                             f"finite number: give the power of each of the {self.n_nodes} nodes in W")
+            raise InputError(
+                f"loads: {np.shape(load_w)} values, {np.count_nonzero(~np.isfinite(load_w))} of them no "
+                f"finite number: give the power of each of the {self.n_nodes} nodes in W"
+            )
         load = np.zeros((*np.shape(load_w)[:-1], self.n_dof))
         load[..., : self.n_nodes] = load_w
         load[..., self.held] = 0.0
@@ -112,22 +114,27 @@ class Parts:
 
 def thermal_system(problem: BioheatProblem) -> ThermalSystem:
     """Assemble the problem once on linear elements and find the steady state before heating."""
-    from .. import fem
+    from ..fem import linear
 
     anatomy = problem.anatomy
-    per_cell = {name: getattr(problem, name)[anatomy.region] for name in
-                ("capacity_j_m3_k", "conductivity_w_m_k", "metabolic_w_m3")}
+    per_cell = {
+        name: getattr(problem, name)[anatomy.region]
+        for name in ("capacity_j_m3_k", "conductivity_w_m_k", "metabolic_w_m3")
+    }
     skin, sink = skin_conditions(problem), problem.sink_cells_w_m3_k()
-    exchange = fem.lumped_surface(anatomy, anatomy.outer, skin.heat_transfer_w_m2_k)
-    tissue = csr_array(fem.stiffness(anatomy, per_cell["conductivity_w_m_k"])
-                       + fem.mass(anatomy, sink) + diags_array(exchange))
-    capacity = fem.lumped(anatomy, per_cell["capacity_j_m3_k"])
-    capacity = lent(capacity, tissue, fastest_rate_1_s(tissue.diagonal(), capacity), ~skin.is_held)
-    source = fem.lumped(anatomy, per_cell["metabolic_w_m3"])
-    source += fem.lumped_surface(anatomy, anatomy.outer,
-                                 skin.heat_transfer_w_m2_k * (skin.temperature_c - problem.arterial_c))
-    return joined_system(problem, Parts(
-        tissue, capacity, fem.lumped(anatomy, sink), exchange, source, skin.held, skin.held_c))
+    exchange = linear.lumped_surface(anatomy, anatomy.outer, skin.heat_transfer_w_m2_k)
+    tissue = csr_array(
+        linear.stiffness(anatomy, per_cell["conductivity_w_m_k"]) + linear.mass(anatomy, sink) + diags_array(exchange)
+    )
+    capacity = linear.lumped(anatomy, per_cell["capacity_j_m3_k"])
+    capacity = redistributed(capacity, tissue, fastest_rate_1_s(tissue.diagonal(), capacity), ~skin.is_held)
+    source = linear.lumped(anatomy, per_cell["metabolic_w_m3"])
+    source += linear.lumped_surface(
+        anatomy, anatomy.outer, skin.heat_transfer_w_m2_k * (skin.temperature_c - problem.arterial_c)
+    )
+    return joined_system(
+        problem, Parts(tissue, capacity, linear.lumped(anatomy, sink), exchange, source, skin.held, skin.held_c)
+    )
 
 
 def joined_system(problem: BioheatProblem, parts: Parts) -> ThermalSystem:
@@ -154,9 +161,16 @@ def joined_system(problem: BioheatProblem, parts: Parts) -> ThermalSystem:
     stiffness.sort_indices()
     mass = None if lumped else _mass(parts.capacity, is_held, problem.blood_j_k if pool else None)
     return ThermalSystem(
-        capacity_j_k=capacity if mass is None else mass.sum(axis=0), stiffness=stiffness, base_c=base,
+        capacity_j_k=capacity if mass is None else mass.sum(axis=0),
+        stiffness=stiffness,
+        base_c=base,
         thermoregulation_w=-float(parts.perfusion @ rise) if pool else 0.0,
-        perfused_w_k=watched, boundary_w_k=boundary, n_nodes=n, held=held, mass_j_k=mass)
+        perfused_w_k=watched,
+        boundary_w_k=boundary,
+        n_nodes=n,
+        held=held,
+        mass_j_k=mass,
+    )
 
 
 def _mass(capacity: csr_array, is_held: Array, blood_j_k: float | None) -> csr_array:
@@ -193,7 +207,8 @@ def _steady_rise(parts: Parts, is_held: Array, arterial_c: float) -> Array:
         raise InputError(
             f"steady state before heating: unreachable: in {stuck.sum()} of {len(source)} unknowns the skin is "
             "insulated, nothing is perfused and metabolic heat has nowhere to go; give the skin a heat transfer, "
-            "or join the parts of the mesh")
+            "or join the parts of the mesh"
+        )
     free = np.flatnonzero(~is_held)
     load = source[free] - (tissue @ rise)[free]
     if np.any(load):
@@ -214,10 +229,18 @@ def solved(matrix: csr_array, load: Array, rtol: float = BASE_RTOL, start: Array
     diagonal = matrix.diagonal()
     jacobi = LinearOperator(matrix.shape, matvec=lambda r: r / diagonal, dtype=float)
     count = [0]
-    found, failed = cg(matrix, load, x0=start, rtol=rtol, maxiter=BASE_ITERATIONS, M=jacobi,
-                       callback=lambda _: count.__setitem__(0, count[0] + 1))
+    found, failed = cg(
+        matrix,
+        load,
+        x0=start,
+        rtol=rtol,
+        maxiter=BASE_ITERATIONS,
+        M=jacobi,
+        callback=lambda _: count.__setitem__(0, count[0] + 1),
+    )
     residual = np.linalg.norm(load - matrix @ found) / np.linalg.norm(load)
     if failed or not residual <= 100.0 * rtol:
         raise SolverError(
-            f"conjugate gradients: residual {residual:.2e} after {count[0]} iterations, wanted {rtol:.0e}")
+            f"conjugate gradients: residual {residual:.2e} after {count[0]} iterations, wanted {rtol:.0e}"
+        )
     return found

@@ -19,10 +19,10 @@ from scipy.optimize import brentq
 from scipy.spatial import cKDTree
 from scipy.special import ive
 
-from ..anatomy import Anatomy
-from ..arrays import Array, IntArray, finite, put
-from ..errors import InputError
-from ..tissue import BLOOD_HEAT_J_M3_K
+from ..anatomy.anatomy import Anatomy
+from ..anatomy.tissue import BLOOD_HEAT_J_M3_K
+from ..base.arrays import Array, IntArray, finite, put
+from ..base.errors import InputError
 
 NUSSELT = 48.0 / 11.0
 """Of developed laminar flow in a round tube whose wall takes as much heat everywhere: a closed form (Graetz)."""
@@ -108,9 +108,11 @@ def sink_w_m3_k(vessel: Vessel, tube_m: float, conductivity_w_m_k: float) -> flo
     """
     radius, k = 0.5 * vessel.diameter_m, conductivity_w_m_k
     if tube_m < radius:
-        raise InputError(f"vessel {vessel.name}: diameter = {1e3 * vessel.diameter_m:g} mm: wider than the body about "
-                         f"it, which takes up its heat within {1e3 * tube_m:.3g} mm; expected a line that tissue "
-                         "surrounds")
+        raise InputError(
+            f"vessel {vessel.name}: diameter = {1e3 * vessel.diameter_m:g} mm: wider than the body about "
+            f"it, which takes up its heat within {1e3 * tube_m:.3g} mm; expected a line that tissue "
+            "surrounds"
+        )
     resistance = 1.0 / vessel.wall_w_m_k + np.log(tube_m / radius) / (2.0 * np.pi * k)
     wanted = 1.0 / (2.0 * np.pi * k * resistance)
     # x I1 / I0 lies between x - 1/2 - 1/x and x, so the bracket holds
@@ -135,8 +137,10 @@ def vessels_w_m3_k(anatomy: Anatomy, vessels: Sequence[Vessel], conductivity_cel
     for vessel in vessels:
         tube = _tube(anatomy, vessel)
         if tube is None:
-            missed.append(f"vessel {vessel.name}: runs through no part of the body; check its path's unit and frame "
-                          "(RAS, the anatomy's)")
+            missed.append(
+                f"vessel {vessel.name}: runs through no part of the body; check its path's unit and frame "
+                "(RAS, the anatomy's)"
+            )
             continue
         for k in np.unique(conductivity_cells[tube.cells]):
             here = conductivity_cells[tube.cells] == k

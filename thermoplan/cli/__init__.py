@@ -6,16 +6,16 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from ..errors import InputError, Interrupted, ThermoplanError
-from ..launched import launched
+from ..base.errors import InputError, Interrupted, ThermoplanError
+from ..base.mpi_launch import under_mpiexec
 
-from . import planning, results, imaging, heating, system  # isort: skip  # noqa: F401  each registers its verbs, in this order
+from . import planning, results, imaging, heating, self_checks  # isort: skip  # noqa: F401  each registers its verbs, in this order
 from .app import INTERRUPTED, app
 
 
 def main() -> None:
     """Run a verb; a mistake of the user's costs a message, never a traceback."""
-    if launched()[1] > 1:
+    if under_mpiexec()[1] > 1:
         _told(_among_ranks)
     else:
         _told(app)
@@ -23,12 +23,12 @@ def main() -> None:
 
 def _among_ranks() -> None:
     """Under mpiexec rank 0 alone reads, speaks and writes; the others help it."""
-    rank, count = launched()
+    rank, count = under_mpiexec()
     if next((word for word in sys.argv[1:] if not word.startswith("-")), None) != "simulate":
         if rank:
             raise SystemExit(InputError.exit_code)
         raise InputError(f"mpiexec started {count} ranks: only simulate can use them; run other verbs without mpiexec")
-    from ..bioheat.ranks import among_ranks
+    from ..bioheat.ranks.crew import among_ranks
 
     among_ranks(lambda: _told(app))
 

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from .. import __version__
-from ..errors import InputError, Interrupted
+from ..base.errors import InputError, Interrupted
 
 INTERRUPTED = "interrupted: nothing was written"
 
@@ -40,11 +40,19 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written b
 Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="RUN", help="The folder to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the run folder if there is one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON alone on standard output.")]
-Settings = Annotated[list[str] | None, typer.Option(
-    "--set", metavar="KEY=VALUE", help='Change a key of the protocol, as in "device.gradient=5 T/m"; may repeat.')]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help='Change a key of the protocol, as in "device.gradient=5 T/m"; may repeat.'
+    ),
+]
 Quick = Annotated[bool, typer.Option("--quick", help="A coarse mesh, for a first look.")]
-EstimateError = Annotated[bool, typer.Option(
-    "--estimate-error", help="Hold the mesh against quadratic elements, and say what it costs in temperature.")]
+EstimateError = Annotated[
+    bool,
+    typer.Option(
+        "--estimate-error", help="Hold the mesh against quadratic elements, and say what it costs in temperature."
+    ),
+]
 
 
 def say(result: Any, as_json: bool, show: Any) -> None:
@@ -77,7 +85,7 @@ def alone(option: str, **others: Any) -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from ..doctor import versions
+        from ..base.installation import versions
 
         for part, version in {"thermoplan": __version__, **versions()}.items():
             print(f"{part} {version or 'not installed'}")

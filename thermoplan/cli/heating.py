@@ -24,8 +24,8 @@ def slp(
     as_json: Json = False,
 ) -> None:
     """Solve one point of a tracer's heating, never from a table."""
-    from ..answers import slp_answer
-    from ..console.heating import show_slp
+    from ..commands.point_queries import slp_answer
+    from .show_heating import show_slp
 
     fields = {"amplitude": amplitude, "frequency": frequency, "along": along, "across": across}
     say(slp_answer(tracer, **fields, model=model), as_json, show_slp)
@@ -39,12 +39,12 @@ def ffr(
     as_json: Json = False,
 ) -> None:
     """Size of the field-free region for a protocol's tracer and machine."""
-    from ..answers import ffr_answer
-    from ..console.heating import show_ffr
+    from ..commands.point_queries import ffr_answer
+    from .show_heating import show_ffr
 
     answer = ffr_answer(protocol, lesion=lesion)
     if png is not None:
-        from ..report.ffr import write_ffr_figure
+        from ..report.ffr_figure import write_ffr_figure
 
         write_ffr_figure(png, answer)
         print(f"wrote {png}", file=sys.stderr)
@@ -60,8 +60,9 @@ def calorimetry(
     frequency: Annotated[str, typer.Option(help='Such as "354 kHz".')],
     medium: Annotated[str, typer.Option(help="water, immobilised or tissue.")] = "water",
     tissue_factor: Annotated[str | None, typer.Option(help='From water to tissue, such as "0.7".')] = None,
-    start: Annotated[str | None, typer.Option(
-        help="Temperature of the room; else the mean before --from, or the first reading.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Temperature of the room; else the mean before --from, or the first reading.")
+    ] = None,
     from_: Annotated[str | None, typer.Option("--from", help='When the field went on, such as "30 s".')] = None,
     to: Annotated[str | None, typer.Option(help="When it went off.")] = None,
     error: Annotated[str | None, typer.Option(help='Of iron and heat capacity together, such as "3 %".')] = None,
@@ -69,14 +70,22 @@ def calorimetry(
     as_json: Json = False,
 ) -> None:
     """SLP of a heating curve with its interval, by the corrected-slope method."""
-    from ..console.heating import show_calorimetry
-    from ..fits import calorimetry_answer
+    from ..commands.tracer_fits import calorimetry_answer
+    from .show_heating import show_calorimetry
 
-    sample = {"iron": iron, "heat_capacity": heat_capacity, "medium": medium, "tissue_factor": tissue_factor,
-              "start": start, "from": from_, "to": to, "error": error}
+    sample = {
+        "iron": iron,
+        "heat_capacity": heat_capacity,
+        "medium": medium,
+        "tissue_factor": tissue_factor,
+        "start": start,
+        "from": from_,
+        "to": to,
+        "error": error,
+    }
     answer = calorimetry_answer(curve, sample, {"amplitude": amplitude, "frequency": frequency})
     if png is not None:
-        from ..report.curve import write_curve_figure
+        from ..report.calorimetry_figure import write_curve_figure
 
         write_curve_figure(png, answer)
         print(f"wrote {png}", file=sys.stderr)
@@ -85,23 +94,30 @@ def calorimetry(
 
 @app.command(rich_help_panel=_PANEL)
 def fit_tracer(
-    measurements: Annotated[Path, typer.Argument(
-        metavar="MEASUREMENTS.csv",
-        help="amplitude_mT,frequency_kHz,slp_W_g, and where known along_mT,across_mT,relative_error.")],
+    measurements: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MEASUREMENTS.csv",
+            help="amplitude_mT,frequency_kHz,slp_W_g, and where known along_mT,across_mT,relative_error.",
+        ),
+    ],
     tracer: Annotated[str, typer.Option(metavar="NAME|FILE", help="The tracer to start from.")],
     basis: Annotated[str, typer.Option(help="What a gram is of: iron or oxide.")],
     medium: Annotated[str, typer.Option(help="water, immobilised or tissue.")],
     tissue_factor: Annotated[str | None, typer.Option(help='From water to tissue, such as "0.7".')] = None,
-    fit: Annotated[list[str] | None, typer.Option(
-        metavar="PARAMETER", help="heating_efficiency, core_diameter, anisotropy, relaxation_time; may repeat."
-    )] = None,
+    fit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PARAMETER", help="heating_efficiency, core_diameter, anisotropy, relaxation_time; may repeat."
+        ),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="mrsh, fokker-planck, neel, linear, blocked.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="A tracer file.")] = None,
     as_json: Json = False,
 ) -> None:
     """Size, anisotropy and efficiency of a tracer from measured SLPs, as a tracer file."""
-    from ..console.heating import show_fit
-    from ..fits import fit_answer
+    from ..commands.tracer_fits import fit_answer
+    from .show_heating import show_fit
 
     stated = {"basis": basis, "medium": medium, "tissue_factor": tissue_factor}
     answer = fit_answer(measurements, tracer, stated=stated, free=tuple(fit or ()), model=model, output=output)
@@ -116,13 +132,15 @@ def test_shot(
     reads: Annotated[list[str], typer.Option(help='What it read, such as "38.1 degC"; one for each --at.')],
     before: Annotated[str | None, typer.Option(help="What it read just before the shot.")] = None,
     thermometer: Annotated[str, typer.Option(help="Standard error of a reading.")] = "0.2 K",
-    tip: Annotated[str | None, typer.Option(
-        help='Error of the prediction for an uncertain tip, such as "10 %"; else what a millimetre does.')] = None,
+    tip: Annotated[
+        str | None,
+        typer.Option(help='Error of the prediction for an uncertain tip, such as "10 %"; else what a millimetre does.'),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """SLP in the animal from a short low-power shot and one probe, before full power."""
-    from ..console.heating import show_shot
-    from ..shot import shot_answer
+    from ..commands.test_shot import shot_answer
+    from .show_heating import show_shot
 
     pairs = paired(at, reads, "--at", "--reads")
     say(shot_answer(run, probe, pairs, before=before, thermometer=thermometer, tip=tip), as_json, show_shot)
@@ -134,7 +152,7 @@ def library(
     as_json: Json = False,
 ) -> None:
     """What the package ships, with sources."""
-    from ..answers import library_answer
-    from ..console.heating import show_library
+    from ..commands.point_queries import library_answer
+    from .show_heating import show_library
 
     say(library_answer(what), as_json, show_library)

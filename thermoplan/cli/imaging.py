@@ -24,11 +24,11 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Write an image in another format, on its own voxels; with a unit, in mg of iron per mL."""
-    from ..console.imaging import show_converted
-    from ..plan.convert import Wanted, converted
+    from ..commands.convert import Wanted, convert_image
+    from .show_imaging import show_converted
 
     wanted = Wanted(frame, channel, affine, allow_shear)
-    say(converted(source, target, unit, wanted), as_json, show_converted)
+    say(convert_image(source, target, unit, wanted), as_json, show_converted)
 
 
 @app.command(rich_help_panel=_PANEL)
@@ -42,10 +42,10 @@ def register(
     as_json: Json = False,
 ) -> None:
     """Bring a scan into the anatomy's frame: by landmarks (.csv, .fcsv, .mrk.json) or by the images' intensities."""
-    from ..console.imaging import show_registered
-    from ..plan.register import registered
+    from ..commands.register import register_scan
+    from .show_imaging import show_registered
 
-    say(registered(moving, fixed, output, landmarks), as_json, show_registered)
+    say(register_scan(moving, fixed, output, landmarks), as_json, show_registered)
 
 
 @app.command(rich_help_panel=_PANEL)
@@ -67,8 +67,8 @@ def scan(
     as_json: Json = False,
 ) -> None:
     """Turn known iron into the MPI image a scanner would make of it: blur, voxels, noise."""
-    from ..console.imaging import show_scanned
-    from ..plan.scan import ScanRequest, scan_file
+    from ..commands.scan import ScanRequest, scan_file
+    from .show_imaging import show_scanned
 
     machine = {"tracer": tracer, "device": device, "gradient": gradient, "kind": kind, "channels": channels}
     blur = {"fwhm": fwhm, "relaxation": relaxation}
@@ -80,12 +80,23 @@ def scan(
 def quantify(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A signal image: MDF, NIfTI, NRRD, DICOM, NumPy.")],
     calibration: Annotated[
-        Path, typer.Option(metavar="CSV", help="Samples of known iron: name,iron_ug,x_mm,y_mm,z_mm,radius_mm (balls in "
-                           "the image), or iron_ug,signal[,signal_sd]; or concentration_mg_ml,volume_ul as iron.")],
-    roi: Annotated[str, typer.Option(
-        metavar="RULE", help='Which voxels count, for samples and subject alike: "everything", "half-maximum", '
-        '"40 % of maximum", "background + 5 sigma", "threshold 0.2", "k-means", each also with ", grown" (as far as '
-        'signal shows) or ", grown 2 mm".')] = "background + 5 sigma, grown",
+        Path,
+        typer.Option(
+            metavar="CSV",
+            help="Samples of known iron: name,iron_ug,x_mm,y_mm,z_mm,radius_mm (balls in "
+            "the image), or iron_ug,signal[,signal_sd]; or concentration_mg_ml,volume_ul as iron.",
+        ),
+    ],
+    roi: Annotated[
+        str,
+        typer.Option(
+            metavar="RULE",
+            help='Which voxels count, for samples and subject alike: "everything", "half-maximum", '
+            '"40 % of maximum", "background + 5 sigma", "threshold 0.2", "k-means", each '
+            'also with ", grown" (as far as '
+            'signal shows) or ", grown 2 mm".',
+        ),
+    ] = "background + 5 sigma, grown",
     labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Regions, in the same frame.")] = None,
     table: Annotated[Path | None, typer.Option(metavar="CSV", help="label,region,tissue of --labels.")] = None,
     background: Annotated[
@@ -97,15 +108,17 @@ def quantify(
     frame: Annotated[int | None, typer.Option(min=1, help="Of several frames, which; the first is 1.")] = None,
     channel: Annotated[int | None, typer.Option(min=1, help="Of several channels, which; the first is 1.")] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The iron map to write, in mg/mL.")] = None,
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The iron map to write, in mg/mL.")
+    ] = None,
     uncertainty: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its standard uncertainty to write, in mg/mL.")] = None,
+        Path | None, typer.Option(metavar="FILE", help="Its standard uncertainty to write, in mg/mL.")
+    ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="The table of regions to write.")] = None,
     as_json: Json = False,
 ) -> None:
     """Turn signal into milligrams of iron, with an error bar: by region, and as a map to plan on."""
-    from ..console.imaging import show_quantified
-    from ..plan.quantify import QuantifyRequest, quantify_file
+    from ..commands.quantify import QuantifyRequest, quantify_file
+    from .show_imaging import show_quantified
 
     request = QuantifyRequest(calibration, roi, labels, table, background, through_zero, frame, channel)
     say(quantify_file(image, request, output=output, uncertainty=uncertainty, table=csv), as_json, show_quantified)

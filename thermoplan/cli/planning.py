@@ -16,13 +16,15 @@ _PANEL = "Planning"
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty or new folder.")],
     start: Annotated[str, typer.Option("--from", metavar="PROTOCOL", help="A shipped protocol.")] = "mouse-flank",
-    notebook: Annotated[str | None, typer.Option(
-        metavar="NAME", help="A shipped notebook, by name or number, with the protocols it uses.")] = None,
+    notebook: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A shipped notebook, by name or number, with the protocols it uses."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a commented protocol and its inputs, or a notebook and its own, ready to run."""
-    from ..console.base import show_written
-    from ..files.starter import write_starter
+    from ..files.run.starter import write_starter
+    from .show_common import show_written
 
     written = write_starter(folder, protocol=start, notebook=notebook)
     say({"folder": str(folder), "files": [str(path) for path in written]}, as_json, show_written)
@@ -31,10 +33,10 @@ def init(
 @app.command(rich_help_panel=_PANEL)
 def check(protocol: Protocol, as_json: Json = False) -> None:
     """Read everything, say what was understood and every mistake; compute nothing heavy."""
-    from ..console.planning import show_understood
-    from ..plan.check import understood
+    from ..commands.check import check_protocol
+    from .show_planning import show_understood
 
-    say(understood(protocol), as_json, show_understood)
+    say(check_protocol(protocol), as_json, show_understood)
 
 
 @app.command(rich_help_panel=_PANEL)
@@ -50,9 +52,9 @@ def mesh(
     as_json: Json = False,
 ) -> None:
     """Turn a labelled volume into tetrahedra with named regions."""
-    from ..console.base import listening
-    from ..console.planning import show_mesh
-    from ..plan.check import mesh_file
+    from ..commands.check import mesh_file
+    from .show_common import listening
+    from .show_planning import show_mesh
 
     with listening() as listener:
         sizes = (size, target_size, tuple(target or ()))
@@ -78,21 +80,38 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Temperatures and dose of a given trajectory, in a run folder like a plan's."""
-    from ..console.base import listening
-    from ..console.planning import show_run
+    from ..base.units import quantity
     from ..plan import resume_and_write, simulate_and_write
     from ..protocol.read import protocol_with
-    from ..units import quantity
+    from .show_common import listening
+    from .show_planning import show_run
 
     every_s = quantity(checkpoint, "time", "--checkpoint")
     one_of(protocol, resume, "PROTOCOL", "--resume RUN")
     if resume is not None:
-        alone("--resume", trajectory=trajectory, set=settings, output=output, quick=quick, force=force,
-              estimate_error=estimate_error)
+        alone(
+            "--resume",
+            trajectory=trajectory,
+            set=settings,
+            output=output,
+            quick=quick,
+            force=force,
+            estimate_error=estimate_error,
+        )
     with listening() as listener:
-        run = resume_and_write(resume, checkpoint_s=every_s, listener=listener) if resume else simulate_and_write(
-            protocol_with(protocol, settings), trajectory, output=output, force=force, checkpoint_s=every_s,
-            listener=listener, quick=quick, estimate_error=estimate_error,
+        run = (
+            resume_and_write(resume, checkpoint_s=every_s, listener=listener)
+            if resume
+            else simulate_and_write(
+                protocol_with(protocol, settings),
+                trajectory,
+                output=output,
+                force=force,
+                checkpoint_s=every_s,
+                listener=listener,
+                quick=quick,
+                estimate_error=estimate_error,
+            )
         )
     finish(run, as_json, show_run)
 
@@ -114,14 +133,19 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Optimize, sequence, verify with the full model, and report."""
-    from ..console.base import listening
-    from ..console.planning import show_run
     from ..plan import plan_and_write
     from ..protocol.read import protocol_with
+    from .show_common import listening
+    from .show_planning import show_run
 
     with listening() as listener:
         run = plan_and_write(
-            protocol_with(protocol, settings), output=output, quick=quick, force=force, listener=listener,
-            pareto=against if pareto or against else None, estimate_error=estimate_error,
+            protocol_with(protocol, settings),
+            output=output,
+            quick=quick,
+            force=force,
+            listener=listener,
+            pareto=against if pareto or against else None,
+            estimate_error=estimate_error,
         )
     finish(run, as_json, show_run)

@@ -21,8 +21,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Render the report again, from plan.json and figures/ alone."""
-    from ..console.base import show_written
     from ..report import write_report
+    from .show_common import show_written
 
     pages = [write_report(run)]
     if pdf:
@@ -52,7 +52,7 @@ def view(
 ) -> None:
     """Show anatomy, iron, FFR path and isotherms in 3D: in a window, a browser, a picture or a film."""
     from .. import scene
-    from ..console.base import listening
+    from .show_common import listening
 
     look = scene.Look(dose=dose, iron_volume=iron_volume)
     if png is not None:
@@ -85,8 +85,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a run in the files of other programs, from the run folder alone."""
-    from ..console.base import show_written
     from ..export import export as write
+    from .show_common import show_written
 
     files = write(run, to.value, output)
     say({"run": str(run), "to": to.value, "files": [str(path) for path in files]}, as_json, show_written)
@@ -103,6 +103,6 @@ def compare(
 ) -> None:
     """Set two runs beside each other: goals, organs, histograms, and maps of the difference."""
     from ..compare import compare_and_write
-    from ..console.results import show_comparison
+    from .show_results import show_comparison
 
     say(compare_and_write(a, b, output), as_json, show_comparison)

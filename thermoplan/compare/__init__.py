@@ -9,24 +9,40 @@ from typing import Any
 
 from ..report.formats import at, usable
 from ..report.page import read_plan
-from .maps import map_differences
+from .map_differences import map_differences
 
 __all__ = ["compare", "compare_and_write"]
 
 Plan = Mapping[str, Any]
 
 NUMBERS = (
-    ("SLP", "summary.slp_w_per_g_fe", "W/g Fe"), ("duty", "summary.duty", ""),
-    ("amplitude, peak", "device.amplitude_mt", "mT"), ("frequency", "device.frequency_khz", "kHz"),
-    ("gradient", "device.gradient_t_m", "T/m"), ("FFR width along the drive", "ffr.fwhm_along_mm", "mm"),
-    ("FFR width across", "ffr.fwhm_across_mm", "mm"), ("positions", "trajectory.positions", ""),
-    ("stops", "trajectory.stops", ""), ("heating", "timing.heating_end_s", "s"),
-    ("iron in the body", "iron.mesh_mg", "mg"), ("absorbed power, mean", "safety.absorbed_w", "W"),
-    ("eddy currents", "safety.eddy_w", "W"), ("hottest point", "hottest.temperature_c", "degC"),
+    ("SLP", "summary.slp_w_per_g_fe", "W/g Fe"),
+    ("duty", "summary.duty", ""),
+    ("amplitude, peak", "device.amplitude_mt", "mT"),
+    ("frequency", "device.frequency_khz", "kHz"),
+    ("gradient", "device.gradient_t_m", "T/m"),
+    ("FFR width along the drive", "ffr.fwhm_along_mm", "mm"),
+    ("FFR width across", "ffr.fwhm_across_mm", "mm"),
+    ("positions", "trajectory.positions", ""),
+    ("stops", "trajectory.stops", ""),
+    ("heating", "timing.heating_end_s", "s"),
+    ("iron in the body", "iron.mesh_mg", "mg"),
+    ("absorbed power, mean", "safety.absorbed_w", "W"),
+    ("eddy currents", "safety.eddy_w", "W"),
+    ("hottest point", "hottest.temperature_c", "degC"),
     ("H f", "safety.h_f_a_m_s", "A/m/s"),
 )
-ORGAN_KEYS = ("iron_mg", "t90_c", "t50_c", "t10_c", "t_peak_c", "cem43t90_min", "cem43t50_min", "cem43_max_min",
-              "power_w")
+ORGAN_KEYS = (
+    "iron_mg",
+    "t90_c",
+    "t50_c",
+    "t10_c",
+    "t_peak_c",
+    "cem43t90_min",
+    "cem43t50_min",
+    "cem43_max_min",
+    "power_w",
+)
 
 
 def compare(a: Path | str, b: Path | str) -> dict[str, Any]:
@@ -39,8 +55,10 @@ def compare(a: Path | str, b: Path | str) -> dict[str, Any]:
     return {
         **{key: _headed(folders[key], plan) for key, plan in plans.items()},
         "goals": list(_goals(plans["a"], plans["b"])),
-        "numbers": [{"name": name, "unit": unit, **_pair(*(at(plan, path) for plan in plans.values()))}
-                    for name, path, unit in NUMBERS],
+        "numbers": [
+            {"name": name, "unit": unit, **_pair(*(at(plan, path) for plan in plans.values()))}
+            for name, path, unit in NUMBERS
+        ],
         "core_max_c": _pair(*(max(at(plan, "core.temperature_c", []), default=None) for plan in plans.values())),
         "organs": _organs(plans["a"], plans["b"]),
         "parameters": list(_parameters(plans["a"], plans["b"])),
@@ -54,15 +72,21 @@ def compare_and_write(a: Path | str, b: Path | str, page: Path | str | None = No
     found = compare(a, b)
     if page is None:
         return found
-    from .page import write_page
+    from .comparison_page import write_page
 
     return found | {"files": [str(write_page(Path(a), Path(b), found, Path(page)))]}
 
 
 def _headed(folder: Path, plan: Plan) -> dict[str, Any]:
-    return {"run": str(folder), "name": at(plan, "name"), "kind": at(plan, "kind"), "status": at(plan, "status"),
-            "created": at(plan, "created"), "quick": bool(at(plan, "quick", False)),
-            "verdict": at(plan, "summary.verdict")}
+    return {
+        "run": str(folder),
+        "name": at(plan, "name"),
+        "kind": at(plan, "kind"),
+        "status": at(plan, "status"),
+        "created": at(plan, "created"),
+        "quick": bool(at(plan, "quick", False)),
+        "verdict": at(plan, "summary.verdict"),
+    }
 
 
 def _pair(a: Any, b: Any) -> dict[str, Any]:
@@ -79,9 +103,16 @@ def _goals(a: Plan, b: Plan) -> Iterator[dict[str, Any]]:
         first, second = (found.get(key) or {} for found in rows)
         said = first or second
         yield {
-            "kind": key[0], "region": key[1], "metric": key[2], "sense": said.get("sense"), "unit": said.get("unit"),
-            "bound_a": first.get("bound"), "bound_b": second.get("bound"), "met_a": first.get("met"),
-            "met_b": second.get("met"), **_pair(first.get("value"), second.get("value")),
+            "kind": key[0],
+            "region": key[1],
+            "metric": key[2],
+            "sense": said.get("sense"),
+            "unit": said.get("unit"),
+            "bound_a": first.get("bound"),
+            "bound_b": second.get("bound"),
+            "met_a": first.get("met"),
+            "met_b": second.get("met"),
+            **_pair(first.get("value"), second.get("value")),
         }
 
 
@@ -89,8 +120,9 @@ def _organs(a: Plan, b: Plan) -> dict[str, dict[str, Any]]:
     """Region -> quantity -> a, b, difference."""
     rows = [at(plan, "regions", {}) for plan in (a, b)]
     names = dict.fromkeys([*rows[0], *rows[1]])
-    return {name: {key: _pair(*(found.get(name, {}).get(key) for found in rows)) for key in ORGAN_KEYS}
-            for name in names}
+    return {
+        name: {key: _pair(*(found.get(name, {}).get(key) for found in rows)) for key in ORGAN_KEYS} for name in names
+    }
 
 
 def _parameters(a: Plan, b: Plan) -> Iterator[dict[str, Any]]:
@@ -99,8 +131,11 @@ def _parameters(a: Plan, b: Plan) -> Iterator[dict[str, Any]]:
     for name in dict.fromkeys([*rows[0], *rows[1]]):
         first, second = (found.get(name) or {} for found in rows)
         if first.get("value") != second.get("value"):
-            yield {"name": name, "unit": (first or second).get("unit"),
-                   **_pair(first.get("value"), second.get("value"))}
+            yield {
+                "name": name,
+                "unit": (first or second).get("unit"),
+                **_pair(first.get("value"), second.get("value")),
+            }
 
 
 def _inputs(a: Plan, b: Plan) -> Iterator[dict[str, Any]]:
@@ -108,6 +143,13 @@ def _inputs(a: Plan, b: Plan) -> Iterator[dict[str, Any]]:
     digests = [at(plan, "provenance.inputs", {}) for plan in (a, b)]
     for name in dict.fromkeys([*digests[0], *digests[1]]):
         first, second = (found.get(name) for found in digests)
-        state = "same" if first == second else "only in A" if second is None else "only in B" if first is None \
+        state = (
+            "same"
+            if first == second
+            else "only in A"
+            if second is None
+            else "only in B"
+            if first is None
             else "differs"
+        )
         yield {"file": name, "state": state}

@@ -7,20 +7,38 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from .model import Device
+from ..base.errors import InputError
+from .device import Device
 
 AXES = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
 _SI_KEYS = {
-    "name": "name", "kind": "kind", "gradient": "gradient_t_m", "amplitude": "amplitude_t",
-    "frequency": "frequency_hz", "drive_axis": "drive_axis", "line_axis": "line_axis",
-    "strong_axis": "strong_axis", "to_device": "to_device", "position_range": "position_range_m",
-    "gradient_range": "gradient_range_t_m", "amplitude_range": "amplitude_range_t",
-    "frequency_range": "frequency_range_hz", "settle": "settle_s", "min_dwell": "min_dwell_s",
-    "slew": "slew_m_s", "max_duty": "max_duty", "eddy_currents": "eddy_currents",
-    "bore_radius": "bore_radius_m", "moves_stage": "moves_stage",
-    "rotating": "rotating", "turn_axis": "turn_axis", "gradient_tensor": "tensor",
-    "selection": "selection", "drive": "drive", "source": "source", "notes": "notes",
+    "name": "name",
+    "kind": "kind",
+    "gradient": "gradient_t_m",
+    "amplitude": "amplitude_t",
+    "frequency": "frequency_hz",
+    "drive_axis": "drive_axis",
+    "line_axis": "line_axis",
+    "strong_axis": "strong_axis",
+    "to_device": "to_device",
+    "position_range": "position_range_m",
+    "gradient_range": "gradient_range_t_m",
+    "amplitude_range": "amplitude_range_t",
+    "frequency_range": "frequency_range_hz",
+    "settle": "settle_s",
+    "min_dwell": "min_dwell_s",
+    "slew": "slew_m_s",
+    "max_duty": "max_duty",
+    "eddy_currents": "eddy_currents",
+    "bore_radius": "bore_radius_m",
+    "moves_stage": "moves_stage",
+    "rotating": "rotating",
+    "turn_axis": "turn_axis",
+    "gradient_tensor": "tensor",
+    "selection": "selection",
+    "drive": "drive",
+    "source": "source",
+    "notes": "notes",
 }
 
 

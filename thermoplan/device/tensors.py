@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import Array, finite, unit
-from ..errors import InputError
+from ..base.arrays import Array, finite, unit
+from ..base.errors import InputError
 
 
 def point_tensor(strong: Array) -> Array:
@@ -42,8 +42,10 @@ def traceless(tensor: ArrayLike, *, tolerance: float = 1e-6) -> Array:
     if g.shape != (3, 3) or size == 0.0:
         raise InputError("gradient tensor: expected 3 x 3 numbers, not all zero")
     if abs(np.trace(g)) > tolerance * size:
-        raise InputError(f"gradient tensor: its trace is {np.trace(g):g} T/m, not 0: a static field without "
-                         "sources has none; check the three diagonal entries")
+        raise InputError(
+            f"gradient tensor: its trace is {np.trace(g):g} T/m, not 0: a static field without "
+            "sources has none; check the three diagonal entries"
+        )
     if np.abs(g - g.T).max() > tolerance * size:
         raise InputError("gradient tensor: not symmetric: a static field without currents is")
     return g

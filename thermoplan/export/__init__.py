@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import InputError
+from ..base.errors import InputError
 from ..report.page import read_plan
-from .dicom import export_dicom
+from .csv_tables import export_csv
+from .dicom_maps import export_dicom
+from .field_history import export_vtkhdf
 from .slicer import export_slicer
-from .tables import export_csv
-from .vtk import export_vtkhdf
 
 __all__ = ["KINDS", "export"]
 
 KINDS: dict[str, Callable[..., list[Path]]] = {
-    "dicom": export_dicom, "slicer": export_slicer, "vtkhdf": export_vtkhdf, "csv": export_csv,
+    "dicom": export_dicom,
+    "slicer": export_slicer,
+    "vtkhdf": export_vtkhdf,
+    "csv": export_csv,
 }
 
 

@@ -9,11 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ..files.slicer import Colour, Segment, ShownVolume, write_points, write_scene, write_segmentation
-from ..image import Image
+from ..base.image import Image
+from ..files.images.slicer_scene import (
+    Colour,
+    ShownVolume,
+    SlicerSegment,
+    write_points,
+    write_scene,
+    write_segmentation,
+)
 from ..report.formats import at
 from ..report.palette import INK, PROBE, region_colours
-from .maps import maps, regions_on
+from .exported_maps import maps, regions_on
 
 _COLOURS = {"peak-temperature": "Inferno", "end-temperature": "Inferno", "cem43": "Viridis"}
 SCENE = "scene.mrml"
@@ -30,8 +37,11 @@ def export_slicer(run: Path, plan: Mapping[str, Any], folder: Path) -> list[Path
         shown.append(ShownVolume(path.name, f"{quantity.words}, {quantity.unit}", low, high, colours))
     labels, names = regions_on(first, run)
     colours = region_colours(names)
-    write_segmentation(folder / "regions.seg.nrrd", labels, [
-        Segment(number, name, _parts(colours[name])) for number, name in enumerate(names, start=1)])
+    write_segmentation(
+        folder / "regions.seg.nrrd",
+        labels,
+        [SlicerSegment(number, name, _parts(colours[name])) for number, name in enumerate(names, start=1)],
+    )
     points = _points(plan, folder)
     write_scene(folder / SCENE, shown, "regions.seg.nrrd", points)
     return [folder / name for name in (SCENE, "regions.seg.nrrd", *(v.file for v in shown), *points.values())]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .goal import EVERYWHERE_ELSE, SKIN, Goal
-from .metric import Metric
+from .metric_names import Metric
 
 _COOL_DOWN_MIN = 3.0
 """Dose that may come in after heating, as minutes at the highest temperature: cooling by 1 K a minute from 43 degrees C
@@ -14,10 +14,15 @@ on leaves 0.7 of them, by 0.25 K a minute 2.9."""
 
 def contradictions(goals: Sequence[Goal], heating_s: float, arterial_c: float) -> tuple[str, ...]:
     """Goals and limits that no plan can meet together, found without solving anything."""
-    found = [f"{place}: {goal.metric} at most {goal.bound:g} degC is below the body's own {arterial_c:g} degC"
-             for goal in goals for place in goal.places[:1]
-             if goal.sense == "at_most" and goal.parts.family == "T" and goal.bound < arterial_c
-             and place not in (SKIN, EVERYWHERE_ELSE)]
+    found = [
+        f"{place}: {goal.metric} at most {goal.bound:g} degC is below the body's own {arterial_c:g} degC"
+        for goal in goals
+        for place in goal.places[:1]
+        if goal.sense == "at_most"
+        and goal.parts.family == "T"
+        and goal.bound < arterial_c
+        and place not in (SKIN, EVERYWHERE_ELSE)
+    ]
     for low in (goal for goal in goals if goal.sense == "at_least"):
         for high in (goal for goal in goals if goal.sense == "at_most"):
             if low.kind == high.kind == "goal" and low.priority != high.priority:
@@ -25,15 +30,21 @@ def contradictions(goals: Sequence[Goal], heating_s: float, arterial_c: float) -
             shared = [name for name in low.places if name in high.places]
             if shared and (_volumes_cross(low, high) or _cannot_both(low.searched, high.searched, heating_s)):
                 by = f" (a default limit: one on {shared[0]} of your own replaces it)" if high.default else ""
-                found.append(f"{shared[0]}: {low.metric} at least {low.bound:g} {low.unit} cannot be had with "
-                             f"{high.metric} at most {high.bound:g} {high.unit}{by}")
+                found.append(
+                    f"{shared[0]}: {low.metric} at least {low.bound:g} {low.unit} cannot be had with "
+                    f"{high.metric} at most {high.bound:g} {high.unit}{by}"
+                )
     return tuple(found)
 
 
 def _volumes_cross(low: Goal, high: Goal) -> bool:
     """Whether more of the volume is wanted above an edge than may be above it, or a lower one."""
-    return (low.parts.is_volume and low.parts.family == high.parts.family
-            and low.parts.statistic >= high.parts.statistic and low.bound > high.bound)
+    return (
+        low.parts.is_volume
+        and low.parts.family == high.parts.family
+        and low.parts.statistic >= high.parts.statistic
+        and low.bound > high.bound
+    )
 
 
 def _cannot_both(low: Goal, high: Goal, heating_s: float) -> bool:

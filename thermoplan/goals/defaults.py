@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..anatomy import Anatomy
+from ..anatomy.anatomy import Anatomy
 from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, target_regions
 
 _ORGANS = ("liver", "spleen", "kidney", "bowel", "intestine")
@@ -23,16 +23,24 @@ def default_limits(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True
     named = {name for goal in goals if goal.kind == "limit" and goal.shell_m is None for name in goal.region}
     targets = target_regions(goals)
     pairs = zip(anatomy.region_names, anatomy.tissue_names, strict=True)
-    organs = [region for region, tissue in pairs
-              if any(organ in f"{region} {tissue}".lower() for organ in _ORGANS) and region not in targets]
-    wanted = [(organ, metric, bound, _ORGAN_SOURCE) for organ in organs
-              for metric, bound in (("Tmax", 42.0), ("CEM43max", 2.0))]
-    wanted += [(EVERYWHERE_ELSE, metric, bound, _ELSE_SOURCE)
-               for metric, bound in (("Tmax", 42.0), ("CEM43max", 9.0))]
+    organs = [
+        region
+        for region, tissue in pairs
+        if any(organ in f"{region} {tissue}".lower() for organ in _ORGANS) and region not in targets
+    ]
+    wanted = [
+        (organ, metric, bound, _ORGAN_SOURCE)
+        for organ in organs
+        for metric, bound in (("Tmax", 42.0), ("CEM43max", 2.0))
+    ]
+    wanted += [(EVERYWHERE_ELSE, metric, bound, _ELSE_SOURCE) for metric, bound in (("Tmax", 42.0), ("CEM43max", 9.0))]
     if SKIN not in targets:
         wanted.append((SKIN, "CEM43max", 21.0, _SKIN_SOURCE))
     wanted += [(target, "Tmax", 50.0, _TARGET_SOURCE) for target in targets]
     if core:
         wanted.append((CORE, "Tmax", 39.5, _CORE_SOURCE))
-    return tuple(Goal("limit", (region,), metric, bound, "at_most", default=True, source=source)
-                 for region, metric, bound, source in wanted if region not in named)
+    return tuple(
+        Goal("limit", (region,), metric, bound, "at_most", default=True, source=source)
+        for region, metric, bound, source in wanted
+        if region not in named
+    )

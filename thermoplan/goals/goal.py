@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..arrays import Array, IntArray, frozen, put
-from ..display import told_apart
-from ..errors import InputError
-from .metric import Metric
+from ..base.arrays import Array, IntArray, frozen, put
+from ..base.display import told_apart
+from ..base.errors import InputError
+from .metric_names import Metric
 
 EVERYWHERE_ELSE, CORE, SKIN = "everywhere-else", "core", "skin"
 BUDGET = "safety"
@@ -157,7 +157,7 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class GoalRow:
     """One goal in one region: the degrees of freedom ``(k,)`` it looks at and the volume of each."""
 
     goal: Goal
@@ -176,7 +176,7 @@ class Row:
         return f"{self.region} {self.goal.metric} {sign} {self.goal.bound:g} {self.goal.unit}"
 
     @property
-    def searched(self) -> Row:
+    def searched(self) -> GoalRow:
         """The same row with its goal in kelvins or doublings."""
         return self if not self.goal.parts.is_volume else replace(self, goal=self.goal.searched)
 
@@ -189,12 +189,12 @@ class Resolved:
     T90, a row each; ``outside_m3`` ``(n_nodes,)`` is the volume outside the targets; ``notes`` are for the reader.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[GoalRow, ...]
     targets: tuple[str, ...]
     target_nodes: IntArray
     outside_m3: Array
     notes: tuple[str, ...] = ()
-    focus: tuple[Row, ...] = ()
+    focus: tuple[GoalRow, ...] = ()
 
 
 def target_regions(goals: Iterable[Goal]) -> tuple[str, ...]:

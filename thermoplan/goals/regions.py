@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..anatomy import Anatomy
-from ..arrays import IntArray, frozen
-from ..errors import InputError
+from ..anatomy.anatomy import Anatomy
+from ..base.arrays import IntArray, frozen
+from ..base.errors import InputError
 from .defaults import default_limits
-from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, Resolved, Row, target_regions
+from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, GoalRow, Resolved, target_regions
 
 
 def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defaults: bool = True) -> Resolved:
@@ -30,8 +30,10 @@ def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defau
         for name in goal.places:
             row = _row(goal, name, anatomy, lambda goal=goal: _elsewhere(everything, targets, goal, anatomy))
             if len(row.nodes) == 0 and name == EVERYWHERE_ELSE:
-                notes.append("everywhere-else is empty: no other tissue is farther than "
-                             f"{goal.margin_m * 1e3:g} mm from a target")
+                notes.append(
+                    "everywhere-else is empty: no other tissue is farther than "
+                    f"{goal.margin_m * 1e3:g} mm from a target"
+                )
             elif len(row.nodes) == 0:
                 thin = "; a shell must be thicker than the mesh's edges there" if goal.shell_m else ""
                 complaints.append(f'region "{name}": has no element, so {goal.metric} cannot be judged{thin}')
@@ -43,8 +45,14 @@ def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defau
     outside = anatomy.node_volumes_m3 - anatomy.node_weights_m3(inside)
     notes += _touching(rows, targets, anatomy)
     focus = tuple(_row(Goal("goal", (name,), "T90", 43.0, "at_least"), name, anatomy) for name in targets)
-    return Resolved(tuple(rows), targets, frozen(np.unique(anatomy.tets[inside]), np.int64),
-                    frozen(np.maximum(outside, 0.0)), tuple(dict.fromkeys(notes)), focus)
+    return Resolved(
+        tuple(rows),
+        targets,
+        frozen(np.unique(anatomy.tets[inside]), np.int64),
+        frozen(np.maximum(outside, 0.0)),
+        tuple(dict.fromkeys(notes)),
+        focus,
+    )
 
 
 def tightened(resolved: Resolved, by_k: Mapping[int, float]) -> Resolved:
@@ -109,9 +117,9 @@ def _shell(goal: Goal, anatomy: Anatomy) -> IntArray:
     return np.flatnonzero((distance >= start) & (distance <= end))
 
 
-def _row(goal: Goal, name: str, anatomy: Anatomy, elsewhere: Callable[[], IntArray] | None = None) -> Row:
+def _row(goal: Goal, name: str, anatomy: Anatomy, elsewhere: Callable[[], IntArray] | None = None) -> GoalRow:
     if name == CORE:
-        return Row(goal, name, np.array([len(anatomy.points_m)]), np.ones(1))
+        return GoalRow(goal, name, np.array([len(anatomy.points_m)]), np.ones(1))
     if name == EVERYWHERE_ELSE and elsewhere is not None:
         cells = elsewhere()
     elif goal.shell_m is not None:
@@ -120,10 +128,10 @@ def _row(goal: Goal, name: str, anatomy: Anatomy, elsewhere: Callable[[], IntArr
         cells = anatomy.cells(*(goal.region if goal.as_one else (name,)))
     weights = anatomy.node_weights_m3(cells)
     nodes = np.flatnonzero(weights)
-    return Row(goal, name, nodes, weights[nodes])
+    return GoalRow(goal, name, nodes, weights[nodes])
 
 
-def _touching(rows: Sequence[Row], targets: Sequence[str], anatomy: Anatomy) -> Iterator[str]:
+def _touching(rows: Sequence[GoalRow], targets: Sequence[str], anatomy: Anatomy) -> Iterator[str]:
     inside = np.zeros(len(anatomy.points_m) + 1, bool)
     inside[np.unique(anatomy.tets[_cells(anatomy, targets)])] = True
     for row in rows:
@@ -131,5 +139,7 @@ def _touching(rows: Sequence[Row], targets: Sequence[str], anatomy: Anatomy) -> 
         limit = row.goal.kind == "limit" and row.goal.sense == "at_most" and not mine
         shared = int(inside[row.nodes].sum()) if limit else 0
         if shared:
-            yield (f"{row.region} touches a target at {shared} nodes: the limit {row.goal.metric} "
-                   f"{row.goal.bound:g} {row.goal.unit} holds there too")
+            yield (
+                f"{row.region} touches a target at {shared} nodes: the limit {row.goal.metric} "
+                f"{row.goal.bound:g} {row.goal.unit} holds there too"
+            )

@@ -3,19 +3,35 @@
 Whoever brings an optimizer of their own finds the objects that it needs in docs/bring-your-own-optimizer.md.
 """
 
-from ..search.heat import CorrectedModel
-from .beyond import asking_beyond, first_goal
 from .certificate import highest_percentile_c
 from .explain import Explanation, LimitCost, Relaxation, explain
-from .interior import interior_opinion
-from .loop import Search
-from .order import HELD_K, optimize_shares, weighted_shares
-from .pareto import Front, pareto_front
-from .second import second_opinion
+from .ipopt import ipopt_shares
+from .lbfgsb import lbfgsb_shares
+from .pareto import ParetoFront, pareto_front
+from .priorities import HELD_K, optimize_shares, weighted_shares
+from .program.modal_heat import CorrectedModel
+from .sequential_lp import SequentialLP
 from .settings import Progress, Settings, Shares
+from .stretch_goal import first_goal, stretched
 
 __all__ = [
-    "HELD_K", "CorrectedModel", "Explanation", "Front", "LimitCost", "Progress", "Relaxation", "Search", "Settings",
-    "Shares", "asking_beyond", "explain", "first_goal", "highest_percentile_c", "interior_opinion", "optimize_shares",
-    "pareto_front", "second_opinion", "weighted_shares",
+    "HELD_K",
+    "CorrectedModel",
+    "Explanation",
+    "LimitCost",
+    "ParetoFront",
+    "Progress",
+    "Relaxation",
+    "SequentialLP",
+    "Settings",
+    "Shares",
+    "explain",
+    "first_goal",
+    "highest_percentile_c",
+    "ipopt_shares",
+    "lbfgsb_shares",
+    "optimize_shares",
+    "pareto_front",
+    "stretched",
+    "weighted_shares",
 ]

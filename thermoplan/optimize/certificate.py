@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Array
-from ..goals import Goal, Resolved, Row
-from ..metrics import hold_weights, judged_s
-from ..search.forms import is_convex
-from ..search.heat import CorrectedModel, Heat, Model
-from ..search.knots import knots_of
-from ..search.linearize import Form, Hottest, Tangent
-from ..search.program import Program
-from ..search.terms import Look, Term, Tissue
+from ..base.arrays import Array
+from ..goals import Goal, GoalRow, Resolved
+from ..goals.metrics import hold_weights, judged_s
+from .program.linear_program import Program
+from .program.linearize import HottestRows, RowBuilder, TangentRows
+from .program.modal_heat import CorrectedModel, ModalHeat, Model
+from .program.percentile_rows import knots_of
+from .program.row_builders import is_convex
+from .program.search_terms import Iterate, RegionNodes, SearchTerm
 from .settings import Settings
 
 _ROUNDS, _WORTH = 60, 1000.0
@@ -22,8 +22,9 @@ _FLAT_C = 43.0
 _COLDEST, _LOOKS = 5, 11
 
 
-def highest_percentile_c(model: Model, resolved: Resolved, row: Row, *, window_edges_s: Array,
-                         settings: Settings | None = None) -> float | None:
+def highest_percentile_c(
+    model: Model, resolved: Resolved, row: GoalRow, *, window_edges_s: Array, settings: Settings | None = None
+) -> float | None:
     """A temperature that Tx of a row's tissue, as a mean over the times at which its goal is judged, exceeds in no
     plan within the limits.
 
@@ -37,10 +38,16 @@ def highest_percentile_c(model: Model, resolved: Resolved, row: Row, *, window_e
     if isinstance(model, CorrectedModel):
         return None
     settings = settings or Settings()
-    heat = Heat(model, window_edges_s, settings.cool_down_s, settings.step_s)
+    heat = ModalHeat(model, window_edges_s, settings.cool_down_s, settings.step_s)
     nothing = np.zeros((heat.n_windows, heat.n_columns))
-    program = Program(heat, nothing, lower=nothing, upper=nothing + np.inf, max_duty=settings.max_duty,
-                      active=np.zeros_like(nothing, bool))
+    program = Program(
+        heat,
+        nothing,
+        lower=nothing,
+        upper=nothing + np.inf,
+        max_duty=settings.max_duty,
+        active=np.zeros_like(nothing, bool),
+    )
     start, end = judged_s(row.goal, heat.heating_s)
     weights = hold_weights(heat.times_s, start, min(end, float(heat.times_s[-1])))
     windows = np.count_nonzero((heat.window_edges_s > start) & (heat.window_edges_s < end)) + 1
@@ -48,17 +55,18 @@ def highest_percentile_c(model: Model, resolved: Resolved, row: Row, *, window_e
     knots, gathered = knots_of(heat, weights, np.linspace(start, min(end, heat.heating_s), looks))
     highest = _highest_allowed_c(resolved, row)
     wanted = [program.variable(-float(w), 0.0, highest) for w in gathered]
-    forms, look = _limits(resolved, heat, settings), Look(heat, nothing)
+    forms, look = _limits(resolved, heat, settings), Iterate(heat, nothing)
     for form in forms:
         form.begin(program, look)
     short = _Shortfall(row, heat)
     q_c = np.full(len(knots), highest)
     for _ in range(_ROUNDS):
         optimum = program.solve()
-        q_c, look = optimum.variables[wanted], Look(heat, optimum.shares)
+        q_c, look = optimum.variables[wanted], Iterate(heat, optimum.shares)
         added = sum(form.cut(program, look, optimum.variables) for form in forms)
-        added += sum(short.cut(program, look, (int(t), v, float(q)))
-                     for t, v, q in zip(knots, wanted, q_c, strict=True))
+        added += sum(
+            short.cut(program, look, (int(t), v, float(q))) for t, v, q in zip(knots, wanted, q_c, strict=True)
+        )
         if not added:
             break
     return float(gathered @ q_c / gathered.sum())
@@ -67,7 +75,7 @@ def highest_percentile_c(model: Model, resolved: Resolved, row: Row, *, window_e
 class _Shortfall:
     """Cutting planes of: the shortfall below q is at most what the part that may lie below it could have."""
 
-    def __init__(self, row: Row, heat: Heat) -> None:
+    def __init__(self, row: GoalRow, heat: ModalHeat) -> None:
         self.heat, self.weights, self.nodes = heat, row.weights_m3, row.nodes
         self.modes = np.asarray(heat.model.modes)[row.nodes]
         self.base_c = np.asarray(heat.model.base_c)[row.nodes]
@@ -82,7 +90,7 @@ class _Shortfall:
         upto = np.minimum(np.cumsum(self.weights[order]), self.part_m3)
         return float(np.diff(upto, prepend=0.0) @ self.base_c[order])
 
-    def cut(self, program: Program, look: Look, at: tuple[int, int, float]) -> int:
+    def cut(self, program: Program, look: Iterate, at: tuple[int, int, float]) -> int:
         """Rows for the time, variable and value of q ``at`` which a trial violates them; how many."""
         time, wanted, q_c = at
         temperature = self.base_c + self.modes @ look.states[time]
@@ -104,30 +112,36 @@ class _Shortfall:
         program.row(-self.heat.windows_to_modes[time] * heated[0], q, heated[1])
 
 
-def _highest_allowed_c(resolved: Resolved, row: Row) -> float:
+def _highest_allowed_c(resolved: Resolved, row: GoalRow) -> float:
     """No percentile lies above a limit on the hottest spot of its own tissue."""
-    bounds = [other.goal.bound for other in resolved.rows if other.region == row.region and other.goal.kind == "limit"
-              and (other.goal.parts.family, other.goal.parts.statistic) == ("T", "max") and other.goal.window is None]
+    bounds = [
+        other.goal.bound
+        for other in resolved.rows
+        if other.region == row.region
+        and other.goal.kind == "limit"
+        and (other.goal.parts.family, other.goal.parts.statistic) == ("T", "max")
+        and other.goal.window is None
+    ]
     return min(bounds, default=_HIGHEST_C)
 
 
-def _limits(resolved: Resolved, heat: Heat, settings: Settings) -> list[Form]:
+def _limits(resolved: Resolved, heat: ModalHeat, settings: Settings) -> list[RowBuilder]:
     """The limits that are convex, at no margin and all but unyielding."""
     rows = [row for row in resolved.rows if row.goal.kind == "limit" and row.goal.sense == "at_most"]
     below = {row.region for row in rows if _keeps_below(row.goal)}
     minutes = (heat.heating_s + settings.cool_down_s) / 60.0
-    forms: list[Form] = []
+    forms: list[RowBuilder] = []
     for row in rows:
-        term = Term(row, Tissue.of([row], heat, minutes), _WORTH, _WORTH, 0.0, 0.0)
+        term = SearchTerm(row, RegionNodes.of([row], heat, minutes), _WORTH, _WORTH, 0.0, 0.0)
         hot = (row.goal.parts.family, row.goal.parts.statistic) == ("T", "max")
         if hot:
-            forms.append(Hottest(term))
-        elif is_convex(term) or (row.goal.parts.family == "CEM43D" and row.goal.parts.statistic == "max"
-                                 and row.region in below):
-            forms.append(Tangent(term, convex=True))
+            forms.append(HottestRows(term))
+        elif is_convex(term) or (
+            row.goal.parts.family == "CEM43D" and row.goal.parts.statistic == "max" and row.region in below
+        ):
+            forms.append(TangentRows(term, convex=True))
     return forms
 
 
 def _keeps_below(goal: Goal) -> bool:
     return goal.parts.family == "T" and goal.parts.statistic == "max" and goal.bound <= _FLAT_C and goal.window is None
-

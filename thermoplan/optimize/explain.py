@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .. import metrics
-from ..goals import Resolved, Row
-from ..search.heat import Heat, Model
-from ..search.terms import Look, Term
-from .beyond import asking_beyond, first_goal
-from .loop import Search
-from .order import weighted_shares
+from ..goals import GoalRow, Resolved, metrics
+from .priorities import weighted_shares
+from .program.modal_heat import ModalHeat, Model
+from .program.search_terms import Iterate, SearchTerm
+from .sequential_lp import SequentialLP
 from .settings import Settings, Shares
+from .stretch_goal import first_goal, stretched
 
 _ACTIVE_K = 0.25
 _WORTH, _TELLING_K = 1e-2, 0.02
@@ -63,7 +62,7 @@ class Explanation:
     missed: ``missed`` and ``conflicts`` in words, and the ``relaxations`` that help, most helpful first.
     """
 
-    goal: Row
+    goal: GoalRow
     reach: float
     missed: tuple[str, ...]
     limits: tuple[LimitCost, ...]
@@ -73,8 +72,9 @@ class Explanation:
     relaxations: tuple[Relaxation, ...]
 
 
-def explain(model: Model, resolved: Resolved, shares: Shares, *, settings: Settings | None = None,
-            relax: bool = True) -> Explanation | None:
+def explain(
+    model: Model, resolved: Resolved, shares: Shares, *, settings: Settings | None = None, relax: bool = True
+) -> Explanation | None:
     """Explain a plan of `optimize_shares`; None where there is no goal.
 
     A plan that meets its goals is asked for more of the first one until a limit or the time stops it: that is
@@ -87,24 +87,48 @@ def explain(model: Model, resolved: Resolved, shares: Shares, *, settings: Setti
         return None
     at, best = resolved, shares
     if not missed:
-        at = asking_beyond(resolved, asked)
-        best = weighted_shares(model, at, window_edges_s=shares.window_edges_s, start=shares.shares,
-                               settings=replace(settings, starts=1, min_share=0.0, reach=None))
+        at = stretched(resolved, asked)
+        best = weighted_shares(
+            model,
+            at,
+            window_edges_s=shares.window_edges_s,
+            start=shares.shares,
+            settings=replace(settings, starts=1, min_share=0.0, reach=None),
+        )
     prices = _Prices(model, at, best, settings, asked)
-    limits = sorted((prices.cost(i, resolved, shares) for i, row in enumerate(resolved.rows)
-                     if row.goal.kind == "limit" or i in prices.rivals), key=lambda cost: -cost.gain)
+    limits = sorted(
+        (
+            prices.cost(i, resolved, shares)
+            for i, row in enumerate(resolved.rows)
+            if row.goal.kind == "limit" or i in prices.rivals
+        ),
+        key=lambda cost: -cost.gain,
+    )
     labels = tuple(resolved.rows[i].label for i in missed)
     settings = replace(settings, starts=1, reach=None, time_limit_s=min(_SECONDS_RELAXED, settings.time_limit_s))
-    found = (*_relaxations(model, resolved, shares, settings, limits),
-             *_more_time(model, resolved, shares, settings, prices.duty_gain)) if relax and missed else ()
+    found = (
+        (
+            *_relaxations(model, resolved, shares, settings, limits),
+            *_more_time(model, resolved, shares, settings, prices.duty_gain),
+        )
+        if relax and missed
+        else ()
+    )
     goals = [i for i, row in enumerate(resolved.rows) if row.goal.kind == "goal"]
     short = _shortfall(resolved, goals, tuple(shares.values[i] for i in goals)) - _HELPFUL
     helpful = [r for r in found if r.goals_met or _shortfall(resolved, goals, r.goal_values) < short]
     ranked = sorted(helpful, key=lambda r: (not r.goals_met, _shortfall(resolved, goals, r.goal_values)))
     told = resolved.rows[asked] if missed or not resolved.rows[asked].goal.parts.is_volume else at.rows[asked]
-    return Explanation(told, best.values[asked], labels, tuple(limits), prices.duty_gain,
-                       prices.duty_gain / prices.doublings_per_k, tuple(_conflicts(labels, limits, prices.duty_gain)),
-                       tuple(ranked))
+    return Explanation(
+        told,
+        best.values[asked],
+        labels,
+        tuple(limits),
+        prices.duty_gain,
+        prices.duty_gain / prices.doublings_per_k,
+        tuple(_conflicts(labels, limits, prices.duty_gain)),
+        tuple(ranked),
+    )
 
 
 def _missed(resolved: Resolved, shares: Shares) -> list[int]:
@@ -118,8 +142,8 @@ class _Prices:
     """Multipliers of a plan's rows, per unit of one goal."""
 
     def __init__(self, model: Model, resolved: Resolved, shares: Shares, settings: Settings, asked: int) -> None:
-        heat = Heat(model, shares.window_edges_s, settings.cool_down_s, settings.step_s)
-        search = Search(heat, resolved, settings, None)
+        heat = ModalHeat(model, shares.window_edges_s, settings.cool_down_s, settings.step_s)
+        search = SequentialLP(heat, resolved, settings, None)
         program, optimum = search.priced(shares.shares)
         terms = search.terms[: search.rows]
         raw = [program.price(optimum, term.slack[1]) for term in terms]
@@ -127,8 +151,9 @@ class _Prices:
         self.asked, self.of = asked, [price / unit for price in raw]
         self.duty_gain = 0.1 * float(optimum.duty.sum()) / unit
         self.doublings_per_k = _doublings_per_k(terms[asked], search.look)
-        self.rivals = {i for i, row in enumerate(resolved.rows)
-                       if i != asked and row.goal.kind == "goal" and self.of[i] > _WORTH}
+        self.rivals = {
+            i for i, row in enumerate(resolved.rows) if i != asked and row.goal.kind == "goal" and self.of[i] > _WORTH
+        }
 
     def cost(self, i: int, resolved: Resolved, shares: Shares) -> LimitCost:
         row, value, gain = resolved.rows[i], shares.values[i], float(self.of[i])
@@ -138,18 +163,19 @@ class _Prices:
         return LimitCost(row.label, value, row.goal.bound, bool(room < _ACTIVE_K), gain, gain_k, sentence)
 
 
-def _doublings_per_k(term: Term, look: Look) -> float:
+def _doublings_per_k(term: SearchTerm, look: Iterate) -> float:
     """Doublings of a dose if all of its tissue were 1 K hotter throughout; 1 for a temperature."""
     if not term.row.goal.parts.is_dose:
         return 1.0
     kept, temperature = look.at(term.tissue)
-    row = Row(term.row.goal, term.row.region, term.row.nodes[kept], term.row.weights_m3[kept])
-    low, high = (metrics.value(row, look.heat.times_s, temperature + step, look.heat.heating_s)
-                 for step in (-_STEP_K, _STEP_K))
+    row = GoalRow(term.row.goal, term.row.region, term.row.nodes[kept], term.row.weights_m3[kept])
+    low, high = (
+        metrics.value(row, look.heat.times_s, temperature + step, look.heat.heating_s) for step in (-_STEP_K, _STEP_K)
+    )
     return float(np.log2(high / low) / (2.0 * _STEP_K))
 
 
-def _gain_text(goal: Row, limit: Row, gain: float, gain_k: float) -> str:
+def _gain_text(goal: GoalRow, limit: GoalRow, gain: float, gain_k: float) -> str:
     goal, (step, per) = goal.searched, _widened(limit)
     metric = goal.goal.metric
     behind = metric.removeprefix("CEM43") if goal.goal.parts.family == "CEM43T" else f"temperature behind {metric}"
@@ -158,7 +184,7 @@ def _gain_text(goal: Row, limit: Row, gain: float, gain_k: float) -> str:
     return f"{kelvins}{dose} {per}"
 
 
-def _widened(limit: Row) -> tuple[float, str]:
+def _widened(limit: GoalRow) -> tuple[float, str]:
     """By how much a limit is widened to say what it costs, and that in words."""
     if limit.goal.is_budget:
         return 0.1 * limit.goal.bound, f"per tenth of the {limit.label}"
@@ -183,8 +209,9 @@ def _shortfall(resolved: Resolved, goals: list[int], values: tuple[float, ...]) 
     return total
 
 
-def _relaxations(model: Model, resolved: Resolved, shares: Shares, settings: Settings,
-                 limits: list[LimitCost]) -> Iterator[Relaxation]:
+def _relaxations(
+    model: Model, resolved: Resolved, shares: Shares, settings: Settings, limits: list[LimitCost]
+) -> Iterator[Relaxation]:
     dear = [cost for cost in limits if cost.gain > _WORTH]
     for cost in dear[:_MOST_RELAXED]:
         at = next(i for i, row in enumerate(resolved.rows) if row.label == cost.label)
@@ -195,17 +222,23 @@ def _without(model: Model, resolved: Resolved, shares: Shares, settings: Setting
     """The plan where one limit yields to the goals, but no more than they need."""
     row = resolved.rows[at]
     yielding = replace(row, goal=replace(row.goal, kind="goal", weight=_YIELDING, priority=1))
-    rows = (*resolved.rows[:at], yielding, *resolved.rows[at + 1:])
-    found = weighted_shares(model, replace(resolved, rows=rows), window_edges_s=shares.window_edges_s,
-                            settings=settings, start=shares.shares)
+    rows = (*resolved.rows[:at], yielding, *resolved.rows[at + 1 :])
+    found = weighted_shares(
+        model,
+        replace(resolved, rows=rows),
+        window_edges_s=shares.window_edges_s,
+        settings=settings,
+        start=shares.shares,
+    )
     value = found.values[at]
     name = row.label if row.goal.is_budget else f"{row.region} {row.goal.metric}"
     what = f"{name} {row.goal.said(value)} instead of {row.goal.said(row.goal.bound)}"
     return _relaxation(resolved, found, row.label, (row.goal.bound, value), what)
 
 
-def _more_time(model: Model, resolved: Resolved, shares: Shares, settings: Settings,
-               duty_gain: float) -> Iterator[Relaxation]:
+def _more_time(
+    model: Model, resolved: Resolved, shares: Shares, settings: Settings, duty_gain: float
+) -> Iterator[Relaxation]:
     """A session half as long again, where time is what lacks."""
     if duty_gain <= _WORTH:
         return
@@ -219,8 +252,13 @@ def _more_time(model: Model, resolved: Resolved, shares: Shares, settings: Setti
 def _relaxation(resolved: Resolved, found: Shares, label: str, change: tuple[float, float], what: str) -> Relaxation:
     goals = [i for i, r in enumerate(resolved.rows) if r.goal.kind == "goal"]
     met = all(resolved.rows[i].goal.met(found.values[i]) for i in goals)
-    end = "all goals are met" if met else "; ".join(
-        f"{resolved.rows[i].region} {resolved.rows[i].goal.metric} reaches "
-        f"{resolved.rows[i].goal.said(found.values[i])}" for i in goals)
+    end = (
+        "all goals are met"
+        if met
+        else "; ".join(
+            f"{resolved.rows[i].region} {resolved.rows[i].goal.metric} reaches "
+            f"{resolved.rows[i].goal.said(found.values[i])}"
+            for i in goals
+        )
+    )
     return Relaxation(label, *change, met, tuple(found.values[i] for i in goals), f"{what}: {end}")
-

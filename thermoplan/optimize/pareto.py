@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..arrays import Array, frozen, put
-from ..errors import InputError
+from ..base.arrays import Array, frozen, put
+from ..base.errors import InputError
 from ..goals import Resolved
-from ..search.heat import Model
-from .beyond import asking_beyond, first_goal
-from .order import weighted_shares
+from .priorities import weighted_shares
+from .program.modal_heat import Model
 from .settings import Settings, Shares
+from .stretch_goal import first_goal, stretched
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Front:
+class ParetoFront:
     """Points from the narrowest limit to the widest.
 
     ``bounds (p,)`` of the limit, its ``limit_values (p,)`` and the ``goal_values (p,)`` had for them, in the
@@ -36,8 +36,16 @@ class Front:
             put(self, **{name: frozen(getattr(self, name))})
 
 
-def pareto_front(model: Model, resolved: Resolved, *, window_edges_s: Array, limit: int, bounds: Sequence[float],
-                 settings: Settings | None = None, progress: Callable[[int, int], None] | None = None) -> Front:
+def pareto_front(
+    model: Model,
+    resolved: Resolved,
+    *,
+    window_edges_s: Array,
+    limit: int,
+    bounds: Sequence[float],
+    settings: Settings | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ParetoFront:
     """Best of the first goal for each bound of row number ``limit``, all other limits kept.
 
     Each point starts from the one before it, whose limit was narrower, so the front never falls. Control-C ends it:
@@ -49,21 +57,28 @@ def pareto_front(model: Model, resolved: Resolved, *, window_edges_s: Array, lim
     plans: list[Shares] = []
     for i, bound in enumerate(sorted(bounds)):
         start = plans[-1].shares if plans else None
-        plan = weighted_shares(model, _asking(resolved, goal, limit, bound), window_edges_s=window_edges_s,
-                               settings=settings, start=start)
+        plan = weighted_shares(
+            model, _asking(resolved, goal, limit, bound), window_edges_s=window_edges_s, settings=settings, start=start
+        )
         if plan.status == "interrupted" and plans:
             break
         plans.append(plan)
         if progress is not None:
             progress(i + 1, len(bounds))
     values = np.array([plan.values for plan in plans])
-    return Front(rows[goal].label, rows[limit].label, np.sort(bounds)[: len(plans)], values[:, limit],
-                 values[:, goal], tuple(plans))
+    return ParetoFront(
+        rows[goal].label,
+        rows[limit].label,
+        np.sort(bounds)[: len(plans)],
+        values[:, limit],
+        values[:, goal],
+        tuple(plans),
+    )
 
 
 def _asking(resolved: Resolved, goal: int, limit: int, bound: float) -> Resolved:
     """The same with another bound, and with a goal that asks for more than can be had."""
-    asked = asking_beyond(resolved, goal)
+    asked = stretched(resolved, goal)
     row = asked.rows[limit]
     wider = replace(row, goal=replace(row.goal, bound=float(bound)))
-    return replace(asked, rows=(*asked.rows[:limit], wider, *asked.rows[limit + 1:]))
+    return replace(asked, rows=(*asked.rows[:limit], wider, *asked.rows[limit + 1 :]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..arrays import Array, frozen, put
+from ..base.arrays import Array, frozen, put
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A plan, from a protocol to a run folder; the whole flow is on this page.
 
-    inputs -> case on a mesh -> engine -> search -> sequence -> full model -> record -> run folder
+inputs -> case on a mesh -> engine -> search -> sequence -> full model -> record -> run folder
 """
 
 from __future__ import annotations
@@ -11,20 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, MissingPart
-from ..files.runs import RUNS, free_folder, refuse_full, refuse_stopped, refuse_unwritable
-from ..progress import Listener, Stages, silent
+from ..base.errors import InputError, MissingPart
+from ..base.progress import Listener, Stages, silent
+from ..base.threads import one_thread
+from ..files.run.run_folder import RUNS, free_folder, refuse_full, refuse_stopped, refuse_unwritable
 from ..protocol import Protocol, read_protocol
-from ..threads import one_thread
-from .checkpoint import EVERY_S, Checkpoints, described, resumable, resumed
-from .made import Plan, Run
+from .result import Plan, Run
+from .verification.resume import EVERY_S, Checkpoints, describe_checkpoint, resumable, resumed
 
 __all__ = ["Plan", "Run", "make_plan", "plan_and_write", "resume_and_write", "simulate", "simulate_and_write"]
 
 
 @one_thread
 def make_plan(
-    protocol: Protocol | Path | str, *, quick: bool = False, pareto: str | None = None, estimate_error: bool = False,
+    protocol: Protocol | Path | str,
+    *,
+    quick: bool = False,
+    pareto: str | None = None,
+    estimate_error: bool = False,
     listener: Listener = silent,
 ) -> Plan:
     """Optimize, sequence and verify; nothing is written.
@@ -33,46 +37,55 @@ def make_plan(
     names a limit, such as "liver CEM43max": what the first goal could have for more or less of it is found too; ""
     leaves the choice to the plan. With ``estimate_error`` the mesh is held against quadratic elements.
     """
-    from . import hard, placement, steering, tradeoff
-    from .alternatives import alternatives, bound_on_t90_c, comparison_sentence
-    from .feasible import refuse_impossible_goals
-    from .finer import refuse_planning
-    from .played import boiling_notes
-    from .reasons import explanation
-    from .record import Subject, full_record, plain
-    from .rounds import settled_plan
-    from .setup import prepared
-    from .shot import low_power_shot, shot_notes
-    from .write import Products
+    from .case import safety_limits
+    from .case.second_order import refuse_planning
+    from .record.record import Subject, full_record, plain
+    from .record.run_writer import Products
+    from .steering import position_error, steer, trade_off
+    from .steering.alternatives import alternatives, bound_on_t90_c, comparison_sentence
+    from .steering.feasible import refuse_impossible_goals
+    from .steering.reasons import explanation
+    from .steering.rounds import plan_until_agreed
+    from .steering.search_setup import prepare_search
+    from .verification.full_model import boiling_notes
+    from .verification.shot_forecast import low_power_shot, shot_notes
 
     stages = Stages(listener)
     protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
-    placement.refuse_unnoticed(protocol)
+    position_error.refuse_unnoticed(protocol)
     refuse_planning(protocol)
     inputs = _inputs(protocol, stages, estimate_error=estimate_error)
     refuse_impossible_goals(inputs)
     engine = _engine(inputs, stages, quick)
-    resolved = steering.resolved_goals(engine)
-    against = None if pareto is None else tradeoff.chosen_limit(resolved, pareto)
-    setup = prepared(engine, resolved, stages)
-    engine, plan = setup.engine, settled_plan(setup, stages)
+    resolved = steer.resolved_goals(engine)
+    against = None if pareto is None else trade_off.chosen_limit(resolved, pareto)
+    setup = prepare_search(engine, resolved, stages)
+    engine, plan = setup.engine, plan_until_agreed(setup, stages)
     found, outcome, trajectory = plan.steering, plan.outcome, plan.steering.sequenced.trajectory
     with stages.stage("compare with planning by hand"):
-        others, astray = alternatives(engine, found), placement.off_target(engine, found)
+        others, astray = alternatives(engine, found), position_error.off_target(engine, found)
         bound = bound_on_t90_c(found)
     checks = _checks(engine, outcome) | {"prediction_k": plan.gap_k}
-    notes = resolved.notes, found.sequenced.notes, hard.field_notes(engine.case), boiling_notes(outcome)
+    notes = resolved.notes, found.sequenced.notes, safety_limits.field_notes(engine.case), boiling_notes(outcome)
     with stages.stage("explain"):
         why = explanation(found, outcome)
     with stages.stage("test shot"):
         shot = low_power_shot(engine, outcome)
-    front = None if pareto is None else tradeoff.trade_off(engine, found, stages, limit=against)
-    record = full_record(Subject(engine, outcome, resolved, stages, "plan", quick), {
-        "checks": checks, "trajectory": _trajectory_record(trajectory, outcome),
-        "optimizer": steering.optimizer_record(found, plan.rounds), "alternatives": others,
-        "comparison": comparison_sentence(others, bound), "explanation": why, "pareto": front, "test_shot": shot,
-        "warnings": _warnings(engine, *notes, shot_notes(shot), quick=quick),
-    }) | {"placement": plain(astray)}
+    front = None if pareto is None else trade_off.trade_off(engine, found, stages, limit=against)
+    record = full_record(
+        Subject(engine, outcome, resolved, stages, "plan", quick),
+        {
+            "checks": checks,
+            "trajectory": _trajectory_record(trajectory, outcome),
+            "optimizer": steer.optimizer_record(found, plan.rounds),
+            "alternatives": others,
+            "comparison": comparison_sentence(others, bound),
+            "explanation": why,
+            "pareto": front,
+            "test_shot": shot,
+            "warnings": _warnings(engine, *notes, shot_notes(shot), quick=quick),
+        },
+    ) | {"placement": plain(astray)}
     record["accuracy"] = _accuracy(engine, outcome, stages) if estimate_error else None
     if found.shares.status == "interrupted":
         record["status"] = "interrupted"
@@ -82,19 +95,24 @@ def make_plan(
 
 @one_thread
 def simulate(
-    protocol: Protocol | Path | str, trajectory: Path | str | None = None, *, quick: bool = False,
-    estimate_error: bool = False, checkpoints: Checkpoints | None = None, listener: Listener = silent,
+    protocol: Protocol | Path | str,
+    trajectory: Path | str | None = None,
+    *,
+    quick: bool = False,
+    estimate_error: bool = False,
+    checkpoints: Checkpoints | None = None,
+    listener: Listener = silent,
 ) -> Plan:
     """The full model over a given trajectory (``trajectory.csv``), else the one that the protocol names; without
     either, a uniform device heats throughout. With ``estimate_error`` the mesh is held against quadratic elements;
     with ``checkpoints`` the run is saved on the way."""
     from ..trajectory import limit_violations
-    from .finer import refuse_unfit
-    from .played import boiling_notes, verified
-    from .record import Subject, full_record
-    from .shot import low_power_shot, shot_notes
-    from .steering import resolved_goals
-    from .write import Products
+    from .case.second_order import refuse_unfit
+    from .record.record import Subject, full_record
+    from .record.run_writer import Products
+    from .steering.steer import resolved_goals
+    from .verification.full_model import boiling_notes, verify
+    from .verification.shot_forecast import low_power_shot, shot_notes
 
     stages = Stages(listener)
     protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
@@ -105,23 +123,27 @@ def simulate(
     engine = _engine(_inputs(protocol, stages, estimate_error=estimate_error), stages, quick)
     resolved = resolved_goals(engine) if protocol.goals else None
     with stages.stage("full model"):
-        outcome = verified(engine, played, resolved, stages, checkpoints=checkpoints)
+        outcome = verify(engine, played, resolved, stages, checkpoints=checkpoints)
     with stages.stage("test shot"):
         shot = low_power_shot(engine, outcome)
     notes += checkpoints.complaints if checkpoints else ()
     notes += boiling_notes(outcome)
     warnings = _warnings(engine, resolved.notes if resolved else (), notes, shot_notes(shot), quick=quick)
-    record = full_record(Subject(engine, outcome, resolved, stages, "simulate", quick), {
-        "checks": _checks(engine, outcome) | {"prediction_k": None}, "alternatives": [],
-        "trajectory": _trajectory_record(played, outcome), "warnings": warnings, "test_shot": shot,
-    })
+    record = full_record(
+        Subject(engine, outcome, resolved, stages, "simulate", quick),
+        {
+            "checks": _checks(engine, outcome) | {"prediction_k": None},
+            "alternatives": [],
+            "trajectory": _trajectory_record(played, outcome),
+            "warnings": warnings,
+            "test_shot": shot,
+        },
+    )
     record["accuracy"] = _accuracy(engine, outcome, stages) if estimate_error else None
     return Plan(record, Products(record, engine, outcome, played), stages)
 
 
-def plan_and_write(
-    protocol: Protocol | Path, *, output: Path | None = None, force: bool = False, **wanted: Any
-) -> Run:
+def plan_and_write(protocol: Protocol | Path, *, output: Path | None = None, force: bool = False, **wanted: Any) -> Run:
     """Plan and write the run folder; a target that cannot be written is refused before anything is computed.
 
     ``wanted`` is what `make_plan` takes.
@@ -134,8 +156,14 @@ def plan_and_write(
 
 
 def simulate_and_write(
-    protocol: Protocol | Path, trajectory: Path | None = None, *, output: Path | None = None, force: bool = False,
-    checkpoint_s: float = EVERY_S, listener: Listener = silent, **wanted: Any,
+    protocol: Protocol | Path,
+    trajectory: Path | None = None,
+    *,
+    output: Path | None = None,
+    force: bool = False,
+    checkpoint_s: float = EVERY_S,
+    listener: Listener = silent,
+    **wanted: Any,
 ) -> Run:
     """Simulate and write the run folder; ``wanted`` is what `simulate` takes.
 
@@ -146,7 +174,7 @@ def simulate_and_write(
     refuse_full(final, force=force)
     refuse_stopped(final, force=force)
     refuse_unwritable(final)
-    saved = Checkpoints(final, described(protocol, trajectory, **wanted), checkpoint_s)
+    saved = Checkpoints(final, describe_checkpoint(protocol, trajectory, **wanted), checkpoint_s)
     with resumable(saved):
         plan = simulate(protocol, trajectory, checkpoints=saved, listener=listener, **wanted)
     return plan.write(final, force=force)
@@ -157,15 +185,15 @@ def resume_and_write(run: Path, *, checkpoint_s: float = EVERY_S, listener: List
     refuse_full(run)
     refuse_unwritable(run)
     protocol, trajectory, wanted = resumed(run)
-    saved = Checkpoints(run, described(protocol, trajectory, **wanted), checkpoint_s, resuming=True)
+    saved = Checkpoints(run, describe_checkpoint(protocol, trajectory, **wanted), checkpoint_s, resuming=True)
     with resumable(saved):
         plan = simulate(protocol, trajectory, checkpoints=saved, listener=listener, **wanted)
     return plan.write(run)
 
 
 def _inputs(protocol: Protocol | Path | str, stages: Stages, *, estimate_error: bool) -> Any:
-    from .inputs import read_inputs
-    from .reachable import refuse_unbounded, refuse_unreachable
+    from .case.inputs import read_inputs
+    from .case.steady_state import refuse_unbounded, refuse_unreachable
 
     if find_spec("dolfinx") is None:
         raise MissingPart("solving the bioheat equation needs DOLFINx: pip install 'thermoplan[fem]'")
@@ -178,19 +206,19 @@ def _inputs(protocol: Protocol | Path | str, stages: Stages, *, estimate_error: 
 
 
 def _engine(inputs: Any, stages: Stages, quick: bool) -> Any:
-    from .case import build_case
-    from .engine import build_engine
-    from .hard import refuse_impossible
+    from .case.case import build_case
+    from .case.heating_model import build_heating_model
+    from .case.safety_limits import refuse_impossible
 
-    engine = build_engine(build_case(inputs, stages, quick=quick), stages)
+    engine = build_heating_model(build_case(inputs, stages, quick=quick), stages)
     refuse_impossible(engine)
     return engine
 
 
 def _given(protocol: Protocol, path: Path | str | None, notes: list[str]) -> Any:
-    from ..files.trajectories import read_trajectory
+    from ..files.run.trajectories import read_trajectory
     from ..trajectory import Stop, Trajectory
-    from .placement import as_it_lies
+    from .steering.position_error import as_it_lies
 
     device, duration = protocol.device, protocol.session.duration_s
     path = protocol.session.trajectory if path is None else path
@@ -200,31 +228,35 @@ def _given(protocol: Protocol, path: Path | str | None, notes: list[str]) -> Any
             raise InputError([f"{Path(path).name}: {text}" for text in out])
         return played
     if device.kind != "uniform":
-        raise InputError(f"{protocol.path.name}: device.kind = \"{device.kind}\": a device with a gradient needs "
-                         "--trajectory T.csv; only a uniform device can heat without one")
+        raise InputError(
+            f'{protocol.path.name}: device.kind = "{device.kind}": a device with a gradient needs '
+            "--trajectory T.csv; only a uniform device can heat without one"
+        )
     stop = Stop(0.0, duration, (0.0, 0.0, 0.0), device.amplitude_t, 0.0)
     return Trajectory.of_stops([stop], frequency_hz=device.frequency_hz, duration_s=duration)
 
 
 def _accuracy(engine: Any, outcome: Any, stages: Stages) -> dict[str, Any]:
-    from .accuracy import mesh_error
-    from .record import plain
+    from .record.record import plain
+    from .verification.mesh_error import mesh_error
 
     return plain(mesh_error(engine, outcome, stages))
 
 
 def _checks(engine: Any, outcome: Any) -> dict[str, float | None]:
-    from .engine import power_rel
+    from .case.heating_model import power_rel
 
-    return {"iron_mass_rel": engine.case.iron.mass_rel,
-            "power_rel": power_rel(engine, outcome.basis, outcome.shares),
-            "energy_balance_rel": outcome.energy_balance_rel}
+    return {
+        "iron_mass_rel": engine.case.iron.mass_rel,
+        "power_rel": power_rel(engine, outcome.basis, outcome.shares),
+        "energy_balance_rel": outcome.energy_balance_rel,
+    }
 
 
 def _warnings(engine: Any, *more: Any, quick: bool) -> list[str]:
     from ..device import unknown_field
-    from ..focus import focus_warnings
-    from .placement import shift_notes
+    from ..power.ffr import focus_warnings
+    from .steering.position_error import shift_notes
 
     case = engine.case
     tracer, physiology = case.protocol.tracer, case.protocol.physiology
@@ -234,8 +266,10 @@ def _warnings(engine: Any, *more: Any, quick: bool) -> list[str]:
         found.append(f"{tracer.name} is an effective tracer: {tracer.effective}")
     found += focus_warnings(tracer, case.protocol.device)
     if physiology.core == "fixed" and physiology.core_course is None and case.species.is_alive:
-        found.append("core = \"fixed\": blood stays at its temperature whatever is absorbed, an infinite heat sink; "
-                     "core temperature and organ limits look better than they are")
+        found.append(
+            'core = "fixed": blood stays at its temperature whatever is absorbed, an infinite heat sink; '
+            "core temperature and organ limits look better than they are"
+        )
     found += [*case.notes, *(note for notes in more for note in notes)]
     return list(dict.fromkeys(found))
 
@@ -247,9 +281,15 @@ def _trajectory_record(trajectory: Any, outcome: Any) -> dict[str, Any]:
         share[places.index(column.center_m)] += part
     windows = [_window_record(block, places) for block in trajectory.windows]
     periods = [block.period_s for block in trajectory.windows if block.repeats]
-    return {"stops": len(trajectory), "positions": len(places), "duty": float(outcome.shares.sum()),
-            "cycle_s": max(periods) if periods else None, "path_mm": 1e3 * np.array(places), "share": share,
-            "windows": windows}
+    return {
+        "stops": len(trajectory),
+        "positions": len(places),
+        "duty": float(outcome.shares.sum()),
+        "cycle_s": max(periods) if periods else None,
+        "path_mm": 1e3 * np.array(places),
+        "share": share,
+        "windows": windows,
+    }
 
 
 def _window_record(block: Any, places: list) -> dict[str, Any]:
@@ -258,5 +298,11 @@ def _window_record(block: Any, places: list) -> dict[str, Any]:
     for stop in block.stops:
         share[places.index(tuple(stop.center_m))] += stop.dwell_s * block.repeats / length
     amplitudes = [stop.amplitude_t * 1e3 for stop in block.stops]
-    return {"start_s": block.start_s, "end_s": block.end_s, "duty": float(share.sum()), "share": share,
-            "amplitude_mt": max(amplitudes) if amplitudes else 0.0, "period_s": block.period_s}
+    return {
+        "start_s": block.start_s,
+        "end_s": block.end_s,
+        "duty": float(share.sum()),
+        "share": share,
+        "amplitude_mt": max(amplitudes) if amplitudes else 0.0,
+        "period_s": block.period_s,
+    }

@@ -4,7 +4,7 @@
 until a plan needs them. pydantic loads only when a protocol is read.
 """
 
-from .model import (
+from .protocol import (
     AMBIENT_C,
     CORE_C,
     AddedRegion,
@@ -22,6 +22,21 @@ from .model import (
 )
 from .read import protocol_of_text, read_protocol
 
-__all__ = ["AMBIENT_C", "CORE_C", "AddedRegion", "AnatomyInput", "IronInput", "MeshInput", "PerfusionCourse",
-           "Physiology", "Probe", "Protocol", "Session", "SteeringInput", "Surface", "TissueInput", "protocol_of_text",
-           "read_protocol"]
+__all__ = [
+    "AMBIENT_C",
+    "CORE_C",
+    "AddedRegion",
+    "AnatomyInput",
+    "IronInput",
+    "MeshInput",
+    "PerfusionCourse",
+    "Physiology",
+    "Probe",
+    "Protocol",
+    "Session",
+    "SteeringInput",
+    "Surface",
+    "TissueInput",
+    "protocol_of_text",
+    "read_protocol",
+]

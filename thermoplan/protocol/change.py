@@ -6,10 +6,10 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import InputError
+from ..base.errors import InputError
 
 
-def changed(text: str, changes: Mapping[str, Any], where: str) -> str:
+def with_changes(text: str, changes: Mapping[str, Any], where: str) -> str:
     """The text of a TOML file with values set by dotted key; ``goals.0.at_least`` is that of the first goal.
 
     A table that is not there is made; None removes a key. Values are checked when the text is read.

@@ -11,19 +11,26 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ..errors import InputError
-from ..units import shown
-from .tables import SCHEMA_VERSION, ProtocolTable
+from ..base.errors import InputError
+from ..base.units import shown
+from .toml_tables import SCHEMA_VERSION, ProtocolTable
 from .values import MANY, ONE
 
 _WORDS = {
-    "string_type": "expected text in quotes", "string_too_short": "expected a text that is not empty",
-    "bool_type": "expected true or false", "int_type": "expected a whole number, such as 3",
-    "greater_than_equal": "expected a whole number of 1 or more", "tuple_type": "expected a list",
-    "model_type": "expected a table", "dict_type": "expected a table",
+    "string_type": "expected text in quotes",
+    "string_too_short": "expected a text that is not empty",
+    "bool_type": "expected true or false",
+    "int_type": "expected a whole number, such as 3",
+    "greater_than_equal": "expected a whole number of 1 or more",
+    "tuple_type": "expected a list",
+    "model_type": "expected a table",
+    "dict_type": "expected a table",
     "model_attributes_type": "expected a table",
-    "too_short": "expected more entries", "too_long": "expected fewer entries",
+    "too_short": "expected more entries",
+    "too_long": "expected fewer entries",
 }
+
+
 def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
     """Text and content of a TOML file."""
     if not path.is_file():

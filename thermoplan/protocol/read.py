@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ..base.errors import InputError
+from ..base.units import iron_factor, length_factor
 from ..bioheat.vessels import NUSSELT, Vessel
-from ..errors import InputError
 from ..goals import Goal, template
-from ..registration import Registration, rigid_from_landmarks
-from ..safety import HardLimit
-from ..units import iron_factor, length_factor
-from .model import (
+from ..imaging.registration import Registration, rigid_from_landmarks
+from ..power.safety import HardLimit
+from .protocol import (
     AddedRegion,
     AnatomyInput,
     IronInput,
@@ -42,23 +42,26 @@ def read_protocol(path: Path | str, changes: Mapping[str, Any] = MappingProxyTyp
     ``changes`` sets values by dotted key before anything is checked, as in
     ``{"device.gradient": "5 T/m", "goals.0.at_least": "20 min"}``; the protocol's ``text`` is then the changed one.
     """
-    from .change import changed
+    from .change import with_changes
     from .complaints import read_toml
 
     text, _ = read_toml(Path(path))
-    return protocol_of_text(path, changed(text, changes, Path(path).name) if changes else text)
+    return protocol_of_text(path, with_changes(text, changes, Path(path).name) if changes else text)
 
 
 def protocol_of_text(path: Path | str, text: str) -> Protocol:
     """As `read_protocol`, of a text that may differ from that of the file; what it names lies beside the file."""
-    from .checks import complaints_between, file_complaints, name_complaints, named_files
     from .complaints import validated
-    from .tables import ProtocolTable
+    from .cross_checks import complaints_between, file_complaints, name_complaints, named_files
+    from .toml_tables import ProtocolTable
 
     path, raw = Path(path), tomllib.loads(text)
     tables, complaints = validated(ProtocolTable, raw, path.name)
-    for found in (complaints_between(raw, path.name), file_complaints(raw, path.parent, path.name),
-                  name_complaints(raw, path.parent, path.name)):
+    for found in (
+        complaints_between(raw, path.name),
+        file_complaints(raw, path.parent, path.name),
+        name_complaints(raw, path.parent, path.name),
+    ):
         complaints += found
     if tables is None or complaints:
         raise InputError(dict.fromkeys(complaints))
@@ -88,7 +91,7 @@ def _parts(path: Path) -> list[Path]:
 
 
 def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> Protocol:
-    from ..library import chosen_device, chosen_tracer
+    from .library import chosen_device, chosen_tracer
 
     folder, complaints, notes = path.parent, [], []
     parts = {
@@ -104,8 +107,11 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
         "skin": lambda: surface_of(tables.boundary.skin, "boundary.skin", path),
         "bed": lambda: surface_of(tables.boundary.bed, "boundary.bed", path) if tables.boundary.bed else None,
     }
-    place = {"pose": tables.device.pose or "", "heater_shift_m": tables.device.heater_shift or (0.0, 0.0, 0.0),
-             "heater_shift_noticed": tables.device.heater_shift_noticed is not False}
+    place = {
+        "pose": tables.device.pose or "",
+        "heater_shift_m": tables.device.heater_shift or (0.0, 0.0, 0.0),
+        "heater_shift_noticed": tables.device.heater_shift_noticed is not False,
+    }
     built = {}
     for name, make in parts.items():
         try:
@@ -115,36 +121,52 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
     if complaints:
         raise InputError(complaints)
     return Protocol(
-        path, text, tables.name or path.stem, **built,
+        path,
+        text,
+        tables.name or path.stem,
+        **built,
         **place,
         tissues={name: _tissue(table) for name, table in tables.tissues.items()},
         mesh=MeshInput(tables.mesh.size, tables.mesh.target_size, tables.mesh.order or 1),
         steering=_steering(tables.steering),
-        probes=tuple(Probe(p.name, p.position) for p in tables.probes), files=files, notes=tuple(notes),
+        probes=tuple(Probe(p.name, p.position) for p in tables.probes),
+        files=files,
+        notes=tuple(notes),
         shot=ShotInput(tables.test_shot.amplitude, tables.test_shot.duration),
     )
 
 
 def _iron(table: Any, folder: Path, notes: list[str]) -> IronInput:
     way = table.registration
-    reference, moving = (folder / name if way and name else None for name in
-                         (way and way.reference, way and way.moving))
+    reference, moving = (
+        folder / name if way and name else None for name in (way and way.reference, way and way.moving)
+    )
     return IronInput(
-        folder / table.image, table.unit, iron_factor(table.unit) if table.unit else None,
-        calibration=folder / table.calibration if table.calibration else None, uncertainty=table.uncertainty,
+        folder / table.image,
+        table.unit,
+        iron_factor(table.unit) if table.unit else None,
+        calibration=folder / table.calibration if table.calibration else None,
+        uncertainty=table.uncertainty,
         **({"roi": table.roi} if table.roi else {}),
-        registration=_registration(way, folder, notes) if way else None, reference=reference, moving=moving,
-        confine=table.confine is not False, fwhm_m=table.fwhm, deblur=table.deblur, uptake=table.uptake or (),
-        scanned_at=table.scanned_at, heating_at=table.heating_at,
+        registration=_registration(way, folder, notes) if way else None,
+        reference=reference,
+        moving=moving,
+        confine=table.confine is not False,
+        fwhm_m=table.fwhm,
+        deblur=table.deblur,
+        uptake=table.uptake or (),
+        scanned_at=table.scanned_at,
+        heating_at=table.heating_at,
         frame=None if table.frame is None else table.frame - 1,
-        channel=None if table.channel is None else table.channel - 1, allow_shear=table.allow_shear is True,
+        channel=None if table.channel is None else table.channel - 1,
+        allow_shear=table.allow_shear is True,
     )
 
 
 def _registration(way: Any, folder: Path, notes: list[str]) -> Registration | None:
     """From a file or from landmarks; images are registered when they are read."""
-    from ..files.landmarks import read_both, read_pairs
-    from ..files.transforms import read_transform_file
+    from ..files.tables.landmarks import read_both, read_pairs
+    from ..files.tables.transforms import read_transform_file
 
     if way.file:
         found = read_transform_file(folder / way.file, notes=notes)
@@ -159,28 +181,43 @@ def _registration(way: Any, folder: Path, notes: list[str]) -> Registration | No
 
 
 def _anatomy(table: Any, folder: Path) -> AnatomyInput:
-    from ..files.labels import read_label_table
+    from ..files.images.labels import read_label_table
 
     added = tuple(
-        AddedRegion(part.region, part.tissue, *(part.sphere or (None, None)),
-                    mask=folder / part.mask if part.mask else None, iron_above_kg_m3=part.iron_above)
-        for part in table.add)
+        AddedRegion(
+            part.region,
+            part.tissue,
+            *(part.sphere or (None, None)),
+            mask=folder / part.mask if part.mask else None,
+            iron_above_kg_m3=part.iron_above,
+        )
+        for part in table.add
+    )
     return AnatomyInput(
         labels=folder / table.labels if table.labels else None,
         label_table=read_label_table(folder / table.label_table) if table.label_table else None,
         mesh=folder / table.mesh if table.mesh else None,
-        mesh_unit_m=length_factor(table.mesh_unit or "mm"), species=table.species or "mouse", added=added,
+        mesh_unit_m=length_factor(table.mesh_unit or "mm"),
+        species=table.species or "mouse",
+        added=added,
     )
 
 
 def _safety(table: Any, where: str, eddy_currents: bool | None) -> tuple[HardLimit, ...]:
-    given = {key.removesuffix("_at_most"): getattr(table, key)
-             for key in type(table).model_fields if key in table.model_fields_set}
+    given = {
+        key.removesuffix("_at_most"): getattr(table, key)
+        for key in type(table).model_fields
+        if key in table.model_fields_set
+    }
     if eddy_currents is False and any(name.startswith("eddy_") for name in given):
-        raise InputError(f"{where}: safety: eddy currents are left out (device.eddy_currents = false), so a limit on "
-                         "them cannot be kept: remove one of the two")
-    return tuple(HardLimit(name, bound) if isinstance(bound, str) else HardLimit(name, "protocol", bound)
-                 for name, bound in given.items())
+        raise InputError(
+            f"{where}: safety: eddy currents are left out (device.eddy_currents = false), so a limit on "
+            "them cannot be kept: remove one of the two"
+        )
+    return tuple(
+        HardLimit(name, bound) if isinstance(bound, str) else HardLimit(name, "protocol", bound)
+        for name, bound in given.items()
+    )
 
 
 def _goals(tables: Any, where: str) -> tuple[Goal, ...]:
@@ -205,21 +242,38 @@ def _goal(kind: str, row: Any, duration_s: float, source: str) -> Goal:
     sense = "at_least" if row.at_least is not None else "at_most"
     if row.window is not None and row.window[1] > duration_s:
         raise InputError(f"window: ends after the session of {duration_s / 60:g} min")
-    given = {"margin_m": row.margin, "weight": row.weight, "priority": row.priority, "window": row.window,
-             "as_one": row.as_one, "shell_m": row.shell}
-    return Goal(kind, row.region, row.metric, getattr(row, sense), sense, source=f"protocol, {source}",
-                **{key: value for key, value in given.items() if value is not None})
+    given = {
+        "margin_m": row.margin,
+        "weight": row.weight,
+        "priority": row.priority,
+        "window": row.window,
+        "as_one": row.as_one,
+        "shell_m": row.shell,
+    }
+    return Goal(
+        kind,
+        row.region,
+        row.metric,
+        getattr(row, sense),
+        sense,
+        source=f"protocol, {source}",
+        **{key: value for key, value in given.items() if value is not None},
+    )
 
 
 def _session(table: Any, path: Path) -> Session:
     step, cool_down_s, complaints = table.output_step, table.cool_down or 0.0, []
     if step is not None and step > table.duration:
-        complaints.append(f'session.output_step = "{step:g} s": longer than the session; expected no more than '
-                          f'session.duration = "{table.duration:g} s", such as "{table.duration / 100:g} s"')
+        complaints.append(
+            f'session.output_step = "{step:g} s": longer than the session; expected no more than '
+            f'session.duration = "{table.duration:g} s", such as "{table.duration / 100:g} s"'
+        )
     if step is not None and table.duration + cool_down_s > MOST_LOOKS * step:
         least = (table.duration + cool_down_s) / MOST_LOOKS
-        complaints.append(f'session.output_step = "{step:g} s": looks at the run more than {MOST_LOOKS} times; '
-                          f'expected no less than "{least:.3g} s"')
+        complaints.append(
+            f'session.output_step = "{step:g} s": looks at the run more than {MOST_LOOKS} times; '
+            f'expected no less than "{least:.3g} s"'
+        )
     if cool_down_s > LONGEST_COOL_DOWN_S:
         complaints.append(f'session.cool_down = "{cool_down_s:g} s": expected a day at most, such as "20 min"')
     if complaints:
@@ -230,8 +284,8 @@ def _session(table: Any, path: Path) -> Session:
 
 def _vessels(rows: Sequence[Any], folder: Path, where: str) -> tuple[Vessel, ...]:
     """Their paths are CSV of ``x_mm,y_mm,z_mm`` (RAS, the anatomy's frame) or markups of 3D Slicer."""
-    from ..files.columns import read_columns
-    from ..files.landmarks import read_points
+    from ..files.tables.columns import read_columns
+    from ..files.tables.landmarks import read_points
 
     found, complaints = [], []
     for number, row in enumerate(rows):
@@ -243,21 +297,31 @@ def _vessels(rows: Sequence[Any], folder: Path, where: str) -> tuple[Vessel, ...
                 path_m = np.array(list(read_points(file).values()))
             vessel = Vessel(row.name, path_m, row.diameter, row.nusselt or NUSSELT, row.flow)
             if vessel.length_m < vessel.diameter_m:
-                raise InputError(f"vessel {row.name}: {1e3 * vessel.length_m:.3g} mm long, less than it is wide; "
-                                 "expected a path in millimetres")
+                raise InputError(
+                    f"vessel {row.name}: {1e3 * vessel.length_m:.3g} mm long, less than it is wide; "
+                    "expected a path in millimetres"
+                )
             found.append(vessel)
         except InputError as error:
-            complaints += [f"{where}: vessels[{number}].path = \"{row.path}\": {words}" for words in error.complaints]
+            complaints += [f'{where}: vessels[{number}].path = "{row.path}": {words}' for words in error.complaints]
     if complaints:
         raise InputError(complaints)
     return tuple(found)
 
 
 def _tissue(table: Any) -> TissueInput:
-    return TissueInput(table.perfusion, table.metabolic_heat, table.density, table.heat_capacity,
-                       table.conductivity, table.electrical_conductivity, table.relative_permittivity)
+    return TissueInput(
+        table.perfusion,
+        table.metabolic_heat,
+        table.density,
+        table.heat_capacity,
+        table.conductivity,
+        table.electrical_conductivity,
+        table.relative_permittivity,
+    )
 
 
 def _steering(table: Any) -> SteeringInput:
-    return SteeringInput(table.spacing, table.margin, table.windows, table.min_dwell, table.amplitudes,
-                         table.gradients, table.directions)
+    return SteeringInput(
+        table.spacing, table.margin, table.windows, table.min_dwell, table.amplitudes, table.gradients, table.directions
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..base.errors import InputError
 from ..bioheat.problem import TemperatureCourse
-from ..errors import InputError
-from .model import AMBIENT_C, AROUND_C, CORE_C, CORE_SPAN_C, Physiology, Surface
+from .protocol import AMBIENT_C, AROUND_C, CORE_C, CORE_SPAN_C, Physiology, Surface
 
 SAME_K = 0.05
 """Two statements of one temperature may differ by so much: thermometers are read to a tenth."""
@@ -22,8 +22,10 @@ def physiology_of(table: Any, species: str, path: Path) -> Physiology:
         course = course_of(table.core_course, "physiology.core_course", path, CORE_SPAN_C)
         begins = float(course.at(0.0))
         if table.arterial is not None and abs(table.arterial - begins) > SAME_K:
-            raise InputError(f"{path.name}: physiology.arterial: {table.arterial:g} degC, but {table.core_course} "
-                             f"begins at {begins:g} degC: leave arterial out, or correct one of the two")
+            raise InputError(
+                f"{path.name}: physiology.arterial: {table.arterial:g} degC, but {table.core_course} "
+                f"begins at {begins:g} degC: leave arterial out, or correct one of the two"
+            )
         arterial, core = begins, "fixed"
     return Physiology(arterial, core, table.body_mass, table.anaesthesia, course)
 
@@ -38,17 +40,23 @@ def surface_of(table: Any | None, key: str, path: Path) -> Surface:
     if table.temperature is not None:
         return Surface("dirichlet", temperature_c=table.temperature, **where)
     given = AMBIENT_C if table.ambient is None else table.ambient
-    course = (course_of(table.ambient_course, f"{key}.ambient_course", path, AROUND_C) if table.ambient_course
-              else None)
+    course = course_of(table.ambient_course, f"{key}.ambient_course", path, AROUND_C) if table.ambient_course else None
     ambient = given if course is None else float(course.at(0.0))
-    return Surface("robin", table.heat_transfer, ambient, **where, course=course, emissivity=table.emissivity or 0.0,
-                   surroundings_c=table.surroundings)
+    return Surface(
+        "robin",
+        table.heat_transfer,
+        ambient,
+        **where,
+        course=course,
+        emissivity=table.emissivity or 0.0,
+        surroundings_c=table.surroundings,
+    )
 
 
 def course_of(name: str, key: str, path: Path, span_c: tuple[float, float]) -> TemperatureCourse:
     """A file of ``time_s,temperature_C`` beside the protocol, time 0 being the start of heating; no temperature may
     lie outside the span."""
-    from ..files.columns import read_columns
+    from ..files.tables.columns import read_columns
 
     where, (low, high) = f'{path.name}: {key} = "{name}"', span_c
     try:
@@ -59,6 +67,8 @@ def course_of(name: str, key: str, path: Path, span_c: tuple[float, float]) -> T
     wrong = (course.temperature_c < low) | (course.temperature_c > high)
     if wrong.any():
         first = int(wrong.argmax())
-        raise InputError(f"{where}: row {first + 1}, temperature_C = {course.temperature_c[first]:g}: expected {low:g} "
-                         f"to {high:g} degC; kelvins are 273.15 more")
+        raise InputError(
+            f"{where}: row {first + 1}, temperature_C = {course.temperature_c[first]:g}: expected {low:g} "
+            f"to {high:g} degC; kelvins are 273.15 more"
+        )
     return course

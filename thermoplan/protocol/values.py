@@ -10,15 +10,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, StrictInt, StrictStr, Tag, WithJsonSchema
 
-from .. import units
-from ..errors import InputError
-from ..roi import DEFAULT as ROI
-from ..roi import EXAMPLES as ROI_EXAMPLES
-from ..roi import roi_rule
-from ..tissue import PERFUSION_LAWS
-from ..units import KINDS, MetabolicHeat, NotAQuantity
-from ..units import Perfusion as Constant
-from .model import AROUND_C, CORE_SPAN_C, PerfusionCourse
+from ..anatomy.tissue import PERFUSION_LAWS
+from ..base import units
+from ..base.errors import InputError
+from ..base.units import KINDS, MetabolicHeat, NotAQuantity
+from ..base.units import Perfusion as Constant
+from ..imaging.roi import DEFAULT as ROI
+from ..imaging.roi import EXAMPLES as ROI_EXAMPLES
+from ..imaging.roi import roi_rule
+from .protocol import AROUND_C, CORE_SPAN_C, PerfusionCourse
 
 
 def text(read: Callable[[Any], Any], words: str, example: str) -> tuple[BeforeValidator, WithJsonSchema]:
@@ -75,8 +75,10 @@ def _one_or_two(value: Any) -> tuple[str, ...]:
     names = [value] if isinstance(value, str) else value
     good = isinstance(names, list | tuple) and all(isinstance(n, str) and n for n in names)
     if not good or len(names) not in (1, 2):
-        raise NotAQuantity('expected a file of pairs, such as "pairs.csv", or two files of named points, the image\'s '
-                           'first, such as ["mpi.fcsv", "anatomy.fcsv"]')
+        raise NotAQuantity(
+            'expected a file of pairs, such as "pairs.csv", or two files of named points, the image\'s '
+            'first, such as ["mpi.fcsv", "anatomy.fcsv"]'
+        )
     return tuple(names)
 
 
@@ -114,8 +116,10 @@ def _shell(value: Any) -> tuple[float, float]:
     if deep and found[1] > 0.0 and not start:
         return -float("inf"), -found[1]
     if found[1] <= found[0]:
-        raise NotAQuantity('expected distances from the surface, such as "3 mm", "3 mm to 6 mm", "-1 mm to 0 mm" for a '
-                           'rind inside, or "deeper than 1 mm"')
+        raise NotAQuantity(
+            'expected distances from the surface, such as "3 mm", "3 mm to 6 mm", "-1 mm to 0 mm" for a '
+            'rind inside, or "deeper than 1 mm"'
+        )
     return found
 
 
@@ -136,8 +140,9 @@ def _roi(value: Any) -> str:
     try:
         return str(roi_rule(value)) if isinstance(value, str) else ""
     except InputError:
-        raise NotAQuantity("expected a rule for a region of interest, such as "
-                           + ", ".join(f'"{words}"' for words in ROI_EXAMPLES)) from None
+        raise NotAQuantity(
+            "expected a rule for a region of interest, such as " + ", ".join(f'"{words}"' for words in ROI_EXAMPLES)
+        ) from None
 
 
 def _uncertainty(value: Any) -> float:
@@ -169,9 +174,11 @@ def _perfusion(value: Any) -> Constant | PerfusionCourse:
         return PerfusionCourse(_law(value["law"]), units.perfusion(value["rest"]) if "rest" in value else None)
     if value.keys() == {"temperature", "perfusion"}:
         return _perfusion_table(value["temperature"], value["perfusion"])
-    raise NotAQuantity('expected law and rest, such as { law = "lang-tumour", rest = "1e4 W/m^3/K" }, or temperature '
-                       'and perfusion, such as { temperature = ["37 degC", "43 degC"], '
-                       'perfusion = ["1e4 W/m^3/K", "2e4 W/m^3/K"] }')
+    raise NotAQuantity(
+        'expected law and rest, such as { law = "lang-tumour", rest = "1e4 W/m^3/K" }, or temperature '
+        'and perfusion, such as { temperature = ["37 degC", "43 degC"], '
+        'perfusion = ["1e4 W/m^3/K", "2e4 W/m^3/K"] }'
+    )
 
 
 def _law(name: Any) -> str:
@@ -200,6 +207,7 @@ def _matrix(value: Any) -> Any:
 
 def span(read: Callable[[Any], float], example: str) -> Any:
     """A low and a high."""
+
     def both(value: Any) -> tuple[float, float]:
         try:
             low, high = (read(part) for part in value)
@@ -221,10 +229,13 @@ ONE, MANY = "<one>", "<many>"
 """What pydantic puts into the place of an error where a table or a list of tables may stand; no key is written so."""
 type OneOrMany[Model] = Annotated[
     Annotated[Model, Tag(ONE)] | Annotated[tuple[Model, ...], Tag(MANY)],
-    Discriminator(lambda value: MANY if isinstance(value, list | tuple) else ONE)]
+    Discriminator(lambda value: MANY if isinstance(value, list | tuple) else ONE),
+]
+
 
 def safety_bound(kind: str, *sources: str) -> Any:
     """A bound of one's own, or the name of a published one; both stand in every plan's table of safety."""
+
     def read(value: Any) -> float | str:
         if value in sources:
             return value
@@ -265,26 +276,47 @@ Window = Annotated[tuple[float, float], *text(_window, "span of time", "20 min t
 Shell = Annotated[tuple[float, float], *text(_shell, "distances from a region's surface", "3 mm to 6 mm")]
 When = Annotated[datetime, *text(_when, "date and time", "2026-05-04 10:30")]
 _TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 2}
-_PERFUSION = {"description": "perfusion, or a law of temperature", "examples": ["300 mL/min/kg", *PERFUSION_LAWS],
-              "anyOf": [
-    {"type": "string"},
-    {"type": "object", "properties": {"law": {"enum": list(PERFUSION_LAWS)}, "rest": {"type": "string"}},
-     "required": ["law"], "additionalProperties": False},
-    {"type": "object", "properties": {"temperature": _TEXTS, "perfusion": _TEXTS},
-     "required": ["temperature", "perfusion"], "additionalProperties": False}]}
+_PERFUSION = {
+    "description": "perfusion, or a law of temperature",
+    "examples": ["300 mL/min/kg", *PERFUSION_LAWS],
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {"law": {"enum": list(PERFUSION_LAWS)}, "rest": {"type": "string"}},
+            "required": ["law"],
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "properties": {"temperature": _TEXTS, "perfusion": _TEXTS},
+            "required": ["temperature", "perfusion"],
+            "additionalProperties": False,
+        },
+    ],
+}
 Perfusion = Annotated[Constant | PerfusionCourse, BeforeValidator(_perfusion), WithJsonSchema(_PERFUSION)]
 MetabolicText = Annotated[MetabolicHeat, *text(units.metabolic_heat, "metabolic heat", "700 W/m^3")]
 IronUnit = Annotated[str, *text(lambda v: units.iron_factor(v) and v, "unit of the image's values", "mg/mL")]
 LengthUnit = Annotated[str, *text(lambda v: units.length_factor(v) and v, "unit of length", "mm")]
 _NAME = {"type": "string", "minLength": 1}
-Names = Annotated[tuple[str, ...], BeforeValidator(_names), WithJsonSchema(
-    {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]})]
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_names),
+    WithJsonSchema({"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}),
+]
 _ROW = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
-Matrix = Annotated[Any, BeforeValidator(_matrix), WithJsonSchema(
-    {"anyOf": [{"type": "string"}, {"type": "array", "items": _ROW, "minItems": 4, "maxItems": 4}]})]
+Matrix = Annotated[
+    Any,
+    BeforeValidator(_matrix),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": _ROW, "minItems": 4, "maxItems": 4}]}),
+]
 Text = Annotated[StrictStr, Field(min_length=1)]
-TextOrPair = Annotated[tuple[str, ...], BeforeValidator(_one_or_two), WithJsonSchema(
-    {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 2, "maxItems": 2}]})]
+TextOrPair = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_one_or_two),
+    WithJsonSchema({"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 2, "maxItems": 2}]}),
+]
 NoiseGain = number(1.0, 50.0, "3", open_low=False)
 Share, Factor, Weight = number(0.0, 1.0, "0.9"), number(0.0, 1.5, "0.7"), number(0.0, float("inf"), "1.0")
 Reach = span(lambda part: units.vector(f"0 0 {part}")[2], '["-20 mm", "20 mm"]')
@@ -296,5 +328,3 @@ _BOUND = {"type": "string", "description": "minutes of a dose, a temperature, or
 Bound = Annotated[Any, WithJsonSchema({**_BOUND, "examples": ["10 min", "42 degC", "90 %"]})]
 Deviation = number(0.0, 1.0, "0.1", open_low=False)
 Count = Annotated[StrictInt, Field(ge=1)]
-
-

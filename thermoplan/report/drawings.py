@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import charts, rows
+from . import charts, page_rows
 from . import formats as f
 from .charts import NARROW, Bar, Dot, Level, Line
 from .formats import at, usable
@@ -41,8 +41,8 @@ def tumour_t90(plan: Plan) -> Markup | None:
     course = at(plan, "history.regions", {}).get(target, {}).get("t90_c")
     if not minutes or not course:
         return None
-    (low, high), (least, most) = rows.slp_courses(plan), rows.heat_factors(plan)
-    curves, name = [Line(minutes, course, "T90", VERMILION, width=2.4)], rows.heat_name(plan)
+    (low, high), (least, most) = page_rows.slp_courses(plan), page_rows.heat_factors(plan)
+    curves, name = [Line(minutes, course, "T90", VERMILION, width=2.4)], page_rows.heat_name(plan)
     if low and high:
         curves.insert(0, Line(minutes, high, f"{name} × {most:.2g}", VERMILION, "5 3", 1.1, floor=low))
         curves.append(Line(minutes, low, f"{name} × {least:.2g}", VERMILION, "5 3", 1.1))
@@ -54,7 +54,7 @@ def tumour_t90(plan: Plan) -> Markup | None:
     time = Axis(0.0, minutes[-1], MINUTES)
     reached = at(plan, "regions", {}).get(target, {}).get("t90_c")
     words = f"T90 of {target} is {f.temperature(reached)} when heating ends." + (
-        f" A band shows the same plan with the {rows.heat_words(plan)}." if low and high else ""
+        f" A band shows the same plan with the {page_rows.heat_words(plan)}." if low and high else ""
     )
     return charts.figure(
         "t90",
@@ -67,12 +67,12 @@ def tumour_t90(plan: Plan) -> Markup | None:
 
 def maxima(plan: Plan) -> Markup | None:
     """Highest temperature of every limited region against its bound."""
-    limited = rows.limited(plan)
+    limited = page_rows.limited(plan)
     if not limited:
         return None
     colour = colours(plan)
     data = [
-        Dot(r["name"], r["peak"], r["bound"], *rows.limit_words(r), r["met"], colour.get(r["name"], MUTED))
+        Dot(r["name"], r["peak"], r["bound"], *page_rows.limit_words(r), r["met"], colour.get(r["name"], MUTED))
         for r in limited
     ]
     axis = spanning([v for d in data for v in (d.value, d.bound)], "highest temperature, °C (upright: limit)")

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ..anatomy import Anatomy
-from ..arrays import Array
-from ..errors import MissingPart
+from ..anatomy.anatomy import Anatomy
+from ..base.arrays import Array
+from ..base.errors import MissingPart
+from .field_grid import write_volume
 from .palette import INK, region_colours
 from .slicing import Plane, planes
-from .volume import write_volume
 
 ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
 ISOTHERMS_C = (41.0, 42.0, 43.0, 45.0)

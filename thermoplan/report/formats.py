@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..display import told_apart
+from ..base.display import told_apart
 
 NONE = "–"
 UNITS = {"degC": "°C", "cm2": "cm²", "mm3": "mm³"}

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from . import drawings, front, methods, rows, tables
+from ..base.errors import InputError
+from . import drawings, methods, page_rows, page_tables, trade_off_chart
 from . import formats as f
 from .palette import ISOTHERMS_C
 
@@ -85,28 +85,28 @@ def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
     """What the template names: rows, charts and pictures."""
     return {
         "plan": plan,
-        "verdict": rows.verdict(plan),
-        "cards": rows.goal_cards(plan),
-        "iron_share": rows.iron_share(plan),
-        "focus": rows.facts(_focus(plan)),
-        "heat_words": rows.heat_words(plan),
+        "verdict": page_rows.verdict(plan),
+        "cards": page_rows.goal_cards(plan),
+        "iron_share": page_rows.iron_share(plan),
+        "focus": page_rows.facts(_focus(plan)),
+        "heat_words": page_rows.heat_words(plan),
         "iron_known": methods.iron_known(plan),
-        "organs": tables.organs(plan),
-        "expected": tables.expected(plan),
-        "shot": tables.shot(plan),
-        "shot_words": tables.shot_words(plan),
-        "alternatives": tables.alternatives(plan),
-        "without_gradient": tables.without_gradient(plan),
+        "organs": page_tables.organs(plan),
+        "expected": page_tables.expected(plan),
+        "shot": page_tables.shot(plan),
+        "shot_words": page_tables.shot_words(plan),
+        "alternatives": page_tables.alternatives(plan),
+        "without_gradient": page_tables.without_gradient(plan),
         "reasons": [str(s).replace("degC", "°C") for s in f.at(plan, "explanation.sentences", [])],
-        "limit_costs": tables.limit_costs(plan),
-        "front": {"chart": front.chart(plan), "table": front.table(plan)},
-        "placement": tables.placement(plan),
-        "checks": rows.checks(plan),
-        "goals": tables.goals(plan),
-        "predicted": tables.predicted(plan),
-        "optimizer": tables.optimizer(plan),
-        "solver": tables.solver(plan),
-        "mesh_facts": tables.mesh_facts(plan),
+        "limit_costs": page_tables.limit_costs(plan),
+        "front": {"chart": trade_off_chart.chart(plan), "table": trade_off_chart.table(plan)},
+        "placement": page_tables.placement(plan),
+        "checks": page_rows.checks(plan),
+        "goals": page_tables.goals(plan),
+        "predicted": page_tables.predicted(plan),
+        "optimizer": page_tables.optimizer(plan),
+        "solver": page_tables.solver(plan),
+        "mesh_facts": page_tables.mesh_facts(plan),
         "charts": _charts(plan),
         "colours": drawings.colours(plan),
         "key": drawings.key(plan),
@@ -117,8 +117,8 @@ def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
         "scene_picture": picture(plan, run, "scene_png"),
         "methods": methods.paragraph(plan),
         "validity": methods.validity(plan),
-        "safety": rows.facts(_safety(plan)),
-        "trajectory": rows.facts(_trajectory(plan)),
+        "safety": page_rows.facts(_safety(plan)),
+        "trajectory": page_rows.facts(_trajectory(plan)),
     }
 
 

@@ -8,13 +8,20 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ..errors import InputError, MissingPart
+from ..base.errors import InputError, MissingPart
 from .page import write_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 LIMIT_S = 180.0
-_FLAGS = ("--headless", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-          "--disable-sync", "--no-first-run", "--no-pdf-header-footer")
+_FLAGS = (
+    "--headless",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-pdf-header-footer",
+)
 
 
 def write_pdf(run: Path, path: Path | None = None) -> Path:
@@ -23,7 +30,8 @@ def write_pdf(run: Path, path: Path | None = None) -> Path:
     if browser is None:
         raise MissingPart(
             "a PDF needs a Chromium or Chrome on this machine: install one (Debian: apt-get install chromium), "
-            f"or open {Path(run) / 'report.html'} in any browser and print it")
+            f"or open {Path(run) / 'report.html'} in any browser and print it"
+        )
     page = write_report(run)
     target = Path(path) if path is not None else page.with_suffix(".pdf")
     if not target.resolve().parent.is_dir():
@@ -37,8 +45,14 @@ def write_pdf(run: Path, path: Path | None = None) -> Path:
 
 def _print(browser: str, page: Path, draft: Path, home: Path) -> None:
     sandbox = () if os.geteuid() else ("--no-sandbox",)  # a browser of root's has no sandbox to start in
-    command = [browser, *_FLAGS, *sandbox, f"--user-data-dir={home / 'profile'}", f"--print-to-pdf={draft}",
-               page.resolve().as_uri()]
+    command = [
+        browser,
+        *_FLAGS,
+        *sandbox,
+        f"--user-data-dir={home / 'profile'}",
+        f"--print-to-pdf={draft}",
+        page.resolve().as_uri(),
+    ]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired:

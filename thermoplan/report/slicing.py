@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..anatomy import Anatomy
-from ..arrays import Array
+from ..anatomy.anatomy import Anatomy
+from ..base.arrays import Array
 
 WINDOW_M = 0.045
 PLANES = (("coronal", 0, 2, 1), ("sagittal", 1, 2, 0), ("axial", 0, 1, 2))

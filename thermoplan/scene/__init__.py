@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..progress import Listener, silent
+from ..base.progress import Listener, silent
 from .notebook import Embedded, in_notebook
-from .page import offline_page
-from .stage import Look, staged
+from .offline_page import offline_page
+from .stage import ViewOptions, staged
 
 if TYPE_CHECKING:
     import pyvista as pv
@@ -16,16 +16,25 @@ if TYPE_CHECKING:
     from .live import Live
 
 __all__ = [
-    "Embedded", "Look", "embedded", "moment", "scene", "serve", "show", "write_film", "write_html", "write_png"
+    "Embedded",
+    "ViewOptions",
+    "embedded",
+    "moment",
+    "scene",
+    "serve",
+    "show",
+    "write_film",
+    "write_html",
+    "write_png",
 ]
 
 
-def scene(run: Path, look: Look | None = None) -> pv.Plotter:
+def scene(run: Path, look: ViewOptions | None = None) -> pv.Plotter:
     """A plotter, off the screen, with everything that a run folder shows, at its peak."""
     return staged(Path(run), look, off_screen=True)
 
 
-def show(run: Path, look: Look | None = None) -> Embedded | None:
+def show(run: Path, look: ViewOptions | None = None) -> Embedded | None:
     """In a notebook the scene as a page in a frame, which turns; elsewhere a window with a time slider."""
     if in_notebook():
         return embedded(run, look)
@@ -35,7 +44,7 @@ def show(run: Path, look: Look | None = None) -> Embedded | None:
     return None
 
 
-def embedded(run: Path, look: Look | None = None) -> Embedded:
+def embedded(run: Path, look: ViewOptions | None = None) -> Embedded:
     """The scene at its peak, for the last line of a notebook's cell."""
     plotter = scene(run, look)
     page = offline_page(plotter)
@@ -44,7 +53,7 @@ def embedded(run: Path, look: Look | None = None) -> Embedded:
 
 
 def write_png(
-    run: Path, path: Path, look: Look | None = None, *, minute: float | None = None, cut: str | None = None
+    run: Path, path: Path, look: ViewOptions | None = None, *, minute: float | None = None, cut: str | None = None
 ) -> Path:
     """A picture of the scene: at its peak, or with ``minute`` or ``cut`` (R, A or S) of one moment of the session."""
     still = minute is None and cut is None
@@ -55,7 +64,7 @@ def write_png(
     return Path(path)
 
 
-def moment(run: Path, look: Look | None = None, *, minute: float | None = None, cut: str | None = None) -> Live:
+def moment(run: Path, look: ViewOptions | None = None, *, minute: float | None = None, cut: str | None = None) -> Live:
     """The scene at one moment, the end of heating if not said."""
     from .live import Live
 
@@ -67,14 +76,14 @@ def moment(run: Path, look: Look | None = None, *, minute: float | None = None, 
     return live
 
 
-def write_film(run: Path, path: Path, look: Look | None = None, *, listener: Listener = silent) -> Path:
+def write_film(run: Path, path: Path, look: ViewOptions | None = None, *, listener: Listener = silent) -> Path:
     """A film of the session, ``.mp4`` or ``.gif``."""
     from . import film
 
     return film.write_film(run, path, look, listener=listener)
 
 
-def serve(run: Path, look: Look | None = None, *, port: int = 8081) -> None:
+def serve(run: Path, look: ViewOptions | None = None, *, port: int = 8081) -> None:
     """The scene with its controls in a browser on this machine, until interrupted."""
     from . import web
 

@@ -22,15 +22,15 @@ IRON_POINTS = 1500
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class IsoLevels:
     """Three surfaces of one quantity: the name of their actors, and a colour for each level."""
 
     name: str
     colours: Mapping[float, str]
 
 
-ISOTHERMS = Levels("isotherm", ISOTHERMS_C)
-ISODOSES = Levels("isodose", ISODOSES_MIN)
+ISOTHERMS = IsoLevels("isotherm", ISOTHERMS_C)
+ISODOSES = IsoLevels("isodose", ISODOSES_MIN)
 
 
 def organs(plotter: pv.Plotter, body: pv.UnstructuredGrid, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -76,7 +76,7 @@ def isodoses(plotter: pv.Plotter, body: pv.UnstructuredGrid) -> Iterator[tuple[s
         yield f"CEM43 {level:g} min", ISODOSES.colours[level]
 
 
-def surfaces(plotter: pv.Plotter, body: pv.UnstructuredGrid, field: str, levels: Levels) -> Iterator[float]:
+def surfaces(plotter: pv.Plotter, body: pv.UnstructuredGrid, field: str, levels: IsoLevels) -> Iterator[float]:
     """Draw the surfaces of ``field`` at those levels that it reaches, and say which; take the others away."""
     values = body.point_data[field]
     for (level, colour), opacity in zip(levels.colours.items(), OPACITY, strict=True):
@@ -85,8 +85,9 @@ def surfaces(plotter: pv.Plotter, body: pv.UnstructuredGrid, field: str, levels:
             plotter.remove_actor(name, render=False)
             continue
         surface = smooth(body.contour([level], scalars=field), rounds=0)
-        plotter.add_mesh(surface, color=colour, opacity=opacity, name=name, smooth_shading=True, render=False,
-                         reset_camera=False)
+        plotter.add_mesh(
+            surface, color=colour, opacity=opacity, name=name, smooth_shading=True, render=False, reset_camera=False
+        )
         yield level
 
 
@@ -128,7 +129,8 @@ def vessels(pv: Any, plotter: pv.Plotter, plan: Mapping[str, Any]) -> Iterator[t
     """Each vessel as wide as its lumen."""
     for name, vessel in at(plan, "vessels", {}).items():
         line = pv.lines_from_points(np.array(vessel["path_mm"], float))
-        plotter.add_mesh(line.strip().tube(radius=0.5 * vessel["diameter_mm"], n_sides=16), color=VESSEL,
-                         name=f"vessel {name}")
+        plotter.add_mesh(
+            line.strip().tube(radius=0.5 * vessel["diameter_mm"], n_sides=16), color=VESSEL, name=f"vessel {name}"
+        )
     if at(plan, "vessels", {}):
         yield "vessel", VESSEL

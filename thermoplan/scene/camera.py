@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..base.arrays import Array
 from ..report.palette import INK, MUTED
 
 if TYPE_CHECKING:

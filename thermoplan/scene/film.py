@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, MissingPart
-from ..progress import Listener, silent
+from ..base.errors import InputError, MissingPart
+from ..base.progress import Listener, silent
 from .live import Live
-from .run import INSTALL
-from .stage import Look
+from .run_fields import INSTALL
+from .stage import ViewOptions
 
 SIZE = (960, 720)
 """Sides are multiples of 16, as the coding of films wants them."""
@@ -21,7 +21,12 @@ _KINDS = (".mp4", ".gif")
 
 
 def write_film(
-    run: Path, path: Path, look: Look | None = None, *, seconds: float = 10.0, rate_hz: float = 12.0,
+    run: Path,
+    path: Path,
+    look: ViewOptions | None = None,
+    *,
+    seconds: float = 10.0,
+    rate_hz: float = 12.0,
     listener: Listener = silent,
 ) -> Path:
     """Write the session as ``.mp4`` or ``.gif``, ``seconds`` long."""
@@ -30,8 +35,8 @@ def write_film(
         raise InputError(f"{path}: cannot write this kind of film; expected {' or '.join(_KINDS)}")
     if not path.resolve().parent.is_dir():
         raise InputError(f"{path}: its folder is not there; make it, or choose another place")
-    look = look or Look()
-    live = Live(run, Look(look.dose, look.iron_volume, SIZE))
+    look = look or ViewOptions()
+    live = Live(run, ViewOptions(look.dose, look.iron_volume, SIZE))
     try:
         _write(path, frames(live, max(2, round(seconds * rate_hz)), listener), rate_hz)
     finally:
@@ -55,8 +60,11 @@ def _write(path: Path, pictures: Iterator[NDArray[np.uint8]], rate_hz: float) ->
     try:
         import imageio.v2 as imageio
 
-        options = {"fps": rate_hz, "codec": "libx264", "quality": 7} if path.suffix.lower() == ".mp4" \
+        options = (
+            {"fps": rate_hz, "codec": "libx264", "quality": 7}
+            if path.suffix.lower() == ".mp4"
             else {"duration": 1000.0 / rate_hz, "loop": 0}
+        )
         with imageio.get_writer(path, **options) as writer:
             for picture in pictures:
                 writer.append_data(picture)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Array
+from ..base.arrays import Array
 from ..report.formats import at
 from ..report.palette import INK, MUTED, PROBE
-from .body import ISODOSES, ISOTHERMS, Levels, surfaces
-from .focus import HALF_POWER, half_power
-from .session import DOSE, TEMPERATURE, Reading, Session, read_session
-from .stage import Look, Row, Stage, furnish, opened
+from .body import ISODOSES, ISOTHERMS, IsoLevels, surfaces
+from .ffr_path import HALF_POWER, half_power
+from .session_fields import DOSE, TEMPERATURE, FieldReading, SessionFields, read_session
+from .stage import Row, Stage, ViewOptions, furnish, opened
 
 if TYPE_CHECKING:
     import pyvista as pv
@@ -41,10 +41,10 @@ class Live:
     """
 
     def __init__(
-        self, run: Path | str, look: Look | None = None, *, off_screen: bool = True, both: bool = False
+        self, run: Path | str, look: ViewOptions | None = None, *, off_screen: bool = True, both: bool = False
     ) -> None:
-        self.stage: Stage = opened(Path(run), look or Look(), off_screen=off_screen)
-        self.session: Session = read_session(Path(run), self.stage.plan, self.stage.body)
+        self.stage: Stage = opened(Path(run), look or ViewOptions(), off_screen=off_screen)
+        self.session: SessionFields = read_session(Path(run), self.stage.plan, self.stage.body)
         self.dose = self.stage.look.dose
         self.both = both
         self.plane: Any = None
@@ -75,8 +75,9 @@ class Live:
             self._draw_cut()
         if self.probe_mm is not None:
             self.read(self.probe_mm)
-        self.plotter.add_text(self._clock(), position=(0.36, 0.02), viewport=True, font_size=12, color=INK, name=CLOCK,
-                              render=False)
+        self.plotter.add_text(
+            self._clock(), position=(0.36, 0.02), viewport=True, font_size=12, color=INK, name=CLOCK, render=False
+        )
 
     def show_dose(self, dose: bool) -> None:
         """Surfaces of dose, or of temperature."""
@@ -133,14 +134,15 @@ class Live:
                 return np.array(picker.GetPickPosition())
         return None
 
-    def read(self, point_mm: Array) -> Reading:
+    def read(self, point_mm: Array) -> FieldReading:
         """Mark a point and say temperature, dose and region there."""
         self.probe_mm = np.asarray(point_mm, float)
         found = self.session.reading(self.body, self.probe_mm, self.time_s)
         ball = self.stage.pv.Sphere(radius=0.5, center=found.position_mm)
         self.plotter.add_mesh(ball, color=PROBE, name=MARK, reset_camera=False, render=False, pickable=False)
-        self.plotter.add_text(str(found), position=(0.7, 0.88), viewport=True, font_size=12, color=PROBE, name=WORDS,
-                              render=False)
+        self.plotter.add_text(
+            str(found), position=(0.7, 0.88), viewport=True, font_size=12, color=PROBE, name=WORDS, render=False
+        )
         return found
 
     def picture(self) -> NDArray[np.uint8]:
@@ -164,8 +166,9 @@ class Live:
             self.plotter.remove_actor(HALF_POWER, render=False)
             return
         ball = self._ball.translate(place, inplace=False)
-        self.plotter.add_mesh(ball, color=MUTED, opacity=0.16, name=HALF_POWER, reset_camera=False, render=False,
-                              pickable=False)
+        self.plotter.add_mesh(
+            ball, color=MUTED, opacity=0.16, name=HALF_POWER, reset_camera=False, render=False, pickable=False
+        )
         self._clip_all()
 
     def _draw_cut(self) -> None:
@@ -174,18 +177,49 @@ class Live:
         if not cut.n_points:
             self._undraw_cut()
             return
-        bar = {"title": "temperature, °C\n", "color": INK, "fmt": "%.1f", "n_labels": 4, "width": 0.3,
-               "position_x": 0.65, "position_y": 0.03, "title_font_size": 18, "label_font_size": 16}
-        self.plotter.add_mesh(cut, scalars=TEMPERATURE, cmap="inferno", clim=self._range_c, name=CUT, lighting=False,
-                              reset_camera=False, render=False, scalar_bar_args=bar)
-        organs = [actor.mapper.dataset.slice(**plane) for name, actor in self.plotter.actors.items()
-                  if name.startswith("region") and actor.visibility]
-        edges = self.stage.pv.merge([edge for edge in organs if edge.n_points]) if any(e.n_points for e in organs) \
-            else None
+        bar = {
+            "title": "temperature, °C\n",
+            "color": INK,
+            "fmt": "%.1f",
+            "n_labels": 4,
+            "width": 0.3,
+            "position_x": 0.65,
+            "position_y": 0.03,
+            "title_font_size": 18,
+            "label_font_size": 16,
+        }
+        self.plotter.add_mesh(
+            cut,
+            scalars=TEMPERATURE,
+            cmap="inferno",
+            clim=self._range_c,
+            name=CUT,
+            lighting=False,
+            reset_camera=False,
+            render=False,
+            scalar_bar_args=bar,
+        )
+        organs = [
+            actor.mapper.dataset.slice(**plane)
+            for name, actor in self.plotter.actors.items()
+            if name.startswith("region") and actor.visibility
+        ]
+        edges = (
+            self.stage.pv.merge([edge for edge in organs if edge.n_points]) if any(e.n_points for e in organs) else None
+        )
         if edges is not None:
             nearer = 0.05 * np.array(self.plane.GetNormal())
-            self.plotter.add_mesh(edges.translate(-nearer, inplace=False), color="white", line_width=1.5, opacity=0.8,
-                                  name=OUTLINES, lighting=False, reset_camera=False, render=False, pickable=False)
+            self.plotter.add_mesh(
+                edges.translate(-nearer, inplace=False),
+                color="white",
+                line_width=1.5,
+                opacity=0.8,
+                name=OUTLINES,
+                lighting=False,
+                reset_camera=False,
+                render=False,
+                pickable=False,
+            )
 
     def _undraw_cut(self) -> None:
         for name in (CUT, OUTLINES):
@@ -216,24 +250,26 @@ class Live:
         most = {name: frames.max() for name, frames in self.session.steps.fields.items()}
         for levels, field, words in ((ISOTHERMS, TEMPERATURE, "{:g} °C"), (ISODOSES, DOSE, "CEM43 {:g} min")):
             if self.both or (field == DOSE) == self.dose:
-                yield from ((words.format(level), colour) for level, colour in levels.colours.items()
-                            if level < most[field])
+                yield from (
+                    (words.format(level), colour) for level, colour in levels.colours.items() if level < most[field]
+                )
 
     def _focus_rows(self) -> Iterator[Row]:
         if self._ball is not None and len(self.session.stops_mm):
             yield "FFR, half power", MUTED
 
 
-def _hot_part(body: pv.UnstructuredGrid, session: Session) -> pv.UnstructuredGrid:
+def _hot_part(body: pv.UnstructuredGrid, session: SessionFields) -> pv.UnstructuredGrid:
     """The elements that any surface may cross, so that a surface is quickly found."""
-    def over(field: str, levels: Levels) -> Array:
+
+    def over(field: str, levels: IsoLevels) -> Array:
         return session.steps.fields[field].max(axis=0) > min(levels.colours)
 
     found = body.extract_points(over(TEMPERATURE, ISOTHERMS) | over(DOSE, ISODOSES), adjacent_cells=True)
     return found if found.n_cells else body.extract_cells([0])
 
 
-def _range_c(session: Session) -> tuple[float, float]:
+def _range_c(session: SessionFields) -> tuple[float, float]:
     """The scale of the cut: from what nearly all of the body is above, to the hottest at any time."""
     frames = session.steps.fields[TEMPERATURE]
     return float(np.floor(np.percentile(frames[0], 2))), float(np.ceil(max(frames.max(), 43.0)))

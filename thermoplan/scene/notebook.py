@@ -19,8 +19,10 @@ class Embedded:
 
     def _repr_html_(self) -> str:
         style = f"width: 100%; height: {self.height_px}px; border: 1px solid #d9d5cc"
-        return (f'<iframe title="Interactive scene: organs, iron, isotherms and FFR path" sandbox="allow-scripts" '
-                f'style="{style}" srcdoc="{escape(self.page)}"></iframe>')
+        return (
+            f'<iframe title="Interactive scene: organs, iron, isotherms and FFR path" sandbox="allow-scripts" '
+            f'style="{style}" srcdoc="{escape(self.page)}"></iframe>'
+        )
 
 
 def in_notebook() -> bool:

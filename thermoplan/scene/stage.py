@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ..report.page import read_plan
 from .body import iron, isodoses, isotherms, organs, probes, vessels
 from .camera import aim, compass
-from .focus import centres, half_power_at_rest
-from .iron import iron_volume
-from .machine import machine
-from .run import fields, pyvista, region_names
+from .ffr_path import centres, half_power_at_rest
+from .iron_cloud import iron_volume
+from .machine_outline import machine
+from .run_fields import fields, pyvista, region_names
 
 if TYPE_CHECKING:
     import pyvista as pv
@@ -24,7 +24,7 @@ Row = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ViewOptions:
     """What is drawn where there is a choice: surfaces of dose in place of temperature, iron as points or a volume."""
 
     dose: bool = False
@@ -41,10 +41,10 @@ class Stage:
     run: Path
     plan: Mapping[str, Any]
     body: pv.UnstructuredGrid
-    look: Look
+    look: ViewOptions
 
 
-def opened(run: Path, look: Look, *, off_screen: bool) -> Stage:
+def opened(run: Path, look: ViewOptions, *, off_screen: bool) -> Stage:
     """An empty stage for a run."""
     library = pyvista(off_screen)
     plan, body = read_plan(run), fields(library, run)
@@ -53,9 +53,9 @@ def opened(run: Path, look: Look, *, off_screen: bool) -> Stage:
     return Stage(library, plotter, run, plan, body, look)
 
 
-def staged(run: Path, look: Look | None = None, *, off_screen: bool) -> pv.Plotter:
+def staged(run: Path, look: ViewOptions | None = None, *, off_screen: bool) -> pv.Plotter:
     """A plotter with everything that a run folder shows, at its peak; what is drawn yields its rows of the legend."""
-    stage = opened(run, look or Look(), off_screen=off_screen)
+    stage = opened(run, look or ViewOptions(), off_screen=off_screen)
     hot = isodoses if stage.look.dose else isotherms
     furnish(stage, hot(stage.plotter, stage.body), half_power_at_rest(stage.pv, stage.plotter, stage.plan))
     return stage.plotter

@@ -8,26 +8,30 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, MissingPart
+from ..base.errors import InputError, MissingPart
 from ..report.formats import at
 from .live import PARTS, WORDS, Live
-from .run import INSTALL
-from .stage import Look
+from .run_fields import INSTALL
+from .stage import ViewOptions
 
 HOST = "127.0.0.1"
 SIZE = (1200, 880)
 CLICK_PX = 4.0
 """A press and a release further apart are a drag."""
-_CLIPS = [{"title": "no cut", "value": ""}, *(
-    {"title": f"cut what is {words}", "value": axis} for axis, words in
-    (("R", "to the right"), ("A", "in front"), ("S", "above")))]
+_CLIPS = [
+    {"title": "no cut", "value": ""},
+    *(
+        {"title": f"cut what is {words}", "value": axis}
+        for axis, words in (("R", "to the right"), ("A", "in front"), ("S", "above"))
+    ),
+]
 
 
-def serve(run: Path, look: Look | None = None, *, port: int = 8081, open_browser: bool = True) -> None:
+def serve(run: Path, look: ViewOptions | None = None, *, port: int = 8081, open_browser: bool = True) -> None:
     """Serve the scene at this machine's own address until interrupted; with port 0 the system picks one."""
     _refuse_taken(port)
-    look = look or Look()
-    live = Live(run, Look(look.dose, look.iron_volume, SIZE), both=True)
+    look = look or ViewOptions()
+    live = Live(run, ViewOptions(look.dose, look.iron_volume, SIZE), both=True)
     try:
         application(live).start(host=HOST, port=port, open_browser=open_browser, show_connection_info=True, timeout=0)
     finally:
@@ -61,20 +65,50 @@ def application(live: Live) -> Any:
         with page.toolbar as bar:
             bar.density = "compact"
             with v3.VContainer(classes="d-flex align-center ga-4 py-0", fluid=True):
-                v3.VSlider(v_model=("minutes", live.time_s / 60.0), min=first, max=last, step=0.1, label="time, min",
-                           hide_details=True, thumb_label=True, style="min-width: 260px")
-                v3.VSelect(v_model=("clip", ""), items=("clips", _CLIPS), density="compact", hide_details=True,
-                           aria_label="cut", style="max-width: 210px")
-                v3.VSlider(v_model=("depth", 0.5), min=0, max=1, step=0.01, label="cut at", hide_details=True,
-                           disabled=("!clip",), style="min-width: 140px")
+                v3.VSlider(
+                    v_model=("minutes", live.time_s / 60.0),
+                    min=first,
+                    max=last,
+                    step=0.1,
+                    label="time, min",
+                    hide_details=True,
+                    thumb_label=True,
+                    style="min-width: 260px",
+                )
+                v3.VSelect(
+                    v_model=("clip", ""),
+                    items=("clips", _CLIPS),
+                    density="compact",
+                    hide_details=True,
+                    aria_label="cut",
+                    style="max-width: 210px",
+                )
+                v3.VSlider(
+                    v_model=("depth", 0.5),
+                    min=0,
+                    max=1,
+                    step=0.01,
+                    label="cut at",
+                    hide_details=True,
+                    disabled=("!clip",),
+                    style="min-width: 140px",
+                )
                 v3.VSwitch(v_model=("dose", live.dose), label="dose", density="compact", hide_details=True)
                 for key in PARTS:
                     v3.VSwitch(v_model=(key, True), label=key, density="compact", hide_details=True)
         with page.content:
-            v3.VAlert(text=("words", ""), v_show="words", density="compact", variant="flat", color="#007c80",
-                      style="position: absolute; right: 12px; top: 60px; z-index: 1; white-space: pre-line")
+            v3.VAlert(
+                text=("words", ""),
+                v_show="words",
+                density="compact",
+                variant="flat",
+                color="#007c80",
+                style="position: absolute; right: 12px; top: 60px; z-index: 1; white-space: pre-line",
+            )
             view = views.VtkRemoteView(
-                live.plotter.render_window, interactive_ratio=0.6, style="width: 100%; height: calc(100vh - 64px)",
+                live.plotter.render_window,
+                interactive_ratio=0.6,
+                style="width: 100%; height: calc(100vh - 64px)",
                 interactor_events=("events", ["LeftButtonPress", "LeftButtonRelease"]),
                 LeftButtonPress=(server.controller.press, "[utils.vtk.event($event)]"),
                 LeftButtonRelease=(server.controller.release, "[utils.vtk.event($event)]"),
@@ -141,5 +175,4 @@ def _place(event: dict[str, Any] | None) -> np.ndarray:
 
 
 def _said(state: Any, live: Live) -> None:
-    state.words = "" if live.probe_mm is None else str(
-        live.session.reading(live.body, live.probe_mm, live.time_s))
+    state.words = "" if live.probe_mm is None else str(live.session.reading(live.body, live.probe_mm, live.time_s))

@@ -8,17 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MissingPart
+from ..base.errors import MissingPart
 from ..report.formats import at
 from ..report.palette import INK, MUTED
 from .live import PARTS, Live
-from .stage import Look
+from .stage import ViewOptions
 
-KEYS = "p  probe under the mouse    c  cut    d  dose or temperature    " \
-    + "    ".join(f"{key}  {words}" for key, words in enumerate(PARTS, start=1)) + "    q  quit"
+KEYS = (
+    "p  probe under the mouse    c  cut    d  dose or temperature    "
+    + "    ".join(f"{key}  {words}" for key, words in enumerate(PARTS, start=1))
+    + "    q  quit"
+)
 
 
-def open_window(run: Path, look: Look | None = None) -> None:
+def open_window(run: Path, look: ViewOptions | None = None) -> None:
     """Show the scene until the window is closed."""
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise MissingPart("there is no display for a window: use --png FILE, --film FILE or --web")
@@ -32,9 +35,18 @@ def equip(live: Live) -> None:
     plotter = live.plotter
     first, last = live.session.times_s[[0, -1]] / 60.0
     plotter.add_slider_widget(
-        lambda minutes: _moved(live, minutes), (first, last), value=live.time_s / 60.0, title="time, min",
-        pointa=(0.3, 0.1), pointb=(0.64, 0.1), color=INK, style="modern", fmt="%.1f", title_height=0.018,
-        slider_width=0.012, tube_width=0.004,
+        lambda minutes: _moved(live, minutes),
+        (first, last),
+        value=live.time_s / 60.0,
+        title="time, min",
+        pointa=(0.3, 0.1),
+        pointb=(0.64, 0.1),
+        color=INK,
+        style="modern",
+        fmt="%.1f",
+        title_height=0.018,
+        slider_width=0.012,
+        tube_width=0.004,
     )
     plotter.add_key_event("p", lambda: _read(live, *plotter.iren.interactor.GetEventPosition()))
     plotter.add_key_event("c", lambda: _cut(live))
@@ -60,9 +72,14 @@ def _cut(live: Live) -> None:
     if live.plane is None:
         live.clip("A")
         live.plotter.add_plane_widget(
-            lambda normal, origin: live.clip_at(np.asarray(normal), np.asarray(origin)), color=MUTED,
-            normal=live.plane.GetNormal(), origin=live.plane.GetOrigin(), bounds=live.body.bounds, factor=1.0,
-            outline_translation=False, test_callback=False,
+            lambda normal, origin: live.clip_at(np.asarray(normal), np.asarray(origin)),
+            color=MUTED,
+            normal=live.plane.GetNormal(),
+            origin=live.plane.GetOrigin(),
+            bounds=live.body.bounds,
+            factor=1.0,
+            outline_translation=False,
+            test_callback=False,
         )
     else:
         live.plotter.clear_plane_widgets()

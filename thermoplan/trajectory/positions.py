@@ -7,17 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..anatomy import Anatomy
-from ..arrays import Array
+from ..anatomy.anatomy import Anatomy
+from ..base.arrays import Array
+from ..base.errors import InputError
 from ..device import Device
-from ..errors import InputError
 
 MOST_POSITIONS = 200
 
 
-def candidate_positions(anatomy: Anatomy, regions: Sequence[str], *, device: Device,
-                        spacing_m: float | Sequence[float], margin_m: float = 0.0,
-                        most: int = MOST_POSITIONS) -> Array:
+def candidate_positions(
+    anatomy: Anatomy,
+    regions: Sequence[str],
+    *,
+    device: Device,
+    spacing_m: float | Sequence[float],
+    margin_m: float = 0.0,
+    most: int = MOST_POSITIONS,
+) -> Array:
     """Positions ``(n, 3)`` worth trying: a grid over the regions and ``margin_m`` around them, in reach.
 
     ``spacing_m`` is one number or three: along the strong axis, across it, and along the line of a line (or
@@ -45,8 +51,9 @@ def candidate_positions(anatomy: Anatomy, regions: Sequence[str], *, device: Dev
         spacing *= 1.05
     reachable = near[device.reachable(near)]
     if len(reachable) == 0:
-        raise InputError([f"no position near {', '.join(regions)} is in reach",
-                          *device.violations(centers_m=centre[None])])
+        raise InputError(
+            [f"no position near {', '.join(regions)} is in reach", *device.violations(centers_m=centre[None])]
+        )
     return reachable
 
 
@@ -61,8 +68,10 @@ def _grid_axes(device: Device) -> Array:
 def _grid(offsets: Array, spacing: Array, margin_m: float) -> Array:
     """Lines from end to end of the offsets and their margin, the middle among them, no wider than asked."""
     reach = np.abs(offsets).max(axis=0) + margin_m
-    lines = [np.linspace(-r, r, 2 * int(np.ceil(r / s)) + 1) if np.isfinite(s) else np.zeros(1)
-             for r, s in zip(reach, spacing, strict=True)]
+    lines = [
+        np.linspace(-r, r, 2 * int(np.ceil(r / s)) + 1) if np.isfinite(s) else np.zeros(1)
+        for r, s in zip(reach, spacing, strict=True)
+    ]
     return np.stack(np.meshgrid(*lines, indexing="ij"), -1).reshape(-1, 3)
 
 

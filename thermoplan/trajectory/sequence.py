@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Array, frozen, put
+from ..base.arrays import Array, frozen, put
+from ..base.errors import InputError
 from ..device import Device
-from ..errors import InputError
-from ..sar import Column
-from .order import shortest_round
+from ..power.heating_basis import Column
 from .stops import CycleBlock, Stop, Trajectory, move_s
+from .tour import shortest_round
 
 _HOTTEST = 300
 _SHORTEST_PERIOD_S, _SHORTEST_DWELL_S = 0.05, 1e-5
@@ -56,8 +56,15 @@ class Sequenced:
         put(self, wanted=frozen(self.wanted), achieved=frozen(self.achieved), ripple_k=frozen(self.ripple_k))
 
 
-def sequence(shares: Array, columns: Sequence[Column], *, window_edges_s: Array, device: Device,
-             heating_k_s: Array | None = None, rhythm: Rhythm | None = None) -> Sequenced:
+def sequence(
+    shares: Array,
+    columns: Sequence[Column],
+    *,
+    window_edges_s: Array,
+    device: Device,
+    heating_k_s: Array | None = None,
+    rhythm: Rhythm | None = None,
+) -> Sequenced:
     """A sequence that plays ``shares (n_windows, n_columns)`` and keeps the machine's limits.
 
     ``heating_k_s (n_columns, n_nodes)`` is power over heat capacity (`HeatingBasis.load_w` over nodal J/K);
@@ -69,8 +76,9 @@ def sequence(shares: Array, columns: Sequence[Column], *, window_edges_s: Array,
     rhythm, wanted = rhythm or Rhythm(), np.array(shares, float)
     edges = np.asarray(window_edges_s, float)
     if wanted.shape != (len(edges) - 1, len(columns)) or (wanted < 0.0).any():
-        raise InputError(f"shares: expected none below 0 and shape {(len(edges) - 1, len(columns))}, "
-                         f"got {wanted.shape}")
+        raise InputError(
+            f"shares: expected none below 0 and shape {(len(edges) - 1, len(columns))}, got {wanted.shape}"
+        )
     blocks: list[CycleBlock] = []
     ripple, last = np.zeros(len(wanted)), None
     for i, (share, start, end) in enumerate(zip(wanted, edges[:-1], edges[1:], strict=True)):
@@ -93,8 +101,7 @@ def _notes(wanted: Array, achieved: Array, ripple: Array, rhythm: Rhythm, device
     if lost > 0.01:
         notes.append(f"moving and settling leave no time for {lost:.0%} of the planned field-on time")
     if ripple.max(initial=0.0) > rhythm.ripple_k * (1.0 + 1e-6):
-        notes.append(f"ripple reaches {ripple.max():.2f} K: dwell and settle of {device.name} allow no faster "
-                     "cycle")
+        notes.append(f"ripple reaches {ripple.max():.2f} K: dwell and settle of {device.name} allow no faster cycle")
     return tuple(notes)
 
 
@@ -210,6 +217,7 @@ class _Window:
 
     def _longest_period(self, share: Array, order: Sequence[int], ripple_k: float, length: float) -> float:
         """Longest cycle, at most ``length``, whose ripple is at most ``ripple_k``."""
+
         def ripple(period: float) -> float:
             dwells, moves = self._dwells(share, order, period), self._moves(order)
             return self.ripple_k(_pieces(dwells, moves, order, period))
@@ -268,5 +276,9 @@ class _Window:
 
 def _pieces(dwells: Array, moves: Array, order: Sequence[int], period: float) -> list[tuple[int, float]]:
     idle = max(0.0, period - moves.sum() - dwells.sum()) * dwells / dwells.sum()
-    return [piece for j, d, m, r in zip(order, dwells, moves, idle, strict=True)
-            for piece in ((-1, m), (j, d), (-1, r)) if piece[1] > 0.0]
+    return [
+        piece
+        for j, d, m, r in zip(order, dwells, moves, idle, strict=True)
+        for piece in ((-1, m), (j, d), (-1, r))
+        if piece[1] > 0.0
+    ]

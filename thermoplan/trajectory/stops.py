@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Array, IntArray, finite, frozen, put
+from ..base.arrays import Array, IntArray, finite, frozen, put
+from ..base.errors import InputError
 from ..device import Device
-from ..errors import InputError
 
 CLOCK_S = 2e-6
 """Times closer than this are the same: a file that rounds to microseconds must read back."""
@@ -36,11 +36,22 @@ class Stop:
     def same_field(self, other: Stop) -> bool:
         """Whether nothing has to move or change between the two."""
         return (self.center_m, self.amplitude_t, self.gradient_t_m, self.direction) == (
-            other.center_m, other.amplitude_t, other.gradient_t_m, other.direction)
+            other.center_m,
+            other.amplitude_t,
+            other.gradient_t_m,
+            other.direction,
+        )
 
     def later(self, by_s: float) -> Stop:
-        return Stop(self.start_s + by_s, self.dwell_s, self.center_m, self.amplitude_t, self.gradient_t_m,
-                    self.direction, self.column)
+        return Stop(
+            self.start_s + by_s,
+            self.dwell_s,
+            self.center_m,
+            self.amplitude_t,
+            self.gradient_t_m,
+            self.direction,
+            self.column,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,31 +122,42 @@ class Trajectory:
     def __post_init__(self) -> None:
         n = len(np.atleast_1d(self.start_s))
         empty = np.full((n, 3), np.nan)
-        put(self, start_s=finite(self.start_s, "start_s"), dwell_s=finite(self.dwell_s, "dwell_s"),
+        put(
+            self,
+            start_s=finite(self.start_s, "start_s"),
+            dwell_s=finite(self.dwell_s, "dwell_s"),
             center_m=finite(np.reshape(self.center_m, (-1, 3)), "center"),
             amplitude_t=finite(self.amplitude_t, "amplitude"),
             gradient_t_m=finite(self.gradient_t_m, "gradient"),
             direction=frozen(empty if self.direction is None else self.direction),
-            column=frozen(np.full(n, -1) if self.column is None else self.column, np.int64))
+            column=frozen(np.full(n, -1) if self.column is None else self.column, np.int64),
+        )
         complaints = list(_time_complaints(self, n))
         if complaints:
             raise InputError(complaints)
 
     @classmethod
-    def of_stops(cls, stops: Sequence[Stop], *, frequency_hz: float, duration_s: float,
-                 windows: tuple[CycleBlock, ...] = ()) -> Trajectory:
+    def of_stops(
+        cls, stops: Sequence[Stop], *, frequency_hz: float, duration_s: float, windows: tuple[CycleBlock, ...] = ()
+    ) -> Trajectory:
         nowhere = (np.nan,) * 3
-        return cls(np.array([s.start_s for s in stops]), np.array([s.dwell_s for s in stops]),
-                   np.array([s.center_m for s in stops]).reshape(-1, 3), np.array([s.amplitude_t for s in stops]),
-                   np.array([s.gradient_t_m for s in stops]), frequency_hz, duration_s,
-                   np.array([s.direction or nowhere for s in stops]).reshape(-1, 3),
-                   np.array([s.column for s in stops], np.int64), windows)
+        return cls(
+            np.array([s.start_s for s in stops]),
+            np.array([s.dwell_s for s in stops]),
+            np.array([s.center_m for s in stops]).reshape(-1, 3),
+            np.array([s.amplitude_t for s in stops]),
+            np.array([s.gradient_t_m for s in stops]),
+            frequency_hz,
+            duration_s,
+            np.array([s.direction or nowhere for s in stops]).reshape(-1, 3),
+            np.array([s.column for s in stops], np.int64),
+            windows,
+        )
 
     @classmethod
     def of_blocks(cls, blocks: Sequence[CycleBlock], *, frequency_hz: float) -> Trajectory:
         stops = [stop for block in blocks for stop in block.played()]
-        return cls.of_stops(stops, frequency_hz=frequency_hz, duration_s=blocks[-1].end_s,
-                            windows=tuple(blocks))
+        return cls.of_stops(stops, frequency_hz=frequency_hz, duration_s=blocks[-1].end_s, windows=tuple(blocks))
 
     def __len__(self) -> int:
         return len(self.start_s)
@@ -146,11 +168,19 @@ class Trajectory:
     @property
     def stops(self) -> tuple[Stop, ...]:
         nothing = np.isnan(self.direction).any(axis=1)
-        fields = (self.start_s, self.dwell_s, self.center_m, self.amplitude_t, self.gradient_t_m,
-                  self.direction, self.column)
-        return tuple(Stop(float(s), float(d), tuple(c.tolist()), float(a), float(g),
-                          None if none else tuple(v.tolist()), int(j))
-                     for s, d, c, a, g, v, j, none in zip(*fields, nothing, strict=True))
+        fields = (
+            self.start_s,
+            self.dwell_s,
+            self.center_m,
+            self.amplitude_t,
+            self.gradient_t_m,
+            self.direction,
+            self.column,
+        )
+        return tuple(
+            Stop(float(s), float(d), tuple(c.tolist()), float(a), float(g), None if none else tuple(v.tolist()), int(j))
+            for s, d, c, a, g, v, j, none in zip(*fields, nothing, strict=True)
+        )
 
     @property
     def duty(self) -> float:
@@ -159,24 +189,40 @@ class Trajectory:
 
     def scaled(self, factor: float) -> Trajectory:
         """The same stops with another amplitude."""
-        return Trajectory(self.start_s, self.dwell_s, self.center_m, self.amplitude_t * factor, self.gradient_t_m,
-                          self.frequency_hz, self.duration_s, self.direction)
+        return Trajectory(
+            self.start_s,
+            self.dwell_s,
+            self.center_m,
+            self.amplitude_t * factor,
+            self.gradient_t_m,
+            self.frequency_hz,
+            self.duration_s,
+            self.direction,
+        )
 
 
 def _time_complaints(t: Trajectory, n: int) -> Iterator[str]:
-    lengths = {len(t.dwell_s), len(t.center_m), len(t.amplitude_t), len(t.gradient_t_m), len(t.direction),
-               len(t.column)}
+    lengths = {
+        len(t.dwell_s),
+        len(t.center_m),
+        len(t.amplitude_t),
+        len(t.gradient_t_m),
+        len(t.direction),
+        len(t.column),
+    }
     if lengths != {n}:
         yield f"trajectory: {n} starts, but other columns have {sorted(lengths)} rows"
         return
     if not (t.duration_s > 0.0 and t.frequency_hz > 0.0):
         yield f"trajectory: duration {t.duration_s:g} s, frequency {t.frequency_hz:g} Hz: expected above zero"
     ends = t.start_s + t.dwell_s
-    for what, bad in (("dwell is not above zero", t.dwell_s <= 0.0), ("starts before 0", t.start_s < -CLOCK_S),
-                      ("amplitude is negative", t.amplitude_t < 0.0),
-                      ("ends after the session", ends > t.duration_s + CLOCK_S),
-                      ("starts before the one above it has ended",
-                       np.concatenate([[False], t.start_s[1:] < ends[:-1] - CLOCK_S]))):
+    for what, bad in (
+        ("dwell is not above zero", t.dwell_s <= 0.0),
+        ("starts before 0", t.start_s < -CLOCK_S),
+        ("amplitude is negative", t.amplitude_t < 0.0),
+        ("ends after the session", ends > t.duration_s + CLOCK_S),
+        ("starts before the one above it has ended", np.concatenate([[False], t.start_s[1:] < ends[:-1] - CLOCK_S])),
+    ):
         if bad.any():
             first = int(bad.argmax())
             yield f"trajectory: stop {first + 1} at {t.start_s[first]:g} s: {what} ({int(bad.sum())} such)"
@@ -195,19 +241,28 @@ def limit_violations(trajectory: Trajectory, device: Device) -> list[str]:
     t = trajectory
     if len(t) == 0:
         return device.violations(frequency_hz=[t.frequency_hz])
-    found = device.violations(centers_m=t.center_m, amplitude_t=t.amplitude_t, gradient_t_m=t.gradient_t_m,
-                              frequency_hz=[t.frequency_hz], directions=t.direction)
+    found = device.violations(
+        centers_m=t.center_m,
+        amplitude_t=t.amplitude_t,
+        gradient_t_m=t.gradient_t_m,
+        frequency_hz=[t.frequency_hz],
+        directions=t.direction,
+    )
     where = f"device {device.name}:"
     short = t.dwell_s < device.min_dwell_s - CLOCK_S
     if short.any():
-        found.append(f"{where} min_dwell = {device.min_dwell_s:g} s: {int(short.sum())} stops are shorter, "
-                     f"the shortest {t.dwell_s.min():.4g} s")
+        found.append(
+            f"{where} min_dwell = {device.min_dwell_s:g} s: {int(short.sum())} stops are shorter, "
+            f"the shortest {t.dwell_s.min():.4g} s"
+        )
     stops = t.stops
     lack = [(move_s(device, a, b) - (b.start_s - a.end_s), a, b) for a, b in itertools.pairwise(stops)]
     worst = max(lack, key=lambda item: item[0], default=(0.0, None, None))
     if worst[0] > CLOCK_S:
-        found.append(f"{where} slew = {device.slew_m_s * 1e3:g} mm/s and settle = {device.settle_s:g} s: the move "
-                     f"after {worst[1].end_s:.3f} s needs {worst[0]:.3g} s more")
+        found.append(
+            f"{where} slew = {device.slew_m_s * 1e3:g} mm/s and settle = {device.settle_s:g} s: the move "
+            f"after {worst[1].end_s:.3f} s needs {worst[0]:.3g} s more"
+        )
     duty = max([t.duty, *(block.duty for block in t.windows if block.repeats)])
     if duty > device.max_duty * (1.0 + 1e-9):
         found.append(f"{where} max_duty = {device.max_duty:g}: the field is on for {duty:.4g} of the time")

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from ..errors import InputError
-from ..threads import one_thread
-from . import dose, eddy, heat, magnetics
-from .row import Row
+from ..base.errors import InputError
+from ..base.threads import one_thread
+from . import dose_rows, eddy_rows, heat_rows, magnetics_rows
+from .validation_row import ValidationRow
 
-GROUPS: Mapping[str, Callable[[], Iterator[Row]]] = {
-    "magnetics": magnetics.rows,
-    "eddy": eddy.rows,
-    "bioheat": heat.rows,
-    "dose": dose.rows,
+GROUPS: Mapping[str, Callable[[], Iterator[ValidationRow]]] = {
+    "magnetics": magnetics_rows.rows,
+    "eddy": eddy_rows.rows,
+    "bioheat": heat_rows.rows,
+    "dose": dose_rows.rows,
 }
 
-__all__ = ["GROUPS", "Row", "validate", "validation_record"]
+__all__ = ["GROUPS", "ValidationRow", "validate", "validation_record"]
 
 
 @one_thread
-def validate(*groups: str) -> tuple[Row, ...]:
+def validate(*groups: str) -> tuple[ValidationRow, ...]:
     """Rows of the named groups, or of all."""
     unknown = [name for name in groups if name not in GROUPS]
     if unknown:

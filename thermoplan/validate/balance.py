@@ -6,24 +6,25 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..arrays import Array
+from ..base.arrays import Array
 from ..bioheat import Boundary, Cycle, EnergyAudit, Segment, ThermalSystem, evolve, evolve_implicit, thermal_system
 from .bodies import box
 from .cases import problem
-from .row import Row
+from .validation_row import ValidationRow
 
 STEP_S, TOLERANCE_K, STEPPED_K = 10.0, 1e-7, 1e-3
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[ValidationRow]:
     """A dwell, sixty cycles and 300 s of cool-down of a small body, looked at every 10 s."""
     for core in ("pool", "fixed"):
         for bed in (False, True):
             name = f"{'mixed blood' if core == 'pool' else 'given blood'}, {'bed at 38 degC' if bed else 'skin in air'}"
             for engine, play, tolerance_k in (("exact", evolve, TOLERANCE_K), ("implicit", evolve_implicit, STEPPED_K)):
                 found = balance(*body(core, bed=bed), engine=play, tolerance_k=tolerance_k)
-                yield Row(f"energy balance, {engine} engine, {name}, relative", 0.0, found, 1e-6, "made up",
-                          sense="at_most")
+                yield ValidationRow(
+                    f"energy balance, {engine} engine, {name}, relative", 0.0, found, 1e-6, "made up", sense="at_most"
+                )
 
 
 def body(core: str, *, bed: bool) -> tuple[ThermalSystem, Sequence[Segment | Cycle]]:
@@ -32,8 +33,9 @@ def body(core: str, *, bed: bool) -> tuple[ThermalSystem, Sequence[Segment | Cyc
     boundaries = (Boundary("robin", 10.0, 25.0),)
     if bed:
         boundaries += (Boundary("dirichlet", temperature_c=38.0, normal=(0, -1, 0)),)
-    system = thermal_system(problem(mesh, perfusion=4e3, metabolic=1e3, boundaries=boundaries, core=core,
-                                    blood_j_k=4.0))
+    system = thermal_system(
+        problem(mesh, perfusion=4e3, metabolic=1e3, boundaries=boundaries, core=core, blood_j_k=4.0)
+    )
     one, two = np.zeros((2, system.n_nodes))
     one[[171, 172]], two[129] = 0.03, 0.08
     return system, played(one, two)

@@ -7,8 +7,8 @@ from itertools import permutations
 
 import numpy as np
 
-from ..anatomy import Anatomy
-from ..arrays import Array, IntArray
+from ..anatomy.anatomy import Anatomy
+from ..base.arrays import Array, IntArray
 
 AT_ONCE = 100_000
 """Elements whose corners are gathered at a time: of millions they would be the peak of memory."""
@@ -22,8 +22,12 @@ def triangles(columns: int, rows: int, *, closed: bool = False) -> IntArray:
 
 
 def extruded(
-    flat_m: Array, corners: IntArray, heights_m: Array, *,
-    names: tuple[str, ...] = ("muscle",), region_of: Callable[[Array], IntArray] | None = None,
+    flat_m: Array,
+    corners: IntArray,
+    heights_m: Array,
+    *,
+    names: tuple[str, ...] = ("muscle",),
+    region_of: Callable[[Array], IntArray] | None = None,
 ) -> Anatomy:
     """Prisms over a flat mesh ``(n, 2)``, each cut into three tetrahedra that fit their neighbours.
 
@@ -31,8 +35,13 @@ def extruded(
     """
     n, corner = len(flat_m), np.sort(corners, axis=1).T
     points = np.concatenate([np.c_[flat_m, np.full(n, z)] for z in heights_m])
-    tets = np.concatenate([np.stack([*(corner + k * n)[:j + 1], *(corner + (k + 1) * n)[j:]], axis=1)
-                           for k in range(len(heights_m) - 1) for j in range(3)])
+    tets = np.concatenate(
+        [
+            np.stack([*(corner + k * n)[: j + 1], *(corner + (k + 1) * n)[j:]], axis=1)
+            for k in range(len(heights_m) - 1)
+            for j in range(3)
+        ]
+    )
     tets = _upright(points, tets)
     middles = points[tets].mean(axis=1)
     region = np.zeros(len(tets), np.int64) if region_of is None else region_of(middles)
@@ -54,8 +63,10 @@ def column(heights_m: Array, width_m: float, **kinds) -> Anatomy:
 
 
 def box(
-    counts: tuple[int, int, int], size_m: tuple[float, float, float],
-    region_of: Callable[[Array], IntArray] | None = None, names: tuple[str, ...] = ("tissue",),
+    counts: tuple[int, int, int],
+    size_m: tuple[float, float, float],
+    region_of: Callable[[Array], IntArray] | None = None,
+    names: tuple[str, ...] = ("tissue",),
 ) -> Anatomy:
     """Bricks cut into six tetrahedra each, one corner in the origin; ``names`` are regions and tissues alike."""
     axes = [np.linspace(0.0, s, n + 1) for s, n in zip(size_m, counts, strict=True)]

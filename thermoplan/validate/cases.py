@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..anatomy import Anatomy
-from ..arrays import Array
+from ..anatomy.anatomy import Anatomy
+from ..base.arrays import Array
 from ..bioheat import BioheatProblem, Boundary
 
 RHO_KG_M3, C_J_KG_K = 1060.0, 3600.0
@@ -16,13 +16,23 @@ BLOOD_J_M3_K = 1050.0 * 3617.0
 
 
 def problem(
-    anatomy: Anatomy, *, k: float | Array = 0.5, perfusion: float | Array = 0.0, metabolic: float | Array = 0.0,
-    boundaries: tuple[Boundary, ...] | None = None, **more: object,
+    anatomy: Anatomy,
+    *,
+    k: float | Array = 0.5,
+    perfusion: float | Array = 0.0,
+    metabolic: float | Array = 0.0,
+    boundaries: tuple[Boundary, ...] | None = None,
+    **more: object,
 ) -> BioheatProblem:
     """Conductivity in W/m/K, perfusion in W/m3/K and metabolic heat in W/m3; insulated, and blood fixed at 37 degC,
     unless said."""
-    per_region = {"density_kg_m3": RHO_KG_M3, "heat_capacity_j_kg_k": C_J_KG_K, "conductivity_w_m_k": k,
-                  "perfusion_w_m3_k": perfusion, "metabolic_w_m3": metabolic}
+    per_region = {
+        "density_kg_m3": RHO_KG_M3,
+        "heat_capacity_j_kg_k": C_J_KG_K,
+        "conductivity_w_m_k": k,
+        "perfusion_w_m3_k": perfusion,
+        "metabolic_w_m3": metabolic,
+    }
     values = {name: np.broadcast_to(value, len(anatomy.region_names)) for name, value in per_region.items()}
     boundaries = (Boundary("insulated"),) if boundaries is None else boundaries
     return BioheatProblem(anatomy, **values, boundaries=boundaries, **{"arterial_c": 37.0, "core": "fixed"} | more)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.optimize import brentq
 
-from .. import fem, quadratic
-from ..anatomy import Anatomy
-from ..arrays import Array, IntArray
+from ..anatomy.anatomy import Anatomy
+from ..base.arrays import Array, IntArray
 from ..bioheat import BioheatProblem, ThermalSystem, quadratic_system, steady_rise, thermal_system
-from ..bioheat.implicit import fixed_steps
+from ..bioheat.engines.implicit import fixed_steps
+from ..fem import linear, quadratic
 from .bodies import box
 from .cases import C_J_KG_K, RHO_KG_M3, problem
-from .row import Row
+from .validation_row import ValidationRow
 
 SIDE_M, K_W_M_K, W_W_M3_K = 0.02, np.array([0.5, 0.15]), np.array([3e4, 4e3])
 SPLIT_M = SIDE_M / 4.0
@@ -23,18 +23,24 @@ STEPS = (8, 16, 32, 64)
 HEATED_S, HEATED_STEPS, HEATED_K_S = 60.0, 24, 0.1
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[ValidationRow]:
     """Fitted orders in space of linear and quadratic elements, and in time of the implicit engine."""
     for name, counts, error, expected, least in (
-            ("linear elements, jumps in k and perfusion, order in space", LINEAR, linear_error_k, 2.0, 1.9),
-            ("quadratic elements, jumps in k and perfusion, order in space", QUADRATIC, quadratic_error_k, 3.0, 2.9),
-            ("quadratic elements heated for 60 s, jumps in k and perfusion, order in space", HEATED, heated_error_k,
-             3.0, 2.9),
-            ("implicit engine, order in time", STEPS, implicit_error_k, 2.0, 1.9),
-            ("implicit engine on quadratic elements, order in time", STEPS, quadratic_in_time_error_k, 2.0, 1.9)):
+        ("linear elements, jumps in k and perfusion, order in space", LINEAR, linear_error_k, 2.0, 1.9),
+        ("quadratic elements, jumps in k and perfusion, order in space", QUADRATIC, quadratic_error_k, 3.0, 2.9),
+        (
+            "quadratic elements heated for 60 s, jumps in k and perfusion, order in space",
+            HEATED,
+            heated_error_k,
+            3.0,
+            2.9,
+        ),
+        ("implicit engine, order in time", STEPS, implicit_error_k, 2.0, 1.9),
+        ("implicit engine on quadratic elements, order in time", STEPS, quadratic_in_time_error_k, 2.0, 1.9),
+    ):
         errors = [error(n) for n in counts]
         order = -float(np.polyfit(np.log(counts), np.log(errors), 1)[0])
-        yield Row(f"made-up solution, {name}", expected, order, least, "made up", sense="at_least")
+        yield ValidationRow(f"made-up solution, {name}", expected, order, least, "made up", sense="at_least")
 
 
 def made_up(points_m: Array, which: Array) -> tuple[Array, Array]:
@@ -64,15 +70,17 @@ def linear_error_k(n: int) -> float:
     system = thermal_system(problem(mesh, k=K_W_M_K, perfusion=W_W_M3_K))
     _, source = made_up(mesh.centroids_m, mesh.region)
     exact, _ = made_up(mesh.points_m, (mesh.points_m[:, 0] > SPLIT_M).astype(int))
-    gap = steady_rise(system, fem.lumped(mesh, source)) - exact
+    gap = steady_rise(system, linear.lumped(mesh, source)) - exact
     return float(np.sqrt(mesh.node_volumes_m3 @ gap**2 / mesh.volumes_m3.sum()))
 
 
 def quadratic_error_k(n: int) -> float:
     """L2 error over the volume of ``n^3`` bricks, by quadratic elements."""
     mesh = _cube(n)
-    found = steady_rise(quadratic_system(problem(mesh, k=K_W_M_K, perfusion=W_W_M3_K)),
-                        _quadratic_load(mesh, lambda p, which: made_up(p, which)[1]))
+    found = steady_rise(
+        quadratic_system(problem(mesh, k=K_W_M_K, perfusion=W_W_M3_K)),
+        _quadratic_load(mesh, lambda p, which: made_up(p, which)[1]),
+    )
     return _quadratic_gap_k(mesh, found, lambda p, which: made_up(p, which)[0])
 
 
@@ -119,14 +127,14 @@ def _slowest_mode() -> tuple[float, Callable[[Array, IntArray], Array]]:
 
 def _quadratic_load(mesh: Anatomy, source: Callable[[Array, IntArray], Array]) -> Array:
     """Integral ``(N,)`` of a source of points and sides times each quadratic shape function."""
-    at, weights = fem.quadrature(7)
+    at, weights = linear.quadrature(7)
     cells = quadratic.quadratic_mesh(mesh)
     share = (source(*_places(mesh, at)) * weights) @ quadratic.shapes(at) * mesh.volumes_m3[:, None]
     return np.bincount(cells.cells.ravel(), share.ravel(), cells.n)
 
 
 def _quadratic_gap_k(mesh: Anatomy, found: Array, exact: Callable[[Array, IntArray], Array]) -> float:
-    at, weights = fem.quadrature(7)
+    at, weights = linear.quadrature(7)
     gap = found[quadratic.quadratic_mesh(mesh).cells] @ quadratic.shapes(at).T - exact(*_places(mesh, at))
     volume = mesh.volumes_m3[:, None]
     return float(np.sqrt((gap**2 * weights * volume).sum() / volume.sum()))
@@ -140,13 +148,14 @@ def _places(mesh: Anatomy, at: Array) -> tuple[Array, IntArray]:
 
 def implicit_error_k(n: int) -> float:
     """Error after ``n`` equal steps in a minute of even heat in tissue whose blood is a state: two nodes."""
-    return _two_nodes_error_k(n, thermal_system, lambda mesh, q: fem.lumped(mesh, np.full(len(mesh.tets), q)))
+    return _two_nodes_error_k(n, thermal_system, lambda mesh, q: linear.lumped(mesh, np.full(len(mesh.tets), q)))
 
 
 def quadratic_in_time_error_k(n: int) -> float:
     """The same on quadratic elements."""
-    return _two_nodes_error_k(n, quadratic_system, lambda mesh, q: quadratic.load(
-        quadratic.quadratic_mesh(mesh), np.full(len(mesh.tets), q)))
+    return _two_nodes_error_k(
+        n, quadratic_system, lambda mesh, q: quadratic.load(quadratic.quadratic_mesh(mesh), np.full(len(mesh.tets), q))
+    )
 
 
 def _two_nodes_error_k(

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..arrays import Array, IntArray
+from ..base.arrays import Array, IntArray
 from ..bioheat import Boundary, Segment, evolve, thermal_system
-from ..dose import exceeded_by
+from ..goals.dose import exceeded_by
 from .bodies import box
 from .cases import C_J_KG_K, RHO_KG_M3, load_of, problem
-from .row import Row
+from .validation_row import ValidationRow
 
 SIZE_M, BLOOD_J_K, AIR_W_M2_K = (0.016, 0.016, 0.024), 4.0, 10.0
 NAMES = ("muscle", "fat", "organ")
@@ -29,22 +29,35 @@ def heat(points_m: Array) -> Array:
     return 8e5 * np.exp(-(((points_m - MIDDLE_M) / [3e-3, 3e-3, 2.5e-3]) ** 2).sum(axis=-1))
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[ValidationRow]:
     """Peak, T90 around the focus and core after four minutes; T90 as a difference."""
     found, other = by_elements(240.0), by_voxels(0.5e-3, 240.0)
     source = "second solver"
-    yield Row("explicit voxels of 0.5 mm, peak rise at 240 s, K", other[0], found[0], 0.01, source)
-    yield Row("explicit voxels of 0.5 mm, T90 of 4 mm around the focus, difference, K", 0.0, abs(found[1] - other[1]),
-              0.05, source, sense="at_most")
-    yield Row("explicit voxels of 0.5 mm, core at 240 s, K", other[2], found[2], 0.01, source)
+    yield ValidationRow("explicit voxels of 0.5 mm, peak rise at 240 s, K", other[0], found[0], 0.01, source)
+    yield ValidationRow(
+        "explicit voxels of 0.5 mm, T90 of 4 mm around the focus, difference, K",
+        0.0,
+        abs(found[1] - other[1]),
+        0.05,
+        source,
+        sense="at_most",
+    )
+    yield ValidationRow("explicit voxels of 0.5 mm, core at 240 s, K", other[2], found[2], 0.01, source)
 
 
 def by_elements(seconds: float) -> tuple[float, float, float]:
     """Peak, T90 and core by the engine; bricks of 2/3 mm have nodes on the borders of the layers."""
     mesh = box((24, 24, 36), SIZE_M, layers, NAMES)
     face = mesh.outer[(mesh.points_m[mesh.outer][:, :, 0] < 1e-9).all(axis=1)]
-    system = thermal_system(problem(mesh, **PROPERTIES, core="pool", blood_j_k=BLOOD_J_K,
-                                    boundaries=(Boundary("robin", AIR_W_M2_K, 37.0, face),)))
+    system = thermal_system(
+        problem(
+            mesh,
+            **PROPERTIES,
+            core="pool",
+            blood_j_k=BLOOD_J_K,
+            boundaries=(Boundary("robin", AIR_W_M2_K, 37.0, face),),
+        )
+    )
     *_, (_, found) = evolve(system, [Segment(load_of(mesh, heat), seconds)], [])
     rise = found - 37.0
     near = np.linalg.norm(mesh.points_m - MIDDLE_M, axis=1) < NEAR_M

@@ -1,0 +1,170 @@
+"""The exact engine with feedback: ETD2RK [CoxMatthews2002] over whole cycles, every dwell still played.
+
+Over a stretch of h seconds the feedback is held at its value at the start; dwells, cycles and rests are then played
+exactly, to ``a``. What the feedback became meanwhile enters as a straight line in time, exactly too:
+
+    y(tau) = y_held(tau) + tau^2 phi2(-tau A) (g(a) - g(y_0)) / h
+
+Its last term is the difference of a first and a second order method, and so the estimate that sets h. Feedback
+follows temperatures that move over tens of seconds, so a stretch holds many dwells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ...base.arrays import Array
+from ...base.errors import SolverError
+from ..feedback import Feedback
+from ..linalg.krylov import Operator, Space, grown
+from ..linalg.phi import phi2, phi3
+from ..load_sequence import Cycle, Segment
+from ..system import ThermalSystem
+from .checkpoint import NO_CHECKPOINT, CheckpointPolicy
+from .evolve import SAME_TIME_S, EngineRun, Ledger, combined, play_piece, resumed, started, watched
+
+FIRST_STRETCH_S, SHORTEST_STRETCH_S, LONGEST_STRETCH_S = 10.0, 1e-4, 120.0
+TOLERANCE_K = 1e-2
+PLAYED, CORRECTED = 1e-4, 1e-5
+"""Of the tolerance, what a stretch is played to and what its correction is: energy then closes to 1e-6."""
+WHOLE, REFUSED = 1.2, 1.5
+"""A part is played whole up to so many stretches, and refused above so many tolerances. The stretch after a refusal is
+at most 0.9 / sqrt(REFUSED) = 0.74 of the part: the part is then 1.36 stretches long, and split."""
+Moment = tuple[float, Array, Array]
+
+
+def evolve_coupled(
+    system: ThermalSystem,
+    pieces: Sequence[Segment | Cycle],
+    output_times_s: Array,
+    *,
+    feedback: Feedback,
+    tolerance_k: float = TOLERANCE_K,
+    ledger: Ledger | None = None,
+    engine: Operator | None = None,
+    keeping: CheckpointPolicy = NO_CHECKPOINT,
+) -> Iterator[tuple[float, Array]]:
+    """As ``evolve``, with feedback relative to its value in ``system.base_c`` (see ``settled``).
+
+    Parameters
+    ----------
+    tolerance_k
+        Largest correction of a stretch over the nodes; the error of a run is well below it.
+    """
+    run = started(system, pieces, output_times_s, tolerance_k=PLAYED * tolerance_k, ledger=ledger, engine=engine)
+    left = resumed(run, pieces, keeping)
+    coupling = _Coupling(run, feedback, tolerance_k)
+    if keeping.start is not None:
+        coupling.stretch = keeping.start.pace_s
+    last = None
+    for time, y, sums in coupling.played(left):
+        if last is not None and time <= last + SAME_TIME_S:
+            continue
+        last, rise = time, y / run.op.root_capacity
+        if ledger is not None:
+            ledger.enter(time, rise, sums)
+        yield time, system.base_c + rise
+
+
+class _Coupling:
+    """A run, what feeds back into it, and the length of stretch that it bears."""
+
+    def __init__(self, run: EngineRun, feedback: Feedback, tolerance_k: float) -> None:
+        self.run, self.feedback, self.tolerance = run, feedback, tolerance_k
+        self.stretch = FIRST_STRETCH_S
+        self.base = feedback.power_w(0.0, run.system.base_c)
+        self.gained = np.zeros(2)
+
+    def gain(self, time_s: float, y: Array) -> Array:
+        """Feedback power in W relative to the state before heating, none where nodes are held."""
+        state = self.run.system.base_c + y / self.run.op.root_capacity
+        power = self.feedback.power_w(time_s, state) - self.base
+        power[self.run.system.held] = 0.0
+        return power
+
+    def played(self, pieces: Sequence[Segment | Cycle]) -> Iterator[Moment]:
+        yield self.run.clock, self.run.y, np.append(self.run.integrals, self.gained)
+        for piece in pieces:
+            rest: list[Segment | Cycle] = [piece]
+            while rest:
+                part, *later = _split(rest[0], self.stretch, rest[1:])
+                moments = self._stretched(part)
+                if moments is not None:
+                    rest = later
+                    yield from moments
+                    self.run.mark(self.stretch)
+        yield self.run.clock, self.run.y, np.append(self.run.integrals, self.gained)
+
+    def _stretched(self, part: Segment | Cycle) -> list[Moment] | None:
+        """Play one stretch; None, with a shorter stretch set, where the feedback moved too much."""
+        run, h = self.run, part.duration_s
+        before = run.clock, run.y, run.integrals
+        held = self.gain(run.clock, run.y)
+        run.offset = held / run.op.root_capacity
+        keeping, run.keeping = run.keeping, NO_CHECKPOINT  # what is not corrected yet is no place to go on from
+        moments = list(play_piece(run, part))
+        run.keeping = keeping
+        change = self.gain(run.clock, run.y) - held
+        space = grown(run.op, change / run.op.root_capacity / h, h, tolerance=CORRECTED * self.tolerance)
+        if space.reach < h:
+            raise SolverError(
+                f"feedback: a Krylov space of {len(space.rates_1_s)} vectors is good for "
+                f"{space.reach:.1e} s of a stretch of {h:.1f} s"
+            )
+        correction = combined(space, phi2(space.rates_1_s, [h]))[0]
+        error = run.op.largest_k(correction)
+        self.stretch = float(
+            np.clip(
+                0.9 * h * np.sqrt(self.tolerance / max(error, 1e-300)),
+                0.2 * h,
+                min(3.0 * max(h, self.stretch), LONGEST_STRETCH_S),
+            )
+        )
+        if error > REFUSED * self.tolerance:
+            if h < SHORTEST_STRETCH_S or not np.isfinite(error):
+                raise SolverError(
+                    f"feedback: still moves by {error:.1e} K in {h:.1e} s at {before[0]:.2f} s, "
+                    f"wanted {self.tolerance:.0e} K"
+                )
+            run.clock, run.y, run.integrals = before
+            return None
+        return self._corrected(moments, before[0], held, change, space, correction)
+
+    def _corrected(
+        self, moments: list[Moment], begun: float, held: Array, change: Array, space: Space, correction: Array
+    ) -> list[Moment]:
+        run, n = self.run, self.run.system.n_nodes
+        h = run.clock - begun
+        flows = run.op.team.summed(np.array([[p[:n].sum(), p.sum()] for p in (held, change)]))
+        since = np.array([time - begun for time, _, _ in moments])
+        found = []
+        if moments:
+            states = combined(space, phi2(space.rates_1_s, since))
+            sums = watched(space, run.rows, phi3, since)
+            gained = self.gained + np.outer(since, flows[0]) + np.outer(since**2 / (2.0 * h), flows[1])
+            found = [
+                (t, y + dy, np.append(s + ds, g))
+                for (t, y, s), dy, ds, g in zip(moments, states, sums, gained, strict=True)
+            ]
+        run.y = run.y + correction
+        run.integrals = run.integrals + watched(space, run.rows, phi3, [h])[0]
+        self.gained = self.gained + h * flows[0] + 0.5 * h * flows[1]
+        return found
+
+
+def _split(piece: Segment | Cycle, stretch: float, after: list) -> list[Segment | Cycle]:
+    """The piece as a part of about one stretch and what is left of it; a part that was refused comes back shorter."""
+    if isinstance(piece, Segment):
+        if piece.duration_s <= WHOLE * stretch:
+            return [piece, *after]
+        left = piece.duration_s - stretch
+        return [Segment(piece.load_w, stretch), Segment(piece.load_w, left), *after]
+    repeats = max(1, round(stretch / piece.period_s))
+    if repeats >= piece.repeats:
+        if piece.repeats == 1 and piece.period_s > WHOLE * stretch:
+            return [*_split(piece.segments[0], stretch, []), *piece.segments[1:], *after]
+        return [piece, *after]
+    now, later = (Cycle(piece.segments, n) for n in (repeats, piece.repeats - repeats))
+    return [*_split(now, stretch, []), later, *after]

@@ -1,0 +1,136 @@
+"""How a part of a system is joined to the others: what neighbours tell each other in a product, and sums over all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import numpy as np
+from scipy.linalg.blas import daxpy
+
+from ...base.arrays import Array, IntArray
+from ...base.errors import MissingPart
+from ...base.mpi_launch import REMEDY
+from ..linalg.krylov import Operator
+from ..system import ThermalSystem
+from .partition import Part, parts
+
+try:
+    with suppress(ModuleNotFoundError):
+        import dolfinx_solver  # noqa: F401  (its wheel has to be imported before whatever uses its libraries)
+    from mpi4py import MPI
+except (ImportError, RuntimeError) as absent:
+    raise MissingPart(f"several ranks need mpi4py and its library ({absent}): {REMEDY}") from absent
+
+
+class HaloExchange:
+    """The ``Team`` of a part: neighbours exchange what lies along their fronts while each multiplies its own rows.
+
+    Parameters
+    ----------
+    others
+        On rank 0, the dofs of every other rank.
+    """
+
+    def __init__(self, comm: MPI.Intracomm, part: Part, others: Sequence[IntArray] = ()) -> None:
+        self.comm, self.part, self.others = comm, part, others
+        self._halo = np.zeros(part.border.shape[1])
+        self._sent = {to: np.zeros(len(which)) for to, which in part.told.items()}
+        self._bled = part.system.has_blood
+        self._mine, self._all = np.zeros(2), np.zeros(2)
+
+    def n_dof(self, here: int) -> int:
+        return self.part.n_dof
+
+    def widest(self, here: int) -> int:
+        return self.part.widest
+
+    def product(self, own: Callable[[], float], y: Array, *, share: float, out: Array) -> float:
+        part, comm, n = self.part, self.comm, self.part.system.n_nodes
+        waiting = [comm.Irecv(self._halo[a:b], rank) for rank, (a, b) in part.heard.items()]
+        for rank, which in part.told.items():
+            np.take(y, which, out=self._sent[rank])
+            waiting.append(comm.Isend(self._sent[rank], rank))
+        if len(part.to_blood):
+            self._mine[:] = part.to_blood @ y[:n], y[-1] if self._bled else 0.0
+            waiting.append(comm.Iallreduce(self._mine, self._all))
+        along = own()
+        MPI.Request.Waitall(waiting)
+        fronts = share * (part.border @ self._halo)
+        out[part.edge] += fronts
+        along += y[part.edge] @ fronts
+        if len(part.to_blood):
+            from_nodes, blood = share * self._all
+            daxpy(part.to_blood, out, n, blood)
+            along += blood * self._mine[0]
+            if self._bled:
+                out[-1] += from_nodes
+                along += from_nodes * y[-1]
+        return along
+
+    def summed(self, values: Array) -> Array:
+        total = np.array(values, float)
+        if total.size:
+            self.comm.Allreduce(MPI.IN_PLACE, total)
+        return total if total.ndim else total[()]
+
+    def largest(self, value: float) -> float:
+        return self.comm.allreduce(value, MPI.MAX)
+
+    def typical_1_s(self, diagonal: Array, percentile: float) -> float:
+        return self.part.typical[percentile]
+
+    def noise(self, here: int) -> Array:
+        return np.random.default_rng(0).standard_normal(self.part.n_dof)[self.part.own]
+
+    @property
+    def bytes_held(self) -> int:
+        """Of the matrix and of one vector's neighbours."""
+        matrices = (self.part.system.stiffness, self.part.border)
+        return sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in matrices) + self._halo.nbytes
+
+    @property
+    def leads(self) -> bool:
+        return self.comm.rank == 0
+
+    def gathered(self, y: Array) -> Array | None:
+        """The whole vector on rank 0, None elsewhere."""
+        if not self.leads:
+            self.comm.Send(np.ascontiguousarray(y), 0)
+            return None
+        whole = np.empty(self.part.n_dof)
+        whole[self.part.own] = y
+        for rank, own in enumerate(self.others, 1):
+            piece = np.empty(len(own))
+            self.comm.Recv(piece, rank)
+            whole[own] = piece
+        return whole
+
+    def scattered(self, whole: Array | None) -> Array:
+        """What is held here of a vector that rank 0 has."""
+        if self.leads:
+            for rank, own in enumerate(self.others, 1):
+                self.comm.Send(whole[own], rank)
+            return whole[self.part.own]
+        piece = np.empty(len(self.part.own))
+        self.comm.Recv(piece, 0)
+        return piece
+
+
+def make_halo(comm: MPI.Intracomm, system: ThermalSystem | None) -> Operator:
+    """The operator of this rank's part of a system that rank 0 has; all ranks call it together.
+
+    Its ``team`` is a `Link`, which has the part; the largest rate of the whole is found at once.
+    """
+    if comm.rank == 0:
+        shares = parts(system, comm.size)
+        part, others = next(shares), []
+        for rank, share in enumerate(shares, 1):
+            comm.send(share, rank)
+            others.append(share.own)
+        link = HaloExchange(comm, part, others)
+    else:
+        link = HaloExchange(comm, comm.recv(source=0))
+    op = Operator(link.part.system.stiffness, link.part.root_capacity, team=link)
+    _ = op.radius_1_s  # all ranks take part in it, and later rank 0 asks alone
+    return op

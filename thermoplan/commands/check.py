@@ -1,0 +1,236 @@
+"""What a protocol means, said before anything heavy is computed; and a mesh on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from ..anatomy.meshing import MeshReport, MeshSizes, mesh_labels
+from ..base.errors import InputError
+from ..base.progress import Listener, Stages
+from ..base.units import quantity
+from ..files.images.labels import read_label_table, read_labelled
+from ..files.meshes.mesh_files import write_mesh
+from ..files.run.run_folder import refuse_unwritable
+from ..goals import default_limits
+from ..plan.case.case import mesh_sizes
+from ..plan.case.image_blur import image_blur
+from ..plan.case.inputs import Inputs, outside_share, read_inputs, recorded_scan
+from ..plan.case.scan_registration import placing_rows
+from ..plan.case.steady_state import refuse_unreachable
+from ..plan.case.surrounding_rows import surrounding_rows
+from ..plan.steering.feasible import refuse_impossible_goals
+from ..power.ffr import model_warnings, slow_warnings, validity
+from ..power.safety import QUANTITIES, UNITS
+from ..protocol import Protocol, read_protocol
+from ..tracer.tracer import omega_tau, slp_w_kg
+
+MANY_NODES = 300_000
+_TETS_PER_EDGE3, _TETS_PER_NODE, _GRADING = 6.0 * np.sqrt(2.0), 5.6, 1.6  # as the shipped mouse has them
+
+
+def check_protocol(path: Path) -> dict[str, Any]:
+    """Read a protocol and all that it names: rows of (what, understood as), and notes."""
+    protocol = read_protocol(path)
+    inputs = read_inputs(protocol)
+    notes = list(inputs.notes)
+    refuse_unreachable(inputs)
+    refuse_impossible_goals(inputs)
+    rows = [*_iron_rows(inputs), *_body_rows(inputs, notes), *_machine_rows(protocol), *_session_rows(inputs)]
+    return {
+        "name": protocol.name,
+        "protocol": str(path),
+        "ok": True,
+        "understood": [list(row) for row in rows],
+        "notes": list(dict.fromkeys(notes)),
+    }
+
+
+def _iron_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
+    iron, source = inputs.iron, inputs.protocol.iron
+    spacing = " x ".join(f"{1e3 * s:.3g}" for s in iron.image.spacing_m)
+    shape = " x ".join(map(str, iron.image.shape))
+    values = f"values in {source.unit}" if source.unit else f"signal, made iron by {source.calibration.name}"
+    yield "iron image", f"{source.image.name}, {shape} voxels of {spacing} mm, {values}"
+    if iron.relative_uncertainty > 0.0:
+        by = f', voxels by the rule "{source.roi}"' if source.calibration else ""
+        yield "uncertainty", f"{iron.relative_uncertainty:.2g} of the iron, one standard deviation{by}"
+    recorded = recorded_scan(source.image)
+    if recorded:
+        yield "recorded scan", recorded
+    yield "iron in the image", f"{iron.mass_kg * 1e6:.4g} mg, highest {float(iron.image.data.max()):.3g} mg/mL"
+    yield "iron off the skin", f"{outside_share(inputs):.1%}"
+    yield from placing_rows(inputs.placing())
+    if iron.fwhm_m is None:
+        yield "blur", "not known: the image is used as it is"
+    else:
+        to = "moved back into regions that take up tracer" if source.confine else "left where it is (confine = false)"
+        yield "blur", f"FWHM {iron.fwhm_m * 1e3:.3g} mm, {_blur_source(inputs)}; iron within it is {to}"
+
+
+def _blur_source(inputs: Inputs) -> str:
+    gain = inputs.protocol.iron.deblur
+    by = image_blur(inputs.protocol, []).source
+    return by if gain is None else f"left of a blur {by} after sharpening ([iron] deblur = {gain:g})"
+
+
+def _body_rows(inputs: Inputs, notes: list[str]) -> Iterator[tuple[str, str]]:
+    source, volumes = inputs.protocol.anatomy, inputs.volumes_mm3()
+    index = np.argwhere(inputs.iron.image.data > 0)
+    region = inputs.region_of(inputs.iron.image.positions_m(index))
+    mass = inputs.iron.image.data[tuple(index.T)] * inputs.iron.image.voxel_volume_m3 * 1e6
+    held = np.bincount(region[region >= 0], mass[region >= 0], len(volumes))
+    yield "anatomy", f"{(source.mesh or source.labels).name}, species {source.species}"
+    for (name, volume), milligrams in zip(volumes.items(), held, strict=True):
+        yield f"  {name}", f"{volume:.4g} mm3 of {inputs.tissues[name]}, {milligrams:.3g} mg iron in the image"
+    if inputs.mesh is not None:
+        yield "mesh", f"{len(inputs.mesh.points_m)} nodes, as given{_elements(inputs)}"
+        return
+    sizes, nodes = mesh_sizes(inputs, quick=False), estimated_nodes(inputs)
+    yield (
+        "mesh",
+        (
+            f"edges {sizes.target_m * 1e3:.2g} mm in {', '.join(sizes.target_regions) or 'no target'} and "
+            f"{sizes.margin_m * 1e3:.3g} mm around, up to {sizes.size_m * 1e3:.3g} mm elsewhere; "
+            f"about {nodes:.1g} nodes".replace("e+0", "e")
+            + _elements(inputs)
+        ),
+    )
+    if nodes > MANY_NODES:
+        notes.append(f"the mesh will have about {nodes:.0f} nodes, over {MANY_NODES}: raise [mesh] size or target_size")
+
+
+def _elements(inputs: Inputs) -> str:
+    return ", quadratic elements in simulate" if inputs.protocol.mesh.order == 2 else ""
+
+
+def estimated_nodes(inputs: Inputs) -> float:
+    """Nodes of the mesh to come, to a factor of two."""
+    sizes, volumes = mesh_sizes(inputs, quick=False), inputs.volumes_mm3()
+    fine = sum((volumes[name] ** (1 / 3) + 2e3 * sizes.margin_m) ** 3 for name in sizes.target_regions)
+    rest = max(0.0, sum(volumes.values()) - fine)
+    tets = fine / (1e3 * sizes.target_m) ** 3 + _GRADING * rest / (1e3 * sizes.size_m) ** 3
+    return tets * _TETS_PER_EDGE3 / _TETS_PER_NODE
+
+
+def _machine_rows(protocol: Protocol) -> Iterator[tuple[str, str]]:
+    tracer, device = protocol.tracer, protocol.device
+    slp = float(slp_w_kg(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)) * 1e-3
+    yield "tracer", f"{tracer.name}, omega tau {omega_tau(tracer, device.frequency_hz):.3g}"
+    yield "model", f"{tracer.model}, holds {validity(tracer)}"
+    drive_field = {"amplitude_t": device.amplitude_t, "frequency_hz": device.frequency_hz}
+    for text in (*model_warnings(tracer, **drive_field), *slow_warnings(tracer)):
+        yield "warning", text
+    yield "SLP", f"{slp:.4g} W per g of iron at the drive, in tissue; {tracer.slp_source}"
+    drive = f"{device.amplitude_t * 1e3:g} mT peak, {device.frequency_hz * 1e-3:g} kHz"
+    yield (
+        "device",
+        (
+            f"{device.name} ({device.kind}), {device.gradient_t_m:g} T/m, {drive}, "
+            f"drive along {_axis(device.drive_axis)} (RAS)"
+        ),
+    )
+    yield "pose", _pose(protocol)
+    yield "eddy currents", "heat" if device.eddy_currents else "are left out (eddy_currents = false)"
+
+
+def _pose(protocol: Protocol) -> str:
+    """How the animal lies in the machine, and where the machine's middle is in it."""
+    device, shift = protocol.device, 1e3 * np.array(protocol.heater_shift_m)
+    words = [
+        protocol.pose or "not stated",
+        f"the machine's origin is at {_axis(1e3 * device.origin_m)} mm (RAS)",
+        f"its bore along {_axis(device.to_device[2, :3])}",
+    ]
+    if shift.any():
+        words.append(
+            f"{_axis(shift)} mm further on than imaged"
+            + ("" if protocol.heater_shift_noticed else ", which the machine is not told")
+        )
+    return ", ".join(words)
+
+
+def _axis(vector: Any) -> str:
+    return " ".join(f"{v + 0.0:.3g}" for v in vector)
+
+
+def _session_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
+    protocol = inputs.protocol
+    session = protocol.session
+    cool = "until every node is under 39 degC" if session.cool_down_s is None else f"{session.cool_down_s / 60:g} min"
+    yield "session", f"{session.duration_s / 60:g} min of heating, cool-down {cool}"
+    yield from surrounding_rows(protocol)
+    body = SimpleNamespace(region_names=tuple(inputs.tissues), tissue_names=tuple(inputs.tissues.values()))
+    defaults = default_limits(protocol.goals, body, core=protocol.physiology.core == "pool") if protocol.goals else ()
+    for goal in (*protocol.goals, *defaults):
+        sign = ">=" if goal.sense == "at_least" else "<="
+        by = " (default)" if goal.default else ""
+        yield goal.kind + by, f"{', '.join(goal.region)}: {goal.metric} {sign} {goal.bound:g} {goal.unit}"
+    for wish in protocol.safety:
+        bound = f"the limit of {wish.source}" if wish.at_most is None else f"{wish.at_most:.3g} {UNITS[wish.quantity]}"
+        yield "hard limit", f"{QUANTITIES[wish.quantity]} <= {bound}"
+    for probe in protocol.probes:
+        yield "probe", f"{probe.name} at {_axis(1e3 * np.array(probe.position_m))} mm"
+
+
+def mesh_file(
+    labels: Path, table: Path | None, out: Path, *, sizes: tuple[str, str, tuple[str, ...]], listener: Listener
+) -> dict[str, Any]:
+    """Mesh a label volume or a segmentation; sizes are edge lengths far away and in the targets, and the targets."""
+    if out.suffix.lower() not in (".vtu", ".msh"):
+        raise InputError(f"{out}: cannot write this kind of mesh; expected .vtu or .msh")
+    refuse_unwritable(out)
+    stages, notes = Stages(listener), []
+    volume, found = read_labelled(labels, None if table is None else read_label_table(table), notes=notes)
+    entries = {key: tuple(entry) for key, entry in found.items()}
+    size, target, regions = sizes
+    unknown = [name for name in regions if name not in {region for region, _ in entries.values()}]
+    if unknown:
+        raise InputError(
+            f"--target {unknown[0]}: not a region of {(table or labels).name}; it has "
+            f"{', '.join(dict.fromkeys(region for region, _ in entries.values()))}"
+        )
+    with stages.stage("mesh"):
+        anatomy, report = mesh_labels(
+            volume,
+            entries,
+            MeshSizes(quantity(target, "length", "--target-size"), quantity(size, "length", "--size"), regions),
+        )
+    with stages.stage("write"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_mesh(out, anatomy)
+    return mesh_record(report, out, [*notes, *report.warnings])
+
+
+def mesh_record(report: MeshReport, out: Path, notes: list[str]) -> dict[str, Any]:
+    from ..plan.record.record import plain
+
+    volumes: Mapping[str, float] = report.label_volume_mm3
+    rows = [
+        {
+            "name": name,
+            "label_mm3": volumes[name],
+            "mesh_mm3": mesh,
+            "relative": mesh / volumes[name] - 1.0,
+            "thickness_elements": report.thickness_elements.get(name),
+        }
+        for name, mesh in report.volume_mm3.items()
+    ]
+    smoothed = report.smoothed_skin_area_m2
+    return plain(
+        {
+            "mesh": str(out),
+            "nodes": report.nodes,
+            "tetrahedra": report.tetrahedra,
+            "regions": rows,
+            "quality_min": report.quality_min,
+            "quality_histogram": report.quality_histogram,
+            "skin_area_cm2": report.skin_area_m2 * 1e4,
+            "label_skin_area_cm2": None if smoothed is None else smoothed * 1e4,
+            "notes": notes,
+        }
+    )

@@ -1,0 +1,192 @@
+"""Short answers without a plan: one point of SLP, the size of a field-free region, what the libraries hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import InputError
+from ..base.threads import one_thread
+from ..base.units import quantity
+from ..device import Device
+from ..power.ffr import ffr_profile, gradient_for_t_m, model_warnings, slp_fields, slp_point, validity
+from ..power.slp_uncertainty import width_spread_m
+from ..protocol import read_protocol
+from ..protocol.library import chosen_tracer, library_devices, library_tracers
+from ..protocol.toml_tables import TracerTable
+from ..tracer.magnetization import NAMES, VALIDITY
+from ..tracer.relaxometry import Relaxometry
+from ..tracer.tracer import Tracer, omega_tau
+
+_LESION_MM = 8.0
+
+
+def named_tracer(name: str) -> Tracer:
+    """A tracer of the library, or of a TOML file."""
+    path = Path(name)
+    if path.suffix == ".toml":
+        return chosen_tracer(TracerTable(file=path.name), path.parent, path.name)
+    return chosen_tracer(TracerTable(name=name), Path(), "--tracer")
+
+
+@one_thread
+def slp_answer(
+    tracer: str, *, amplitude: str, frequency: str, along: str = "0 mT", across: str = "0 mT", model: str | None = None
+) -> dict[str, Any]:
+    """One point, solved directly; quantities as text. ``model`` is the tracer's own unless named."""
+    chosen = named_tracer(tracer)
+    fields = {
+        "amplitude_t": quantity(amplitude, "field", "--amplitude"),
+        "frequency_hz": quantity(frequency, "frequency", "--frequency"),
+        "along_t": quantity(along.strip().lstrip("-"), "field", "--along"),
+        "across_t": quantity(across.strip().lstrip("-"), "field", "--across"),
+    }
+    if model is not None and model not in NAMES:
+        raise InputError(f'--model = "{model}": expected one of {", ".join(NAMES)}')
+    if fields["frequency_hz"] == 0.0:
+        raise InputError(f'--frequency = "{frequency}": expected more than zero, such as "354 kHz"')
+    point = slp_point(chosen, **fields, model=model)
+    return {
+        "tracer": chosen.name,
+        "model": model or chosen.model,
+        "slp_w_per_g_fe": point.slp_w_kg * 1e-3,
+        "energy_kt": point.energy_kt,
+        "omega_tau": point.omega_tau,
+        "valid": point.valid,
+        "validity": validity(chosen, model),
+        "warnings": list(point.warnings),
+        "slp_source": chosen.slp_source,
+        "effective": chosen.effective,
+    }
+
+
+@one_thread
+def ffr_answer(protocol: Path, *, lesion: str | None = None) -> dict[str, Any]:
+    """Widths and profiles of a protocol's tracer on its machine; widths that nothing bounds are None."""
+    read = read_protocol(protocol)
+    tracer, device = read.tracer, read.device
+    lesion_m = _LESION_MM * 1e-3 if lesion is None else quantity(lesion, "length", "--lesion")
+    if lesion_m <= 0.0:
+        raise InputError(f'--lesion = "{lesion}": expected more than zero, such as "8 mm"')
+    profile, slp = ffr_profile(tracer, device), slp_fields(tracer, device)
+    off_along, off_across = profile.off_target(0.5 * lesion_m)
+    return {
+        "tracer": tracer.name,
+        "device": device.name,
+        "gradient_t_m": device.gradient_t_m,
+        "fwhm_along_mm": _mm(profile.fwhm_along_m),
+        "fwhm_across_mm": _mm(profile.fwhm_across_m),
+        "slp_w_per_g_fe": slp["heating"] * 1e-3,
+        "slp_imaging_w_per_g_fe": slp["imaging"] * 1e-3,
+        "lesion_mm": lesion_m * 1e3,
+        "off_target_along": off_along,
+        "off_target_across": off_across,
+        "gradient_for_lesion_t_m": _gradient(tracer, device, lesion_m),
+        "omega_tau": omega_tau(tracer, device.frequency_hz),
+        "widths_if_mm": {f"{lag:g}": [_mm(w) for w in pair] for lag, pair in width_spread_m(tracer, device).items()},
+        "profile": {
+            "position_mm": (profile.position_m * 1e3).tolist(),
+            "along_w_per_g_fe": (profile.along_w_kg * 1e-3).tolist(),
+            "across_w_per_g_fe": (profile.across_w_kg * 1e-3).tolist(),
+        },
+        "warnings": model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz),
+    }
+
+
+def _mm(width_m: float) -> float | None:
+    return width_m * 1e3 if math.isfinite(width_m) else None
+
+
+def _gradient(tracer: Tracer, device: Device, lesion_m: float) -> float | None:
+    try:
+        return gradient_for_t_m(tracer, device, lesion_m)
+    except InputError:
+        return None
+
+
+def library_answer(what: str) -> dict[str, Any]:
+    """The rows of a library: "tracers", "devices" or "models"."""
+    if what not in _LIBRARIES:
+        raise InputError(f'library "{what}": expected {", ".join(_LIBRARIES)}')
+    return {"library": what, "rows": _LIBRARIES[what]()}
+
+
+def _tracer_rows() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "core_nm": [m.core_diameter_m * 1e9 for m in t.populations],
+            "saturation_ka_m": t.saturation_magnetization_a_m * 1e-3,
+            "omega_tau_354_khz": omega_tau(t, 354e3),
+            "slp_13_mt_354_khz_w_per_g_fe": slp_point(t, amplitude_t=13e-3, frequency_hz=354e3).slp_w_kg * 1e-3,
+            "model": t.model,
+            "validity": validity(t),
+            **_imaging(t),
+            "fit": t.effective,
+            "source": t.source,
+        }
+        for name, t in library_tracers().items()
+    ]
+
+
+def _imaging(tracer: Tracer) -> dict[str, Any]:
+    """What relaxometry says of it; None where it says nothing."""
+    found = tracer.imaging or Relaxometry()
+    return {
+        "fwhm_mt": found.fwhm_t and found.fwhm_t * 1e3,
+        "sensitivity": found.sensitivity,
+        "sensitivity_unit": found.sensitivity_unit,
+        "magnetic_nm": [d * 1e9 for d in found.magnetic_diameters_m],
+        "diameter_nm": found.diameter_m and found.diameter_m * 1e9,
+        "diameter_source": found.diameter_source,
+        "instrument": found.instrument,
+        "reference": found.reference,
+        "imaging": str(found),
+    }
+
+
+def _model_rows() -> list[dict[str, Any]]:
+    return [{"name": name, "what": NAMES[name], "validity": VALIDITY[name]} for name in NAMES]
+
+
+def _device_rows() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "kind": d.kind,
+            "gradient_t_m": d.gradient_t_m,
+            "gradient_range_t_m": _ends(d.gradient_range_t_m),
+            "amplitude_mt": d.amplitude_t * 1e3,
+            "amplitude_range_mt": _ends(d.amplitude_range_t, 1e3),
+            "frequency_khz": d.frequency_hz * 1e-3,
+            "frequency_range_khz": _ends(d.frequency_range_hz, 1e-3),
+            "drive_axis": d.drive_axis.tolist(),
+            "line_axis": None if d.line_axis is None else d.line_axis.tolist(),
+            "strong_axis": None if d.strong_axis is None else d.strong_axis.tolist(),
+            "rotating": d.rotating,
+            "position_range_mm": [_ends(axis, 1e3) for axis in d.position_range_m.tolist()],
+            "slew_mm_s": _finite(d.slew_m_s * 1e3),
+            "settle_s": d.settle_s,
+            "min_dwell_s": d.min_dwell_s,
+            "max_duty": d.max_duty,
+            "moves_stage": d.moves_stage,
+            "bore_radius_mm": None if d.bore_radius_m is None else d.bore_radius_m * 1e3,
+            "source": d.source,
+            "notes": dict(d.notes),
+        }
+        for name, d in library_devices().items()
+    ]
+
+
+def _ends(pair: Sequence[float], scale: float = 1.0) -> list[float | None]:
+    """Low and high end of a range; None where it has none."""
+    return [_finite(value * scale) for value in pair]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+_LIBRARIES = {"tracers": _tracer_rows, "devices": _device_rows, "models": _model_rows}

@@ -1,0 +1,166 @@
+"""Iron with an error bar, from files: what `quantify` prints and writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import InputError
+from ..base.image import Image
+from ..base.units import NotAQuantity, parse, vector
+from ..files.images.labels import read_label_table
+from ..files.images.nifti import as_labels
+from ..files.images.segments import has_segments, read_segmentation
+from ..files.images.volumes import WRITERS, read_volume, suffix, write_volume
+from ..files.run.result_tables import write_rows
+from ..imaging.background import Mask
+from ..imaging.quantification import Quantified
+from ..imaging.roi import DEFAULT, labelled_regions, sphere
+from ..plan.case.calibrated_scan import calibrated_scan
+from ..plan.record.record import plain
+
+
+@dataclass(frozen=True, slots=True)
+class QuantifyRequest:
+    """What `quantify` was asked for; frame and channel count from 1."""
+
+    calibration: Path
+    roi: str = DEFAULT
+    labels: Path | None = None
+    table: Path | None = None
+    background: str | None = None
+    through_zero: bool = False
+    frame: int | None = None
+    channel: int | None = None
+
+
+def quantify_file(
+    source: Path,
+    request: QuantifyRequest,
+    *,
+    output: Path | None = None,
+    uncertainty: Path | None = None,
+    table: Path | None = None,
+) -> dict[str, Any]:
+    """Quantify an image, write what was asked for, and say all of it as plain data."""
+    _refuse_targets(output, uncertainty)
+    notes: list[str] = []
+    frame, channel = (None if number is None else number - 1 for number in (request.frame, request.channel))
+    image = read_volume(source, frame=frame, channel=channel, notes=notes)
+    regions = None if request.labels is None else _regions(image, request, notes)
+    where = None if request.background is None else sphere(image, *_ball(request.background))
+    scan = calibrated_scan(
+        image,
+        request.calibration,
+        rule=request.roi,
+        background=where,
+        through_zero=request.through_zero,
+        name=source.name,
+    )
+    try:
+        found = scan.quantified(regions)
+    except InputError as error:
+        raise InputError([f"{source.name}: {text.removeprefix('image: ')}" for text in error.complaints]) from None
+    files = []
+    if output is not None:
+        write_volume(output, found.iron.image)
+        files.append(str(output))
+    if uncertainty is not None:
+        write_volume(uncertainty, image.with_data(found.iron.uncertainty_kg_m3))
+        files.append(str(uncertainty))
+    if table is not None:
+        rows = found.rows()
+        write_rows(table, rows, list(rows[0]))
+        files.append(str(table))
+    return quantify_record(found, source, request.calibration, notes, files)
+
+
+def quantify_record(
+    found: Quantified, source: Path, calibration: Path, notes: list[str], files: list[str]
+) -> dict[str, Any]:
+    """What was found, as JSON holds it; iron in mg, fiducials in ug."""
+    curve, ground = found.curve, found.background
+    points = [
+        {
+            "name": r.name,
+            "iron_ug": r.iron_kg * 1e9,
+            "signal_mm3": r.signal * 1e9,
+            "signal_sd_mm3": r.sd * 1e9,
+            "read_ug": curve.iron(r.signal, parts=int(r.iron_kg > 0.0)).kg * 1e9,
+            "used": used,
+        }
+        for r, used in zip(curve.readings, curve.used, strict=True)
+    ]
+    intercept, error = (value / curve.slope * 1e9 for value in curve.intercept_test)
+    return plain(
+        {
+            "image": str(source),
+            "calibration": str(calibration),
+            "rule": str(found.rule),
+            "curve": {
+                "slope_per_mg_ml": curve.slope,
+                "slope_sd_per_mg_ml": curve.slope_sd,
+                "r2": curve.r2,
+                "intercept_ug": intercept,
+                "intercept_sd_ug": error,
+                "intercept_used": curve.intercept != 0.0,
+                "lack_of_fit": curve.scatter_rel,
+                "detection_limit_ug": curve.detection_limit_kg * 1e9,
+                "points": points,
+            },
+            "background": {
+                "level": ground.level,
+                "sigma": ground.sigma,
+                "voxels": ground.voxels,
+                "correlation": ground.inflation,
+            },
+            "detection_limit_mg_ml": found.detection_limit_kg_m3,
+            "relative_uncertainty": found.total.mass.relative,
+            "regions": found.rows(),
+            "warnings": list(found.warnings),
+            "notes": notes,
+            "files": files,
+        }
+    )
+
+
+def _refuse_targets(*targets: Path | None) -> None:
+    wrong = [t for t in targets if t is not None and suffix(t) not in WRITERS]
+    if wrong:
+        raise InputError([f"{t.name}: cannot write this kind; expected one of {', '.join(WRITERS)}" for t in wrong])
+
+
+def _regions(image: Image, request: QuantifyRequest, notes: list[str]) -> dict[str, Mask]:
+    segmented = has_segments(request.labels)
+    labels, names = (
+        read_segmentation(request.labels, notes=notes)
+        if segmented
+        else (as_labels(read_volume(request.labels, notes=notes), request.labels.name), {})
+    )
+    if request.table is None and not segmented:
+        names = {int(v): f"label {v}" for v in np.unique(labels.data) if v != 0}
+    elif request.table is not None:
+        names = {value: entry.region for value, entry in read_label_table(request.table).items()}
+    notes.append(
+        "a region's iron is what the image shows inside its outline: blur carries some out, more of it out of "
+        "small regions"
+    )
+    masks = labelled_regions(image, labels, names, request.labels.name, notes=notes)
+    empty = sorted(set(names.values()) - set(masks))
+    if empty:
+        notes.append(f"{request.labels.name}: no voxel of the image lies in {', '.join(empty)}")
+    return masks
+
+
+def _ball(text: str) -> tuple[tuple[float, float, float], float]:
+    centre, _, radius = text.rpartition(",")
+    try:
+        return vector(centre), parse(radius, "length")
+    except NotAQuantity:
+        raise InputError(
+            f'--background "{text}": expected centre and radius of a ball without tracer, in the frame of '
+            'the image, such as "4.1 -2.0 31.5 mm, 4 mm"'
+        ) from None

@@ -1,0 +1,131 @@
+"""A test shot in the animal: SLP times factor from one probe, before full power."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import InputError
+from ..files.tables.tracer_toml import measured_toml
+from ..protocol.complaints import suggestion
+from ..report.page import read_plan
+from ..tracer.calorimetry import shot_factor
+from ..tracer.measured_slp import Estimate, MeasuredSlp
+from .tracer_fits import options
+
+_COLD_K = 1.0
+"""An animal that is so much colder or warmer than planned is in another state."""
+
+
+def shot_answer(
+    run: Path,
+    probe: str,
+    readings: Sequence[tuple[str, str]],
+    *,
+    before: str | None = None,
+    thermometer: str = "0.2 K",
+    tip: str | None = None,
+) -> dict[str, Any]:
+    """SLP times factor in the animal, from readings ``(at, reads)`` of one probe during the run's test shot.
+
+    ``before`` is its reading just before; ``thermometer`` the standard error of a reading, ``tip`` the relative one
+    of the prediction since the tip is not known better, by default what a millimetre does there.
+    """
+    shot = _shot(run, probe)
+    plan = shot["probes"][probe]
+    known = [options({"at": at, "reads": reads}, {"at": "time", "reads": "temperature"}) for at, reads in readings]
+    more = options(
+        {"before": before, "thermometer": thermometer, "tip": tip},
+        {"before": "temperature", "thermometer": "temperature difference", "tip": "fraction"},
+    )
+    _check_times(known, shot["duration_s"])
+    at_s, read_c = (np.array([reading[key] for reading in known]) for key in ("at", "reads"))
+    start = plan["start_c"] if more["before"] is None else more["before"]
+    iron, other = (np.interp(at_s, shot["time_s"], plan[key]) for key in ("iron_rise_k", "other_rise_k"))
+    tip_rel = plan["tip_error_rel"] if more["tip"] is None else more["tip"]
+    factor = shot_factor(
+        read_c - start, iron, other_rise_k=other, probe_error_k=more["thermometer"], position_error_rel=tip_rel
+    )
+    if factor.low <= 0.0:
+        raise InputError(
+            f"test shot: factor {factor}: zero is within the interval, so the reading tells no SLP: heat "
+            "longer or harder ([test_shot] in the protocol), or use a probe nearer to the focus"
+        )
+    slp = factor.scaled(shot["slp_w_per_g_fe"])
+    measured = MeasuredSlp(
+        slp.value * 1e3,
+        "iron",
+        "tissue",
+        shot["amplitude_mt"] * 1e-3,
+        shot["frequency_khz"] * 1e3,
+        source=f"test shot of {run.name}",
+        relative_error=_relative(factor),
+    )
+    rows = [
+        {
+            "at_s": float(t),
+            "reads_c": float(r),
+            "expected_c": float(plan["start_c"] + i + o),
+            "rise_k": float(r - start),
+            "expected_rise_k": float(i + o),
+        }
+        for t, r, i, o in zip(at_s, read_c, iron, other, strict=True)
+    ]
+    return {
+        "run": str(run),
+        "probe": probe,
+        "readings": rows,
+        "start_c": start,
+        "factor": factor.record(),
+        "slp_w_per_g_fe": slp.record(),
+        "amplitude_mt": shot["amplitude_mt"],
+        "tip_error_rel": tip_rel,
+        "stands": factor.low <= 1.0 <= factor.high,
+        "measured_slp": measured_toml(measured),
+        "warnings": _shot_warnings(shot, plan, factor, more["before"]),
+    }
+
+
+def _relative(estimate: Estimate) -> float:
+    return float(np.clip((estimate.high - estimate.value) / estimate.value / 1.96, 1e-3, 0.99))
+
+
+def _shot(run: Path, probe: str) -> dict[str, Any]:
+    shot = read_plan(run).get("test_shot")
+    if not shot:
+        raise InputError(f"{run / 'plan.json'}: has no test shot: it needs [[probes]] in the protocol; plan again")
+    if probe not in shot["probes"]:
+        raise InputError(f'--probe = "{probe}": not a probe of this run; {suggestion(probe, shot["probes"])}')
+    return shot
+
+
+def _check_times(known: Sequence[Mapping[str, float | None]], duration_s: float) -> None:
+    late = [reading["at"] for reading in known if not 0.0 < reading["at"] <= duration_s]
+    if late:
+        raise InputError([f"--at {t:g} s: the test shot lasts from 0 to {duration_s:g} s" for t in late])
+
+
+def _shot_warnings(
+    shot: Mapping[str, Any], plan: Mapping[str, Any], factor: Estimate, before: float | None
+) -> list[str]:
+    found = []
+    if before is None:
+        found.append(
+            f"no reading before the shot (--before): the plan's {plan['start_c']:.2f} degC is taken, so an "
+            "offset of the thermometer goes into the factor"
+        )
+    elif abs(before - plan["start_c"]) > _COLD_K:
+        found.append(
+            f"before the shot the probe read {before:.1f} degC, the plan starts from {plan['start_c']:.1f}: "
+            "the animal is not in the state that was planned"
+        )
+    low, high = shot["slp_factors"]
+    if factor.high < low or factor.low > high:
+        found.append(
+            f"the factor is outside of what the plan held possible ({low:.2g} to {high:.2g}): look for a "
+            "probe that is not where the protocol has it, or iron that is not, before planning again"
+        )
+    return found

@@ -1,0 +1,270 @@
+"""What measurements say of a tracer: a calorimeter's curve, SLPs over the fields, a test shot in the animal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import InputError
+from ..base.units import NotAQuantity, parse
+from ..files.tables.columns import read_columns
+from ..files.tables.tracer_toml import measured_toml, write_tracer
+from ..power.ffr import model_warnings
+from ..tracer.calorimetry import corrected_slope
+from ..tracer.fitting import TracerFit, fit_tracer
+from ..tracer.measured_slp import TISSUE_FACTOR, Estimate, MeasuredSlp
+from ..tracer.tracer import Tracer
+from .point_queries import named_tracer
+
+_SHOWN = {
+    "heating_efficiency": ("heating_efficiency", 1.0),
+    "core_diameter": ("core_diameter_nm", 1e9),
+    "anisotropy": ("anisotropy_kj_m3", 1e-3),
+    "relaxation_time": ("relaxation_time_us", 1e6),
+}
+_LOOSE, _MISFIT = 3.0, 0.15
+"""Beyond these a fit says so: an interval of more than three times, a misfit above what calorimeters scatter."""
+
+
+def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Mapping[str, str]) -> dict[str, Any]:
+    """SLP of a heating curve, ``time_s,temperature_C``, by the corrected-slope method.
+
+    ``sample`` states iron, heat_capacity, and where known medium, tissue_factor, error (of iron and heat capacity,
+    relative), from, to and start; ``field`` amplitude and frequency. All are text with a unit.
+    """
+    known = options(
+        sample,
+        {
+            "iron": "mass",
+            "heat_capacity": "heat capacity of a sample",
+            "error": "fraction",
+            "from": "time",
+            "to": "time",
+            "start": "temperature",
+            "tissue_factor": "fraction",
+        },
+    )
+    drive = options(field, {"amplitude": "field", "frequency": "frequency"})
+    columns = read_columns(curve, ["time_s", "temperature_C"])
+    time_s, temperature_c = columns["time_s"], columns["temperature_C"]
+    first, last = known["from"] or time_s[0], np.inf if known["to"] is None else known["to"]
+    heated, before = (time_s >= first) & (time_s <= last), time_s < first
+    start = known["start"]
+    if start is None and before.any():
+        start = float(temperature_c[before].mean())
+    found = corrected_slope(
+        time_s[heated],
+        temperature_c[heated],
+        iron_kg=known["iron"],
+        heat_capacity_j_k=known["heat_capacity"],
+        start_c=start,
+    )
+    slp = _widened(found.slp_w_kg, known["error"] or 0.0)
+    error = (slp.high - slp.value) / slp.value / 1.96
+    factor = TISSUE_FACTOR if known["tissue_factor"] is None else known["tissue_factor"]
+    stated = MeasuredSlp(
+        slp.value,
+        "iron",
+        sample.get("medium") or "water",
+        drive["amplitude"],
+        drive["frequency"],
+        tissue_factor=factor,
+        source=f"calorimetry, {curve.name}",
+        relative_error=float(np.clip(error, 1e-3, 0.99)),
+    )
+    return {
+        "curve": str(curve),
+        "slp_w_per_g_fe": slp.scaled(1e-3).record(),
+        "loss_mw_k": found.loss_w_k * 1e3,
+        "power_mw": slp.value * known["iron"] * 1e3,
+        "start_c": found.start_c,
+        "samples": int(heated.sum()),
+        "from_s": float(time_s[heated][0]),
+        "to_s": float(time_s[heated][-1]),
+        "slope_k_s": found.slope_k_s.tolist(),
+        "rise_k": found.rise_k.tolist(),
+        "heat_capacity_j_k": known["heat_capacity"],
+        "iron_mg": known["iron"] * 1e6,
+        "time_s": time_s.tolist(),
+        "temperature_c": temperature_c.tolist(),
+        "measured_slp": measured_toml(stated),
+        "warnings": _curve_warnings(found.loss_w_k, slp, stated),
+    }
+
+
+def _widened(slp: Estimate, error: float) -> Estimate:
+    """With the relative error of iron and heat capacity, a standard error, added in squares."""
+    reach = [float(np.hypot(bound - slp.value, 1.96 * error * slp.value)) for bound in (slp.low, slp.high)]
+    return Estimate(slp.value, slp.value - reach[0], slp.value + reach[1])
+
+
+def _curve_warnings(loss_w_k: float, slp: Estimate, stated: MeasuredSlp) -> list[str]:
+    found = []
+    if loss_w_k < 0.0:
+        found.append(
+            "the curve steepens as it warms: heat loss comes out negative; check where the field went on "
+            "(--from) and that the sample was at rest"
+        )
+    if slp.high - slp.low > slp.value:
+        found.append("the interval is wider than the value: record longer or more often")
+    if stated.medium == "water":
+        found.append(_in_water(stated.tissue_factor))
+    return found
+
+
+def _in_water(factor: float) -> str:
+    return f"measured in water: a factor of {factor:g} to tissue is taken, 0.3 to 1 is possible"
+
+
+def options(given: Mapping[str, str | None], kinds: Mapping[str, str]) -> dict[str, float | None]:
+    """What the command line was given, in SI, all complaints at once; None where it was not."""
+    values: dict[str, float | None] = {}
+    faults = []
+    for key, kind in kinds.items():
+        text = given.get(key)
+        option = f"--{key.replace('_', '-')}"
+        try:
+            values[key] = None if text is None else parse(text, kind)
+        except NotAQuantity as problem:
+            faults.append(f'{option} = "{text}": {problem}')
+            continue
+        if values[key] == 0.0 and kind != "temperature" and key not in ("from", "error", "tip"):
+            faults.append(f'{option} = "{text}": expected more than zero')
+    if faults:
+        raise InputError(faults)
+    return values
+
+
+def fit_answer(
+    measurements: Path,
+    tracer: str,
+    *,
+    stated: Mapping[str, str | None],
+    free: Sequence[str] = (),
+    model: str | None = None,
+    output: Path | None = None,
+) -> dict[str, Any]:
+    """Fit a tracer to SLPs, ``amplitude_mT,frequency_kHz,slp_W_g`` and what is optional; write it where told.
+
+    ``stated`` has basis, medium and tissue_factor of all the measurements. ``free`` is by default the efficiency
+    and as many of size and relaxation as the measurements can fix.
+    """
+    if output is not None and output.exists():
+        raise InputError(f"{output}: is there already; choose another name with -o")
+    start = _starting(named_tracer(tracer), model)
+    measured = _measurements(measurements, stated)
+    names = tuple(free) or _most(start, len(measured))
+    fit = fit_tracer(start, measured, names)
+    if output is not None:
+        write_tracer(output, replace(fit.tracer, name=output.stem), _comments(fit, measurements, tracer))
+    estimates = {_SHOWN[name][0]: e.scaled(_SHOWN[name][1]).record() for name, e in fit.estimates.items()}
+    rows = [
+        {
+            "amplitude_mt": m.amplitude_t * 1e3,
+            "frequency_khz": m.frequency_hz / 1e3,
+            "along_mt": m.along_t * 1e3,
+            "across_mt": m.across_t * 1e3,
+            "slp_w_per_g": m.value_w_kg / 1e3,
+            "fitted_w_per_g": value / 1e3,
+        }
+        for m, value in zip(measured, fit.fitted_w_kg, strict=True)
+    ]
+    return {
+        "tracer": start.name,
+        "model": start.model,
+        "free": list(names),
+        "estimates": estimates,
+        "measurements": rows,
+        "misfit_rel": fit.misfit_rel,
+        "basis": measured[0].basis,
+        "medium": measured[0].medium,
+        "tissue_factor": measured[0].factor,
+        "file": None if output is None else str(output),
+        "warnings": _fit_warnings(fit, measured),
+    }
+
+
+def _starting(tracer: Tracer, model: str | None) -> Tracer:
+    model = model or tracer.model
+    if model == "table":
+        raise InputError(
+            f"tracer {tracer.name}: heats by a measured table, which has nothing to fit: name a --model, such as mrsh"
+        )
+    return replace(tracer, model=model, table=None)
+
+
+def _measurements(path: Path, stated: Mapping[str, str | None]) -> list[MeasuredSlp]:
+    columns = read_columns(
+        path, ["amplitude_mT", "frequency_kHz", "slp_W_g"], ["along_mT", "across_mT", "relative_error"]
+    )
+    known = options(stated, {"tissue_factor": "fraction"})
+    factor = TISSUE_FACTOR if known["tissue_factor"] is None else known["tissue_factor"]
+    count = len(columns["slp_W_g"])
+    along, across = (columns.get(name, np.zeros(count)) * 1e-3 for name in ("along_mT", "across_mT"))
+    errors = columns.get("relative_error", [None] * count)
+    found, faults = [], []
+    for i in range(count):
+        try:
+            found.append(
+                MeasuredSlp(
+                    columns["slp_W_g"][i] * 1e3,
+                    stated["basis"] or "iron",
+                    stated["medium"] or "water",
+                    columns["amplitude_mT"][i] * 1e-3,
+                    columns["frequency_kHz"][i] * 1e3,
+                    tissue_factor=factor,
+                    source=path.name,
+                    along_t=abs(along[i]),
+                    across_t=abs(across[i]),
+                    relative_error=errors[i],
+                )
+            )
+        except InputError as error:
+            faults += [f"{path.name}: row {i + 1}: {c.removeprefix('tracer.measured_slp.')}" for c in error.complaints]
+    if faults:
+        raise InputError(dict.fromkeys(faults))
+    return found
+
+
+def _most(tracer: Tracer, count: int) -> tuple[str, ...]:
+    """Efficiency, core size, and what its relaxation rests on, while there is a measurement more than parameters."""
+    wish = ["heating_efficiency", "core_diameter"]
+    if tracer.relaxation_time_s is not None:
+        wish.append("relaxation_time")
+    elif tracer.anisotropy_j_m3 is not None:
+        wish.append("anisotropy")
+    return tuple(wish[: max(1, count - 1)])
+
+
+def _comments(fit: TracerFit, measurements: Path, tracer: str) -> list[str]:
+    found = [f"Fitted by thermoplan to {measurements.name}, starting from {tracer}; intervals are of 95 %."]
+    for name, estimate in fit.estimates.items():
+        label, scale = _SHOWN[name]
+        found.append(f"{label} = {estimate.scaled(scale)}")
+    return [*found, f"misfit {fit.misfit_rel:.1%} rms; the heating efficiency follows from measured_slp"]
+
+
+def _fit_warnings(fit: TracerFit, measured: Sequence[MeasuredSlp]) -> list[str]:
+    found = [
+        f"the measurements hardly fix {name}, {estimate.scaled(_SHOWN[name][1])}: it stays near the tracer's own; "
+        "measure at more amplitudes and frequencies or under a bias, or leave it out of --fit"
+        for name, estimate in fit.estimates.items()
+        if estimate.high > _LOOSE * estimate.low
+    ]
+    if fit.misfit_rel > _MISFIT:
+        found.append(f"the fit misses the measurements by {fit.misfit_rel:.0%}: this model does not follow them")
+    hardest = max(measured, key=lambda m: m.amplitude_t)
+    found += model_warnings(
+        fit.tracer,
+        amplitude_t=hardest.amplitude_t,
+        frequency_hz=hardest.frequency_hz,
+        along_t=hardest.along_t,
+        across_t=hardest.across_t,
+    )
+    if hardest.medium == "water":
+        found.append(_in_water(hardest.tissue_factor))
+    return found

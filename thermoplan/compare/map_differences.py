@@ -1,0 +1,96 @@
+"""Maps of two runs on the voxels of the first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.image import Image
+from ..files.images.nifti import read_image
+
+MAPS = {"peak-temperature": "degC", "cem43": "min", "power": "W/m^3", "iron": "mg/mL"}
+_INSIDE = 0.5
+"""A voxel of A counts where at least this share of what surrounds it in B is inside B's body."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapDifference:
+    """Two maps on the same voxels; ``both`` is where both bodies are."""
+
+    name: str
+    a: Image
+    b: NDArray
+    both: NDArray[np.bool_]
+
+    @property
+    def difference(self) -> NDArray:
+        """B - A, not a number outside either body."""
+        return np.where(self.both, self.b - self.a.data, np.nan)
+
+    def record(self) -> dict[str, Any]:
+        """The extremes, where they are (RAS mm), and the mean of the sizes of all differences."""
+        if not self.both.any():
+            return {"unit": MAPS[self.name], "voxels": 0, "highest": None, "lowest": None, "mean_size": None}
+        change = self.difference
+        return {
+            "unit": MAPS[self.name],
+            "voxels": int(self.both.sum()),
+            "highest": self._extreme(np.nanargmax(change)),
+            "lowest": self._extreme(np.nanargmin(change)),
+            "mean_size": float(np.nanmean(np.abs(change))),
+        }
+
+    def _extreme(self, at: int) -> dict[str, Any]:
+        index = np.unravel_index(int(at), self.both.shape)
+        return {
+            "difference": float(self.b[index] - self.a.data[index]),
+            "position_mm": (1e3 * self.a.positions_m(np.array(index))).tolist(),
+        }
+
+
+def map_differences(a: Path, b: Path) -> dict[str, MapDifference]:
+    """Each map that both runs have."""
+    paths = {name: [run / "maps" / f"{name}.nii.gz" for run in (a, b)] for name in MAPS}
+    bodies = _bodies(a, b)
+    if bodies is None:
+        return {}
+    (image_a, image_b), both = bodies
+    found = {}
+    for name, pair in paths.items():
+        if all(path.is_file() for path in pair):
+            first, second = (read_image(path) for path in pair)
+            found[name] = MapDifference(name, first, _resampled(second, image_b, image_a), both)
+    return found
+
+
+def _bodies(a: Path, b: Path) -> tuple[tuple[Image, Image], NDArray[np.bool_]] | None:
+    """Where each body is, by its temperature, which is nowhere 0 inside; and where both are, on A's voxels."""
+    paths = [run / "maps" / "peak-temperature.nii.gz" for run in (a, b)]
+    if not all(path.is_file() for path in paths):
+        return None
+    bodies = [image.with_data((image.data > 0).astype(np.float32)) for image in map(read_image, paths)]
+    covered = _on(bodies[1], bodies[0])
+    return (bodies[0], bodies[1]), (bodies[0].data > 0) & (covered > _INSIDE)
+
+
+def _resampled(image: Image, body: Image, onto: Image) -> NDArray:
+    """Values of ``image`` at the voxels of ``onto``, from voxels inside its body alone."""
+    if _same_voxels(image, onto):
+        return image.data.astype(np.float64)
+    share = _on(body, onto)
+    return np.divide(_on(image, onto), share, out=np.zeros(onto.shape), where=share > 0)
+
+
+def _on(image: Image, onto: Image) -> NDArray:
+    if _same_voxels(image, onto):
+        return image.data.astype(np.float64)
+    index = np.argwhere(np.ones(onto.shape, bool))
+    return image.sampled(onto.positions_m(index)).reshape(onto.shape)
+
+
+def _same_voxels(image: Image, other: Image) -> bool:
+    return image.shape == other.shape and np.allclose(image.affine_m, other.affine_m, atol=1e-9)

@@ -1,0 +1,1 @@
+"""Linear and quadratic finite elements on tetrahedra; the only DOLFINx plumbing."""

@@ -1,0 +1,1 @@
+"""Readers and writers of images: DICOM, MDF, NIfTI, NRRD, segmentations."""

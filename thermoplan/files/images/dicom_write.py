@@ -1,0 +1,124 @@
+"""DICOM out: what every file of one export shares. RAS+ metres inside, LPS millimetres in the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.arrays import Array
+from ...base.errors import MissingPart
+from ...base.image import Image
+
+MAKER = "thermoplan"
+_LO, _SH = 64, 16
+"""Most letters of a long and of a short string."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What the files of an export have in common: one animal, one plan, one frame of reference.
+
+    Identifiers are made from ``digest``, so that the same run exported twice is the same study.
+    """
+
+    name: str
+    created: datetime
+    digest: str
+    version: str
+
+    def uid(self, *parts: str) -> str:
+        """The identifier of a part of this study; without parts, of the study."""
+        return _pydicom().uid.generate_uid(entropy_srcs=[MAKER, self.digest, *parts])
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What a map's values are: ``key`` names its files, ``unit`` is a UCUM code and ``unit_words`` its meaning."""
+
+    key: str
+    words: str
+    unit: str
+    unit_words: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """A volume as slices ``(slices, rows, columns)`` towards the head; columns run left, rows posterior."""
+
+    values: NDArray
+    origins_mm: Array
+    orientation: tuple[float, ...]
+    spacing_mm: tuple[float, float, float]  # between slices, rows, columns
+
+
+def stacked(image: Image) -> Stack:
+    """The voxels of ``image`` in the order of axial slices, first pixels at the right anterior."""
+    from nibabel import orientations
+
+    affine = np.diag([-1e3, -1e3, 1e3, 1.0]) @ image.affine_m
+    turn = orientations.io_orientation(affine)
+    affine = affine @ orientations.inv_ornt_aff(turn, image.shape)
+    values = orientations.apply_orientation(image.data, turn)
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    axes = affine[:3, :3] / spacing
+    origins = affine[:3, 3] + np.arange(values.shape[2])[:, None] * affine[:3, 2]
+    return Stack(values.transpose(2, 1, 0), origins, tuple(axes[:, :2].T.ravel().tolist()), tuple(spacing[::-1]))
+
+
+def new_file(study: Study, storage: str, *parts: str) -> Any:
+    """A dataset with the modules of patient, study, series, frame of reference, equipment and image."""
+    pydicom = _pydicom()
+    file = pydicom.Dataset()
+    meta = pydicom.dataset.FileMetaDataset()
+    meta.MediaStorageSOPClassUID = file.SOPClassUID = storage
+    meta.MediaStorageSOPInstanceUID = file.SOPInstanceUID = study.uid("image", *parts)
+    meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    file.file_meta = meta
+    date, time = study.created.strftime("%Y%m%d"), study.created.strftime("%H%M%S")
+    file.SpecificCharacterSet = "ISO_IR 192"
+    file.InstanceCreationDate = file.StudyDate = file.SeriesDate = file.ContentDate = date
+    file.InstanceCreationTime = file.StudyTime = file.SeriesTime = file.ContentTime = time
+    file.PatientName, file.PatientID = study.name[:_LO], study.name[:_LO]
+    file.PatientBirthDate = file.PatientSex = file.ReferringPhysicianName = file.AccessionNumber = ""
+    file.StudyInstanceUID, file.StudyID = study.uid(), study.digest[:_SH]
+    file.StudyDescription = f"hyperthermia plan {study.name}"[:_LO]
+    file.SeriesInstanceUID = study.uid("series", *parts)
+    file.FrameOfReferenceUID, file.PositionReferenceIndicator = study.uid("frame"), ""
+    file.Manufacturer, file.ManufacturerModelName = MAKER, MAKER
+    file.SoftwareVersions, file.DeviceSerialNumber = study.version[:_LO], study.digest[:_LO]
+    file.BurnedInAnnotation, file.LossyImageCompression = "NO", "00"
+    return file
+
+
+def code(value: str, scheme: str, meaning: str) -> Any:
+    """A code with its meaning."""
+    item = _pydicom().Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning[:_LO]
+    return item
+
+
+def item(**elements: Any) -> Any:
+    """A dataset of a sequence."""
+    found = _pydicom().Dataset()
+    for keyword, value in elements.items():
+        setattr(found, keyword, value)
+    return found
+
+
+def save(file: Any, path: Path | str) -> None:
+    """Write with preamble and meta information."""
+    file.save_as(path, enforce_file_format=True)
+
+
+def _pydicom() -> Any:
+    try:
+        import pydicom
+        import pydicom.uid
+    except ImportError:
+        raise MissingPart("writing DICOM needs pydicom: pip install 'thermoplan[dicom]'") from None
+    return pydicom

@@ -1,0 +1,135 @@
+"""A label volume and its table: which label is which region, made of which tissue."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from ...anatomy.tissue import canonical_tissue
+from ...base.errors import InputError
+from ...base.image import Image
+from .nifti import as_labels
+from .segments import has_segments, read_segment_names, read_segmentation
+from .size_guard import existing
+from .volumes import read_volume
+
+_COLUMNS = ("label", "region", "tissue")
+
+
+class Label(NamedTuple):
+    region: str
+    tissue: str
+
+
+def read_label_table(path: Path | str) -> dict[int, Label]:
+    """``label,region,tissue`` rows as ``{label: (region, tissue)}``; further columns are left alone.
+
+    Label 0 is outside the body and needs no row. Several labels may make one region, of one tissue.
+    """
+    path = existing(path)
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        try:
+            lines = (line for line in stream if not line.startswith("#"))
+            reader = csv.DictReader(lines, skipinitialspace=True)
+            header, rows = [name.strip() for name in reader.fieldnames or []], list(reader)
+        except (csv.Error, UnicodeDecodeError) as problem:
+            raise InputError(f"{path.name}: cannot be read as CSV: {problem}") from problem
+    missing = [name for name in _COLUMNS if name not in header]
+    if missing:
+        have = ", ".join(header) or "none"
+        raise InputError(f"{path.name}: has columns {have}; expected label,region,tissue")
+    table: dict[int, Label] = {}
+    complaints = list(_fill(table, rows, path.name))
+    if complaints or not table:
+        raise InputError(complaints or f"{path.name}: no label; expected rows such as 3,liver,liver")
+    return table
+
+
+def read_labelled(
+    path: Path | str, table: Mapping[int, Label] | None = None, *, notes: list[str] | None = None
+) -> tuple[Image, dict[int, Label]]:
+    """A label volume of any format and its table; the segments of a Slicer segmentation are its regions.
+
+    A table that is given counts before the segments' names; it must then have a row for every label.
+    """
+    path, notes = Path(path), notes if notes is not None else []
+    if not has_segments(path):
+        labels = as_labels(read_volume(path, notes=notes), path.name)
+        if table is None:
+            raise InputError(
+                f"{path.name}: label_table: missing: expected a table of label,region,tissue, such as "
+                '"mouse-labels.csv", or a segmentation of 3D Slicer (.seg.nrrd), which has names'
+            )
+        return labels, dict(table)
+    labels = as_labels(read_segmentation(path, notes=notes)[0], path.name)
+    if table is None:
+        table = segment_table(path)
+        guessed = [f"{region} is made of {tissue}" for region, tissue in table.values() if not _known(region)]
+        if guessed:
+            notes.append(f"{path.name}: by the words in its segments' names, {', '.join(guessed)}")
+    return labels, dict(table)
+
+
+def segment_table(path: Path | str) -> dict[int, Label]:
+    """The table that a Slicer segmentation stands for: a region a segment, its tissue by the segment's name.
+
+    A name counts whole, else by the one word in it that is a tissue: "flank tumour" is tumour.
+    """
+    path = Path(path)
+    table, complaints = {}, []
+    for label, name in read_segment_names(path).items():
+        found = _tissues_in(name)
+        if len(found) == 1:
+            table[label] = Label(name, found.pop())
+        else:
+            said = "names several tissues" if found else "names no tissue"
+            complaints.append(
+                f'{path.name}: segment "{name}": {said}: rename it after one, or give label_table with a '
+                f"row such as {label},{name},muscle"
+            )
+    if complaints:
+        raise InputError(complaints)
+    return table
+
+
+def _tissues_in(name: str) -> set[str]:
+    whole = _known(name)
+    return {whole} if whole else {tissue for word in re.split(r"[\W_\d]+", name) if (tissue := _known(word))}
+
+
+def _known(name: str) -> str:
+    """The table's name of a tissue, or nothing."""
+    try:
+        return canonical_tissue(name)
+    except InputError:
+        return ""
+
+
+def regions_of(table: Mapping[int, Label | tuple[str, str]]) -> dict[str, str]:
+    """``{region: tissue}`` in the order of the table."""
+    return dict(table.values())
+
+
+def _fill(table: dict[int, Label], rows: list[dict[str, str]], name: str) -> Iterator[str]:
+    tissue_of: dict[str, str] = {}
+    for number, row in enumerate(rows, start=2):
+        label, region, tissue = ((row.get(key) or "").strip() for key in _COLUMNS)
+        where = f"{name}: row {number}"
+        try:
+            value = int(label)
+        except ValueError:
+            yield f'{where}: label = "{label}": expected a whole number, such as 3'
+            continue
+        if value < 1:
+            yield f"{where}: label = {value}: expected 1 or more; 0 is outside the body"
+        elif value in table:
+            yield f"{where}: label = {value}: used twice"
+        elif not region or not tissue:
+            yield f'{where}: {"tissue" if region else "region"}: missing: expected a name, such as "liver"'
+        elif tissue_of.setdefault(region, tissue) != tissue:
+            yield f'{where}: tissue = "{tissue}": region {region} is made of {tissue_of[region]} already'
+        else:
+            table[value] = Label(region, tissue)

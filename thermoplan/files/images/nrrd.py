@@ -1,0 +1,212 @@
+"""NRRD: header, place and order of axes; values are unpacked in ``packed``."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.arrays import Array
+from ...base.errors import InputError
+from ...base.image import Image
+from .nifti import placed
+from .packed import LONGEST_HEADER, LONGEST_LINE, unpacked_values
+from .size_guard import LIMIT_BYTES, chosen, existing, guard_size
+
+_TYPES = {
+    "signed char": "i1",
+    "int8": "i1",
+    "int8_t": "i1",
+    "uchar": "u1",
+    "unsigned char": "u1",
+    "uint8": "u1",
+    "uint8_t": "u1",
+    "short": "i2",
+    "short int": "i2",
+    "signed short": "i2",
+    "int16": "i2",
+    "int16_t": "i2",
+    "ushort": "u2",
+    "unsigned short": "u2",
+    "uint16": "u2",
+    "uint16_t": "u2",
+    "int": "i4",
+    "signed int": "i4",
+    "int32": "i4",
+    "int32_t": "i4",
+    "uint": "u4",
+    "unsigned int": "u4",
+    "uint32": "u4",
+    "uint32_t": "u4",
+    "longlong": "i8",
+    "long long": "i8",
+    "int64": "i8",
+    "int64_t": "i8",
+    "ulonglong": "u8",
+    "uint64": "u8",
+    "unsigned long long": "u8",
+    "uint64_t": "u8",
+    "float": "f4",
+    "double": "f8",
+}
+_TO_RAS = {
+    "right-anterior-superior": (1, 1, 1),
+    "ras": (1, 1, 1),
+    "left-posterior-superior": (-1, -1, 1),
+    "lps": (-1, -1, 1),
+    "left-anterior-superior": (-1, 1, 1),
+    "las": (-1, 1, 1),
+}
+_METRES = {"mm": 1e-3, "um": 1e-6, "micron": 1e-6, "µm": 1e-6, "cm": 1e-2, "m": 1.0}
+_NONSPATIAL = {"list", "vector", "covariant-vector", "normal", "3-vector", "rgb-color", "rgba-color"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nrrd:
+    """Header, values with the fastest axis first, and which axes are space."""
+
+    name: str
+    header: dict[str, str]
+    data: NDArray
+    spatial: tuple[int, ...]
+
+
+def read_nrrd(
+    path: Path | str,
+    *,
+    channel: int | None = None,
+    notes: list[str] | None = None,
+    allow_shear: bool = False,
+    limit_bytes: int = LIMIT_BYTES,
+) -> Image:
+    """The volume of an NRRD file; of several components one, counted from 0."""
+    notes = notes if notes is not None else []
+    file = read_raw(existing(path), limit_bytes)
+    data = file.data
+    for axis in sorted(set(range(data.ndim)) - set(file.spatial), reverse=True):
+        data = np.take(data, chosen(data.shape[axis], channel, "channel", file.name, notes), axis=axis)
+    return placed(data, affine_m(file, notes), file.name, allow_shear=allow_shear)
+
+
+def read_raw(path: Path, limit_bytes: int) -> Nrrd:
+    """All that a file holds, its values in its own order of axes."""
+    with opened(path) as (name, header, stream):
+        spatial, sizes = axes_of(header, name)
+        dtype = np.dtype(_TYPES[header["type"].lower()])
+        guard_size(name, tuple(sizes), dtype, limit_bytes)
+        if "data file" in header or "datafile" in header:
+            with _detached(path, header.get("data file", header.get("datafile", ""))) as apart:
+                data = unpacked_values(apart, header, dtype, sizes, name)
+        else:
+            data = unpacked_values(stream, header, dtype, sizes, name)
+        return Nrrd(name, header, data.reshape(sizes, order="F"), spatial)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[str, dict[str, str], BinaryIO]]:
+    """Name, header and a stream that stands at the first byte of the values."""
+    with path.open("rb") as stream:
+        lines, taken = [], 0
+        while (line := stream.readline(LONGEST_LINE)).rstrip(b"\r\n"):
+            if not lines and not line.startswith(b"NRRD000"):
+                raise InputError(f"{path.name}: not an NRRD file; it does not begin with NRRD")
+            lines.append(line.decode("utf-8", "replace").rstrip("\r\n"))
+            taken += len(line)
+            if taken > LONGEST_HEADER:
+                raise InputError(f"{path.name}: its header does not end within {LONGEST_HEADER / 2**20:.0f} MiB")
+        if not lines:
+            raise InputError(f"{path.name}: not an NRRD file; it does not begin with NRRD")
+        header = _header(lines[1:])
+        if not line and not {"data file", "datafile"} & header.keys():
+            raise InputError(f"{path.name}: is cut short: it has no data")
+        yield path.name, header, stream
+
+
+def _header(lines: list[str]) -> dict[str, str]:
+    """Fields (``key: value``) and pairs (``key:=value``), keys in small letters."""
+    said = {}
+    for line in lines:
+        key, found, value = line.partition(":=") if ":=" in line else line.partition(": ")
+        if found and not line.startswith("#"):
+            said[key.strip().lower()] = value.strip()
+    return said
+
+
+def axes_of(header: dict[str, str], name: str) -> tuple[tuple[int, ...], list[int]]:
+    """Which axes are space, and the sizes of all."""
+    try:
+        sizes = [int(n) for n in header["sizes"].split()]
+        np.dtype(_TYPES[header["type"].lower()])
+    except (KeyError, ValueError) as problem:
+        raise InputError(f"{name}: its header has no usable {problem}; expected type and sizes") from problem
+    if min(sizes, default=0) < 1:
+        raise InputError(f"{name}: has sizes {sizes}; expected none below 1")
+    return _spatial(header, sizes, name), sizes
+
+
+def _detached(path: Path, name: str) -> BinaryIO:
+    if name.upper().startswith("LIST") or "%" in name:
+        raise InputError(f"{path.name}: its data lie in several files, which cannot be read; save it as one .nrrd")
+    return existing(path.parent / name).open("rb")
+
+
+def _spatial(header: dict[str, str], sizes: list[int], name: str) -> tuple[int, ...]:
+    directions = re.findall(r"none|\([^)]*\)", header.get("space directions", ""))
+    kinds = header.get("kinds", "").lower().split()
+    if len(directions) == len(sizes):
+        axes = [i for i, d in enumerate(directions) if d != "none"]
+    elif len(kinds) == len(sizes):
+        axes = [i for i, kind in enumerate(kinds) if kind not in _NONSPATIAL]
+    else:
+        axes = list(range(len(sizes)))
+    if len(axes) != 3 or len(sizes) > 4:
+        raise InputError(f"{name}: has sizes {sizes}; expected one volume of three axes")
+    return tuple(axes)
+
+
+def affine_m(file: Nrrd, notes: list[str]) -> Array:
+    """Voxel to RAS+ metres."""
+    header, affine = file.header, np.eye(4)
+    space = header.get("space", "").lower()
+    flips = _TO_RAS.get(space)
+    if flips is None:
+        notes.append(f'{file.name}: space "{space}" has no anatomical axes; its axes are taken as R, A, S')
+        flips = (1, 1, 1)
+    try:
+        directions = _vectors(header.get("space directions", ""))
+        if len(directions) == 3:
+            affine[:3, :3] = np.array(directions).T
+            if not np.linalg.norm(affine[:3, :3], axis=0).min() > 0.0:
+                raise InputError(
+                    f"{file.name}: space directions = {header['space directions']}: a voxel has no "
+                    "volume; expected three directions of some length"
+                )
+        else:
+            spacing = [s for s in map(float, header["spacings"].split()) if not math.isnan(s)]
+            if not all(0.0 < s < math.inf for s in spacing):
+                raise InputError(f"{file.name}: spacings = {header['spacings']}: expected three lengths above zero")
+            affine[:3, :3] = np.diag(spacing)
+        origin = _vectors(header.get("space origin", ""))
+        if not origin:
+            notes.append(f"{file.name}: has no space origin; its first voxel is put at 0 0 0")
+        affine[:3, 3] = origin[0] if origin else np.zeros(3)
+    except (KeyError, ValueError) as problem:
+        words = f"{file.name}: the size of a voxel is unknown: expected space directions or spacings"
+        raise InputError(words) from problem
+    unit = re.findall(r'"([^"]*)"', header.get("space units", "")) or ["mm"]
+    if unit[0] not in _METRES:
+        raise InputError(f'{file.name}: space units = "{unit[0]}": expected mm')
+    affine[:3] *= _METRES[unit[0]]
+    return np.diag([*flips, 1.0]) @ affine
+
+
+def _vectors(text: str) -> list[list[float]]:
+    parts: list[Any] = re.findall(r"\(([^)]*)\)", text)
+    return [[float(x) for x in part.split(",")] for part in parts]

@@ -1,0 +1,113 @@
+"""Segmentations that 3D Slicer writes as NRRD: labels, and the names of their segments."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.errors import InputError
+from ...base.image import Image
+from .nifti import placed
+from .nrrd import Nrrd, affine_m, axes_of, opened, read_raw
+from .size_guard import LIMIT_BYTES, existing
+
+_SEGMENT = re.compile(r"segment(\d+)_")
+
+
+class _Segment(NamedTuple):
+    name: str
+    label: int
+    layer: int
+
+
+def read_segmentation(
+    path: Path | str,
+    *,
+    notes: list[str] | None = None,
+    limit_bytes: int = LIMIT_BYTES,
+) -> tuple[Image, dict[int, str]]:
+    """Labels and their names, ``{label: name}``, of a Slicer segmentation.
+
+    Labels are those of the file where it has one layer; of several layers they are numbered from 1 in the
+    order of the segments, and where segments overlap the later one counts.
+    """
+    notes = notes if notes is not None else []
+    file = read_raw(existing(path), limit_bytes)
+    segments = _segments(file.header, file.name)
+    layered = len(file.spatial) < file.data.ndim
+    labels = _merged(file, segments, notes) if layered else file.data
+    return placed(labels, affine_m(file, notes), file.name), _numbered(segments, layered)
+
+
+def _merged(file: Nrrd, segments: list[_Segment], notes: list[str]) -> NDArray:
+    layers = np.moveaxis(file.data, next(iter(set(range(4)) - set(file.spatial))), 0)
+    labels = np.zeros(layers.shape[1:], np.int32)
+    overlap = 0
+    for number, segment in enumerate(segments, start=1):
+        if not 0 <= segment.layer < len(layers):
+            raise InputError(
+                f"{file.name}: segment {segment.name}: Layer = {segment.layer}: the file has "
+                f"{len(layers)} layers: save the segmentation anew"
+            )
+        inside = layers[segment.layer] == segment.label
+        overlap += int((labels[inside] > 0).sum())
+        labels[inside] = number
+    if overlap:
+        notes.append(f"{file.name}: segments overlap in {overlap} voxels; the later segment counts")
+    return labels
+
+
+def _segments(header: dict[str, str], name: str) -> list[_Segment]:
+    """The segments, in the order of the file."""
+    numbers = sorted({int(m[1]) for key in header if (m := _SEGMENT.match(key))})
+    if not numbers:
+        raise InputError(
+            f"{name}: names no segment; expected a segmentation of 3D Slicer (.seg.nrrd), or beside it a "
+            "table of label,region,tissue (label_table)"
+        )
+
+    def said(n: int, key: str, default: str) -> str:
+        return header.get(f"segment{n}_{key}", default)
+
+    try:
+        return [
+            _Segment(said(n, "name", f"segment-{n}"), int(said(n, "labelvalue", "1")), int(said(n, "layer", "0")))
+            for n in numbers
+        ]
+    except ValueError as problem:
+        raise InputError(f"{name}: a segment's label or layer is not a whole number: {problem}") from problem
+
+
+def names_segments(path: Path) -> bool:
+    """Whether a file is of a kind that may name its segments, by its suffix."""
+    return path.suffix.lower() in (".nrrd", ".nhdr")
+
+
+def has_segments(path: Path | str) -> bool:
+    """Whether a file is a segmentation of 3D Slicer, by its header."""
+    path = Path(path)
+    if not names_segments(path) or not path.is_file():
+        return False
+    try:
+        with opened(path) as (_, header, _):
+            return any(_SEGMENT.match(key) for key in header)
+    except InputError:
+        return False
+
+
+def read_segment_names(path: Path | str) -> dict[int, str]:
+    """``{label: name}`` of a Slicer segmentation, from its header alone."""
+    with opened(existing(path)) as (name, header, _):
+        segments = _segments(header, name)
+        return _numbered(segments, len(axes_of(header, name)[1]) > 3)
+
+
+def _numbered(segments: list[_Segment], layered: bool) -> dict[int, str]:
+    """Labels as the file has them, or numbered from 1 where layers must be merged."""
+    if layered:
+        return {number: segment.name for number, segment in enumerate(segments, start=1)}
+    return {segment.label: segment.name for segment in segments}

@@ -1,0 +1,44 @@
+"""What stands between a file and memory: is it there, which part of it, would it fit."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from ...base.errors import InputError
+
+LIMIT_BYTES = 4 * 2**30  # a 1024^3 image of single floats; more is refused before it is unpacked
+
+
+def existing(path: Path | str) -> Path:
+    """``path`` as a Path to a file that is there and not empty."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name}: the file is empty")
+    return path
+
+
+def guard_size(name: str, shape: tuple[int, ...], dtype: np.dtype, limit_bytes: int) -> None:
+    """Refuse, before unpacking, an image that would not fit."""
+    size = math.prod(int(n) for n in shape) * np.dtype(dtype).itemsize
+    if size > limit_bytes:
+        raise InputError(
+            f"{name}: unpacks to {_shown(size)}, over the limit of {_shown(limit_bytes)}: crop or resample it"
+        )
+
+
+def _shown(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
+
+
+def chosen(count: int, wanted: int | None, what: str, name: str, notes: list[str]) -> int:
+    """Which of ``count`` frames or channels, from 0: the one wanted, else the first, which is noted."""
+    if wanted is None and count > 1:
+        notes.append(f"{name}: has {count} {what}s; the first is used ({what} = 1)")
+    if count == 0 or not 0 <= (wanted or 0) < count:
+        raise InputError(f"{name}: has {count} {what}{'s' * (count != 1)}, not a number {(wanted or 0) + 1}")
+    return wanted or 0

@@ -1,0 +1,207 @@
+"""One door to every image format; a format is a line in ``READERS``."""
+
+from __future__ import annotations
+
+import tokenize
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.arrays import Array
+from ...base.errors import InputError
+from ...base.image import Image
+from ...base.units import NotAQuantity, iron_factor
+from .dicom import read_dicom
+from .mdf import read_mdf, write_mdf
+from .nifti import placed, read_image, write_image
+from .nrrd import read_nrrd
+from .segments import has_segments, read_segmentation
+from .size_guard import LIMIT_BYTES, existing, guard_size
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What of a file is wanted: frame and channel counted from 0, a place where it gives none, axes as they are."""
+
+    frame: int | None
+    channel: int | None
+    affine_m: Array | None
+    allow_shear: bool
+    notes: list[str]
+
+
+def read_volume(
+    path: Path | str,
+    *,
+    frame: int | None = None,
+    channel: int | None = None,
+    affine_m: Array | None = None,
+    allow_shear: bool = False,
+    notes: list[str] | None = None,
+) -> Image:
+    """The image of a file, or of a folder of DICOM files, by its suffix.
+
+    ``frame`` and ``channel`` count from 0. ``affine_m`` places a NumPy array that says nothing of its place. Axes
+    that are not at right angles are refused unless they are asked for.
+    """
+    path = Path(path)
+    read = READERS.get(FOLDER if path.is_dir() else suffix(path))
+    if read is None:
+        known = ", ".join(key for key in READERS if key != FOLDER)
+        raise InputError(f"{path.name}: of no known kind; expected one of {known}, or a folder of DICOM files")
+    return read(path, _Choice(frame, channel, affine_m, allow_shear, notes if notes is not None else []))
+
+
+def _mdf(path: Path, choice: _Choice) -> Image:
+    return read_mdf(path, frame=choice.frame, channel=choice.channel, notes=choice.notes)
+
+
+def _nifti(path: Path, choice: _Choice) -> Image:
+    return read_image(
+        path, notes=choice.notes, frame=choice.frame, channel=choice.channel, allow_shear=choice.allow_shear
+    )
+
+
+def _nrrd(path: Path, choice: _Choice) -> Image:
+    if choice.channel is None and has_segments(_one_frame(path, choice)):
+        return read_segmentation(path, notes=choice.notes)[0]
+    return read_nrrd(
+        _one_frame(path, choice), channel=choice.channel, notes=choice.notes, allow_shear=choice.allow_shear
+    )
+
+
+def _dicom(path: Path, choice: _Choice) -> Image:
+    path = path if path.is_dir() else existing(path)
+    return read_dicom(_one_frame(path, choice, channels=True), notes=choice.notes, allow_shear=choice.allow_shear)
+
+
+def _one_frame(path: Path, choice: _Choice, *, channels: bool = False) -> Path:
+    """``path``, refused where a further frame (or channel) is asked of a format that has but one."""
+    for what, wanted in (("frame", choice.frame), ("channel", choice.channel if channels else None)):
+        if wanted:
+            raise InputError(f"{path.name}: has 1 {what}, not a number {wanted + 1}")
+    return path
+
+
+def write_volume(path: Path | str, image: Image) -> None:
+    """Write an image in the format of its suffix."""
+    path = Path(path)
+    if suffix(path) not in WRITERS:
+        raise InputError(f"{path.name}: cannot write this kind; expected one of {', '.join(WRITERS)}")
+    WRITERS[suffix(path)](path, image)
+
+
+def convert(
+    source: Path | str, target: Path | str, *, unit: str | None = None, notes: list[str] | None = None, **choice: Any
+) -> Image:
+    """Read ``source``, write ``target``; with the unit of its values they become mg of iron per mL.
+
+    ``choice`` is what `read_volume` takes besides: frame, channel, affine_m, allow_shear.
+    """
+    if suffix(Path(target)) not in WRITERS:
+        raise InputError(f"{Path(target).name}: cannot write this kind; expected one of {', '.join(WRITERS)}")
+    image = read_volume(source, notes=notes, **choice)
+    if unit is not None:
+        try:
+            factor = iron_factor(unit)
+        except NotAQuantity as problem:
+            raise InputError(f'--unit "{unit}": {problem}') from None
+        image = image if factor == 1.0 else image.with_data(image.data * factor)
+    write_volume(target, image)
+    return image
+
+
+def suffix(path: Path) -> str:
+    """``.nii.gz`` for a packed NIfTI, else the last suffix; small letters."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
+
+
+def _numpy(path: Path, choice: _Choice) -> Image:
+    path, affine_m = existing(_one_frame(path, choice, channels=True)), choice.affine_m
+    try:
+        if path.suffix.lower() == ".npz":
+            data, stored = _packed_arrays(path)
+            if affine_m is None and stored is not None:
+                affine_m = np.array(stored, float)
+                affine_m[:3] *= 1e-3
+        else:
+            with path.open("rb") as stream:
+                _guard_array(stream, path.name)
+            data = np.load(path, allow_pickle=False)
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        SyntaxError,
+        tokenize.TokenError,
+        BadZipFile,
+        zlib.error,
+    ) as problem:
+        raise InputError(
+            f"{path.name}: cannot be read as NumPy: {problem}; expected an array, or data and affine (RAS, mm) in .npz"
+        ) from problem
+    if affine_m is None:
+        raise InputError(
+            f"{path.name}: does not say where its voxels lie; expected an affine (4 x 4, voxel to RAS, "
+            "mm): convert it with --affine FILE, or save data and affine as .npz"
+        )
+    return placed(data, affine_m, path.name, allow_shear=choice.allow_shear)
+
+
+def _packed_arrays(path: Path) -> tuple[NDArray, NDArray | None]:
+    """``data`` and ``affine`` of a packed file, each refused by what its own header says before it is unpacked."""
+    with ZipFile(path) as packed:
+        held = {name.removesuffix(".npy"): name for name in packed.namelist()}
+        for key in {"data", "affine"} & held.keys():
+            with packed.open(held[key]) as stream:
+                _guard_array(stream, f"{path.name}: {key}")
+    with np.load(path, allow_pickle=False) as found:
+        return found["data"], found.get("affine")
+
+
+def _guard_array(stream: Any, name: str) -> None:
+    version = np.lib.format.read_magic(stream)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"is of NumPy's format {version[0]}.{version[1]}")
+    shape, _, dtype = read(stream)
+    guard_size(name, shape, dtype, LIMIT_BYTES)
+
+
+def _millimetres(affine_m: Array) -> Array:
+    affine = affine_m.copy()
+    affine[:3] *= 1e3
+    return affine
+
+
+FOLDER = "folder"
+READERS: dict[str, Callable[[Path, _Choice], Image]] = {
+    ".mdf": _mdf,
+    ".h5": _mdf,
+    ".hdf5": _mdf,
+    ".nii": _nifti,
+    ".nii.gz": _nifti,
+    ".nrrd": _nrrd,
+    ".nhdr": _nrrd,
+    ".dcm": _dicom,
+    ".ima": _dicom,
+    FOLDER: _dicom,
+    ".npy": _numpy,
+    ".npz": _numpy,
+}
+WRITERS: dict[str, Callable[[Path, Image], None]] = {
+    ".mdf": write_mdf,
+    ".nii": write_image,
+    ".nii.gz": write_image,
+    ".npz": lambda path, image: np.savez_compressed(path, data=image.data, affine=_millimetres(image.affine_m)),
+}

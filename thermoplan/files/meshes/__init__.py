@@ -1,0 +1,1 @@
+"""Readers and writers of meshes and of fields on them."""

@@ -1,0 +1,94 @@
+"""VTU in plain XML: points, tetrahedra, fields, and the names of regions in field data.
+
+A region ``liver`` with index 3 is an integer array named ``liver`` holding ``(3, 3)``, its index and its
+dimension, which is how meshio keeps the names of gmsh's physical groups. Lists of words are arrays of strings,
+which ParaView and PyVista read and meshio does not; ``without_words`` takes them out.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_TYPES = {"float64": "Float64", "float32": "Float32", "int64": "Int64", "int32": "Int32", "uint8": "UInt8"}
+_TETRAHEDRON = 10
+_BLOCK = 1 << 20
+_STRINGS = re.compile(rb'<DataArray type="String"([^>]*format="ascii"[^>]*)>([\d\s]*)</DataArray>')
+
+
+def write_vtu(
+    path: Path | str,
+    points: NDArray,
+    tets: NDArray,
+    *,
+    point_data: Mapping[str, ArrayLike],
+    cell_data: Mapping[str, ArrayLike],
+    field_data: Mapping[str, ArrayLike | Sequence[str]],
+) -> None:
+    """Write one unstructured grid of tetrahedra, compressed; field data may hold words."""
+    points, tets = np.asarray(points, np.float64), np.asarray(tets, np.int64)
+    parts = [
+        '<?xml version="1.0"?>\n<VTKFile type="UnstructuredGrid" version="1.0" byte_order="LittleEndian" '
+        'header_type="UInt64" compressor="vtkZLibDataCompressor">\n<UnstructuredGrid>\n<FieldData>\n',
+        *(
+            _words(name, values) if isinstance(values, tuple) else _array(name, values, tuples=True)
+            for name, values in field_data.items()
+        ),
+        f'</FieldData>\n<Piece NumberOfPoints="{len(points)}" NumberOfCells="{len(tets)}">\n<PointData>\n',
+        *(_array(name, values) for name, values in point_data.items()),
+        "</PointData>\n<CellData>\n",
+        *(_array(name, values) for name, values in cell_data.items()),
+        "</CellData>\n<Points>\n",
+        _array("Points", points),
+        "</Points>\n<Cells>\n",
+        _array("connectivity", tets.ravel()),
+        _array("offsets", 4 * np.arange(1, len(tets) + 1, dtype=np.int64)),
+        _array("types", np.full(len(tets), _TETRAHEDRON, np.uint8)),
+        "</Cells>\n</Piece>\n</UnstructuredGrid>\n</VTKFile>\n",
+    ]
+    Path(path).write_text("".join(parts), encoding="utf-8")
+
+
+def without_words(raw: bytes) -> tuple[bytes, dict[str, tuple[str, ...]]]:
+    """A file's content without its arrays of strings, and those by name."""
+    found = {}
+    for match in _STRINGS.finditer(raw):
+        name = re.search(rb'Name="([^"]*)"', match[1])
+        codes = bytes(int(code) for code in match[2].split())
+        if name and codes:
+            found[name[1].decode()] = tuple(word.decode() for word in codes.rstrip(b"\0").split(b"\0"))
+    return _STRINGS.sub(b"", raw), found
+
+
+def _words(name: str, words: Sequence[str]) -> str:
+    codes = " ".join(str(code) for word in words for code in (*word.encode(), 0))
+    return (
+        f'<DataArray type="String" Name={quoteattr(name)} NumberOfTuples="{len(words)}" format="ascii">'
+        f"{codes}</DataArray>\n"
+    )
+
+
+def _array(name: str, values: ArrayLike, *, tuples: bool = False) -> str:
+    array = np.ascontiguousarray(values)
+    array = array.astype(np.int32 if array.dtype == bool else array.dtype.newbyteorder("<"), copy=False)
+    kind = _TYPES[array.dtype.name]
+    parts = f' NumberOfComponents="{array.shape[1]}"' if array.ndim == 2 else ""
+    count = f' NumberOfTuples="{len(array)}"' if tuples else ""
+    return (
+        f'<DataArray type="{kind}" Name={quoteattr(name)}{parts}{count} format="binary">'
+        f"{_encoded(array.tobytes())}</DataArray>\n"
+    )
+
+
+def _encoded(raw: bytes) -> str:
+    """Blocks as VTK wants them: their sizes in base64, then the compressed blocks in base64."""
+    blocks = [zlib.compress(raw[i : i + _BLOCK], 6) for i in range(0, len(raw), _BLOCK)]
+    header = np.array([len(blocks), _BLOCK, len(raw) % _BLOCK, *map(len, blocks)], np.uint64)
+    return base64.b64encode(header.tobytes()).decode() + base64.b64encode(b"".join(blocks)).decode()

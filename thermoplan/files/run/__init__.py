@@ -1,0 +1,1 @@
+"""The run folder: its tables, trajectories and starter inputs."""

@@ -1,0 +1,115 @@
+"""The tables of a run folder, from the same data as ``plan.json``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def write_tables(folder: Path, plan: Mapping[str, Any]) -> None:
+    """Write ``dose.csv``, ``tvh.csv``, ``probes.csv``, ``expected.csv``, and ``pareto.csv`` where there is a front."""
+    write_dose(folder / "dose.csv", plan)
+    write_tvh(folder / "tvh.csv", plan)
+    write_probes(folder / "probes.csv", plan)
+    write_expected(folder / "expected.csv", plan)
+    if plan.get("test_shot"):
+        write_shot(folder / "test-shot.csv", plan["test_shot"])
+    if plan.get("pareto"):
+        write_front(folder / "pareto.csv", plan["pareto"])
+
+
+def write_dose(path: Path, plan: Mapping[str, Any]) -> None:
+    """A row per region: volume, iron, temperatures, doses."""
+    regions = plan.get("regions", {})
+    columns = dict.fromkeys(key for row in regions.values() for key in row)
+    write_rows(path, ({"region": name, **row} for name, row in regions.items()), ["region", *columns])
+
+
+def write_tvh(path: Path, plan: Mapping[str, Any]) -> None:
+    """Share of each region's volume above a temperature at the end of heating, and above a dose."""
+    rows = []
+    for name, h in plan.get("histograms", {}).items():
+        for quantity, fraction, unit in (
+            ("temperature_c", "volume_fraction", "degC"),
+            ("cem43_min", "dose_fraction", "min"),
+        ):
+            pairs = zip(h.get(quantity, ()), h.get(fraction, ()), strict=False)
+            rows += [
+                {"region": name, "quantity": quantity, "level": level, "unit": unit, "volume_fraction": share}
+                for level, share in pairs
+            ]
+    write_rows(path, rows, ["region", "quantity", "level", "unit", "volume_fraction"])
+
+
+def write_probes(path: Path, plan: Mapping[str, Any]) -> None:
+    """Readings to expect over time: a column per probe, and the core."""
+    probes = {f"{name}_c": probe for name, probe in plan.get("probes", {}).items()}
+    core = plan.get("core") or {}
+    series = {**probes, **({"core_c": core} if core.get("time_s") else {})}
+    times = sorted({t for entry in series.values() for t in entry["time_s"]})
+    looked_up = {
+        name: dict(zip(entry["time_s"], entry["temperature_c"], strict=True)) for name, entry in series.items()
+    }
+    rows = ({"time_s": t, **{name: values.get(t, "") for name, values in looked_up.items()}} for t in times)
+    write_rows(path, rows, ["time_s", *series])
+
+
+def write_expected(path: Path, plan: Mapping[str, Any]) -> None:
+    """Probe and rectal readings to expect at the bedside, with stop rules."""
+    rows = plan.get("expected", [])
+    write_rows(path, rows, list(dict.fromkeys(["minute", *(key for row in rows for key in row)])))
+
+
+def write_shot(path: Path, shot: Mapping[str, Any]) -> None:
+    """What to play as the test shot, in comment lines, and what each probe should read."""
+    place = " ".join(f"{round(v, 3) + 0.0:g}" for v in shot["position_mm"])
+    rows = shot["rows"]
+    write_rows(
+        path,
+        rows,
+        list(dict.fromkeys(key for row in rows for key in row)),
+        [
+            f"park at: {place} mm, anatomy, RAS+",
+            f"amplitude, peak: {shot['amplitude_mt']:.6g} mT",
+            f"gradient: {shot['gradient_t_m']:.6g} T/m",
+            f"frequency: {shot['frequency_khz']:.6g} kHz",
+            f"for: {shot['duration_s']:.6g} s",
+            "low and high: the tracer heats 0.7 and 1.3 times as the plan has it",
+        ],
+    )
+
+
+def write_front(path: Path, front: Mapping[str, Any]) -> None:
+    """A row per point of the trade-off; the columns name goal, limit and their units."""
+    goal, limit = (f"{front[what].replace(' ', '_')}_{front[f'{what}_unit']}" for what in ("goal", "limit"))
+    rows = (
+        {
+            f"{limit}_at_most": point["bound"],
+            limit: point["limit_value"],
+            goal: point["goal_value"],
+            **{key: point[key] for key in ("t90_c", "cem43t90_min", "core_c", "duty")},
+            "others_at_bound": "; ".join(point["others_at_bound"]),
+        }
+        for point in front["points"]
+    )
+    columns = [f"{limit}_at_most", limit, goal, "t90_c", "cem43t90_min", "core_c", "duty", "others_at_bound"]
+    write_rows(path, rows, list(dict.fromkeys(columns)))
+
+
+def write_rows(
+    path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], comments: Sequence[str] = ()
+) -> None:
+    """A CSV file; numbers keep seven digits, what is absent stays empty; comment lines open it."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        stream.writelines(f"# {text}\n" for text in comments)
+        writer = csv.DictWriter(stream, columns, lineterminator="\n", restval="")
+        writer.writeheader()
+        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.7g}"
+    return "" if value is None else value

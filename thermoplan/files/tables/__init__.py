@@ -1,0 +1,1 @@
+"""Readers and writers of tables and small text files: CSV, transforms, landmarks, tracer and machine files."""

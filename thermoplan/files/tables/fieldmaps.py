@@ -1,0 +1,56 @@
+"""Measured selection fields: points and field vectors, in the machine's frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ...base.arrays import Array
+from ...base.errors import InputError
+from ...device.selection import SelectionField, selection_field
+from ..images.nifti import existing
+from .columns import read_columns
+
+_COLUMNS = ("x_mm", "y_mm", "z_mm", "bx_mT", "by_mT", "bz_mT")
+
+
+def read_field_map(path: Path | str, *, degree: int = 4) -> SelectionField:
+    """A field fitted to measured points, from HDF5 or CSV.
+
+    HDF5 holds ``positions`` (n, 3) in m and ``fields`` (n, 3) in T, and may hold ``positionsCenter``; a table
+    has the columns ``x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT``.
+    """
+    path = existing(path)
+    points, fields, center = _table(path) if path.suffix.lower() == ".csv" else _hdf5(path)
+    try:
+        return selection_field(points, fields, center_m=center, degree=degree)
+    except InputError as problem:
+        raise InputError([f"{path.name}: {words}" for words in problem.complaints]) from problem
+
+
+def _hdf5(path: Path) -> tuple[Array, Array, Array | None]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            missing = [key for key in ("positions", "fields") if key not in file]
+            if missing:
+                raise InputError(f"{path.name}: has no {' and no '.join(missing)}; it holds {', '.join(file)}")
+            fields = np.asarray(file["fields"], float)
+            center = np.asarray(file["positionsCenter"], float) if "positionsCenter" in file else None
+            points = np.asarray(file["positions"], float)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as problem:
+        words = f"{path.name}: cannot be read as a field map (HDF5), it may be cut short: {problem}"
+        raise InputError(words) from problem
+    if fields.ndim == 3:
+        if len(fields) != 1:
+            raise InputError(f"{path.name}: holds {len(fields)} fields; expected one")
+        fields = fields[0]
+    return points, fields, center
+
+
+def _table(path: Path) -> tuple[Array, Array, None]:
+    found = read_columns(path, _COLUMNS)
+    values = np.stack([found[name] for name in _COLUMNS], axis=1) * 1e-3
+    return values[:, :3], values[:, 3:], None

@@ -1,0 +1,81 @@
+"""Iron concentration on voxels, with its uncertainty and the blur of its image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..base.arrays import Array
+from ..base.display import card
+from ..base.errors import InputError
+from ..base.image import Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IronMap:
+    """Iron concentration on voxels.
+
+    Parameters
+    ----------
+    image
+        kg of iron per m3, which is mg/mL; finite and not negative.
+    relative_uncertainty
+        Relative standard uncertainty of the whole map (calibration), 0 when not known.
+    fwhm_m
+        Full width at half maximum of the image's point-spread function, None when not known.
+    noise_kg_m3
+        Standard uncertainty of a voxel by noise, such that n voxels together have the root of n of it; 0 when
+        not known.
+    """
+
+    image: Image
+    relative_uncertainty: float = 0.0
+    fwhm_m: float | None = None
+    name: str = "iron map"
+    noise_kg_m3: float = 0.0
+
+    def __post_init__(self) -> None:
+        data = self.image.data
+        bad = ~np.isfinite(data) | (data < 0)
+        if bad.any():
+            first = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise InputError(
+                f"{self.name}: {int(bad.sum())} voxels are negative or not finite, first {first} = "
+                f"{float(data[first]):.3g} mg/mL: mask or clip them before planning"
+            )
+        if not (data > 0).any():
+            raise InputError(f"{self.name}: there is no iron in the image: every voxel is zero")
+
+    @property
+    def mass_kg(self) -> float:
+        return self.image.integral()
+
+    @property
+    def uncertainty_kg_m3(self) -> Array:
+        """Standard uncertainty of every voxel, calibration and noise."""
+        return np.hypot(self.relative_uncertainty * self.image.data, self.noise_kg_m3)
+
+    def mass_sd_kg(self, mass_kg: float, volume_m3: float) -> float:
+        """Standard uncertainty of the iron of a region, calibration and noise."""
+        noise = self.noise_kg_m3 * float(np.sqrt(volume_m3 * self.image.voxel_volume_m3))
+        return float(np.hypot(self.relative_uncertainty * mass_kg, noise))
+
+    def _repr_html_(self) -> str:
+        spacing = " x ".join(f"{1e3 * s:.3g}" for s in self.image.spacing_m)
+        known = self.relative_uncertainty > 0.0
+        return card(
+            self.name,
+            [
+                (
+                    "iron",
+                    f"{self.mass_kg * 1e6:.4g} mg" + (f" ± {100 * self.relative_uncertainty:.2g} %" if known else ""),
+                ),
+                ("highest", f"{float(self.image.data.max()):.4g} mg/mL"),
+                ("voxels", f"{' x '.join(map(str, self.image.shape))} of {spacing} mm"),
+                ("point-spread function", f"{self.fwhm_m * 1e3:.3g} mm FWHM" if self.fwhm_m else "not known"),
+            ],
+        )
+
+    def __repr__(self) -> str:
+        return f"IronMap({self.mass_kg * 1e6:.4g} mg Fe on {self.image.shape} voxels)"

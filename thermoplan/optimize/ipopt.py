@@ -1,0 +1,201 @@
+"""An interior-point method beside the linear programs: Ipopt on the same goals, limits and exact gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..base.arrays import Array
+from ..base.errors import MissingPart
+from ..goals import Resolved
+from .program.linearize import at_node, gradient
+from .program.modal_heat import ModalHeat, Model
+from .program.search_terms import Iterate, SearchTerm
+from .sequential_lp import SequentialLP
+from .settings import Settings, Shares
+
+METHOD = "Ipopt with cutting planes"
+_ROUNDS, _WORST, _NEAR_K, _TOLERANCE_K = 12, 12, 0.7, 2e-3
+_OPTIONS = {
+    "hessian_approximation": "limited-memory",
+    "limited_memory_max_history": 30,
+    "mu_strategy": "adaptive",
+    "bound_push": 1e-4,
+    "bound_frac": 1e-4,
+    "slack_bound_push": 1e-4,
+    "tol": 1e-5,
+    "acceptable_tol": 1e-3,
+    "acceptable_iter": 8,
+    "acceptable_obj_change_tol": 1e-5,
+    "print_level": 0,
+    "sb": "yes",
+}
+
+
+def ipopt_shares(
+    model: Model,
+    resolved: Resolved,
+    *,
+    window_edges_s: Array,
+    settings: Settings | None = None,
+    start: Array | None = None,
+    evaluations: int = 300,
+) -> Shares:
+    """Shares found by Ipopt (``pip install 'thermoplan[ipopt]'``), every evaluation of the goals counted.
+
+    The problem is that of `optimize_shares`, not rounded: each goal or limit may give way by two bounded variables at
+    the price of its penalty. A largest temperature is linear rows at the nodes that trials make hottest, added until
+    none is missing; any other is one row, whose value and gradient are exact at each trial. The Hessian is that of
+    limited-memory BFGS, steps are Ipopt's own.
+    """
+    problem_type = _ipopt()
+    settings = settings or Settings()
+    heat = ModalHeat(model, window_edges_s, settings.cool_down_s, settings.step_s)
+    search = SequentialLP(heat, resolved, settings, None)
+    first = search.even() if start is None else search.fitted(heat.checked(start))
+    problem = _Interior(search, first)
+    status = "iteration limit"
+    while search.iterations < evaluations:
+        problem.solve(problem_type, evaluations - search.iterations)
+        if not problem.cut():
+            status = "converged"
+            break
+    search.best = problem.best
+    return search.result(status, None, METHOD)
+
+
+def _ipopt() -> Any:
+    try:
+        from ipyopt import Problem
+    except ImportError:
+        raise MissingPart("the interior-point method needs Ipopt: pip install 'thermoplan[ipopt]'") from None
+    return Problem
+
+
+class _Interior:
+    """Variables are the shares ``(w * c,)`` and two slacks a term; rows are duty, then other terms, then cuts."""
+
+    def __init__(self, search: SequentialLP, first: Iterate) -> None:
+        self.search, self.heat = search, search.heat
+        terms = search.terms
+        self.hottest = [i for i, term in enumerate(terms) if _is_hottest(term)]
+        self.smooth = [i for i in range(len(terms)) if i not in self.hottest]
+        self.n, self.windows = first.shares.size, len(first.shares)
+        self.cost = np.concatenate([search.share_cost.ravel(), *([t.soft_cost, t.cost] for t in terms)])
+        self.cuts: list[tuple[int, Array, float]] = []
+        self._written: set[tuple[int, int, int]] = set()
+        self.look, self.best = first, (first, search.merit_of(first))
+        self._slopes: dict[int, tuple[Array, float]] = {}
+        for i in self.hottest:
+            self._cut(i, first, terms[i].aim_k - _NEAR_K)
+
+    def solve(self, problem_type: Any, evaluations: int) -> None:
+        """From the best plan so far."""
+        n_rows, terms = self.windows + len(self.smooth) + len(self.cuts), self.search.terms
+        soft = [t.soft_k if t.soft_k > 0.0 else 1e-9 for t in terms]
+        upper = np.concatenate([np.ones(self.n), *([s, 1e3] for s in soft)])
+        first = self.best[0]
+        excess = [t.excess_k(t.value_k(first)) for t in terms]
+        gives = np.concatenate([[min(max(e, 0.0), s), max(e - s, 0.0)] for e, s in zip(excess, soft, strict=True)])
+        limits = np.concatenate([np.full(self.windows, self.search.settings.max_duty), np.zeros(n_rows - self.windows)])
+        rows, columns = self._pattern()
+        problem = problem_type(
+            self.n + 2 * len(terms),
+            np.zeros(len(upper)),
+            upper,
+            n_rows,
+            np.full(n_rows, -2e19),
+            limits,
+            (rows, columns),
+            (np.zeros(0, int), np.zeros(0, int)),
+            self._objective,
+            self._gradient,
+            self._values,
+            self._jacobian,
+            ipopt_options=_OPTIONS | {"max_iter": evaluations},
+        )
+        start = np.concatenate([first.shares.ravel(), gives])
+        problem.solve(np.clip(start, 0.0, upper))
+
+    def cut(self) -> int:
+        """Rows for the hottest nodes that Ipopt's last plan, and the best, did not know of."""
+        return sum(
+            self._cut(i, look, self.search.terms[i].aim_k + _TOLERANCE_K)
+            for i in self.hottest
+            for look in (self.look, self.best[0])
+        )
+
+    def _cut(self, i: int, look: Iterate, above_c: float) -> int:
+        term = self.search.terms[i]
+        kept, temperature = look.at(term.tissue)
+        when, peak = temperature.argmax(axis=0), temperature.max(axis=0)
+        before = len(self.cuts)
+        for k in np.argsort(peak)[::-1][:_WORST]:
+            key = (i, int(kept[k]), int(when[k]))
+            if peak[k] > above_c and key not in self._written:
+                self._written.add(key)
+                adjoint, constant = at_node(look, term, *key[1:])
+                self.cuts.append((i, self.heat.gradient(adjoint).ravel(), constant - term.aim_k))
+        return len(self.cuts) - before
+
+    def _pattern(self) -> tuple[Array, Array]:
+        duty = (np.repeat(np.arange(self.windows), self.n // self.windows), np.arange(self.n))
+        rows, columns = [duty[0]], [duty[1]]
+        for row, i in enumerate([*self.smooth, *(i for i, _, _ in self.cuts)], start=self.windows):
+            rows.append(np.full(self.n + 2, row))
+            columns.append(np.concatenate([np.arange(self.n), self.n + 2 * i + np.arange(2)]))
+        return np.concatenate(rows), np.concatenate(columns)
+
+    def _at(self, x: Array) -> Iterate:
+        shares = np.clip(x[: self.n], 0.0, None).reshape(self.look.shares.shape)
+        if not np.array_equal(shares, self.look.shares):
+            self.look, self._slopes = Iterate(self.heat, shares), {}
+            self.search.iterations += 1
+        return self.look
+
+    def _objective(self, x: Array) -> float:
+        return float(self.cost @ x)
+
+    def _gradient(self, x: Array, out: Array) -> Array:
+        out[:] = self.cost
+        look = self._at(x)
+        fitting = (
+            look if look.shares.sum(axis=1).max() <= self.search.settings.max_duty else self.search.fitted(look.shares)
+        )
+        merit = self.search.merit_of(fitting)
+        if merit < self.best[1]:
+            self.best = fitting, merit
+        return out
+
+    def _values(self, x: Array, out: Array) -> Array:
+        look, terms = self._at(x), self.search.terms
+        given = x[self.n :].reshape(-1, 2).sum(axis=1)
+        out[: self.windows] = look.shares.sum(axis=1)
+        at = self.windows
+        for i in self.smooth:
+            out[at] = terms[i].excess_k(terms[i].value_k(look)) - given[i]
+            at += 1
+        for i, slope, constant in self.cuts:
+            out[at] = slope @ x[: self.n] + constant - given[i]
+            at += 1
+        return out
+
+    def _jacobian(self, x: Array, out: Array) -> Array:
+        look = self._at(x)
+        out[: self.n] = 1.0
+        blocks = out[self.n :].reshape(-1, self.n + 2)
+        blocks[:, self.n :] = -1.0
+        for row, i in enumerate(self.smooth):
+            term = self.search.terms[i]
+            slopes, _ = gradient(term, look)
+            sign = -1.0 if term.at_least else 1.0
+            blocks[row, : self.n] = sign * self.heat.gradient(self.heat.adjoint(slopes)).ravel()
+        for row, (_, slope, _) in enumerate(self.cuts, start=len(self.smooth)):
+            blocks[row, : self.n] = slope
+        return out
+
+
+def _is_hottest(term: SearchTerm) -> bool:
+    parts = term.row.goal.parts
+    return not term.at_least and (parts.family, parts.statistic) == ("T", "max") and term.row.goal.window is None

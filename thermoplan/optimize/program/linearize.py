@@ -1,0 +1,226 @@
+"""How each kind of goal or limit becomes rows of a linear program at an iterate.
+
+Temperatures are affine in the shares, so a largest temperature is its cutting planes, valid for good. The
+logarithm of a dose is convex but for the kink of R at 43 degrees C, so its tangents bound a wanted dose from
+below. Every row is exact at the iterate where it is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from ...base.arrays import Array, IntArray
+from ...goals import Hottest as HottestPart
+from ...goals import metrics
+from ...goals.metric_names import Statistic
+from .linear_program import Program
+from .search_terms import Iterate, RegionNodes, SearchTerm
+
+TOLERANCE_K = 2e-3
+_WORST, _NEAR_K, _KEPT_CUTS = 5, 0.7, 120
+
+
+class RowBuilder(Protocol):
+    """`begin` writes a term's rows at an iterate; `cut` adds those that a trial violates, and counts them."""
+
+    term: SearchTerm
+
+    def begin(self, program: Program, look: Iterate) -> None: ...
+    def cut(self, program: Program, trial: Iterate, variables: Array) -> int: ...
+
+
+@dataclass(slots=True, eq=False)
+class HottestRows:
+    """Largest temperature at most: convex, so its cuts are kept from iterate to iterate."""
+
+    term: SearchTerm
+    _cuts: list[tuple[Array, float]] = field(default_factory=list)
+    _give: dict[int, float] = field(default_factory=dict)
+
+    def begin(self, program: Program, look: Iterate) -> None:
+        self._give = self.term.give(program)
+        if len(self._cuts) > _KEPT_CUTS:
+            load = look.heat.loads(look.shares)
+            height = [float((adjoint * load).sum()) + constant for adjoint, constant in self._cuts]
+            self._cuts = [self._cuts[i] for i in np.argsort(height)[-_KEPT_CUTS // 2 :]]
+        for adjoint, constant in self._cuts:
+            program.row(adjoint, self._give, self.term.aim_k - constant)
+        self._add(program, look, self.term.aim_k - _NEAR_K)
+
+    def cut(self, program: Program, trial: Iterate, variables: Array) -> int:
+        return self._add(program, trial, self.term.aim_k + self.term.given_k(variables) + TOLERANCE_K)
+
+    def _add(self, program: Program, look: Iterate, above_c: float) -> int:
+        kept, temperature = look.at(self.term.tissue)
+        inside = metrics.judged_times(self.term.row.goal, look.heat.times_s, look.heat.heating_s)
+        when, peak = inside[temperature[inside].argmax(axis=0)], temperature[inside].max(axis=0)
+        found = [i for i in np.argsort(peak)[::-1][:_WORST] if peak[i] > above_c]
+        for i in found:
+            cut = at_node(look, self.term, int(kept[i]), int(when[i]))
+            self._cuts.append(cut)
+            program.row(cut[0], self._give, self.term.aim_k - cut[1])
+        return len(found)
+
+
+def at_node(look: Iterate, term: SearchTerm, node: int, time: int) -> tuple[Array, float]:
+    """Mode-space gradient and constant of one node's temperature at one time."""
+    tissue = term.tissue
+    return look.heat.windows_to_modes[time] * tissue.modes[node].astype(float), float(tissue.unheated_c(time, node))
+
+
+@dataclass(slots=True, eq=False)
+class TangentRows:
+    """Any statistic to first order at the iterate; at most, also at every trial that breaks it. Tangents of a
+    ``convex`` one never cut a plan off, so they are kept from iterate to iterate."""
+
+    term: SearchTerm
+    convex: bool = False
+    _give: dict[int, float] = field(default_factory=dict)
+    _kept: list[tuple[Array, float]] = field(default_factory=list)
+
+    def begin(self, program: Program, look: Iterate) -> None:
+        self._give = self.term.give(program)
+        for adjoint, constant in self._kept[-_KEPT_CUTS:]:
+            program.row(adjoint, self._give, self.term.aim_k + constant)
+        if self.term.at_least or self.term.excess_k(self.term.value_k(look)) > -4.0 * _NEAR_K:
+            self._add(program, look)
+
+    def cut(self, program: Program, trial: Iterate, variables: Array) -> int:
+        if self.term.at_least:
+            return 0
+        excess = self.term.excess_k(self.term.value_k(trial))
+        if excess <= self.term.given_k(variables) + TOLERANCE_K:
+            return 0
+        self._add(program, trial)
+        return 1
+
+    def _add(self, program: Program, look: Iterate) -> None:
+        slopes, value_k = gradient(self.term, look)
+        adjoint = look.heat.adjoint(slopes)
+        at_iterate = float((adjoint * (look.heat.loads(look.shares))).sum())
+        if self.term.at_least:
+            program.row(-adjoint, self._give, value_k - at_iterate - self.term.aim_k)
+            return
+        program.row(adjoint, self._give, self.term.aim_k - value_k + at_iterate)
+        if self.convex:
+            self._kept.append((adjoint, at_iterate - value_k))
+
+
+def gradient(term: SearchTerm, look: Iterate) -> tuple[Array, float]:
+    """A term's value (K or doublings) as the second; first its derivative ``(t, r)`` by the modes in time."""
+    kept, temperature = look.at(term.tissue)
+    metric, weights, times = term.row.goal.parts, term.tissue.weights_m3[kept], look.heat.times_s
+    if metric.family == "CEM43D":
+        alike = metric.statistic == "mean"  # whatever the doses are
+        doses = np.zeros(len(kept)) if alike else metrics.dose_min(times, temperature)
+        nodes, mix = metrics.dose_mixture(doses, weights, metric.statistic)
+        dose, slope = metrics.dose_slope(times, temperature if len(nodes) == len(kept) else temperature[:, nodes])
+        value = float(mix @ dose)
+        return (slope * (mix / (value * metrics.LN2))) @ _modes(term.tissue, kept[nodes]), float(np.log2(value))
+    nodes, mix = _statistic_nodes(temperature, weights, metric.statistic)
+    series = (np.take_along_axis(temperature, nodes, 1) * mix).sum(axis=1)
+    if nodes.shape[1] < 3:
+        spatial = sum(
+            part[:, None] * _modes(term.tissue, kept[node]) for part, node in zip(mix.T, nodes.T, strict=True)
+        )
+    else:
+        spatial = mix @ _modes(term.tissue, kept)
+    value_k, slope = _series_slope(term, look, series)
+    return slope[:, None] * spatial, value_k
+
+
+def _modes(tissue: RegionNodes, nodes: IntArray) -> Array:
+    """Of positions in the tissue; all of them in their order are not copied."""
+    every = len(nodes) == len(tissue.nodes) and bool((np.diff(nodes) == 1).all())
+    return (tissue.modes if every else tissue.modes[nodes]).astype(float, copy=False)
+
+
+def _statistic_nodes(temperature: Array, weights: Array, which: Statistic) -> tuple[IntArray, Array]:
+    n_times, n = temperature.shape
+    if isinstance(which, HottestPart):
+        return np.tile(np.arange(n), (n_times, 1)), metrics.hottest_parts(temperature, weights, which.m3)
+    if which == "mean":
+        return np.tile(np.arange(n), (n_times, 1)), np.tile(weights / weights.sum(), (n_times, 1))
+    if which in ("min", "max"):
+        found = temperature.argmin(axis=1) if which == "min" else temperature.argmax(axis=1)
+        return found[:, None], np.ones((n_times, 1))
+    from ...bioheat.linalg.percentiles import between  # loads Numba
+
+    return between(temperature, weights, 1.0 - float(which) / 100.0)
+
+
+def _series_slope(term: SearchTerm, look: Iterate, series: Array) -> tuple[float, Array]:
+    """The value of a series, K or doublings, and its derivative ``(t,)``."""
+    goal, heat = term.row.goal, look.heat
+    if goal.parts.is_dose:
+        dose, slope = metrics.dose_slope(heat.times_s, series)
+        return float(np.log2(dose)), slope / (dose * metrics.LN2)
+    if term.at_least:
+        start, end = metrics.judged_s(goal, heat.heating_s)
+        weights = metrics.hold_weights(heat.times_s, start, min(end, float(heat.times_s[-1])))
+        return float(weights @ series), weights
+    inside = metrics.judged_times(goal, heat.times_s, heat.heating_s)
+    worst = inside[series[inside].argmax()]
+    return float(series[worst]), np.eye(len(series))[worst]
+
+
+@dataclass(slots=True, eq=False)
+class DoseCuttingPlanes:
+    """A percentile of the dose map at least: tangents of the nodes of the volume that exceeds it now. With a ``band_k``
+    the nodes within that of the percentile, at two doublings a kelvin, only have to keep their mean."""
+
+    term: SearchTerm
+    band_k: float = 0.0
+    _give: dict[int, float] = field(default_factory=dict)
+    _look: Iterate | None = None
+    _wanted: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    _offset_k: float = 0.0
+    _written: set[int] = field(default_factory=set)
+
+    def begin(self, program: Program, look: Iterate) -> None:
+        self._give, self._look, self._written = self.term.give(program), look, set()
+        dose_k, value_k = self._dose_k(look), self.term.value_k(look)
+        band = 2.0 * self.band_k
+        self._wanted = np.flatnonzero(dose_k >= value_k + (band if band > 0.0 else -1e-9))
+        self._offset_k = 0.0 if band > 0.0 else value_k - float(dose_k[self._wanted].min())
+        if band > 0.0:
+            self._add_mean(program, np.flatnonzero(np.abs(dose_k - value_k) <= band), value_k)
+        self._add(program, self._wanted[np.argsort(dose_k[self._wanted])[: 4 * _WORST]])
+
+    def cut(self, program: Program, trial: Iterate, variables: Array) -> int:
+        need = self.term.aim_k - self.term.given_k(variables) - self._offset_k - TOLERANCE_K
+        dose_k = self._dose_k(trial)
+        worst = self._wanted[np.argsort(dose_k[self._wanted])[: 2 * _WORST]]
+        short = [n for n in worst if dose_k[n] < need and int(n) not in self._written]
+        return self._add(program, np.array(short, np.int64))
+
+    def _dose_k(self, look: Iterate) -> Array:
+        return np.log2(metrics.dose_min(look.heat.times_s, look.at(self.term.tissue)[1]))
+
+    def _add_mean(self, program: Program, near: IntArray, value_k: float) -> None:
+        """The goal of the percentile as one of the mean, in doublings, of the nodes near it: exact at the iterate."""
+        look, tissue = self._look, self.term.tissue
+        if look is None or len(near) == 0:
+            return
+        share = tissue.weights_m3[near] / tissue.weights_m3[near].sum()
+        dose, slope = metrics.dose_slope(look.heat.times_s, look.at(tissue)[1][:, near])
+        adjoint = look.heat.adjoint((slope * (share / (dose * metrics.LN2))) @ tissue.modes[near])
+        at_iterate = float((adjoint * look.heat.loads(look.shares)).sum())
+        program.row(-adjoint, self._give, value_k - at_iterate - self.term.aim_k)
+
+    def _add(self, program: Program, nodes: IntArray) -> int:
+        look = self._look
+        if look is None or len(nodes) == 0:
+            return 0
+        dose, slope = metrics.dose_slope(look.heat.times_s, look.at(self.term.tissue)[1][:, nodes])
+        load = look.heat.loads(look.shares)
+        for i, n in enumerate(nodes):
+            per_time = slope[:, i, None] / (dose[i] * metrics.LN2) * self.term.tissue.modes[n]
+            adjoint = look.heat.adjoint(per_time)
+            constant = float(np.log2(dose[i])) - float((adjoint * load).sum()) + self._offset_k
+            program.row(-adjoint, self._give, constant - self.term.aim_k)
+            self._written.add(int(n))
+        return len(nodes)

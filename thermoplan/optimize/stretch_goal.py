@@ -1,0 +1,27 @@
+"""Goals that ask for more than can be had: what is then found is the best there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..goals import Resolved
+
+BEYOND_K, BEYOND_DOUBLINGS = 20.0, 10.0
+
+
+def stretched(resolved: Resolved, goal: int) -> Resolved:
+    """The same rows, of which number ``goal`` asks for 20 K or ten doublings more than it did; of a volume above a
+    temperature or dose, the percentile is asked for."""
+    rows = list(resolved.rows)
+    rows[goal] = rows[goal].searched
+    wanted = rows[goal].goal
+    sign = 1.0 if wanted.sense == "at_least" else -1.0
+    bound = wanted.bound * 2.0 ** (sign * BEYOND_DOUBLINGS) if wanted.parts.is_dose else wanted.bound + sign * BEYOND_K
+    rows[goal] = replace(rows[goal], goal=replace(wanted, bound=bound))
+    return replace(resolved, rows=tuple(rows))
+
+
+def first_goal(resolved: Resolved) -> int | None:
+    """The goal that comes first: by priority, then in the order of the protocol."""
+    goals = [(row.goal.priority, i) for i, row in enumerate(resolved.rows) if row.goal.kind == "goal"]
+    return min(goals)[1] if goals else None

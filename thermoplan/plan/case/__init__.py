@@ -1,0 +1,1 @@
+"""The case of a plan: inputs, iron, tissue and matrices on one mesh."""

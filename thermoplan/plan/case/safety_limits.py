@@ -1,0 +1,143 @@
+"""Limits of safety that a protocol makes hard: what they leave of the drive, and how a search keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...base.arrays import Array
+from ...base.errors import InputError
+from ...bioheat.engines.reduced import ReducedModel
+from ...goals import BUDGET, Goal, GoalRow, Resolved
+from ...power.heating_basis import HeatingBasis
+from ...power.safety import (
+    FIELD_QUANTITIES,
+    QUANTITIES,
+    Exposure,
+    Limit,
+    absorbed_limit,
+    eddy_limits,
+    field_limits,
+    hardened,
+    highest_amplitude_t,
+    loop_radius_m,
+)
+from .case import Case
+from .heating_model import HeatingModel
+
+_FULL = 40.0
+"""A budget used up is this many "degrees": the search stays 0.1 of them, a quarter of a per cent, inside."""
+_SLOW_1_S = 1e-9
+
+
+def exposure(case: Case, amplitude_t: float, duty: float = 1.0) -> Exposure:
+    """The drive as this body meets it."""
+    device, anatomy = case.protocol.device, case.anatomy
+    relative = 1.0 if device.drive is None else float(device.drive_at(anatomy.points_m)[0].max())
+    return Exposure(amplitude_t, device.frequency_hz, loop_radius_m(anatomy, device.drive_axis), duty, relative)
+
+
+def refuse_impossible(engine: HeatingModel) -> None:
+    """Refuse hard limits that cannot be judged in this case, before anything is computed for them."""
+    case = engine.case
+    eddies = () if engine.eddy is None else eddy_limits(engine.eddy)
+    metabolic_w = case.species.metabolic_w(case.mass_kg)
+    rows = [*field_limits(exposure(case, case.protocol.device.amplitude_t)), *eddies, absorbed_limit(0.0, metabolic_w)]
+    try:
+        hardened(rows, case.protocol.safety)
+    except InputError as error:
+        raise InputError([f"{case.protocol.path.name}: {text}" for text in error.complaints]) from None
+
+
+def allowed_amplitudes_t(case: Case, wanted: Sequence[float]) -> tuple[float, ...]:
+    """The amplitudes within the hard limits on the field; where all are above, the protocol's own is brought down.
+
+    Amplitudes that a protocol lists are kept or left out, never changed.
+    """
+    highest, binding = highest_amplitude_t(exposure(case, case.protocol.device.amplitude_t), case.protocol.safety)
+    kept = tuple(a for a in wanted if a <= highest * (1.0 + 1e-9))
+    if len(kept) == len(wanted):
+        return kept
+    if case.protocol.steering.amplitudes_t is None:
+        return tuple(a * min(1.0, highest / max(wanted)) for a in wanted)
+    if not kept:
+        raise InputError(
+            f"{case.protocol.path.name}: safety.{binding.quantity}_at_most = {binding.limit:.3g} "
+            f"{binding.unit} leaves {1e3 * highest:.3g} mT of drive in this body; steering.amplitudes has "
+            "none so low"
+        )
+    return kept
+
+
+def field_notes(case: Case) -> list[str]:
+    """That a hard limit holds the drive below what the protocol asks for."""
+    asked = case.protocol.device.amplitude_t
+    highest, binding = highest_amplitude_t(exposure(case, asked), case.protocol.safety)
+    if asked <= highest * (1.0 + 1e-9):
+        return []
+    return [
+        f"safety.{binding.quantity}_at_most = {binding.limit:.3g} {binding.unit} keeps the drive at "
+        f"{1e3 * highest:.3g} mT, below the {1e3 * asked:.3g} mT that the device could give"
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SafetyBudget:
+    """A power that must not be exceeded on average: its part of the limit ``(n_columns,)`` at full share."""
+
+    quantity: str
+    part: Array
+
+
+def budgets(engine: HeatingModel, basis: HeatingBasis) -> tuple[SafetyBudget, ...]:
+    """The hard limits on induced and absorbed power as costs of the columns."""
+    case = engine.case
+    metabolic_w = case.species.metabolic_w(case.mass_kg)
+    squares = np.zeros(len(basis.columns))
+    unit = [absorbed_limit(1.0, metabolic_w)]
+    if engine.eddy is not None:
+        squares = np.array([(c.amplitude_t / engine.eddy.amplitude_t) ** 2 for c in basis.columns])
+        unit += eddy_limits(engine.eddy)
+    asked = [wish for wish in case.protocol.safety if wish.quantity not in FIELD_QUANTITIES]
+    kept = [limit for limit in hardened(unit, asked) if limit.hard]
+    return tuple(SafetyBudget(limit.quantity, _cost(limit, basis, squares) / limit.limit) for limit in kept)
+
+
+def _cost(limit: Limit, basis: HeatingBasis, squares: Array) -> Array:
+    return basis.iron_w + basis.eddy_w if limit.quantity == "absorbed" else limit.value * squares
+
+
+def guarded(
+    model: ReducedModel, resolved: Resolved, kept: Sequence[SafetyBudget], duration_s: float
+) -> tuple[ReducedModel, Resolved]:
+    """A model and goals that hold the budgets too.
+
+    A budget is one more degree of freedom, which only gathers: its "temperature" rises by `_FULL` when the
+    budget is used up over the heating, and a limit on it is linear in the shares as every other.
+    """
+    if not kept:
+        return model, resolved
+    size, count = model.size, len(kept)
+    parts = np.array([budget.part for budget in kept])
+    modes = np.zeros((len(model.base_c) + count, size + count))
+    modes[: len(model.base_c), :size] = model.modes
+    modes[len(model.base_c) :, size:] = np.eye(count) * _FULL / duration_s
+    wider = replace(
+        model,
+        rates_1_s=np.concatenate([model.rates_1_s, np.full(count, _SLOW_1_S)]),
+        modes=modes,
+        inputs=np.hstack([model.inputs, parts.T]),
+        base_c=np.concatenate([model.base_c, np.zeros(count)]),
+    )
+    rows = [
+        GoalRow(
+            Goal("limit", (QUANTITIES[budget.quantity],), "Tmax", _FULL, "at_most", source=BUDGET),
+            QUANTITIES[budget.quantity],
+            np.array([len(model.base_c) + i]),
+            np.ones(1),
+        )
+        for i, budget in enumerate(kept)
+    ]
+    return wider, replace(resolved, rows=(*resolved.rows, *rows))

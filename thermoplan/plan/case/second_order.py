@@ -1,0 +1,93 @@
+"""A case on quadratic elements of its mesh, which a simulation plays where its protocol has ``[mesh] order = 2``.
+
+The test shot, and the share of eddy currents in a scaled SLP, are of linear elements still.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...anatomy.anatomy import Anatomy
+from ...base.arrays import Array, IntArray
+from ...base.errors import InputError
+from ...base.mpi_launch import CREW
+from ...bioheat import Feedback, ThermalSystem, quadratic_feedback, quadratic_system, settled
+from ...fem import quadratic as elements
+from ...fem.quadratic import QuadraticMesh, quadratic_mesh
+from ...power.eddy import EddyPower
+from ...power.iron import MeshIron
+from ...protocol import Protocol
+from .case import Case
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SecondOrderCase:
+    """Matrices in the state before heating and what feeds back into them; iron and eddy currents on the unknowns.
+
+    ``shown`` are the unknowns that sit on nodes, in their order, and the blood where it is a state.
+    """
+
+    system: ThermalSystem
+    feedback: Feedback | None
+    iron: MeshIron
+    eddy: EddyPower | None
+    shown: IntArray
+
+
+def refuse_planning(protocol: Protocol) -> None:
+    """Complain where a plan is asked for on quadratic elements."""
+    if protocol.mesh.order == 2:
+        raise InputError(
+            f"{protocol.path.name}: mesh.order = 2: only simulate has quadratic elements, as a plan plays thousands of "
+            "dwells again and again: plan with order = 1, then simulate its trajectory.csv with --set mesh.order=2"
+        )
+
+
+def refuse_unfit(protocol: Protocol, *, estimate_error: bool) -> None:
+    """Complain where quadratic elements are asked for and something else is that only linear ones have."""
+    if protocol.mesh.order == 1:
+        return
+    wrong = []
+    if CREW.get():
+        wrong.append(
+            f"{protocol.path.name}: mesh.order = 2: several ranks share linear elements only; leave out "
+            "mpiexec, or the order"
+        )
+    if estimate_error:
+        wrong.append(
+            f"{protocol.path.name}: mesh.order = 2: --estimate-error holds linear elements against quadratic "
+            "ones; leave out the option, or the order"
+        )
+    if wrong:
+        raise InputError(wrong)
+
+
+def finer(case: Case, eddy: EddyPower | None) -> SecondOrderCase:
+    """The same heat problem, iron and eddy currents on quadratic elements."""
+    problem, mesh, n = case.problem(), quadratic_mesh(case.anatomy), len(case.anatomy.points_m)
+    system = quadratic_system(problem)
+    feedback = quadratic_feedback(problem, system)
+    if feedback is not None:
+        system = settled(system, feedback)
+    if eddy is not None:
+        eddy = replace(eddy, load_w=elements.load(mesh, eddy.density_w_m3))
+    shown = np.append(np.arange(n), np.arange(system.n_nodes, system.n_dof))
+    return SecondOrderCase(system, feedback, replace(case.iron, deposit=_deposit(case.iron, mesh)), eddy, shown)
+
+
+def _deposit(iron: MeshIron, mesh: QuadraticMesh) -> object:
+    """Spreads the iron's points over the unknowns of their elements; a point in the middle stands for its element,
+    evenly."""
+    at = _barycentric(iron, mesh.anatomy)
+    weights = elements.shapes(at)
+    weights[(at == 0.25).all(axis=1)] = elements.means()
+    return elements.at_points(mesh, mesh.cells[iron.cell], weights).T.tocsr()
+
+
+def _barycentric(iron: MeshIron, anatomy: Anatomy) -> Array:
+    """``(s, 4)``."""
+    points = iron.deposit.T.tocsr()
+    rows = np.repeat(np.arange(len(iron.cell)), 4)
+    return np.asarray(points[rows, anatomy.tets[iron.cell].ravel()]).reshape(-1, 4)

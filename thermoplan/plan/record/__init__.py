@@ -1,0 +1,1 @@
+"""The record of a plan: plan.json and the run folder."""

@@ -1,0 +1,175 @@
+"""The run folder: every product of a plan, written before anything is seen at its final place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...anatomy.anatomy import Anatomy
+from ...base.arrays import Array
+from ...base.errors import MissingPart
+from ...base.image import Image
+from ...base.progress import Stages
+from ...files.images.nifti import write_image
+from ...files.meshes.mesh_files import write_fields, write_history
+from ...files.run.result_tables import write_tables
+from ...files.run.trajectories import header, write_machine, write_trajectory
+from ...trajectory import Trajectory
+from ..case.heating_model import HeatingModel
+from ..verification.outcome import Outcome
+from .record import PROBE_K, plain, provenance
+
+MAP_VOXEL_M = 0.5e-3
+"""Maps are no finer than this: finer voxels than the mesh's own edges show nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """What is written: the record and the data behind it."""
+
+    record: dict[str, Any]
+    engine: HeatingModel
+    outcome: Outcome
+    trajectory: Trajectory
+
+
+def write_run(folder: Path, products: Products, stages: Stages) -> dict[str, Any]:
+    """Write every file of a run into ``folder``; returns plan.json as it was written."""
+    engine, outcome, record = products.engine, products.outcome, products.record
+    protocol = engine.case.protocol
+    with stages.stage("tables and maps"):
+        (folder / "protocol.toml").write_text(protocol.text, encoding="utf-8")
+        write_tables(folder, record)
+        lines = header(
+            protocol.device,
+            plan_hash=plan_hash(record),
+            pose=protocol.pose,
+            tracer=protocol.tracer.name,
+            duration_s=outcome.heating_end_s,
+        )
+        write_trajectory(folder / "trajectory.csv", products.trajectory, lines, _expected(products))
+        write_machine(folder / "machine.csv", products.trajectory, protocol.device, lines)
+        fields = nodal_fields(engine, outcome)
+        write_fields(folder / "fields.vtu", engine.case.anatomy, fields)
+        write_history(folder / "fields.vtkhdf", engine.case.anatomy, outcome.frames.steps(), fields)
+        _write_maps(folder / "maps", engine, fields)
+    _save(folder, record)
+    with stages.stage("figures"):
+        record["figures"] = _figures(folder, products, fields, record)
+    record["provenance"] |= plain(
+        {
+            k: v
+            for k, v in provenance(engine.case, stages).items()
+            if k in ("stages", "peak_memory_mb", "rank_memory_mb")
+        }
+    )
+    _save(folder, record)
+    with stages.stage("report"):
+        from ...report import write_report
+
+        write_report(folder)
+    lines = [*stages.log, *(f"warning: {text}" for text in record["warnings"]), f"status: {record['status']}"]
+    (folder / "run.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return record
+
+
+def path_m(outcome: Outcome) -> Array:
+    """Distinct positions of the field-free region ``(k, 3)``."""
+    return np.unique([c.center_m for c in outcome.basis.columns], axis=0)
+
+
+def nodal_fields(engine: HeatingModel, outcome: Outcome) -> dict[str, Array]:
+    """What the mesh file and the maps hold, ``(n_nodes,)`` each."""
+    volumes = engine.case.anatomy.node_volumes_m3
+    return {
+        "temperature_peak_c": outcome.dose.peak_c,
+        "temperature_end_c": outcome.end_c,
+        "cem43_min": outcome.dose.cem43_min,
+        "iron_mg_ml": engine.case.iron.node_mass_kg / volumes,
+        "power_w_m3": outcome.shares @ outcome.basis.load_w / volumes,
+    }
+
+
+def plan_hash(record: Mapping[str, Any]) -> str:
+    """What a trajectory says it belongs to: the inputs' digests and the moment of planning."""
+    text = json.dumps([record["provenance"]["inputs"], record["created"]], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _expected(products: Products) -> dict[str, Array]:
+    """Core and probe temperatures to expect at each stop, and the readings at which to stop."""
+    outcome, at = products.outcome, products.trajectory.start_s
+    found: dict[str, Array] = {}
+    if outcome.core_c is not None:
+        found["core_C"] = np.interp(at, outcome.time_s, outcome.core_c)
+    for name, course in outcome.probes_c.items():
+        read = np.interp(at, outcome.time_s, course)
+        found |= {f"{name}_C": read, f"{name}_stop_above_C": course[0] + 1.3 * (read - course[0]) + PROBE_K}
+    return found
+
+
+def _save(folder: Path, record: Mapping[str, Any]) -> None:
+    (folder / "plan.json").write_text(json.dumps(record, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def _figures(folder: Path, products: Products, fields: Mapping[str, Array], record: dict[str, Any]) -> dict[str, str]:
+    """Pictures and the 3D scene; a machine that cannot draw gets a warning in the plan, not a lost plan."""
+    from ...report.figures import FieldView, write_figures
+
+    anatomy, dose = products.engine.case.anatomy, products.outcome.dose
+    view = FieldView(
+        anatomy,
+        dose.peak_c,
+        dose.cem43_min,
+        fields["iron_mg_ml"],
+        anatomy.points_m[dose.hottest_node],
+        path_m(products.outcome),
+    )
+    found: dict[str, str] = {}
+    try:
+        found = write_figures(view, folder / "figures")
+        from ... import scene
+
+        for key, write in (("scene_png", scene.write_png), ("scene_html", scene.write_html)):
+            path = folder / "figures" / key.replace("_", ".")
+            write(folder, path)
+            found[key] = f"figures/{path.name}"
+    except MissingPart as error:
+        record["warnings"].append(f"no picture: {error}")
+    return found
+
+
+def _write_maps(folder: Path, engine: HeatingModel, fields: Mapping[str, Array]) -> None:
+    """NIfTI maps in the anatomy's frame; outside the body 0."""
+    folder.mkdir()
+    anatomy = engine.case.anatomy
+    grid = _grid(anatomy)
+    index = np.argwhere(np.ones(grid.shape, bool))
+    cell, weights = anatomy.located(grid.positions_m(index))
+    inside = cell >= 0
+    corners = anatomy.tets[cell[inside]]
+    names = {
+        "peak-temperature": "temperature_peak_c",
+        "end-temperature": "temperature_end_c",
+        "cem43": "cem43_min",
+        "iron": "iron_mg_ml",
+        "power": "power_w_m3",
+    }
+    for name, key in names.items():
+        data = np.zeros(grid.shape, np.float32)
+        data[tuple(index[inside].T)] = (fields[key][corners] * weights[inside]).sum(axis=1)
+        write_image(folder / f"{name}.nii.gz", grid.with_data(data), description=key)
+
+
+def _grid(anatomy: Anatomy) -> Image:
+    low, high = anatomy.points_m.min(axis=0), anatomy.points_m.max(axis=0)
+    step = max(MAP_VOXEL_M, float(((high - low).prod() / 2e6) ** (1 / 3)))
+    affine = np.diag([step, step, step, 1.0])
+    affine[:3, 3] = low + 0.5 * step
+    return Image(np.zeros(tuple(np.ceil((high - low) / step).astype(int))), affine)

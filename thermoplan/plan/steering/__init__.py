@@ -1,0 +1,1 @@
+"""Steering of the field-free region: candidates, search, sequence, comparison and explanation."""

@@ -1,0 +1,180 @@
+"""What one would do by hand: the field-free region parked, a raster, or no gradient; for the same goals, and at
+the same limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...base.arrays import Array
+from ...goals import Goal, GoalRow, Resolved
+from ...goals.metrics import dose_min, statistic
+from ...optimize import Shares, highest_percentile_c, optimize_shares
+from ...optimize.program.modal_heat import restricted, with_inputs
+from ..case.heating_model import HeatingModel
+from .attempts import judged, looked_at_s
+from .candidates import inside, parked, search_settings
+from .steer import Steering
+
+PLAN, PARKED, RASTER, FREE = "this plan", "parked at the centre", "uniform raster", "no gradient"
+BEYOND_C = 63.0
+"""A T90 that nothing reaches: asked for, it yields the most that the limits allow."""
+NOTHING_K = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """Ways to heat, as mixtures ``(k, n)`` of the columns of the basis: this plan's may use each of its own."""
+
+    engine: HeatingModel
+    steering: Steering
+    ways: Mapping[str, Array]
+
+    def model(self, name: str) -> Any:
+        """The reduced model of one way to heat, the budgets of safety behind its temperatures."""
+        model = self.steering.kept[0]
+        return with_inputs(model, self.ways[name] @ np.asarray(model.inputs))
+
+    @property
+    def cool_down_s(self) -> float:
+        return search_settings(self.engine.case).cool_down_s
+
+
+def alternatives(engine: HeatingModel, steering: Steering) -> list[dict[str, Any]]:
+    """This plan and those made by hand, by the reduced model.
+
+    First for the same goals with the limits on other tissue ignored, hard ones of safety too: which break then. Then
+    the other way round:
+    ``t90_within_limits_c``, the highest T90 of the first target, mean over the hold, at equal limits.
+    """
+    compared = _Compared(engine, steering, _ways(engine, steering))
+    reached = _within_limits(compared)
+    case, resolved = engine.case, steering.resolved
+    goals_only = replace(
+        resolved, rows=tuple(row for row in resolved.rows if row.goal.kind == "goal" or row.region in case.targets)
+    )
+    rows = []
+    for name in compared.ways:
+        shares = (
+            steering.sequenced.achieved[:, : steering.candidates]
+            if name == PLAN
+            else optimize_shares(
+                compared.model(name),
+                goals_only,
+                window_edges_s=steering.edges_s,
+                settings=replace(search_settings(case), starts=1),
+            ).shares
+        )
+        rows.append(_row(name, shares, compared) | {"t90_within_limits_c": reached[name]})
+    return rows
+
+
+def bound_on_t90_c(steering: Steering) -> float | None:
+    """What no plan of these positions within the limits exceeds: T90 of the first target, mean over the hold."""
+    model, kept = steering.kept
+    used = restricted(model, range(steering.candidates))
+    settings = search_settings(steering.setup.engine.case)
+    return highest_percentile_c(used, kept, kept.focus[0], window_edges_s=steering.edges_s, settings=settings)
+
+
+def comparison_sentence(rows: list[dict[str, Any]], bound_c: float | None = None) -> str:
+    """What gradient and movement buy at equal limits, said plainly where it is nothing, and what none can exceed."""
+    reached = {row["name"]: row["t90_within_limits_c"] for row in rows}
+    listed = ", ".join(f"{name} {value:.2f}" for name, value in reached.items())
+    by_hand = max((PARKED, RASTER), key=reached.__getitem__)
+    gradient, moving = reached[PLAN] - reached[FREE], reached[PLAN] - reached[by_hand]
+    words = f"Highest T90 at equal limits, degC: {listed}. The gradient buys "
+    words += f"{gradient:.1f} K" if gradient > NOTHING_K else "nothing: a coil without one does as well"
+    words += "; moving its field-free region by plan buys "
+    words += (
+        f"{moving:.2g} K over {by_hand}."
+        if moving > NOTHING_K
+        else f"nothing over the {by_hand.split()[-1] if by_hand == RASTER else 'region parked at the centre'}."
+    )
+    return words if bound_c is None else f"{words} No plan of these positions can exceed {bound_c:.1f} degC."
+
+
+def _ways(engine: HeatingModel, steering: Steering) -> dict[str, Array]:
+    columns, n = steering.basis.columns, steering.candidates
+    every = np.eye(len(columns))
+    within = inside(engine.case, columns[:n])
+    amplitudes = dict.fromkeys(c.amplitude_t for c in columns[:n])
+    raster = [every[[i for i in within if columns[i].amplitude_t == a]].mean(axis=0) for a in amplitudes]
+    return {PLAN: every[:n], PARKED: every[parked(engine.case, columns[:n])], RASTER: np.array(raster), FREE: every[n:]}
+
+
+def _within_limits(compared: _Compared) -> dict[str, float]:
+    """Highest T90 of the first target at equal limits.
+
+    The search for this plan's positions begins at the best that was made by hand; where the machine can play but a
+    few places, it has those.
+    """
+    steering, (model, kept) = compared.steering, compared.steering.kept
+    asked = _most(kept)
+    settings = replace(
+        search_settings(compared.engine.case),
+        starts=1,
+        min_share=0.0,
+        limit_margin_k=0.0,
+        dose_margin=0.0,
+        peak_cost=0.0,
+    )
+
+    def most(mixture: Array, start: Array | None = None) -> Shares:
+        mixed = with_inputs(model, mixture @ np.asarray(model.inputs))
+        return optimize_shares(mixed, asked, window_edges_s=steering.edges_s, settings=settings, start=start)
+
+    found = {name: most(compared.ways[name]) for name in (PARKED, RASTER, FREE)}
+    best = min((PARKED, RASTER), key=lambda name: found[name].objective)
+    start = found[best].shares @ compared.ways[best]
+    used, n = steering.attempt.sought.used, steering.candidates
+    if len(used) < n:
+        used = np.union1d(used, np.flatnonzero(start.any(axis=0)))
+    found[PLAN] = most(np.eye(len(steering.basis.columns))[used], start[:, used])
+    return {name: shares.values[0] for name, shares in found.items()}
+
+
+def _most(resolved: Resolved) -> Resolved:
+    """The limits, and T90 of the first target as the one goal, first of the rows."""
+    target = resolved.focus[0]
+    goal = Goal("goal", (target.region,), "T90", BEYOND_C, "at_least")
+    limits = tuple(row for row in resolved.rows if row.goal.kind == "limit")
+    return replace(resolved, rows=(replace(target, goal=goal), *limits))
+
+
+def _row(name: str, shares: Array, compared: _Compared) -> dict[str, Any]:
+    steering, model = compared.steering, compared.model(name)
+    edges, cool_down, resolved = steering.edges_s, compared.cool_down_s, steering.kept[1]
+    values = judged(model, shares, edges, resolved, cool_down)
+    broken = [
+        _broken(row, found)
+        for row, found in zip(resolved.rows, values, strict=True)
+        if row.goal.kind == "limit" and not row.goal.met(found)
+    ]
+    target = resolved.focus[0]
+    heating = float(edges[-1])
+    times = looked_at_s(heating, cool_down)
+    focus = model.temperature(shares, edges, times, rows=target.nodes)
+    t90 = statistic(focus, target.weights_m3, 90.0)
+    core = next((v for r, v in zip(resolved.rows, values, strict=True) if r.region == "core"), None)
+    return {
+        "name": name,
+        "t90_c": float(np.interp(heating, times, t90)),
+        "cem43t90_min": float(dose_min(times, t90)),
+        "t_max_c": float(focus.max()),
+        "duty": float(np.diff(edges) @ shares.sum(axis=1)) / heating,
+        "core_c": core,
+        "limits_broken": broken,
+    }
+
+
+def _broken(row: GoalRow, found: float) -> str:
+    """A limit that is broken and by how much, as a phrase."""
+    goal = row.goal
+    if goal.is_budget:
+        return f"{row.region}: {goal.said(found)} of its hard limit"
+    sign = ">" if goal.sense == "at_most" else "<"
+    return f"{row.region} {goal.metric} {goal.said(found).split()[0]} {sign} {goal.said(goal.bound)}"

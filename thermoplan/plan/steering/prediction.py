@@ -1,0 +1,51 @@
+"""How well the search foresaw what the full model then found."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...base.arrays import Array
+from ...goals.metrics import statistic
+from ...optimize.program.modal_heat import restricted
+from ..verification.outcome import Outcome
+from .steer import Steering
+
+CYCLE_SAMPLES = 8
+
+
+def last_cycles_s(steering: Steering) -> Array:
+    """Times ``(windows, samples)`` over the last cycle of each window, where search and full model are compared."""
+    rows = []
+    for block, end in zip(steering.sequenced.trajectory.windows, steering.edges_s[1:], strict=True):
+        period = block.period_s if block.repeats else 1.0
+        rows.append(end - period * (np.arange(CYCLE_SAMPLES) + 0.5)[::-1] / CYCLE_SAMPLES)
+    return np.array(rows)
+
+
+def prediction_k(steering: Steering, outcome: Outcome) -> float:
+    """Largest difference of searched and verified temperature over every reported region and probe.
+
+    Compared are T90, T50, T10 and the greatest temperature of each region, the probes and the core. The
+    search ends with the shares that the sequence plays; the reduced model averages them over a window, the
+    verified run plays every dwell: both are averaged over the last cycle of each window.
+    """
+    model = restricted(steering.model, range(steering.candidates))
+    times = last_cycles_s(steering)
+    dofs = model.temperature(steering.sequenced.achieved, steering.edges_s, times.ravel())
+
+    def gap(verified_c: Array, predicted: Array) -> float:
+        verified = np.interp(times.ravel(), outcome.time_s, verified_c)
+        return float(np.abs((verified - predicted).reshape(times.shape).mean(axis=1)).max())
+
+    gaps = []
+    for name, (nodes, weights) in outcome.series.regions.items():
+        course = outcome.series.course(name)
+        for key, which in (("t90_c", 90.0), ("t50_c", 50.0), ("t10_c", 10.0), ("t_max_c", "max")):
+            gaps.append(gap(course[key], statistic(dofs[:, nodes], weights, which)))
+    for name, course in outcome.probes_c.items():
+        nodes, weights = outcome.probe_rows[name]
+        gaps.append(gap(course, dofs[:, nodes] @ weights))
+    has_blood = dofs.shape[1] > len(outcome.dose.peak_c)
+    if has_blood and outcome.core_c is not None:
+        gaps.append(gap(outcome.core_c, dofs[:, -1]))
+    return max(gaps)

@@ -1,0 +1,159 @@
+"""Why the plan is no better, as plain data: reach, costs of limits, conflicts and what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...goals import GoalRow
+from ...optimize import Explanation, LimitCost, explain
+from ...optimize.objective import GOAL_COST
+from ...optimize.program.modal_heat import restricted
+from ..verification.outcome import Outcome
+from .steer import Steering, apart_k
+
+_LOST, _TINY_K = 0.05, 1e-3
+
+
+def explanation(steering: Steering, outcome: Outcome) -> dict[str, Any] | None:
+    """What limits this plan, by the reduced model, among the positions that the machine plays.
+
+    Values are the verified ones, prices those of the search. None where the search was interrupted.
+    """
+    if steering.shares.status == "interrupted":
+        return None
+    sought, (model, kept) = steering.attempt.sought, steering.kept
+    found = explain(restricted(model, sought.used), kept, sought.found, settings=sought.settings)
+    if found is None:
+        return None
+    rows = {row.label: row for row in kept.rows}
+    verified = {row.label: value for row, value in zip(kept.rows, outcome.values, strict=False)}
+    limits = [_limit(cost, rows[cost.label], verified.get(cost.label, cost.value)) for cost in found.limits]
+    return {
+        "goal": found.goal.label,
+        "reach": found.reach,
+        "unit": found.goal.goal.unit,
+        "missed": list(found.missed),
+        "limits": limits,
+        "duty_gain_k": found.duty_gain_k,
+        "conflicts": list(found.conflicts),
+        "relaxations": [
+            {"label": r.label, "from": r.from_bound, "to": r.to_value, "goals_met": r.goals_met, "sentence": r.sentence}
+            for r in found.relaxations
+        ],
+        "sentences": [*_sentences(found, found.goal), *_machine(steering), *_chosen(steering), *_searched(steering)],
+    }
+
+
+def _limit(cost: LimitCost, row: GoalRow, value: float) -> dict[str, Any]:
+    goal = row.goal
+    facts = {
+        "kind": goal.kind,
+        "region": row.region,
+        "metric": goal.metric,
+        "bound": goal.bound,
+        "value": value,
+        "unit": goal.unit,
+        "active": cost.active,
+        "gain_k": cost.gain_k,
+        "sentence": cost.sentence,
+        "per": "doubling" if goal.searched.parts.is_dose else "K",
+    }
+    if goal.is_budget:
+        facts |= {
+            "region": row.label,
+            "metric": "",
+            "bound": 100.0,
+            "value": 100.0 * value / goal.bound,
+            "unit": "%",
+            "per": "tenth",
+            "gain_k": 0.1 * goal.bound * cost.gain_k,
+        }
+    return facts
+
+
+def _sentences(found: Explanation, goal: GoalRow) -> list[str]:
+    """From most to least important: what is missed, what could be had, what each limit costs, what would help."""
+    what = f"{goal.region} {goal.goal.metric}"
+    dear = [cost.sentence for cost in found.limits if cost.sentence]
+    if found.missed:
+        words = [*found.conflicts, f"The best that can be had within the limits: {what} {goal.goal.said(found.reach)}."]
+    else:
+        stop = ", ".join(cost.label for cost in found.limits if cost.sentence) or "the time and heating available"
+        words = [
+            f"Within the limits {what} could reach {goal.goal.said(found.reach)}; then {stop} "
+            f"{'stop' if len(dear) > 1 or not dear else 'stops'} it."
+        ]
+    words += [f"There: {sentence}." for sentence in dear]
+    if found.duty_gain_k > _LOST:
+        words.append(
+            f"There: {found.duty_gain_k:.2g} K of {goal.region} temperature for each tenth of the session "
+            "that could be heated besides."
+        )
+    if found.relaxations:
+        words.append(f"What would help most: {found.relaxations[0].sentence}.")
+    return [text[0].upper() + text[1:] for text in words]
+
+
+def _machine(steering: Steering) -> list[str]:
+    """What moving, settling and shortest dwells take from the first goal."""
+    rows = list(zip(steering.kept[1].rows, steering.attempt.sought.promised, steering.attempt.played, strict=True))
+    found = []
+    for row, promised, played in rows:
+        if row.goal.kind != "goal" or row.goal.sense != "at_least":
+            continue
+        lost = row.goal.in_k(promised) - row.goal.in_k(played)
+        if lost > 2.0 * _LOST and not row.goal.met(played):
+            found.append(
+                f"The machine's moves, settling and shortest dwell take {row.region} {row.goal.metric} from "
+                f"{row.goal.said(promised)} to {row.goal.said(played)}."
+            )
+    return found
+
+
+def _chosen(steering: Steering) -> list[str]:
+    """Which gradient, direction of the line and length of session the plan chose, and of what."""
+    found, chosen = [], steering.setup.chosen
+    if machines := chosen.get("machines"):
+        best = next(row for row in machines if row["chosen"])
+        listed = ", ".join(f"{_machine_name(row)} ({_reached(steering, row)})" for row in machines)
+        why = "" if any(row["missed"] for row in machines) else ", which heats least besides its goals"
+        found.append(f"Of {len(machines)} machines, {listed}, the plan takes {_machine_name(best)}{why}.")
+    if sessions := chosen.get("sessions"):
+        met = [row["duration_s"] for row in sessions if row["met"]]
+        short = [row["duration_s"] for row in sessions if not row["met"]]
+        words = f"The shortest session that meets the goals lasts {min(met, default=0.0) / 60.0:.4g} min"
+        words += f"; in {max(short) / 60.0:.4g} min they are missed." if short else "."
+        found.append(words if met else "No session of the length allowed meets the goals: the longest is taken.")
+    return found
+
+
+def _reached(steering: Steering, row: Mapping[str, Any]) -> str:
+    """What the goals came to with one of the machines."""
+    goals = {f"{r.region} {r.goal.metric}": r.goal for r in steering.resolved.rows if r.goal.kind == "goal"}
+    return ", ".join(f"{name} {goals[name].said(value)}" for name, value in row["goals"].items())
+
+
+def _searched(steering: Steering) -> list[str]:
+    """How good the search is known to be: its gap where the goals are convex, and how far apart searches ended."""
+    shares, apart = steering.shares, apart_k(steering.shares)
+    found = (
+        []
+        if shares.gap is None
+        else [
+            "However these positions were used, a search could not do better than this one by more than "
+            f"{max(shares.gap / GOAL_COST, _TINY_K):.1g} K of a goal (duality gap)."
+        ]
+    )
+    if apart is not None:
+        apart = max(apart, _TINY_K)
+        found.append(
+            f"Searches from {len(shares.starts)} places ended at most {apart:.1g} K (or doublings of a dose) "
+            "of the goal apart; the best is the plan."
+        )
+    return found
+
+
+def _machine_name(row: Mapping[str, Any]) -> str:
+    gradient, line = f"{row['gradient_t_m']:g} T/m", row["line_axis"]
+    return gradient if line is None else f"{gradient} with the line along {' '.join(f'{v + 0.0:.3g}' for v in line)}"

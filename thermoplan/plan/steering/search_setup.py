@@ -1,0 +1,165 @@
+"""What a search works with: columns, their heat, the reduced model; and the machine and session that suit best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...base.arrays import Array
+from ...base.progress import Stages
+from ...bioheat.engines.reduced import ReducedModel
+from ...device import Device
+from ...goals import Resolved
+from ...optimize import Shares
+from ...optimize.program.modal_heat import restricted
+from ...power.heating_basis import Column, HeatingBasis
+from ...trajectory.positions import MOST_POSITIONS
+from ..case.heating_model import HeatingModel
+from ..case.model_cache import model_of
+from ..case.safety_limits import budgets, guarded
+from .attempts import Finder
+from .candidates import WINDOWS, candidate_columns, search_settings, window_edges_s, without_gradient
+
+STEP_S, FINEST = 15.0, 0.02
+"""A session is shortened in steps of this, or of this part of itself where that is more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchSetup:
+    """One machine and one session, ready to be searched.
+
+    ``basis`` has the candidate ``columns`` first, then one per amplitude without any gradient; ``chosen`` has a row of
+    plain data for each machine and each session that was tried.
+    """
+
+    engine: HeatingModel
+    resolved: Resolved
+    columns: tuple[Column, ...]
+    basis: HeatingBasis
+    model: ReducedModel
+    edges_s: Array
+    chosen: dict[str, Any]
+
+    @property
+    def duration_s(self) -> float:
+        return float(self.edges_s[-1])
+
+    @property
+    def heating_k_s(self) -> Array:
+        """Heating rate of each candidate column at each node if no heat left it, ``(c, n)``."""
+        system = self.engine.system
+        return self.basis.load_w[: len(self.columns)] / system.capacity_j_k[: system.n_nodes]
+
+    def kept(self, resolved: Resolved | None = None) -> tuple[ReducedModel, Resolved]:
+        """The model and the rows, with the hard limits of safety behind the others."""
+        return guarded(self.model, resolved or self.resolved, budgets(self.engine, self.basis), self.duration_s)
+
+    def lasting(self, duration_s: float) -> SearchSetup:
+        """The same with another duration."""
+        case = self.engine.case
+        session = replace(case.protocol.session, duration_s=duration_s)
+        engine = _with_protocol(self.engine, session=session)
+        return replace(self, engine=engine, edges_s=window_edges_s(duration_s, len(self.edges_s) - 1))
+
+    def searched(self, stages: Stages, start: Array | None = None) -> Shares:
+        """One search, without the machine's moves."""
+        find = Finder(self.engine, *self.kept(), self.columns, self.edges_s, self.heating_k_s, stages)
+        settings = replace(search_settings(self.engine.case), starts=1)
+        return find.search(np.arange(len(self.columns)), settings, start)
+
+
+def prepare_search(engine: HeatingModel, resolved: Resolved, stages: Stages) -> SearchSetup:
+    """Basis and reduced model of every machine that may be chosen, and of those the one that serves the goals best;
+    then, where the protocol asks for it, the shortest session that meets them."""
+    machines = [_with_protocol(engine, device=device) for device in variants(engine.case.protocol)]
+    with stages.stage("heating basis"):
+        most = max(1, MOST_POSITIONS // len(machines))
+        columns = [candidate_columns(machine.case, most) for machine in machines]
+        free = without_gradient(engine.case, columns[0])
+        parts = [machine.basis(own) for machine, own in zip(machines, columns, strict=True)] + [engine.basis(free)]
+        basis = _joined(parts)
+    duration = engine.case.protocol.session.duration_s
+    with stages.stage("reduced model"):
+        model = model_of(engine.system, basis.load_w, duration, stages)
+    edges = window_edges_s(duration, engine.case.protocol.steering.windows or WINDOWS)
+    last = np.arange(len(basis.columns) - len(free), len(basis.columns))
+    ends = np.cumsum([len(own) for own in columns])
+    setups = []
+    for machine, own, end in zip(machines, columns, ends, strict=True):
+        kept = np.concatenate([np.arange(end - len(own), end), last])
+        setups.append(SearchSetup(machine, resolved, own, basis.with_columns(kept), restricted(model, kept), edges, {}))
+    best = setups[0] if len(setups) == 1 else _best(setups, stages)
+    return _shortest(best, stages) if engine.case.protocol.session.shortest else best
+
+
+def variants(protocol: Any) -> Iterator[Device]:
+    """The machine with each gradient, and each direction of its line, that the protocol lets a plan choose from."""
+    device, steering = protocol.device, protocol.steering
+    for gradient in steering.gradients_t_m or (device.gradient_t_m,):
+        for line in steering.directions or (None,):
+            yield replace(device.turned(line), gradient_t_m=gradient)
+
+
+def _with_protocol(engine: HeatingModel, **changes: Any) -> HeatingModel:
+    case = engine.case
+    return replace(engine, case=replace(case, protocol=replace(case.protocol, **changes)))
+
+
+def _joined(parts: list[HeatingBasis]) -> HeatingBasis:
+    return HeatingBasis(
+        tuple(c for part in parts for c in part.columns),
+        np.concatenate([p.load_w for p in parts]),
+        np.concatenate([p.iron_w for p in parts]),
+        np.concatenate([p.eddy_w for p in parts]),
+        parts[0].node_volumes_m3,
+    )
+
+
+def _best(setups: list[SearchSetup], stages: Stages) -> SearchSetup:
+    """The machine whose search ends lowest; what each could do is told."""
+    found = [setup.searched(stages) for setup in setups]
+    rows = [_machine_row(setup, shares) for setup, shares in zip(setups, found, strict=True)]
+    best = min(range(len(setups)), key=lambda i: found[i].objective)
+    rows[best]["chosen"] = True
+    return replace(setups[best], chosen={"machines": rows})
+
+
+def _machine_row(setup: SearchSetup, shares: Shares) -> dict[str, Any]:
+    device = setup.engine.case.protocol.device
+    return {
+        "gradient_t_m": device.gradient_t_m,
+        "line_axis": device.line_axis,
+        "objective": shares.objective,
+        "missed": list(shares.broken),
+        "chosen": False,
+    } | _values(setup, shares)
+
+
+def _values(setup: SearchSetup, shares: Shares) -> dict[str, Any]:
+    rows = zip(setup.resolved.rows, shares.values, strict=False)
+    return {"goals": {f"{row.region} {row.goal.metric}": value for row, value in rows if row.goal.kind == "goal"}}
+
+
+def _shortest(setup: SearchSetup, stages: Stages) -> SearchSetup:
+    """The shortest session that a search meets every goal in, by bisection; the longest where none does."""
+    tried: list[dict[str, Any]] = []
+
+    def meets(duration_s: float, start: Array | None) -> Array | None:
+        trial = setup.lasting(duration_s)
+        shares = trial.searched(stages, start)
+        tried.append({"duration_s": duration_s, "met": not shares.broken} | _values(trial, shares))
+        return None if shares.broken else shares.shares
+
+    high = setup.duration_s
+    good = meets(high, None)
+    low = 0.0 if good is not None else high
+    while high - low > max(STEP_S, FINEST * high):
+        middle = STEP_S * np.ceil(0.5 * (low + high) / STEP_S)
+        if middle >= high:
+            break
+        found = meets(float(middle), good)
+        low, high, good = (low, float(middle), found) if found is not None else (float(middle), high, good)
+    return replace(setup.lasting(high), chosen=setup.chosen | {"sessions": tried})

@@ -1,0 +1,152 @@
+"""From goals to a deliverable sequence: search, rhythm, and fewer places where the machine cannot follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...base.arrays import Array
+from ...base.errors import InputError
+from ...base.progress import Stages
+from ...goals import Resolved, resolve
+from ...optimize import CorrectedModel, Shares
+from ...optimize.objective import GOAL_COST
+from ...power.heating_basis import HeatingBasis
+from ...trajectory import Sequenced
+from ..case.heating_model import HeatingModel
+from .attempts import Attempt, Finder
+from .candidates import parked, search_settings
+from .search_setup import SearchSetup
+
+MOST_COLUMNS = (5, 3, 1)
+"""Moving, settling and shortest dwells change the shares in a way that a search cannot foresee: it is repeated
+with the duty that was left and the few columns that mattered, until what the machine plays is what was searched."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steering:
+    """What the search worked with and found.
+
+    ``model`` is the reduced one, corrected where the full model was found to differ; ``kept`` are model and rows with
+    the hard limits of safety behind the others; ``attempt`` is the one that is played.
+    """
+
+    setup: SearchSetup
+    model: Any
+    kept: tuple[Any, Resolved]
+    attempt: Attempt
+
+    @property
+    def basis(self) -> HeatingBasis:
+        """The candidate columns first, then one per amplitude without any gradient."""
+        return self.setup.basis
+
+    @property
+    def candidates(self) -> int:
+        return len(self.setup.columns)
+
+    @property
+    def resolved(self) -> Resolved:
+        return self.setup.resolved
+
+    @property
+    def shares(self) -> Shares:
+        """What was searched, among the columns that the attempt used."""
+        return self.attempt.sought.found
+
+    @property
+    def sequenced(self) -> Sequenced:
+        return self.attempt.sequenced
+
+    @property
+    def edges_s(self) -> Array:
+        return self.shares.window_edges_s
+
+
+def resolved_goals(engine: HeatingModel) -> Resolved:
+    """The protocol's goals and limits, and the default ones, on this mesh."""
+    protocol = engine.case.protocol
+    try:
+        return resolve(protocol.goals, engine.case.anatomy, core=engine.system.has_blood)
+    except InputError as error:
+        raise InputError([f"{protocol.path.name}: {text}" for text in error.complaints]) from None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correction:
+    """What an earlier plan taught: ``rise_k (t, n_dof)`` at ``times_s (t,)`` that the full model had more than the
+    reduced one, if it matters; the rows to search, tightened where they broke; and the plan ``shares (w, c)``, of
+    which none may change by more than ``reach``."""
+
+    times_s: Array
+    rise_k: Array | None
+    rows: Resolved
+    shares: Array
+    reach: float | None = None
+
+
+def steer(setup: SearchSetup, stages: Stages, correction: Correction | None = None) -> Steering:
+    """Find the best time shares and turn them into a sequence the machine can play."""
+    model, (guarded, rows) = setup.model, setup.kept(correction.rows if correction else None)
+    start, settings = None, search_settings(setup.engine.case)
+    if correction is not None:
+        start, settings = correction.shares, replace(settings, reach=correction.reach)
+    if correction is not None and correction.rise_k is not None:
+        more = len(guarded.base_c) - len(model.base_c)
+        guarded = CorrectedModel(guarded, correction.times_s, np.pad(correction.rise_k, ((0, 0), (0, more))))
+        model = CorrectedModel(model, correction.times_s, correction.rise_k)
+    find = Finder(setup.engine, guarded, rows, setup.columns, setup.edges_s, setup.heating_k_s, stages)
+    best = _playable(find, find(np.arange(len(setup.columns)), settings, start))
+    stated = setup.resolved.rows
+    return Steering(setup, model, (guarded, replace(rows, rows=(*stated, *rows.rows[len(stated) :]))), best)
+
+
+def _playable(find: Finder, first: Attempt) -> Attempt:
+    """The attempt that loses least where the machine plays it."""
+    device = find.engine.case.protocol.device
+    best = attempt = first
+    for most in MOST_COLUMNS:
+        if attempt.interrupted or attempt.worth == 0.0:
+            break
+        whole = device.max_duty  # which is there where nothing moves
+        duty = whole if most == 1 else max(0.5 * whole, attempt.playable_duty or attempt.sought.settings.max_duty)
+        settings = replace(attempt.sought.settings, max_duty=duty)
+        supports = [attempt.support(most)] if most > 1 else parked(find.engine.case, find.columns)[:, None]
+        played = attempt.sequenced.achieved
+        found = [find(support, settings, played, best.sought.promised) for support in supports]
+        attempt = min(found, key=lambda a: (a.worth, a.sought.found.objective))
+        best = min(best, attempt, key=lambda a: a.worth)
+    return best
+
+
+def optimizer_record(steering: Steering, rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    s, rows, reduced = steering.shares, steering.resolved.rows, steering.setup.model
+    return {
+        "method": s.method,
+        "status": s.status,
+        "iterations": s.iterations,
+        "objective": s.objective,
+        "gap": s.gap,
+        "seconds": s.seconds,
+        "columns": steering.candidates,
+        "windows": len(steering.edges_s) - 1,
+        "starts": list(s.starts),
+        "starts_apart_k": apart_k(s),
+        "ripple_k": steering.sequenced.ripple_k.tolist(),
+        "rom_size": reduced.size,
+        "rom_error_k": reduced.error_k,
+        "rounds": rounds,
+        "chosen": steering.setup.chosen,
+        "predicted": [
+            {"goal": row.label, "searched": a, "played": b}
+            for row, a, b in zip(rows, s.values, steering.attempt.played, strict=False)
+        ],
+    }
+
+
+def apart_k(shares: Shares) -> float | None:
+    """How far apart the searches from different starting points ended, in kelvins (or doublings) of a goal of weight
+    and priority 1; None where one was enough."""
+    return (max(shares.starts) - min(shares.starts)) / GOAL_COST if len(shares.starts) > 1 else None

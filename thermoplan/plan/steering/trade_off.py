@@ -1,0 +1,162 @@
+"""The front of what a goal can have for what a limit allows, all other limits kept, from one basis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...base.arrays import Array
+from ...base.errors import InputError
+from ...base.progress import Stages
+from ...goals import CORE, GoalRow, Resolved
+from ...goals.metrics import dose_min, mean_over, statistic
+from ...optimize import Settings, first_goal, optimize_shares, pareto_front, stretched
+from ...optimize.program.modal_heat import restricted
+from ..case.heating_model import HeatingModel
+from .attempts import judged, looked_at_s
+from .candidates import search_settings
+from .steer import Steering
+
+POINTS = 12
+_SCALES = np.linspace(0.35, 1.0, POINTS)
+"""Parts of the most heating that the other limits allow: what each does to the limit is a bound of the front."""
+_SECONDS_A_POINT = 10.0
+
+
+def chosen_limit(resolved: Resolved, name: str) -> int | None:
+    """The limit that a name means, such as "liver" or "liver CEM43max"; None for the empty name, which leaves the
+    choice to the plan."""
+    limits = [i for i, row in enumerate(resolved.rows) if row.goal.kind == "limit" and not row.goal.is_budget]
+    if not name:
+        return None
+    words = name.split()
+    found = [i for i in limits if words == [resolved.rows[i].region, resolved.rows[i].goal.metric][: len(words)]]
+    if not found:
+        known = ", ".join(_name(resolved.rows[i]) for i in limits)
+        raise InputError(f'--against "{name}": no such limit; expected one of {known}')
+    doses = [i for i in found if resolved.rows[i].goal.parts.is_dose]
+    return (doses or found)[0]
+
+
+def _name(row: GoalRow) -> str:
+    return row.label if row.goal.is_budget else f"{row.region} {row.goal.metric}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    """What a front is searched with: all positions of a machine that moves fast enough, else those of the plan."""
+
+    model: Any
+    resolved: Resolved
+    edges_s: Array
+    settings: Settings
+
+    @classmethod
+    def of(cls, engine: HeatingModel, steering: Steering) -> _Search:
+        model, kept = steering.kept
+        slow = engine.case.protocol.device.moves_stage
+        used = steering.attempt.sought.used if slow else np.arange(steering.candidates)
+        settings = replace(
+            search_settings(engine.case),
+            starts=1,
+            min_share=0.0,
+            limit_margin_k=0.0,
+            dose_margin=0.0,
+            peak_cost=0.0,
+            time_limit_s=_SECONDS_A_POINT,
+        )
+        return cls(restricted(model, used), kept, steering.edges_s, settings)
+
+    def judged(self, shares: Array) -> tuple[float, ...]:
+        return judged(self.model, shares, self.edges_s, self.resolved, self.settings.cool_down_s)
+
+    def freed(self, limits: list[int]) -> Array:
+        """Shares that have the most of the first goal with some of the limits left out."""
+        asked = stretched(self.resolved, first_goal(self.resolved))
+        rows = tuple(row for i, row in enumerate(asked.rows) if i not in limits)
+        return optimize_shares(
+            self.model, replace(asked, rows=rows), window_edges_s=self.edges_s, settings=self.settings
+        ).shares
+
+
+def trade_off(engine: HeatingModel, steering: Steering, stages: Stages, *, limit: int | None) -> dict[str, Any] | None:
+    """The front as plain data, predicted by the reduced model; None where there is nothing to trade.
+
+    Without a ``limit`` the organ dose is taken that comes nearest to its bound when no organ's dose is limited.
+    """
+    search = _Search.of(engine, steering)
+    goal, rows = first_goal(search.resolved), search.resolved.rows
+    organs = [
+        i
+        for i, row in enumerate(rows)
+        if row.goal.kind == "limit" and row.goal.parts.is_dose and row.region not in search.resolved.targets
+    ]
+    if goal is None or not (organs or limit is not None):
+        return None
+    with stages.stage("trade-off"):
+        free = search.freed(organs if limit is None else [limit])
+        if limit is None:
+            values = search.judged(free)
+            limit = max(organs, key=lambda i: values[i] / rows[i].goal.bound)
+        bounds = sorted({search.judged(scale * free)[limit] for scale in _SCALES} | {rows[limit].goal.bound})
+        bounds = _apart(bounds, rows[limit])
+        front = pareto_front(
+            search.model,
+            search.resolved,
+            window_edges_s=search.edges_s,
+            limit=limit,
+            bounds=bounds,
+            settings=search.settings,
+            progress=lambda done, all_: stages.update(done / all_, f"{done} of {all_} points"),
+        )
+        points = [
+            _point(search, plan.shares, goal, limit) | {"bound": float(bound)}
+            for plan, bound in zip(front.plans, front.bounds, strict=True)
+        ]
+        planned = steering.attempt.played
+    return {
+        "goal": _name(rows[goal]),
+        "goal_unit": rows[goal].goal.unit,
+        "limit": _name(rows[limit]),
+        "limit_unit": rows[limit].goal.unit,
+        "limit_bound": rows[limit].goal.bound,
+        "points": points,
+        "plan": {"goal_value": planned[goal], "limit_value": planned[limit]},
+        "complete": len(points) == len(bounds),
+    }
+
+
+def _apart(bounds: list[float], row: GoalRow) -> list[float]:
+    """Bounds that differ by more than a rounding, in K or doublings; the last of a crowd stays."""
+    k = np.log2(np.maximum(bounds, 1e-9)) if row.goal.parts.is_dose else np.array(bounds)
+    return [b for i, b in enumerate(bounds) if i + 1 == len(bounds) or k[i + 1] - k[i] > 1e-3]
+
+
+def _point(search: _Search, shares: Array, goal: int, limit: int) -> dict[str, Any]:
+    """One plan of the front: both values, temperature and dose of the first target, the core, the limits reached."""
+    rows, values = search.resolved.rows, search.judged(shares)
+    target = search.resolved.focus[0]
+    heating = float(search.edges_s[-1])
+    times = looked_at_s(heating, search.settings.cool_down_s)
+    focus = search.model.temperature(shares, search.edges_s, times, rows=target.nodes)
+    t90 = statistic(focus, target.weights_m3, 90.0)
+    at_bound = [
+        _name(row)
+        for i, (row, value) in enumerate(zip(rows, values, strict=True))
+        if row.goal.kind == "limit" and i != limit and _at_bound(row, value)
+    ]
+    return {
+        "limit_value": values[limit],
+        "goal_value": values[goal],
+        "t90_c": mean_over(times, t90, heating * 2.0 / 3.0, heating),
+        "cem43t90_min": float(dose_min(times, t90)),
+        "core_c": next((v for r, v in zip(rows, values, strict=True) if r.region == CORE), None),
+        "duty": float(np.diff(search.edges_s) @ shares.sum(axis=1)) / heating,
+        "others_at_bound": at_bound,
+    }
+
+
+def _at_bound(row: GoalRow, value: float) -> bool:
+    return -row.goal.short_k(value) < 0.05

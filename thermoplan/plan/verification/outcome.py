@@ -1,0 +1,183 @@
+"""What a trajectory does to the animal, gathered while it is played."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...anatomy.anatomy import Anatomy
+from ...base.arrays import Array, IntArray
+from ...base.errors import InputError
+from ...bioheat import EnergyAudit, Segment, evolve
+from ...goals import Resolved
+from ...goals.dose import Dose, DoseMap, RegionSeries, cem43_min, exceeded_by
+from ...goals.metrics import Meter
+from ...power.heating_basis import HeatingBasis
+from ...protocol import Protocol
+from ..case.heating_model import HeatingModel
+from .frames import FrameKeeper, Frames, frame_times_s
+
+SLP_FACTORS = (0.7, 1.3)
+"""The span of SLP that every plan shows beside its own, and beside what its tracer's SLP leaves open."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What a trajectory does to the animal.
+
+    ``values`` of the resolved rows, ``end_c (n_nodes,)`` at the end of heating, ``core_c (t,)`` or None
+    for a fixed core, ``focus_c`` T90 of the first target with the SLP scaled, by factor (of the rise: with perfusion
+    that depends on temperature an approximation).
+    """
+
+    basis: HeatingBasis
+    shares: Array
+    series: RegionSeries
+    dose: DoseMap
+    values: tuple[float, ...]
+    end_c: Array
+    core_c: Array | None
+    probes_c: Mapping[str, Array]
+    probe_rows: Mapping[str, tuple[IntArray, Array]]
+    focus_c: Mapping[float, Array]
+    frames: Frames
+    heating_end_s: float
+    end_s: float
+    energy_balance_rel: float
+    solver: Mapping[str, Any]
+
+    @property
+    def time_s(self) -> Array:
+        return self.series.time_s
+
+    def focus_dose_min(self, factor: float) -> float:
+        """CEM43T90 of the first target with the SLP scaled."""
+        return float(cem43_min(zip(self.time_s, self.focus_c[factor], strict=True)))
+
+    def focus_end_c(self, factor: float) -> float:
+        """T90 of the first target at the end of heating with the SLP scaled."""
+        return float(np.interp(self.heating_end_s, self.time_s, self.focus_c[factor]))
+
+
+def reported_regions(anatomy: Anatomy, resolved: Resolved | None) -> dict[str, tuple[IntArray, Array]]:
+    """Name -> nodes and volumes: the anatomy's regions, the skin, and whatever else is judged, but for the core."""
+    found = {}
+    for name in (*anatomy.region_names, *(() if "skin" in anatomy.region_names else ("skin",))):
+        weights = anatomy.node_weights_m3(anatomy.cells(name))
+        nodes = np.flatnonzero(weights)
+        if len(nodes):
+            found[name] = (nodes, weights[nodes])
+    for row in resolved.rows if resolved else ():
+        if row.region not in found and row.region != "core":
+            found[row.region] = (row.nodes, row.weights_m3)
+    return found
+
+
+class OutcomeRecorder:
+    """Consumers of one history, fed together."""
+
+    KEPT = ("probe_c", "core", "focus_c", "end_c", "last_s")
+
+    def __init__(self, engine: HeatingModel, resolved: Resolved | None, heating_s: float, times_s: Array) -> None:
+        self.engine, self.heating_s = engine, heating_s
+        self.dose = Dose()
+        self.frames = FrameKeeper(frame_times_s(times_s, heating_s, engine.system.n_nodes))
+        self.series = RegionSeries(reported_regions(engine.case.anatomy, resolved))
+        self.meter = Meter(resolved, heating_s, self.dose) if resolved else None
+        self.probes = {
+            p.name: _probe_row(engine.case.anatomy, engine.case.protocol, p.name) for p in engine.case.protocol.probes
+        }
+        self.probe_c: dict[str, list[float]] = {name: [] for name in self.probes}
+        self.core: list[float] = []
+        focus = engine.case.targets[0] if engine.case.targets else None
+        self.focus = self.series.regions.get(focus) if focus else None
+        self.focus_c: list[Array] = []
+        self.end_c: Array | None = None
+        self.last_s = 0.0
+
+    def add(self, time_s: float, temperature: Array) -> None:
+        n = self.engine.system.n_nodes
+        self.dose.add(time_s, temperature[:n])
+        self.frames.add(time_s, temperature[:n], self.dose.cem43_min)
+        self.series.add(time_s, temperature)
+        if self.meter:
+            self.meter.add(time_s, temperature)
+        for name, (nodes, weights) in self.probes.items():
+            self.probe_c[name].append(float(weights @ temperature[nodes]))
+        if self.engine.system.has_blood:
+            self.core.append(float(temperature[-1]))
+        if self.focus:
+            self.focus_c.append(temperature[self.focus[0]])
+        if abs(time_s - self.heating_s) < 1e-6:
+            self.end_c = temperature[:n].copy()
+        self.last_s = time_s
+
+    def consumers(self) -> dict[str, Any]:
+        """By name, itself among them."""
+        meter = {"meter": self.meter} if self.meter else {}
+        return {"dose": self.dose, "frames": self.frames, "series": self.series, "watch": self, **meter}
+
+    def outcome(self, basis: HeatingBasis, shares: Array, audit: EnergyAudit, solver: Mapping[str, Any]) -> Outcome:
+        course = self.engine.case.protocol.physiology.core_course
+        core = np.array(self.core) if self.core else None if course is None else course.at(self.series.time_s)
+        return Outcome(
+            basis,
+            shares,
+            self.series,
+            self.dose.map(),
+            self.meter.values() if self.meter else (),
+            self.end_c,
+            core,
+            {name: np.array(values) for name, values in self.probe_c.items()},
+            self.probes,
+            self._scaled(basis, shares),
+            self.frames.frames(),
+            self.heating_s,
+            self.last_s,
+            audit.balance_rel,
+            solver,
+        )
+
+    def _scaled(self, basis: HeatingBasis, shares: Array) -> dict[float, Array]:
+        """T90 of the first target if the tracer heated less or more; eddy currents stay as they are."""
+        if not self.focus:
+            return {}
+        nodes, weights = self.focus
+        base = (self.engine.finer or self.engine).system.base_c[nodes]
+        eddy = self._eddy_rise(basis, shares, nodes)
+        found = {}
+        for factor in {*SLP_FACTORS, *self.engine.case.heat_factors}:
+            found[factor] = np.array(
+                [
+                    float(exceeded_by(base + e + factor * (t - base - e), weights, 90.0))
+                    for t, e in zip(self.focus_c, eddy, strict=True)
+                ]
+            )
+        return found
+
+    def _eddy_rise(self, basis: HeatingBasis, shares: Array, nodes: IntArray) -> Array:
+        """Rise by eddy currents alone at their mean power over the session, ``(t, k)``."""
+        times, system = self.series.time_s, self.engine.system
+        power = float(shares @ basis.eddy_w)
+        if self.engine.eddy is None or power == 0.0:
+            return np.zeros((len(times), len(nodes)))
+        load = self.engine.eddy.load_w * (power / self.engine.eddy.power_w)
+        pieces = [Segment(load, self.heating_s)]
+        if times[-1] > self.heating_s:
+            pieces.append(Segment(0.0 * load, times[-1] - self.heating_s))
+        rise = [t - system.base_c[nodes] for _, t in evolve(system, pieces, times, rows=nodes, tolerance_k=1e-3)]
+        return np.array(rise)
+
+
+def _probe_row(anatomy: Anatomy, protocol: Protocol, name: str) -> tuple[IntArray, Array]:
+    probe = next(p for p in protocol.probes if p.name == name)
+    cell, weights = anatomy.located(np.array([probe.position_m]))
+    if cell[0] < 0:
+        place = " ".join(f"{1e3 * v:.1f}" for v in probe.position_m)
+        raise InputError(
+            f'{protocol.path.name}: probes.{name}: position = "{place} mm": outside the mesh; move it into the body'
+        )
+    return anatomy.tets[cell[0]], weights[0]

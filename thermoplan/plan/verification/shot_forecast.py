@@ -1,0 +1,137 @@
+"""A short shot at low power before the session: what the probes should read, so that a reading tells the SLP."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...anatomy.anatomy import Anatomy
+from ...base.arrays import Array
+from ...base.errors import InputError
+from ...bioheat import Segment, play_sequence
+from ...power.heating_basis import Column
+from ...power.slp_uncertainty import slp_interval
+from ...tracer.tracer import slp_w_kg
+from ..case.heating_model import HeatingModel
+from .outcome import Outcome
+
+PART, SHOT_S, STEP_S = 0.5, 120.0, 5.0
+"""Half the amplitude heats a quarter or less, and two minutes warm a focus by a few kelvins."""
+ROWS_S = (30.0, 60.0, 90.0, 120.0)
+TIP_M = 1e-3
+"""How well the place of a probe's tip is known; a planner's choice."""
+FAINT_K, HOT_C = 0.6, 43.0
+"""A rise below three errors of a thermometer tells little; no shot should reach what does harm."""
+
+
+def low_power_shot(engine: HeatingModel, outcome: Outcome) -> dict[str, Any] | None:
+    """Readings of every probe during the shot; None for a protocol without probes.
+
+    The field-free region is parked where the plan heats longest, at half the plan's largest amplitude unless the
+    protocol says otherwise. ``iron_rise_k`` is what the tracer adds, ``other_rise_k`` all else.
+    """
+    case, system = engine.case, engine.system
+    probes = case.protocol.probes
+    if not probes:
+        return None
+    column, duration = _column(engine, outcome), case.protocol.shot.duration_s or SHOT_S
+    times = np.unique(np.append(np.arange(0.0, duration, STEP_S), duration))
+    basis = engine.basis((column,))
+    eddy = np.zeros(system.n_nodes)
+    if engine.eddy is not None:
+        eddy = engine.eddy.load_w * (column.amplitude_t / engine.eddy.amplitude_t) ** 2
+    whole = _history(engine, basis.load_w[0], times)
+    other = _history(engine, eddy, times)
+    rows = {probe.name: _reading(case.anatomy, np.array(probe.position_m), whole, other) for probe in probes}
+    tracer, device = case.protocol.tracer, case.protocol.device
+    slp = float(slp_w_kg(tracer, amplitude_t=column.amplitude_t, frequency_hz=device.frequency_hz))
+    return {
+        "position_mm": np.array(column.center_m) * 1e3,
+        "amplitude_mt": column.amplitude_t * 1e3,
+        "gradient_t_m": column.gradient_t_m,
+        "duration_s": duration,
+        "slp_w_per_g_fe": slp * 1e-3,
+        "frequency_khz": device.frequency_hz * 1e-3,
+        "hottest_c": float(whole[:, : system.n_nodes].max()),
+        "slp_factors": list(slp_interval(tracer, device).factors),
+        "time_s": times,
+        "probes": rows,
+        "rows": _table(times, rows, duration),
+        "notes": _notes(rows, float(whole[-1, : system.n_nodes].max())),
+    }
+
+
+def _column(engine: HeatingModel, outcome: Outcome) -> Column:
+    protocol = engine.case.protocol
+    columns = outcome.basis.columns
+    heaviest = columns[int(np.argmax(outcome.shares * outcome.basis.iron_w))]
+    amplitude = protocol.shot.amplitude_t
+    if amplitude is None:
+        amplitude = max(PART * max(c.amplitude_t for c in columns), protocol.device.amplitude_range_t[0])
+    found = protocol.device.violations(amplitude_t=amplitude)
+    if found:
+        raise InputError([f"{protocol.path.name}: test_shot.amplitude: {text}" for text in found])
+    return replace(heaviest, amplitude_t=amplitude)
+
+
+def _history(engine: HeatingModel, load_w: Array, times: Array) -> Array:
+    """Temperatures ``(t, dofs)`` while a load is held."""
+    pieces = [Segment(load_w, float(times[-1]))]
+    return np.array([t.copy() for _, t in play_sequence(engine.system, pieces, times, feedback=engine.feedback)])
+
+
+def _reading(anatomy: Anatomy, position_m: Array, whole: Array, other: Array) -> dict[str, Any]:
+    """Courses at a probe, and by how much of its rise a tip lies off that is `TIP_M` away, rms over six ways."""
+    moved = np.vstack([position_m, position_m + TIP_M * np.vstack([np.eye(3), -np.eye(3)])])
+    cell, weights = anatomy.located(moved)
+    inside = cell >= 0
+    nodes = anatomy.tets[cell[inside]]
+    iron = np.einsum("tpc,pc->tp", (whole - other)[:, nodes], weights[inside])
+    start, rest = (float(other[0, nodes[0]] @ weights[0])), other[:, nodes[0]] @ weights[0]
+    last = iron[-1]
+    off = float(np.sqrt(np.mean((last[1:] / last[0] - 1.0) ** 2))) if last[0] > 0.0 and len(last) > 1 else 0.0
+    return {
+        "start_c": start,
+        "temperature_c": rest + iron[:, 0],
+        "iron_rise_k": iron[:, 0],
+        "other_rise_k": rest - start,
+        "tip_error_rel": off,
+    }
+
+
+def _table(times: Array, rows: dict[str, dict[str, Any]], duration_s: float) -> list[dict[str, Any]]:
+    """Rows for the bench: minute and reading of every probe, with what the plan's own SLP x 0.7 and 1.3 would read."""
+    found = []
+    for at in [t for t in ROWS_S if t < duration_s] + [duration_s]:
+        row: dict[str, Any] = {"minute": at / 60.0}
+        for name, probe in rows.items():
+            iron, rest = (float(np.interp(at, times, probe[key])) for key in ("iron_rise_k", "other_rise_k"))
+            row |= {
+                f"{name}_c": probe["start_c"] + rest + iron,
+                f"{name}_low_c": probe["start_c"] + rest + 0.7 * iron,
+                f"{name}_high_c": probe["start_c"] + rest + 1.3 * iron,
+            }
+        found.append(row)
+    return found
+
+
+def _notes(rows: dict[str, dict[str, Any]], hottest_c: float) -> list[str]:
+    faint = [name for name, probe in rows.items() if probe["iron_rise_k"][-1] < FAINT_K]
+    found = []
+    if len(faint) == len(rows):
+        found.append(
+            f"the test shot warms {', '.join(faint)} by less than {FAINT_K:g} K: too little to tell an SLP; "
+            "give [test_shot] a longer duration or more amplitude, or put a probe into the target"
+        )
+    if hottest_c > HOT_C:
+        found.append(
+            f"the test shot reaches {hottest_c:.1f} degC: give [test_shot] a shorter duration or less amplitude"
+        )
+    return found
+
+
+def shot_notes(shot: dict[str, Any] | None) -> list[str]:
+    """What is worth a warning of a shot."""
+    return [] if shot is None else shot["notes"]

@@ -1,0 +1,260 @@
+"""What the drive field does to a body, against the limits that people quote, each with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..anatomy.anatomy import Anatomy
+from ..base.arrays import Array, unit
+from ..base.errors import InputError
+
+if TYPE_CHECKING:
+    from .eddy import EddyPower
+
+_MU0 = 4e-7 * np.pi
+
+BREZOVICH_A_M_S = 4.85e8
+"""H f that people bore for an hour in a loop of 30 cm [Brezovich1988]."""
+
+BREZOVICH_RADIUS_M = 0.15
+HERGT_DUTZ_A_M_S = 5e9
+"""H f for a smaller part of the body and a shorter time [HergtDutz2007]."""
+
+WHOLE_BODY_W_KG, LOCAL_W_KG = 4.0, 10.0
+"""First-level controlled mode, whole body and head or trunk, of man [IEC60601]."""
+
+NERVE_T_M = 3.5e-3 * 0.15
+"""Peak field times radius where nerves of a torso begin to fire above 25 kHz: 7 mT peak to peak
+[Saritas2013]; thresholds rise again by 39 % to 88 kHz [Barksdale2025]."""
+
+
+FIELD_QUANTITIES = ("h_f", "h_f_r", "nerve")
+QUANTITIES = {
+    "h_f": "H f",
+    "h_f_r": "H f r",
+    "nerve": "nerve stimulation",
+    "eddy_whole_body": "eddy currents, whole body",
+    "eddy_local": "eddy currents, hottest 10 mm3",
+    "absorbed": "absorbed power",
+}
+UNITS = {
+    "h_f": "A/m/s",
+    "h_f_r": "A/s",
+    "nerve": "T m",
+    "eddy_whole_body": "W/kg",
+    "eddy_local": "W/kg",
+    "absorbed": "W",
+}
+"""What can be limited, and in what: the drive field alone, and powers that are means over the heating."""
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """The drive as a body meets it: peak field, frequency, radius of the largest loop across the drive,
+    the share of the heating time, weighted by field squared, that the drive is on, and its largest field in the
+    body relative to ``amplitude_t``, where it is not uniform."""
+
+    amplitude_t: float
+    frequency_hz: float
+    radius_m: float
+    duty: float = 1.0
+    relative: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.duty <= 1.0 + 1e-9:
+            raise InputError(f"duty = {self.duty:g}: expected a share between 0 and 1")
+
+    @property
+    def highest_t(self) -> float:
+        """Peak field where the body meets most of it."""
+        return self.amplitude_t * self.relative
+
+    @property
+    def h_f_a_m_s(self) -> float:
+        """Peak field strength times frequency."""
+        return self.highest_t / _MU0 * self.frequency_hz
+
+    @property
+    def h_f_r_a_s(self) -> float:
+        """The same times radius: what induced fields go with, in a mouse as in a man."""
+        return self.h_f_a_m_s * self.radius_m
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One value beside its limit; a ``hard`` one is a protocol's wish, and a plan that exceeds it has failed."""
+
+    name: str
+    value: float
+    limit: float
+    unit: str
+    source: str
+    quantity: str
+    hard: bool = False
+
+    @property
+    def exceeded(self) -> bool:
+        return self.value > self.limit * (1.0 + _ROUNDING)
+
+    def row(self) -> dict[str, object]:
+        return {
+            "quantity": self.quantity,
+            "name": self.name,
+            "value": self.value,
+            "limit": self.limit,
+            "unit": self.unit,
+            "share": self.value / self.limit,
+            "source": self.source,
+            "exceeded": self.exceeded,
+            "hard": self.hard,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HardLimit:
+    """What a protocol wants kept: a bound of its own, or (``at_most`` None) the published one of ``source``."""
+
+    quantity: str
+    source: str
+    at_most: float | None = None
+
+
+def hardened(limits: Sequence[Limit], hard: Iterable[HardLimit]) -> tuple[Limit, ...]:
+    """The limits with those marked that are hard, and one more for each bound of the protocol's own."""
+    found, complaints = list(limits), []
+    for wish in hard:
+        same = [i for i, limit in enumerate(found) if limit.quantity == wish.quantity]
+        named = [i for i in same if found[i].source == wish.source and np.isfinite(found[i].limit)]
+        if same and wish.at_most is not None:
+            name = f"{QUANTITIES[wish.quantity]}, this protocol's limit"
+            found.append(replace(found[same[0]], name=name, limit=wish.at_most, source=wish.source, hard=True))
+        elif named:
+            found[named[0]] = replace(found[named[0]], hard=True)
+        else:
+            complaints.append(
+                f"safety.{wish.quantity}_at_most: {QUANTITIES[wish.quantity]} has no limit of "
+                f"{wish.source} here: " + ("give a value" if same else "it is not computed")
+            )
+    if complaints:
+        raise InputError(complaints)
+    return tuple(limit for limit in found if np.isfinite(limit.limit))
+
+
+def loop_radius_m(anatomy: Anatomy, drive_axis: Array, *, slab_m: float = 3e-3) -> float:
+    """Radius of the circle as large as the largest cross-section of the body across the drive axis.
+
+    Cross-sections are means over slabs of about ``slab_m``.
+    """
+    along = anatomy.centroids_m @ unit(drive_axis, "drive axis")
+    reach = anatomy.points_m @ unit(drive_axis, "drive axis")
+    low, high = float(reach.min()), float(reach.max())
+    slabs = max(1, round((high - low) / slab_m))
+    volume = np.histogram(along, slabs, (low, high), weights=anatomy.volumes_m3)[0]
+    return float(np.sqrt(volume.max() * slabs / (high - low) / np.pi))
+
+
+def field_limits(exposure: Exposure) -> tuple[Limit, ...]:
+    """Limits on the field alone."""
+    hf, hfr, nerve = exposure.h_f_a_m_s, exposure.h_f_r_a_s, exposure.highest_t * exposure.radius_m
+    return (
+        Limit("H f, as tolerated by people in a 30 cm loop", hf, BREZOVICH_A_M_S, "A/m/s", "Brezovich1988", "h_f"),
+        Limit("H f, small region of the body", hf, HERGT_DUTZ_A_M_S, "A/m/s", "HergtDutz2007", "h_f"),
+        Limit(
+            "H f r, the first limit at any body size",
+            hfr,
+            BREZOVICH_A_M_S * BREZOVICH_RADIUS_M,
+            "A/s",
+            "Brezovich1988",
+            "h_f_r",
+        ),
+        Limit("nerve stimulation, peak field times radius", nerve, NERVE_T_M, "T m", "Saritas2013", "nerve"),
+    )
+
+
+def eddy_limits(eddy: EddyPower, duty: float = 1.0) -> tuple[Limit, ...]:
+    """Limits on induced heat, as a mean over the time of heating."""
+    return (
+        Limit(
+            "eddy currents, whole body, limit of man",
+            duty * eddy.mean_w_kg,
+            WHOLE_BODY_W_KG,
+            "W/kg",
+            "IEC60601",
+            "eddy_whole_body",
+        ),
+        Limit(
+            "eddy currents, hottest 10 mm3, limit of man",
+            duty * eddy.local_w_kg,
+            LOCAL_W_KG,
+            "W/kg",
+            "IEC60601",
+            "eddy_local",
+        ),
+    )
+
+
+def absorbed_limit(absorbed_w: float, metabolic_w: float) -> Limit:
+    """Power of iron and eddies beside what the body makes at rest; a phantom makes none and has no limit."""
+    return Limit(
+        "absorbed power, against the resting metabolic rate",
+        absorbed_w,
+        metabolic_w or np.inf,
+        "W",
+        "Kleiber1947",
+        "absorbed",
+    )
+
+
+def highest_amplitude_t(exposure: Exposure, hard: Iterable[HardLimit]) -> tuple[float, Limit | None]:
+    """Highest amplitude that the hard limits on the field allow, and the one that binds; infinite without any."""
+    asked = [wish for wish in hard if wish.quantity in FIELD_QUANTITIES]
+    kept = [limit for limit in hardened(field_limits(exposure), asked) if limit.hard]
+    if not kept:
+        return np.inf, None
+    binding = min(kept, key=lambda limit: limit.limit / limit.value)
+    return exposure.amplitude_t * binding.limit / binding.value, binding
+
+
+def safety_report(
+    exposure: Exposure,
+    eddy: EddyPower | None,
+    *,
+    iron_w: Mapping[str, float],
+    metabolic_w: float,
+    thermoregulation_w: float,
+    hard: Iterable[HardLimit] = (),
+) -> dict[str, object]:
+    """The safety part of a plan: field products, induced and absorbed power, and every limit beside them.
+
+    ``eddy`` is at the exposure's amplitude with the drive on; powers come back as means over the heating,
+    as ``iron_w`` (W by region) already is. ``hard`` are the limits that the protocol wants kept.
+    """
+    at_drive = None if eddy is None else eddy.scaled(exposure.amplitude_t)
+    eddy_w = 0.0 if at_drive is None else exposure.duty * at_drive.power_w
+    absorbed_w = eddy_w + sum(iron_w.values())
+    limits = hardened(
+        [
+            *field_limits(exposure),
+            *(() if at_drive is None else eddy_limits(at_drive, exposure.duty)),
+            absorbed_limit(absorbed_w, metabolic_w),
+        ],
+        hard,
+    )
+    return {
+        "h_f_a_m_s": exposure.h_f_a_m_s,
+        "h_f_r_a_s": exposure.h_f_r_a_s,
+        "radius_mm": exposure.radius_m * 1e3,
+        "limits": [limit.row() for limit in limits],
+        "eddy_w": eddy_w,
+        "eddy_mean_w_kg": 0.0 if at_drive is None else exposure.duty * at_drive.mean_w_kg,
+        "eddy_local_w_kg": 0.0 if at_drive is None else exposure.duty * at_drive.local_w_kg,
+        "iron_w": dict(iron_w),
+        "absorbed_w": absorbed_w,
+        "metabolic_w": metabolic_w,
+        "thermoregulation_w": thermoregulation_w,
+    }

@@ -1,0 +1,1 @@
+"""Tracer: particles, relaxation, magnetization models, calorimetry and fits."""

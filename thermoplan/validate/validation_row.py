@@ -1,0 +1,55 @@
+"""One line of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRow:
+    """A published or exact value, ours, and how far apart they may be.
+
+    ``tolerance`` is relative to the published value where ``sense`` is "near"; else it is the least ("at_least") or the
+    greatest ("at_most") that ours may be.
+    """
+
+    name: str
+    published: float
+    value: float
+    tolerance: float
+    source: str
+    counts: bool = True
+    sense: str = "near"
+
+    @property
+    def error(self) -> float:
+        """Relative to the published value where near is asked for, else the difference."""
+        apart = self.value - self.published
+        return abs(apart) / abs(self.published) if self.sense == "near" else apart
+
+    @property
+    def ok(self) -> bool:
+        if self.sense == "at_least":
+            return self.value >= self.tolerance
+        if self.sense == "at_most":
+            return self.value <= self.tolerance
+        return abs(self.value - self.published) <= self.tolerance * abs(self.published)
+
+    @property
+    def bound(self) -> str:
+        """What the error or the value is held against, in words."""
+        sign = {"near": "error <=", "at_least": ">=", "at_most": "<="}[self.sense]
+        return f"{sign} {self.tolerance:.2g}"
+
+    def record(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "published": self.published,
+            "value": self.value,
+            "error": self.error,
+            "tolerance": self.tolerance,
+            "bound": self.bound,
+            "ok": self.ok,
+            "counts": self.counts,
+            "source": self.source,
+        }
