@@ -117,11 +117,11 @@ def test_thermoregulation_makes_up_for_what_is_radiated_and_what_a_law_lets_thro
         laws={"tissue": rising_law},
         boundaries=(Boundary("robin", 5.0, 25.0, emissivity=0.98),),
     )
-    linear, system = thermal_system(case), ready(case)[0]
+    unlit, system = thermal_system(case), ready(case)[0]
     areas = linear.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
     skin_c = system.base_c[:-1]
     lost_w = areas @ (5.0 * (skin_c - 25.0) + 0.98 * SIGMA * ((skin_c + 273.15) ** 4 - 298.15**4))
-    assert system.base_c[-1] == 37.0 and abs(skin_c - linear.base_c[:-1]).max() > 0.1
+    assert system.base_c[-1] == 37.0 and abs(skin_c - unlit.base_c[:-1]).max() > 0.1
     assert system.thermoregulation_w + 1e3 * mesh.volumes_m3.sum() == pytest.approx(lost_w, rel=1e-7)
 
 

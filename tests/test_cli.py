@@ -108,7 +108,7 @@ def test_an_interrupt_and_a_full_disk_cost_a_line_and_no_traceback(problem, code
     code_line = (
         "import sys, thermoplan.cli as cli, thermoplan.commands.check as check\n"
         f"def told(*_): raise {problem}\n"
-        "check.understood = told\nsys.argv = ['thermoplan', 'check', 'p.toml']\ncli.main()"
+        "check.check_protocol = told\nsys.argv = ['thermoplan', 'check', 'p.toml']\ncli.main()"
     )
     done = subprocess.run([sys.executable, "-c", code_line], capture_output=True, text=True, check=False)
     assert done.returncode == code and done.stderr.startswith(says) and len(done.stderr.splitlines()) == 1

@@ -219,8 +219,8 @@ def test_what_is_no_number_stays_so():
 
 def test_a_machine_where_nothing_can_be_kept_compiles_anew_each_time():
     code = (
-        "import numpy as np; from scipy.sparse import csr_array; from thermoplan.bioheat import half as k;"
-        "out = np.empty(2); print(k.HalfStored.of(csr_array([[2.0, 1.0], [1.0, 3.0]])).product(np.ones(2), out),"
+        "import numpy as np; from scipy.sparse import csr_array; from thermoplan.bioheat.linalg import symmetric as k;"
+        "out = np.empty(2); print(k.SymmetricMatrix.of(csr_array([[2.0, 1.0], [1.0, 3.0]])).product(np.ones(2), out),"
         "*out, k.product.stats.cache_path)"
     )
     nowhere = {"NUMBA_CACHE_DIR": "/dev/null/no", "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,12 +136,12 @@ def test_no_damage_ends_a_plan(place, value, tmp_path, monkeypatch):
 
 def test_the_code_of_the_whole_room_of_heat_is_in_a_model_s_name(monkeypatch, tmp_path):
     before = model_cache._code()
-    for source in Path(model_cache.reduced.__file__).parent.glob("*.py"):
-        (tmp_path / source.name).write_bytes(source.read_bytes())
-    monkeypatch.setattr(model_cache.reduced, "__file__", str(tmp_path / "reduced.py"))
+    shutil.copytree(Path(model_cache.bioheat.__file__).parent, tmp_path / "bioheat")
+    monkeypatch.setattr(model_cache.bioheat, "__file__", str(tmp_path / "bioheat" / "__init__.py"))
     model_cache._code.cache_clear()
     assert model_cache._code() == before
-    (tmp_path / "kernels.py").write_text((tmp_path / "kernels.py").read_text() + "# another sum\n")
+    kernels = tmp_path / "bioheat" / "linalg" / "kernels.py"
+    kernels.write_text(kernels.read_text() + "# another sum\n")
     model_cache._code.cache_clear()
     assert model_cache._code() != before
     model_cache._code.cache_clear()

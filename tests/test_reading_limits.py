@@ -121,7 +121,7 @@ def test_reading_stays_under_three_times_the_image_in_memory(tmp_path, name, kin
 PROBE = """
 import resource, sys
 import nibabel, h5py, pydicom, scipy.ndimage, nibabel.arrayproxy, pydicom.pixels
-from thermoplan.files.volumes import read_volume
+from thermoplan.files.images.volumes import read_volume
 def peak(): return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
 image = read_volume(sys.argv[1])

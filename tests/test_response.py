@@ -155,7 +155,7 @@ def test_a_table_is_kept_and_a_calibration_scales_it(monkeypatch, tmp_path):
     monkeypatch.setattr(response, "_MEMORY", {})
     first = response_table(one_size(), 354e3, [13e-3])
     monkeypatch.setattr(response, "_MEMORY", {})
-    monkeypatch.setattr(response, "tabulated", lambda *args: pytest.fail("solved again"))
+    monkeypatch.setattr(response, "tabulate_loss", lambda *args: pytest.fail("solved again"))
     measured = calibrate_efficiency(one_size(), [MeasuredSlp(250e3, "iron", "tissue", 13e-3, 354e3)])
     again = response_table(measured, 354e3, [13e-3])
     assert float(again.slp_w_kg(0, 0.0, 0.0)) / 1e3 == pytest.approx(250.0, rel=1e-3)
@@ -165,7 +165,7 @@ def test_a_table_is_kept_and_a_calibration_scales_it(monkeypatch, tmp_path):
 
 def test_tables_share_their_amplitudes(monkeypatch):
     response_table(one_size(), 354e3, LEVELS)
-    monkeypatch.setattr(response, "tabulated", lambda *args: pytest.fail("solved again"))
+    monkeypatch.setattr(response, "tabulate_loss", lambda *args: pytest.fail("solved again"))
     assert response_table(one_size(), 354e3, LEVELS[[2, 0]]).level(13e-3) == 0
 
 

@@ -17,7 +17,7 @@ from thermoplan.protocol import library
 from thermoplan.tracer.calorimetry import core_diameter_from_fwhm_m
 from thermoplan.tracer.tracer import omega_tau, slp_bound_w_kg, slp_w_kg
 
-DATA = Path(library.__file__).parent / "data"
+DATA = Path(library.__file__).parents[1] / "data"
 TRACERS = tomllib.loads((DATA / "tracers.toml").read_text(encoding="utf-8"))
 DEVICES = tomllib.loads((DATA / "devices.toml").read_text(encoding="utf-8"))
 REFERENCES = set(re.findall(r"@\w+\{([^,]+),", (DATA / "references.bib").read_text(encoding="utf-8")))

@@ -54,7 +54,7 @@ def view(
     from .. import scene
     from .show_common import listening
 
-    look = scene.Look(dose=dose, iron_volume=iron_volume)
+    look = scene.ViewOptions(dose=dose, iron_volume=iron_volume)
     if png is not None:
         scene.write_png(run, png, look, minute=minute, cut=cut and cut.value)
     if film is not None:
