@@ -164,7 +164,7 @@ class Species:
 
     def _law(self, fact: str, mass_kg: float) -> float:
         inside = min(max(mass_kg, self.body_mass_kg[0]), self.body_mass_kg[1])
-        return self.facts[fact].value * inside**0.75 * (mass_kg / inside)
+        return float(self.facts[fact].value * inside**0.75 * (mass_kg / inside))
 
 
 @cache

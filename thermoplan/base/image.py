@@ -64,9 +64,10 @@ class Image:
         """
         index = self.indices(points_m).T
         dtype = self.data.dtype if order == 0 else np.float64
-        return ndimage.map_coordinates(
+        result: NDArray = ndimage.map_coordinates(
             self.data.astype(dtype, copy=False), index, order=order, mode="grid-constant", cval=outside
         )
+        return result
 
     def integral(self) -> float:
         """Sum of values times voxel volume."""

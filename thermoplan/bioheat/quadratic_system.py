@@ -80,10 +80,12 @@ class Sampled:
     part: Feedback
 
     def power_w(self, time_s: float, temperature_c: Array) -> Array:
-        return self.at.T @ self.part.power_w(time_s, self.at @ temperature_c)
+        result: Array = self.at.T @ self.part.power_w(time_s, self.at @ temperature_c)
+        return result
 
     def slope_w_k(self, time_s: float, temperature_c: Array) -> Array:
-        return self.at.power(2).T @ self.part.slope_w_k(time_s, self.at @ temperature_c)
+        result: Array = self.at.power(2).T @ self.part.slope_w_k(time_s, self.at @ temperature_c)
+        return result
 
 
 def quadratic_feedback(problem: BioheatProblem, system: ThermalSystem) -> Together | None:

@@ -43,4 +43,5 @@ class Radiation:
     def slope_w_k(self, time_s: float, temperature_c: Array) -> Array:
         kelvin = temperature_c + ZERO_C_K
         slope = self.linear_w_m2_k - 4.0 * self.emissivity * STEFAN_BOLTZMANN_W_M2_K4 * kelvin**3
-        return self.areas_m2 * slope.clip(max=0.0)
+        result: Array = self.areas_m2 * slope.clip(max=0.0)
+        return result

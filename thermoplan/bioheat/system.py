@@ -221,7 +221,8 @@ def _without_sink(parts: Parts) -> Array:
     count, part = connected_components(parts.tissue, directed=False)
     sink = np.bincount(part, parts.exchange + parts.perfusion, count) > 0.0
     sink[part[parts.held]] = True
-    return ~sink[part]
+    result: Array = ~sink[part]
+    return result
 
 
 def solved(matrix: csr_array, load: Array, rtol: float = BASE_RTOL, start: Array | None = None) -> Array:
@@ -243,4 +244,5 @@ def solved(matrix: csr_array, load: Array, rtol: float = BASE_RTOL, start: Array
         raise SolverError(
             f"conjugate gradients: residual {residual:.2e} after {count[0]} iterations, wanted {rtol:.0e}"
         )
-    return found
+    result: Array = found
+    return result

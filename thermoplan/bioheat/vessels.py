@@ -117,7 +117,7 @@ def sink_w_m3_k(vessel: Vessel, tube_m: float, conductivity_w_m_k: float) -> flo
     wanted = 1.0 / (2.0 * np.pi * k * resistance)
     # x I1 / I0 lies between x - 1/2 - 1/x and x, so the bracket holds
     x = brentq(lambda x: x * ive(1, x) / ive(0, x) - wanted, 1e-9, wanted + 3.0)
-    return k * (x / tube_m) ** 2
+    return float(k * (x / tube_m) ** 2)
 
 
 def vessels_w_m3_k(anatomy: Anatomy, vessels: Sequence[Vessel], conductivity_cells: Array) -> Array:

@@ -114,7 +114,7 @@ def estimated_nodes(inputs: Inputs) -> float:
     fine = sum((volumes[name] ** (1 / 3) + 2e3 * sizes.margin_m) ** 3 for name in sizes.target_regions)
     rest = max(0.0, sum(volumes.values()) - fine)
     tets = fine / (1e3 * sizes.target_m) ** 3 + _GRADING * rest / (1e3 * sizes.size_m) ** 3
-    return tets * _TETS_PER_EDGE3 / _TETS_PER_NODE
+    return float(tets * _TETS_PER_EDGE3 / _TETS_PER_NODE)
 
 
 def _machine_rows(protocol: Protocol) -> Iterator[tuple[str, str]]:
@@ -221,7 +221,7 @@ def mesh_record(report: MeshReport, out: Path, notes: list[str]) -> dict[str, An
         for name, mesh in report.volume_mm3.items()
     ]
     smoothed = report.smoothed_skin_area_m2
-    return plain(
+    result: dict[str, Any] = plain(
         {
             "mesh": str(out),
             "nodes": report.nodes,
@@ -234,3 +234,4 @@ def mesh_record(report: MeshReport, out: Path, notes: list[str]) -> dict[str, An
             "notes": notes,
         }
     )
+    return result

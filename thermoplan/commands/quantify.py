@@ -95,7 +95,7 @@ def quantify_record(
         for r, used in zip(curve.readings, curve.used, strict=True)
     ]
     intercept, error = (value / curve.slope * 1e9 for value in curve.intercept_test)
-    return plain(
+    result: dict[str, Any] = plain(
         {
             "image": str(source),
             "calibration": str(calibration),
@@ -125,6 +125,7 @@ def quantify_record(
             "files": files,
         }
     )
+    return result
 
 
 def _refuse_targets(*targets: Path | None) -> None:

@@ -99,7 +99,8 @@ def _shot(run: Path, probe: str) -> dict[str, Any]:
         raise InputError(f"{run / 'plan.json'}: has no test shot: it needs [[probes]] in the protocol; plan again")
     if probe not in shot["probes"]:
         raise InputError(f'--probe = "{probe}": not a probe of this run; {suggestion(probe, shot["probes"])}')
-    return shot
+    result: dict[str, Any] = shot
+    return result
 
 
 def _check_times(known: Sequence[Mapping[str, float | None]], duration_s: float) -> None:

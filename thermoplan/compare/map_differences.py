@@ -82,7 +82,8 @@ def _resampled(image: Image, body: Image, onto: Image) -> NDArray:
     if _same_voxels(image, onto):
         return image.data.astype(np.float64)
     share = _on(body, onto)
-    return np.divide(_on(image, onto), share, out=np.zeros(onto.shape), where=share > 0)
+    result: NDArray = np.divide(_on(image, onto), share, out=np.zeros(onto.shape), where=share > 0)
+    return result
 
 
 def _on(image: Image, onto: Image) -> NDArray:

@@ -231,7 +231,8 @@ class Device:
         if self.selection is not None:
             away = np.linalg.norm(machine - self.selection.center_m, axis=1)
             inside &= away <= self.selection.radius_m
-        return inside
+        result: Array = inside
+        return result
 
     def violations(
         self,

@@ -66,7 +66,7 @@ def device_from_dict(values: Mapping[str, Any], where: str) -> Device:
 def _strength_t_m(settings: Mapping[str, Any]) -> float:
     """Steepest slope of a field that is given as such."""
     if settings.get("selection") is not None:
-        return settings["selection"].strength_t_m
+        return float(settings["selection"].strength_t_m)
     if settings.get("tensor") is not None:
         return float(np.abs(np.linalg.eigvalsh(np.asarray(settings["tensor"]))).max())
     return 0.0

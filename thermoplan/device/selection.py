@@ -63,7 +63,8 @@ class SelectionField:
         ahead, behind = np.split(self.field_t(np.asarray(point_m) + shifts), 2)
         slope = (ahead - behind) / (2.0 * step)
         slope = 0.5 * (slope + slope.T)
-        return slope - np.eye(3) * np.trace(slope) / 3.0
+        result: Array = slope - np.eye(3) * np.trace(slope) / 3.0
+        return result
 
     def field_free_point_m(self) -> Array:
         """Where the field vanishes, by Newton's method from the centre; refused outside the ball."""

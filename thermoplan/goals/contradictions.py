@@ -71,4 +71,4 @@ def _above(metric: Metric, *, at_most: bool) -> float:
 
 def _rate(temperature_c: float) -> float:
     above = temperature_c - 43.0
-    return 2.0 ** (above + min(above, 0.0))
+    return float(2.0 ** (above + min(above, 0.0)))

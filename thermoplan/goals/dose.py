@@ -156,7 +156,8 @@ def exceeded_by(values: Array, weights: Array, percent: ArrayLike) -> Array:
 
 def _at_fractions(values: Array, weights: Array, fractions: ArrayLike) -> Array:
     upto = np.cumsum(weights)
-    return np.interp(np.asarray(fractions) * upto[-1], upto - 0.5 * weights, values)
+    result: Array = np.interp(np.asarray(fractions) * upto[-1], upto - 0.5 * weights, values)
+    return result
 
 
 def hottest_mean(values: Array, weights: Array, amount: float = HOTTEST_M3) -> float:

@@ -215,7 +215,8 @@ def hold_weights(times_s: Array, start_s: float, end_s: float) -> Array:
     length = np.maximum(b - a, 0.0)
     late = (0.5 * (a + b) - times_s[:-1]) / np.diff(times_s)
     weights = np.concatenate([length * (1.0 - late), [0.0]]) + np.concatenate([[0.0], length * late])
-    return weights / (end_s - start_s)
+    result: Array = weights / (end_s - start_s)
+    return result
 
 
 def value(row: GoalRow, times_s: Array, temperature_c: Array, heating_s: float) -> float:

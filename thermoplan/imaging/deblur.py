@@ -65,7 +65,8 @@ class _Blur:
         return self.transfer / (np.square(self.transfer) + weight * self.rough)
 
     def applied(self, factor: Array, data: Array) -> Array:
-        return irfftn(rfftn(data, self.shape) * factor, self.shape)
+        result: Array = irfftn(rfftn(data, self.shape) * factor, self.shape)
+        return result
 
 
 def deblur_image(image: Image, psf: Psf, *, noise_gain: float = 3.0) -> Deblurred:
@@ -114,7 +115,7 @@ def _blur(image: Image, psf: Psf) -> _Blur:
 
 def _weight(blur: _Blur, noise_gain: float) -> float:
     def excess(log_weight: float) -> float:
-        return np.log(blur.gain(np.exp(log_weight)) / noise_gain)
+        return float(np.log(blur.gain(np.exp(log_weight)) / noise_gain))
 
     if excess(_WEAKEST) <= 0.0:
         return float(np.exp(_WEAKEST))
@@ -159,7 +160,8 @@ def _onto_simplex(values: Array, total: float) -> Array:
             break
         level = after
     found = np.maximum(values - after, 0.0)
-    return found * (total / found.sum())
+    result: Array = found * (total / found.sum())
+    return result
 
 
 def _remaining_m(blur: _Blur, weight: float, spacing_m: Array) -> Array:

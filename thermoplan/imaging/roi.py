@@ -134,7 +134,8 @@ def grown(image: Image, seeds: Mask, margin_m: float, background: Background) ->
         return reach(image.data, seeds, background)[1]
     if margin_m == 0.0 or not seeds.any():
         return seeds
-    return ndimage.distance_transform_edt(~seeds, sampling=image.spacing_m) <= margin_m * (1.0 + 1e-9)
+    result: Mask = ndimage.distance_transform_edt(~seeds, sampling=image.spacing_m) <= margin_m * (1.0 + 1e-9)
+    return result
 
 
 def kept_share(fraction: float, dimensions: int = 3) -> float:

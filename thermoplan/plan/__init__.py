@@ -152,7 +152,8 @@ def plan_and_write(protocol: Protocol | Path, *, output: Path | None = None, for
         refuse_full(output, force=force)
         refuse_stopped(output, force=force)
     refuse_unwritable(RUNS / "plan" if output is None else output)
-    return make_plan(protocol, **wanted).write(output, force=force)
+    result: Run = make_plan(protocol, **wanted).write(output, force=force)
+    return result
 
 
 def simulate_and_write(
@@ -177,7 +178,8 @@ def simulate_and_write(
     saved = Checkpoints(final, describe_checkpoint(protocol, trajectory, **wanted), checkpoint_s)
     with resumable(saved):
         plan = simulate(protocol, trajectory, checkpoints=saved, listener=listener, **wanted)
-    return plan.write(final, force=force)
+    result: Run = plan.write(final, force=force)
+    return result
 
 
 def resume_and_write(run: Path, *, checkpoint_s: float = EVERY_S, listener: Listener = silent) -> Run:
@@ -188,7 +190,8 @@ def resume_and_write(run: Path, *, checkpoint_s: float = EVERY_S, listener: List
     saved = Checkpoints(run, describe_checkpoint(protocol, trajectory, **wanted), checkpoint_s, resuming=True)
     with resumable(saved):
         plan = simulate(protocol, trajectory, checkpoints=saved, listener=listener, **wanted)
-    return plan.write(run)
+    result: Run = plan.write(run)
+    return result
 
 
 def _inputs(protocol: Protocol | Path | str, stages: Stages, *, estimate_error: bool) -> Any:
@@ -240,7 +243,8 @@ def _accuracy(engine: Any, outcome: Any, stages: Stages) -> dict[str, Any]:
     from .record.record import plain
     from .verification.mesh_error import mesh_error
 
-    return plain(mesh_error(engine, outcome, stages))
+    result: dict[str, Any] = plain(mesh_error(engine, outcome, stages))
+    return result
 
 
 def _checks(engine: Any, outcome: Any) -> dict[str, float | None]:

@@ -96,7 +96,8 @@ def field_potential_t_m(field_t: Callable[[Array], Array], points_m: Array, cent
     r = points_m - center
     at, weight = np.polynomial.legendre.leggauss(_GAUSS_POINTS)
     s = 0.5 * (at + 1.0)
-    return sum(0.5 * w * x * np.cross(field_t(center + x * r), r) for x, w in zip(s, weight, strict=True))
+    result: Array = sum(0.5 * w * x * np.cross(field_t(center + x * r), r) for x, w in zip(s, weight, strict=True))
+    return result
 
 
 def induced_power(

@@ -52,7 +52,8 @@ class MeshIron:
 
     @property
     def node_mass_kg(self) -> Array:
-        return self.deposit @ self.mass_kg
+        result: Array = self.deposit @ self.mass_kg
+        return result
 
     @property
     def mass_rel(self) -> float:

@@ -184,7 +184,7 @@ def _perfusion(value: Any) -> Constant | PerfusionCourse:
 def _law(name: Any) -> str:
     if name not in PERFUSION_LAWS:
         raise NotAQuantity(f'expected a perfusion, such as "300 mL/min/kg", or a law: {", ".join(PERFUSION_LAWS)}')
-    return name
+    return str(name)
 
 
 def _perfusion_table(temperatures: Any, perfusions: Any) -> PerfusionCourse:
@@ -238,7 +238,8 @@ def safety_bound(kind: str, *sources: str) -> Any:
 
     def read(value: Any) -> float | str:
         if value in sources:
-            return value
+            result: float | str = value
+            return result
         named = " or ".join(f'"{source}"' for source in sources)
         try:
             found = units.parse(value, kind)

@@ -62,7 +62,8 @@ def _plane(axes: Any, pair: Difference, change: NDArray, at: tuple[int, ...], pl
 
     def cut(values: NDArray) -> NDArray:
         flat = np.take(values, at[fixed], axis=fixed)
-        return flat.T if right < up else flat
+        result: NDArray = flat.T if right < up else flat
+        return result
 
     shown = np.where(cut(pair.both), cut(change), np.nan)
     image = axes.pcolormesh(

@@ -54,7 +54,8 @@ def read_plan(run: Path) -> dict[str, Any]:
             f"this run; run `thermoplan plan {Path(run) / 'protocol.toml'}` again, or use the version "
             "that its provenance names"
         )
-    return _stated(plan)
+    result: dict[str, Any] = _stated(plan)
+    return result
 
 
 def _stated(value: Any) -> Any:
@@ -66,7 +67,7 @@ def _stated(value: Any) -> Any:
 
 def render(plan: Mapping[str, Any], run: Path) -> str:
     """The page as text. Everything from the plan is escaped; only the charts made here are markup."""
-    return template().render(**context(plan, run))
+    return str(template().render(**context(plan, run)))
 
 
 @functools.cache

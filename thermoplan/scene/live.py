@@ -58,11 +58,13 @@ class Live:
 
     @property
     def plotter(self) -> pv.Plotter:
-        return self.stage.plotter
+        result: pv.Plotter = self.stage.plotter
+        return result
 
     @property
     def body(self) -> pv.UnstructuredGrid:
-        return self.stage.body
+        result: pv.UnstructuredGrid = self.stage.body
+        return result
 
     def to(self, time_s: float) -> None:
         """Move to a moment of the session."""
@@ -266,7 +268,8 @@ def _hot_part(body: pv.UnstructuredGrid, session: SessionFields) -> pv.Unstructu
         return session.steps.fields[field].max(axis=0) > min(levels.colours)
 
     found = body.extract_points(over(TEMPERATURE, ISOTHERMS) | over(DOSE, ISODOSES), adjacent_cells=True)
-    return found if found.n_cells else body.extract_cells([0])
+    result: pv.UnstructuredGrid = found if found.n_cells else body.extract_cells([0])
+    return result
 
 
 def _range_c(session: SessionFields) -> tuple[float, float]:

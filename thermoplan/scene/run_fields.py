@@ -34,7 +34,8 @@ def fields(pv: Any, run: Path) -> pv.UnstructuredGrid:
     """The run's mesh and fields, moved to millimetres."""
     for name in ("fields.vtu", "fields.vtkhdf"):
         if (run / name).is_file():
-            return pv.read(run / name).scale(1e3)
+            result: pv.UnstructuredGrid = pv.read(run / name).scale(1e3)
+            return result
     raise InputError(f"{run / 'fields.vtu'}: not found: plan again, or give the folder that `thermoplan plan` wrote")
 
 

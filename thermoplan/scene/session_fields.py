@@ -62,7 +62,8 @@ class SessionFields:
         """Where the field-free region is at a moment, in a pause where it was last; None before and after heating."""
         if not len(self.start_s) or not self.start_s[0] <= time_s <= self.end_s[-1]:
             return None
-        return self.stops_mm[int(np.searchsorted(self.start_s, time_s, side="right")) - 1]
+        result: Array | None = self.stops_mm[int(np.searchsorted(self.start_s, time_s, side="right")) - 1]
+        return result
 
     def reading(self, body: pv.UnstructuredGrid, point_mm: Array, time_s: float) -> FieldReading:
         """Temperature and dose at a point of the body, or at the body's nearest point."""

@@ -58,7 +58,8 @@ def staged(run: Path, look: ViewOptions | None = None, *, off_screen: bool) -> p
     stage = opened(run, look or ViewOptions(), off_screen=off_screen)
     hot = isodoses if stage.look.dose else isotherms
     furnish(stage, hot(stage.plotter, stage.body), half_power_at_rest(stage.pv, stage.plotter, stage.plan))
-    return stage.plotter
+    result: pv.Plotter = stage.plotter
+    return result
 
 
 def furnish(stage: Stage, hot: Iterable[Row], ffr: Iterable[Row]) -> None:

@@ -100,7 +100,8 @@ class ResponseTable:
         at += width
         low = table.take(at)
         far = low + v * (table.take(at + 1) - low)
-        return near + u * (far - near)
+        result: Array = near + u * (far - near)
+        return result
 
 
 def _cell(bias: Array, b0: float, width: int) -> tuple[Array, Array]:

@@ -69,7 +69,8 @@ class SlpTable:
             found = np.full(held.shape, float(values))
         else:
             found = RegularGridInterpolator([axes[i] for i in many], values)(points[..., many]).reshape(held.shape)
-        return found * (amplitude / held) ** 2
+        result: Array = found * (amplitude / held) ** 2
+        return result
 
     def _inside(self, amplitude_t: float, frequency_hz: float) -> None:
         first, last = self.frequency_hz[[0, -1]]

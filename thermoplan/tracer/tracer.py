@@ -153,7 +153,8 @@ def neel_time_s(tracer: Tracer, diameter_m: Array) -> Array:
     Capped at a barrier of 600 kT, where nothing moves any more.
     """
     barrier = np.minimum(tracer.barriers(diameter_m), 600.0)
-    return 0.5 * np.sqrt(np.pi) * tracer.tau0_s * np.exp(barrier) / np.sqrt(barrier)
+    result: Array = 0.5 * np.sqrt(np.pi) * tracer.tau0_s * np.exp(barrier) / np.sqrt(barrier)
+    return result
 
 
 def relaxation_time_s(tracer: Tracer, mode: Population, diameter_m: Array) -> Array:

@@ -54,7 +54,8 @@ def candidate_positions(
         raise InputError(
             [f"no position near {', '.join(regions)} is in reach", *device.violations(centers_m=centre[None])]
         )
-    return reachable
+    result: Array = reachable
+    return result
 
 
 def _grid_axes(device: Device) -> Array:
@@ -79,4 +80,5 @@ def _near(grid: Array, tissue: Array, reach_m: float, line: Array | None) -> Arr
     if line is not None:
         along = np.eye(3) - np.outer(line, line)
         grid, tissue = grid @ along, tissue @ along
-    return np.isfinite(cKDTree(tissue).query(grid, distance_upper_bound=reach_m)[0])
+    result: Array = np.isfinite(cKDTree(tissue).query(grid, distance_upper_bound=reach_m)[0])
+    return result

@@ -106,7 +106,8 @@ def _slowest_mode() -> tuple[float, Callable[[Array, IntArray], Array]]:
     widths = np.array([SPLIT_M, SIDE_M - SPLIT_M])
 
     def waves(rate: float) -> Array:
-        return np.sqrt((capacity * rate - W_W_M3_K) / K_W_M_K - 2.0 * p**2 + 0j)
+        result: Array = np.sqrt((capacity * rate - W_W_M3_K) / K_W_M_K - 2.0 * p**2 + 0j)
+        return result
 
     def flow(rate: float) -> float:
         q = waves(rate)
@@ -120,7 +121,8 @@ def _slowest_mode() -> tuple[float, Callable[[Array, IntArray], Array]]:
     def mode(points: Array, which: IntArray) -> Array:
         away = np.where(which == 0, points[..., 0], SIDE_M - points[..., 0])
         side = np.cos(p * points[..., 1]) * np.cos(p * points[..., 2])
-        return (np.cos(q[which] * away) / np.cos(q * widths)[which]).real * side
+        result: Array = (np.cos(q[which] * away) / np.cos(q * widths)[which]).real * side
+        return result
 
     return rate, mode
 

@@ -26,7 +26,8 @@ def layers(points_m: Array) -> IntArray:
 
 def heat(points_m: Array) -> Array:
     """W/m3 of a focus in the muscle."""
-    return 8e5 * np.exp(-(((points_m - MIDDLE_M) / [3e-3, 3e-3, 2.5e-3]) ** 2).sum(axis=-1))
+    result: Array = 8e5 * np.exp(-(((points_m - MIDDLE_M) / [3e-3, 3e-3, 2.5e-3]) ** 2).sum(axis=-1))
+    return result
 
 
 def rows() -> Iterator[ValidationRow]:

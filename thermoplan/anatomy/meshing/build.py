@@ -96,7 +96,8 @@ def mesh_function(
         )
 
     def from_skin(at: Array, reach: float) -> Array:
-        return -np.minimum(at - low, high - at).min(axis=1)
+        result: Array = -np.minimum(at - low, high - at).min(axis=1)
+        return result
 
     points, tets, held = graded(low, high, sizes, from_target, from_skin, exact=True)
     draft = drafted(points, tets, winner(levels, points[tets].mean(axis=1)), held)
@@ -177,7 +178,8 @@ def _lattice(regions: Regions, levels: LabelLevels, sizes: MeshSizes, layer: int
 def _distance(tree: cKDTree | None, at: Array, reach: float) -> Array:
     if tree is None:
         return np.full(len(at), np.inf)
-    return tree.query(at, distance_upper_bound=reach)[0]
+    result: Array = tree.query(at, distance_upper_bound=reach)[0]
+    return result
 
 
 def _trimmed(draft: Draft, levels: Levels, volumes: Array | None, sizes: MeshSizes) -> Draft:

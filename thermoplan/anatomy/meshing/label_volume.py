@@ -70,7 +70,8 @@ class Regions:
             away = cKDTree(self.positions_m(rim)).query(points, distance_upper_bound=2.0 * radius)[0]
             place = (points - self.affine_m[:3, 3]) @ np.linalg.inv(self.affine_m[:3, :3]).T - start
             within = ndimage.map_coordinates(depth, place.T, order=0, mode="constant") >= radius
-            return (away > 1.15 * radius) & ~within
+            result: np.ndarray = (away > 1.15 * radius) & ~within
+            return result
 
         return slender_at
 

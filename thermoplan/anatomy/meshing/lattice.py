@@ -35,7 +35,8 @@ def _has(sorted_keys: IntArray, keys: IntArray) -> np.ndarray:
     if not len(sorted_keys):
         return np.zeros(keys.shape, bool)
     at = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
-    return sorted_keys[at] == keys
+    result: np.ndarray = sorted_keys[at] == keys
+    return result
 
 
 def octree(roots: tuple[int, int, int], levels: int, wanted: Callable[[Array, float], np.ndarray]) -> list[IntArray]:

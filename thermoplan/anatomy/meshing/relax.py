@@ -124,7 +124,8 @@ def _size(points: Array, tets: IntArray) -> Array:
     p = points[tets]
     volume = np.abs(dot(p[:, 1] - p[:, 0], cross(p[:, 2] - p[:, 0], p[:, 3] - p[:, 0]))) / 6.0
     total = np.bincount(tets.ravel(), np.repeat(volume, 4), len(points))
-    return np.cbrt(6.0 * np.sqrt(2.0) * total / np.bincount(tets.ravel(), minlength=len(points)))
+    result: Array = np.cbrt(6.0 * np.sqrt(2.0) * total / np.bincount(tets.ravel(), minlength=len(points)))
+    return result
 
 
 def _capped(step: Array, limit: Array) -> Array:

@@ -47,7 +47,8 @@ def _cut_area(values: Array, places: Array) -> float:
 
     def crossing(rows: np.ndarray, i: int, j: int) -> Array:
         a, b = v[rows, i], v[rows, j]
-        return p[rows, i] + (a / (a - b))[:, None] * (p[rows, j] - p[rows, i])
+        result: Array = p[rows, i] + (a / (a - b))[:, None] * (p[rows, j] - p[rows, i])
+        return result
 
     area = 0.0
     for count, edges in (

@@ -49,7 +49,8 @@ class Draft:
     def skin(self) -> IntArray:
         """Outer triangles ``(k, 3)``, counterclockwise from outside."""
         cell, face = self.bare()
-        return self.tets[cell[:, None], FACES[face]]
+        result: IntArray = self.tets[cell[:, None], FACES[face]]
+        return result
 
 
 def drafted(points: Array, tets: IntArray, region: IntArray, held: np.ndarray) -> Draft:

@@ -16,7 +16,8 @@ def cross(a: Array, b: Array) -> Array:
 
 
 def dot(a: Array, b: Array) -> Array:
-    return np.einsum("ij,ij->i", a, b)
+    result: Array = np.einsum("ij,ij->i", a, b)
+    return result
 
 
 def norm(a: Array) -> Array:

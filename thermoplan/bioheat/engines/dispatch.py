@@ -67,7 +67,7 @@ def _tolerance_k(op: Operator, system: ThermalSystem, pieces: Sequence[Segment |
     """`MOST_K`, and less where little energy comes in: a scan of milliwatts balances as well as a treatment."""
     here = supplied_energy(system, pieces)[1][-1], system.capacity_j_k.sum()
     supplied_j, capacity_j_k = op.team.summed(np.array(here)).tolist()
-    return min(MOST_K, max(OF_RISE * supplied_j / capacity_j_k, FINEST_K))
+    return float(min(MOST_K, max(OF_RISE * supplied_j / capacity_j_k, FINEST_K)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +104,4 @@ def _exact(radius: float, room: int, piece: Segment | Cycle) -> float:
     if isinstance(piece, Cycle):
         spaces += [s.duration_s for s in piece.segments]
     needed = [EXACT_AT_LEAST + EXACT_PER_ROOT * np.sqrt(radius * t) for t in spaces]
-    return sum(m * max(1.0, m / room) for m in needed)
+    return float(sum(m * max(1.0, m / room) for m in needed))

@@ -202,7 +202,8 @@ def watched(space: Space, rows: Array, function, times) -> Array:
     if not len(rows):
         return np.zeros((len(times), 0))
     weights = np.array([space.projected(row) for row in rows])
-    return function(space.rates_1_s, np.asarray(times)) @ weights.T
+    result: Array = function(space.rates_1_s, np.asarray(times)) @ weights.T
+    return result
 
 
 def _blocks(times: Array, n: int) -> Iterator[Array]:
@@ -293,7 +294,8 @@ def _repeated(
     watch = np.array([space.projected(row) for row in run.rows]).reshape(len(run.rows), len(rates)).T * period
 
     def sums(n: Array, since: Array) -> Array:
-        return run.integrals + np.outer(n, first.end_sums) + (whole[n] + phi1(rates, since) * each[n]) @ watch
+        result: Array = run.integrals + np.outer(n, first.end_sums) + (whole[n] + phi1(rates, since) * each[n]) @ watch
+        return result
 
     now = due <= done * period + SAME_TIME_S
     clock = run.clock

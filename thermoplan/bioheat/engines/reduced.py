@@ -77,7 +77,10 @@ class ReducedModel:
 
     def states(self, shares: Array, window_edges_s: Array, times_s: Array) -> Array:
         """``z (n_times, r)`` for shares ``(n_windows, n_columns)`` that are constant in each window."""
-        return np.einsum("twr,wr->tr", self.response(window_edges_s, times_s), np.asarray(shares) @ self.inputs)
+        result: Array = np.einsum(
+            "twr,wr->tr", self.response(window_edges_s, times_s), np.asarray(shares) @ self.inputs
+        )
+        return result
 
     def temperature(self, shares: Array, window_edges_s: Array, times_s: Array, rows: IntArray | None = None) -> Array:
         """Temperatures ``(n_times, n_rows)`` in degC at the dofs ``rows``, all of them if None."""

@@ -105,7 +105,7 @@ class Operator:
         half = self._stored()
         m = _kernels().extended(*half.parts, basis, spans, along, begin, end, BREAKDOWN, half.is_large)
         self.products += m - begin
-        return m
+        return int(m)
 
     def _stored(self) -> Any:
         if self._half is None:
@@ -179,12 +179,14 @@ class Space:
 
     def weights(self, scalar: Array) -> Array:
         """``(k, m)``: times ``basis`` it is ``f(A) v``, where ``scalar (k, m)`` is f at the Ritz values."""
-        return (scalar * self.vectors[0]) @ self.vectors.T * (self.spans[0] / self.spans)
+        result: Array = (scalar * self.vectors[0]) @ self.vectors.T * (self.spans[0] / self.spans)
+        return result
 
     def projected(self, row: Array) -> Array:
         """``row . V S`` as ``(m,)``: with it ``row . f(A) v`` needs the Ritz values alone."""
         along = self.team.summed(self.basis @ row) * (self.spans[0] / self.spans)
-        return self.vectors[0] * (along @ self.vectors)
+        result: Array = self.vectors[0] * (along @ self.vectors)
+        return result
 
 
 def grown(op: Operator, v: Array, horizon_s: float, *, tolerance: float) -> Space:

@@ -64,7 +64,8 @@ def _times(matrix: SymmetricMatrix, y: Array) -> Array:
 def _places(matrix: csr_array) -> IntArray:
     """Of its entries among all that a matrix of its shape could have."""
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    return rows * matrix.shape[1] + matrix.indices
+    result: IntArray = rows * matrix.shape[1] + matrix.indices
+    return result
 
 
 @dataclass(slots=True, eq=False)

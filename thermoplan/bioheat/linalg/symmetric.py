@@ -95,7 +95,7 @@ class SymmetricMatrix:
         self, y: Array, out: Array, *, share: float = 1.0, before: Array | None = None, less: float = 0.0
     ) -> float:
         """``out = share * (matrix @ y) - less * before``; returns ``y @ out``."""
-        return product(*self.parts, y, share, y if before is None else before, less, out, self.is_large)
+        return float(product(*self.parts, y, share, y if before is None else before, less, out, self.is_large))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

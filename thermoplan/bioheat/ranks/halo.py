@@ -66,7 +66,7 @@ class HaloExchange:
             if self._bled:
                 out[-1] += from_nodes
                 along += from_nodes * y[-1]
-        return along
+        return float(along)
 
     def summed(self, values: Array) -> Array:
         total = np.array(values, float)
@@ -75,7 +75,7 @@ class HaloExchange:
         return total if total.ndim else total[()]
 
     def largest(self, value: float) -> float:
-        return self.comm.allreduce(value, MPI.MAX)
+        return float(self.comm.allreduce(value, MPI.MAX))
 
     def typical_1_s(self, diagonal: Array, percentile: float) -> float:
         return self.part.typical[percentile]
@@ -87,7 +87,7 @@ class HaloExchange:
     def bytes_held(self) -> int:
         """Of the matrix and of one vector's neighbours."""
         matrices = (self.part.system.stiffness, self.part.border)
-        return sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in matrices) + self._halo.nbytes
+        return int(sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in matrices) + self._halo.nbytes)
 
     @property
     def leads(self) -> bool:

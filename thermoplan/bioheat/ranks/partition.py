@@ -127,7 +127,8 @@ def _halo(tissue: csr_array, own: IntArray, owner: IntArray, rank: int) -> IntAr
     """Nodes of others that the rows of ``own`` reach, by rank and number."""
     reached = np.unique(csr_array(tissue[own]).indices)
     reached = reached[owner[reached] != rank]
-    return reached[np.argsort(owner[reached], kind="stable")]
+    result: IntArray = reached[np.argsort(owner[reached], kind="stable")]
+    return result
 
 
 def _within(matrix: csr_array, blood: Array) -> csr_array:

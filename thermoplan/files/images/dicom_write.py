@@ -33,7 +33,7 @@ class Study:
 
     def uid(self, *parts: str) -> str:
         """The identifier of a part of this study; without parts, of the study."""
-        return _pydicom().uid.generate_uid(entropy_srcs=[MAKER, self.digest, *parts])
+        return str(_pydicom().uid.generate_uid(entropy_srcs=[MAKER, self.digest, *parts]))
 
 
 @dataclass(frozen=True, slots=True)

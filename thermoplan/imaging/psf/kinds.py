@@ -105,7 +105,8 @@ class TensorPsf:
         if not np.isfinite(self.reach_axes_m).all():
             return np.ones(offset.shape[:-1], bool)
         squared = np.square(self.reach_axes_m).sum(axis=1)
-        return np.square(offset @ self.reach_axes_m.T / squared).sum(axis=-1) <= 1.0
+        result: Array = np.square(offset @ self.reach_axes_m.T / squared).sum(axis=-1) <= 1.0
+        return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +130,8 @@ class LaggingPsf:
 
     @property
     def reach_m(self) -> Array:
-        return self.psf.reach_m + _lags()[-1] * self.lag_m * np.abs(self.axis)
+        result: Array = self.psf.reach_m + _lags()[-1] * self.lag_m * np.abs(self.axis)
+        return result
 
     def at(self, offset_m: Array) -> Array:
         offset, steps = np.asarray(offset_m, float), self.lag_m * _lags()

@@ -31,13 +31,13 @@ class Psf(Protocol):
 @cache
 def tangential_width() -> float:
     """Full width of ``L'(xi)`` at half its maximum, in xi: 4.16105."""
-    return 2.0 * brentq(lambda xi: float(langevin_slope(xi)) - 1.0 / 6.0, 0.1, 20.0, xtol=1e-12)
+    return float(2.0 * brentq(lambda xi: float(langevin_slope(xi)) - 1.0 / 6.0, 0.1, 20.0, xtol=1e-12))
 
 
 @cache
 def normal_width() -> float:
     """Full width of ``L(xi)/xi`` at half its maximum, in xi: 9.46664."""
-    return 2.0 * brentq(lambda xi: float(langevin_ratio(xi * xi)) - 1.0 / 6.0, 0.1, 20.0, xtol=1e-12)
+    return float(2.0 * brentq(lambda xi: float(langevin_ratio(xi * xi)) - 1.0 / 6.0, 0.1, 20.0, xtol=1e-12))
 
 
 def fwhm_m(psf: Psf, direction: ArrayLike) -> float:

@@ -211,7 +211,8 @@ def _turned(vector: Array) -> Array:
     angle = float(np.linalg.norm(vector))
     x, y, z = vector / angle
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
+    result: Array = np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
+    return result
 
 
 def _euler(sitk: Any, matrix: Array, centre: Array) -> Any:

@@ -50,7 +50,8 @@ def _best(moving: Array, fixed: Array) -> Array:
 
 def _spreads(points: Array) -> Array:
     """Root mean square extent along the three principal axes, largest first."""
-    return np.linalg.svd(points - points.mean(axis=0), compute_uv=False)[:3] / np.sqrt(len(points))
+    result: Array = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)[:3] / np.sqrt(len(points))
+    return result
 
 
 def _refuse_lines(landmarks: Landmarks, source: str) -> None:

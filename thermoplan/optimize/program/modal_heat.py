@@ -51,24 +51,31 @@ class CorrectedModel:
 
     @property
     def rates_1_s(self) -> Array:
-        return self.model.rates_1_s
+        result: Array = self.model.rates_1_s
+        return result
 
     @property
     def modes(self) -> Array:
-        return self.model.modes
+        result: Array = self.model.modes
+        return result
 
     @property
     def inputs(self) -> Array:
-        return self.model.inputs
+        result: Array = self.model.inputs
+        return result
 
     @property
     def base_c(self) -> Array:
-        return self.model.base_c
+        result: Array = self.model.base_c
+        return result
 
     def temperature(self, shares: Array, window_edges_s: Array, times_s: Array, rows: IntArray | None = None) -> Array:
         """``(t, k)`` in degC, as that of the model, with the correction."""
         nodes = np.arange(len(np.asarray(self.base_c))) if rows is None else np.asarray(rows)
-        return self.model.temperature(shares, window_edges_s, times_s, rows=rows) + self.rise_at(times_s, nodes)
+        result: Array = self.model.temperature(shares, window_edges_s, times_s, rows=rows) + self.rise_at(
+            times_s, nodes
+        )
+        return result
 
     def rise_at(self, times_s: Array, nodes: Array) -> Array:
         """``(t, k)``; the ends are held."""
@@ -81,7 +88,8 @@ def between_times(times_s: Array, values: Array, at_s: Array) -> Array:
     lower = np.minimum(position.astype(int), max(0, len(times_s) - 2))
     late = (position - lower)[:, None]
     upper = np.minimum(lower + 1, len(times_s) - 1)
-    return (1.0 - late) * values[lower] + late * values[upper]
+    result: Array = (1.0 - late) * values[lower] + late * values[upper]
+    return result
 
 
 def with_inputs(model: Any, inputs: Array) -> Any:

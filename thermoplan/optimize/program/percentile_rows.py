@@ -112,7 +112,8 @@ class PercentileRows:
 def _coarse(heat: ModalHeat, start_s: float, end_s: float) -> Array:
     """Six times, or two a window where there are more: between two knots a plan could have what no knot sees."""
     windows = np.count_nonzero((heat.window_edges_s > start_s) & (heat.window_edges_s < end_s)) + 1
-    return np.linspace(start_s, end_s, max(_KNOTS, 2 * windows + 1))
+    result: Array = np.linspace(start_s, end_s, max(_KNOTS, 2 * windows + 1))
+    return result
 
 
 def _fine(heat: ModalHeat) -> Array:

@@ -158,7 +158,8 @@ def _read_body(protocol: Protocol, iron: IronMap | None, notes: list[str]) -> tu
 
 def _chosen(added: AddedRegion, points: Array, iron: IronMap | None) -> Array:
     if added.center_m is not None:
-        return np.linalg.norm(points - np.array(added.center_m), axis=1) <= added.radius_m
+        result: Array = np.linalg.norm(points - np.array(added.center_m), axis=1) <= added.radius_m
+        return result
     if added.mask is not None:
         return read_volume(added.mask).sampled(points, order=0) > 0
     if iron is None:

@@ -401,7 +401,7 @@ def full_record(subject: Subject, sections: Mapping[str, Any]) -> dict[str, Any]
     probes, expected = probe_sections(case, outcome, core_limit)
     core = None if outcome.core_c is None else {"time_s": outcome.time_s, "temperature_c": outcome.core_c}
     weights = outcome.series.regions
-    return plain(
+    result: dict[str, Any] = plain(
         {
             "schema": 1,
             "kind": subject.kind,
@@ -431,3 +431,4 @@ def full_record(subject: Subject, sections: Mapping[str, Any]) -> dict[str, Any]
             "figures": {},
         }
     )
+    return result

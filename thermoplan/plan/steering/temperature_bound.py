@@ -123,7 +123,8 @@ class TemperatureBound:
             and (goal.parts.family, goal.parts.statistic) == ("T", "max")
         ]
         blood = physiology.arterial_c + self._blood_k_s * (times_s + self._ahead_s)
-        return np.maximum(np.minimum(blood, min(limits, default=BOILING_C)), surroundings)
+        result: Array = np.maximum(np.minimum(blood, min(limits, default=BOILING_C)), surroundings)
+        return result
 
     def _defaults(self) -> Sequence[Goal]:
         body = SimpleNamespace(region_names=(), tissue_names=())
@@ -192,7 +193,8 @@ class _Girth:
         self.radius_m = float(np.sqrt(volume.max() / self.slab_m / np.pi))
 
     def _slab(self, points_m: Array) -> Array:
-        return np.clip(((points_m @ self.axis - self.low) / self.slab_m).astype(int), 0, self.slabs - 1)
+        result: Array = np.clip(((points_m @ self.axis - self.low) / self.slab_m).astype(int), 0, self.slabs - 1)
+        return result
 
     def radii(self, points_m: Array) -> float:
         """How far points, and what is near them, lie from the middle line; 1 at most."""

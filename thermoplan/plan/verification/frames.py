@@ -39,7 +39,8 @@ def frame_times_s(times_s: Array, heating_s: float, n_nodes: int) -> Array:
     wanted = np.concatenate([heating, cooling])
     right = np.clip(np.searchsorted(times_s, wanted), 1, len(times_s) - 1)
     nearest = np.where(wanted - times_s[right - 1] < times_s[right] - wanted, right - 1, right)
-    return times_s[np.unique(nearest)]
+    result: Array = times_s[np.unique(nearest)]
+    return result
 
 
 class FrameKeeper:

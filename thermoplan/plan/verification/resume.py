@@ -158,7 +158,8 @@ def _loaded(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        return _unpacked(json.loads(str(arrays["tree"])), arrays)
+        result: dict[str, Any] = _unpacked(json.loads(str(arrays["tree"])), arrays)
+        return result
     except DAMAGED as problem:
         raise InputError(f"{path}: cannot be read: {problem}; simulate anew") from problem
 

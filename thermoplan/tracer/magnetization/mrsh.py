@@ -114,7 +114,8 @@ def _loss(drive: _Drive, y: Array) -> Array:
     """``- closed integral of m . d xi`` by the trapezoidal rule, spectral on a period."""
     steps = y.shape[1]
     m_along = langevin_ratio(y[0] ** 2 + y[1] ** 2) * y[0]
-    return drive.xi_a * (np.sin(_angles(steps)) @ m_along) * (2.0 * np.pi / steps)
+    result: Array = drive.xi_a * (np.sin(_angles(steps)) @ m_along) * (2.0 * np.pi / steps)
+    return result
 
 
 def _rate(y: Array, field: tuple[Array, Array], omega_tau: Array) -> tuple[Array, Array]:
@@ -160,7 +161,8 @@ def _times(a: Array, b: Array) -> Array:
 def _solve(a: Array, b: Array) -> Array:
     """``a^-1 b`` for 2 x 2 ``a`` and ``b`` of ``(2, ...)``."""
     det = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
-    return np.stack([a[1, 1] * b[0] - a[0, 1] * b[1], a[0, 0] * b[1] - a[1, 0] * b[0]]) / det
+    result: Array = np.stack([a[1, 1] * b[0] - a[0, 1] * b[1], a[0, 0] * b[1] - a[1, 0] * b[0]]) / det
+    return result
 
 
 def _periodic(drive: _Drive, y: Array, steps: int) -> tuple[Array, Array, Array]:
