@@ -2,7 +2,7 @@
 # Both set up .venv on first use; PYTHON=/path/to/python3.12 names an interpreter.
 
 SHELL := /bin/bash
-.PHONY: demo test bench docs protocols setup doctor lint pins clean
+.PHONY: demo test bench docs schema protocols setup doctor lint pins clean
 
 demo: setup
 	@.venv/bin/thermoplan plan protocols/mouse-flank.toml
@@ -22,6 +22,9 @@ protocols: setup
 
 docs: setup
 	@.venv/bin/python tools/make_docs.py build/docs
+
+schema: setup
+	@.venv/bin/python tools/make_schemas.py
 
 setup:
 	@tools/setup.sh

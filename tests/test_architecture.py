@@ -52,7 +52,7 @@ OWNERS = {
     "vtkmodules": {"scene"},
     "trame": {"scene"},
     "matplotlib": {"report"},
-    "pydantic": {"protocol"},
+    "pydantic": {"protocol", "files"},  # the schemas of protocol.toml and of plan.json
     "pint": {"base"},
     "magpylib": {"device"},
     "SimpleITK": {"imaging", "files"},

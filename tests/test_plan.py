@@ -12,8 +12,10 @@ import nibabel
 import numpy as np
 import pytest
 from small_case import PROTOCOL, write_case
+from test_plan_record import closed
 
 import thermoplan
+from thermoplan.files.run.plan_schema import plan_schema
 from thermoplan.plan import make_plan, simulate
 from thermoplan.plan.case.heating_model import power_rel
 from thermoplan.plan.record.record import BOUNDS, status_of
@@ -80,6 +82,10 @@ def test_the_power_check_sees_a_basis_that_is_two_per_mille_too_strong(plan):
 def test_plan_json_fits_its_schema(run):
     schema = json.loads(files("thermoplan.data").joinpath("schemas", "plan.schema.json").read_text())
     jsonschema.validate(json.loads((run.folder / "plan.json").read_text()), schema)
+
+
+def test_plan_json_has_no_key_that_its_types_do_not_know(run):
+    jsonschema.validate(json.loads((run.folder / "plan.json").read_text()), closed(plan_schema()))
 
 
 def test_the_history_on_disk_is_that_of_the_plan(run, plan):

@@ -1,0 +1,37 @@
+"""plan.json, its types and its JSON Schema: one shape."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any, get_args, get_type_hints
+
+from thermoplan.files.run import plan_record
+from thermoplan.files.run.plan_schema import plan_schema
+from thermoplan.power.safety import QUANTITIES
+
+SCHEMA = files("thermoplan.data").joinpath("schemas", "plan.schema.json")
+
+
+def closed(part: Any) -> Any:
+    """A schema that allows no key it does not know."""
+    if isinstance(part, list):
+        return [closed(p) for p in part]
+    if not isinstance(part, dict):
+        return part
+    more = {"additionalProperties": False} if "properties" in part else {}
+    return {key: closed(value) for key, value in part.items()} | more
+
+
+def choices(record: type, key: str) -> set[str]:
+    """Values that a field of a record may have."""
+    hint = get_type_hints(record)[key]
+    return set(get_args(hint))
+
+
+def test_the_shipped_schema_is_that_of_the_types():
+    assert json.loads(SCHEMA.read_text()) == plan_schema(), "make schema"
+
+
+def test_the_record_knows_every_quantity_of_safety():
+    assert choices(plan_record.SafetyLimitRecord, "quantity") == set(QUANTITIES)
