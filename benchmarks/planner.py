@@ -27,8 +27,7 @@ from heat import PLAN_S, case, load_of  # noqa: E402
 
 from thermoplan.bioheat import Segment, evolve, reduced_model  # noqa: E402
 from thermoplan.bioheat.linalg.krylov import operator  # noqa: E402
-from thermoplan.goals import Goal, Resolved, resolve  # noqa: E402
-from thermoplan.goals.metrics import Meter  # noqa: E402
+from thermoplan.goals import Goal, Meter, Resolved, resolve  # noqa: E402
 from thermoplan.optimize import Settings, Shares, ipopt_shares, lbfgsb_shares, optimize_shares, pareto_front  # noqa: E402
 from thermoplan.optimize.program.modal_heat import with_inputs  # noqa: E402
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thermoplan.bioheat.linalg.percentiles import between
-from thermoplan.goals import metrics
+from thermoplan.goals.metrics import statistics
 
 
 @settings(max_examples=60, deadline=None)
@@ -21,7 +21,7 @@ def test_a_percentile_is_between_the_nodes_that_the_full_order_has(n, seed, shar
     if heavy:
         weights[n // 2] = weights.sum()
     nodes, mix = between(values, weights, share)
-    expected, parts = metrics.between(values, weights, share)
+    expected, parts = statistics.between(values, weights, share)
     found = (np.take_along_axis(values, nodes, -1) * mix).sum(axis=-1)
     assert found == pytest.approx((np.take_along_axis(values, expected, -1) * parts).sum(axis=-1), rel=0.0, abs=1e-12)
     assert mix.sum(axis=-1) == pytest.approx(1.0, abs=1e-15)

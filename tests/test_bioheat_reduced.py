@@ -13,7 +13,7 @@ from thermoplan.bioheat import Boundary, Segment, evolve, reduced_model, thermal
 from thermoplan.bioheat.capacity import fastest_rate_1_s, redistributed
 from thermoplan.bioheat.engines.reduced import ReducedModel, _response
 from thermoplan.bioheat.linalg.krylov import operator
-from thermoplan.goals import Goal, GoalRow, metrics
+from thermoplan.goals import Goal, GoalRow, row_value
 from thermoplan.goals.dose import cem43_min
 from thermoplan.optimize.program.linearize import gradient
 from thermoplan.optimize.program.modal_heat import ModalHeat
@@ -147,7 +147,7 @@ def test_the_slope_of_a_dose_is_that_of_the_full_model(case):
 
     def doublings(step: float) -> float:
         full = full_history(system, loads, shares + step * direction, edges, heat.times_s)
-        return float(np.log2(metrics.value(row, heat.times_s, full[:, tumour], heat.heating_s)))
+        return float(np.log2(row_value(row, heat.times_s, full[:, tumour], heat.heating_s)))
 
     expected = (doublings(1e-2) - doublings(-1e-2)) / 2e-2
     found = float((heat.gradient(heat.adjoint(slopes)) * direction).sum())

@@ -6,20 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thermoplan.base.errors import InputError
-from thermoplan.goals.dose import (
-    DAMAGE,
-    Dose,
-    RegionSeries,
-    arrhenius_omega,
-    cem43_min,
-    cem43_rate,
-    exceeded_by,
-    fraction_above,
-    hottest_mean,
-    mean_over,
-    region_table,
-    volume_histograms,
-)
+from thermoplan.goals.damage import DAMAGE, arrhenius_omega
+from thermoplan.goals.dose import Dose, cem43_min
+from thermoplan.goals.metrics.cem43 import cem43_rate
+from thermoplan.goals.metrics.statistics import exceeded_by, fraction_above, hottest_mean, mean_over
+from thermoplan.goals.region_series import RegionSeries, region_table, volume_histograms
 
 
 def held(temperature_c, minutes):

@@ -15,11 +15,15 @@ from thermoplan.goals import (
     TEMPLATES,
     Goal,
     Hottest,
-    Metric,
     contradictions,
+    metric_named,
     resolve,
     template,
 )
+from thermoplan.goals.metrics.dose_map import DoseMapMetric
+from thermoplan.goals.metrics.dose_of_course import CourseDoseMetric
+from thermoplan.goals.metrics.temperature import TemperatureMetric
+from thermoplan.goals.metrics.volume import DosedVolumeMetric, HotVolumeMetric
 
 _CUBE = ((0, 1, 3, 7), (0, 1, 7, 5), (0, 5, 7, 4), (0, 3, 2, 7), (0, 6, 4, 7), (0, 2, 6, 7))
 
@@ -52,16 +56,16 @@ TUMOUR = Goal("goal", ("tumour",), "CEM43T90", 10.0, "at_least")
 
 
 def test_a_metric_name_is_family_and_statistic():
-    assert Metric.named("T90") == Metric("T", 90.0)
-    assert Metric.named("CEM43max") == Metric("CEM43D", "max")
-    assert Metric.named("CEM43T90") == Metric("CEM43T", 90.0)
-    assert Metric.named("Tmean").unit == "degC" and Metric.named("CEM43D90").unit == "min"
+    assert metric_named("T90") == TemperatureMetric(90.0)
+    assert metric_named("CEM43max") == metric_named("CEM43Dmax") == DoseMapMetric("max")
+    assert metric_named("CEM43T90") == CourseDoseMetric(90.0)
+    assert metric_named("Tmean").scale.unit == "degC" and metric_named("CEM43D90").scale.unit == "min"
 
 
 @pytest.mark.parametrize("name", ["T0", "T100", "CEM4390", "Tx", "cem43max", ""])
 def test_an_unknown_metric_is_refused_with_the_known_ones(name):
     with pytest.raises(InputError, match="CEM43T90"):
-        Metric.named(name)
+        metric_named(name)
 
 
 def test_all_mistakes_of_a_goal_are_told_at_once():
@@ -201,12 +205,12 @@ def test_a_volume_is_searched_as_the_percentile_that_must_lie_at_its_edge():
 
 
 def test_metric_names_carry_volumes_temperatures_and_doses():
-    assert Metric.named("Thot5mm3") == Metric("T", Hottest(5.0)) and Hottest(5.0).m3 == pytest.approx(5e-9)
-    assert Metric.named("V42.5C") == Metric("V", 42.5) and Metric.named("V42.5C").unit == "%"
-    assert Metric.named("V60CEM43") == Metric("VD", 60.0) and not Metric.named("V60CEM43").is_dose
+    assert metric_named("Thot5mm3") == TemperatureMetric(Hottest(5.0)) and Hottest(5.0).m3 == pytest.approx(5e-9)
+    assert metric_named("V42.5C") == HotVolumeMetric(42.5) and metric_named("V42.5C").scale.unit == "%"
+    assert metric_named("V60CEM43") == DosedVolumeMetric(60.0) and metric_named("V60CEM43").scale.unit == "%"
     for name in ("Thot0mm3", "V43", "VC", "V43C%"):
         with pytest.raises(InputError):
-            Metric.named(name)
+            metric_named(name)
 
 
 def test_a_part_of_the_volume_is_at_most_all_of_it():

@@ -11,7 +11,8 @@ from scipy.optimize import linprog
 from small_heat import grid_of, model, phantom
 
 from thermoplan.base.errors import InputError
-from thermoplan.goals import METRICS, Goal, metrics, resolve
+from thermoplan.goals import METRICS, Goal, Meter, resolve
+from thermoplan.goals.metrics.metric import hold_weights
 from thermoplan.optimize import CorrectedModel, SequentialLP, Settings, optimize_shares
 from thermoplan.optimize.program.linear_program import Program
 from thermoplan.optimize.program.linearize import gradient
@@ -68,7 +69,7 @@ def test_a_temperature_plan_equals_one_linear_program_over_all_nodes_and_times()
     limits = np.vstack([of(rows[1].nodes, every), of(rows[2].nodes, every)])
     room = np.concatenate([np.full(len(every) * len(rows[1].nodes), 38.6 - 36.5), np.full(len(every), 38.6 - 36.5)])
     duty = np.kron(np.eye(3), np.ones(heat.n_columns))
-    hold = metrics.hold_weights(heat.times_s, 1200.0, 1800.0)
+    hold = hold_weights(heat.times_s, 1200.0, 1800.0)
     mean = rows[0].weights_m3 / rows[0].weights_m3.sum()
     worth = np.einsum(
         "t,n,tnwc->wc", hold, mean, of(rows[0].nodes, every).reshape(len(every), len(mean), 3, -1)
@@ -171,7 +172,7 @@ def test_predicted_values_are_those_of_the_verifying_meter():
     ]
     settings = Settings(cool_down_s=300.0, step_s=30.0, max_iterations=3)
     found = plan(goals, settings=settings)
-    meter = metrics.Meter(resolve(goals, anatomy, defaults=False), 1800.0)
+    meter = Meter(resolve(goals, anatomy, defaults=False), 1800.0)
     times, temperature = histories(reduced, found.shares, settings)
     np.testing.assert_allclose(meter.consume(zip(times, temperature, strict=True)), found.values, rtol=2e-6)
 
@@ -402,7 +403,7 @@ def test_planning_with_a_correction_meets_the_goal_of_the_fuller_model():
         found = optimize_shares(used, resolved, window_edges_s=EDGES, settings=LOOSE)
         times, verified = histories(fuller, found.shares)
         _, predicted = histories(reduced, found.shares)
-        values = metrics.Meter(resolved, 1800.0).consume(zip(times, verified, strict=True))
+        values = Meter(resolved, 1800.0).consume(zip(times, verified, strict=True))
         gaps.append(abs(values[0] - found.values[0]))
         used = CorrectedModel(reduced, times, verified - predicted)
     assert gaps[0] > 0.3 and gaps[-1] < 0.1

@@ -1,9 +1,10 @@
-"""What better means: goals, limits, and the tissue each is measured in."""
+"""Goals, limits, metrics, and the tissue each is measured in."""
 
 from .contradictions import contradictions
 from .defaults import default_limits
 from .goal import BUDGET, CORE, EVERYWHERE_ELSE, SKIN, Goal, GoalRow, Resolved, target_regions
-from .metric_names import METRICS, Hottest, Metric
+from .meter import Meter, row_value
+from .metrics import METRICS, Hottest, Metric, SearchMetric, metric_named
 from .regions import resolve, tightened
 from .templates import TEMPLATES, template
 
@@ -17,11 +18,15 @@ __all__ = [
     "Goal",
     "GoalRow",
     "Hottest",
+    "Meter",
     "Metric",
     "Resolved",
+    "SearchMetric",
     "contradictions",
     "default_limits",
+    "metric_named",
     "resolve",
+    "row_value",
     "target_regions",
     "template",
     "tightened",

@@ -10,7 +10,8 @@ import numpy as np
 from ..base.arrays import Array, IntArray, frozen, put
 from ..base.display import told_apart
 from ..base.errors import InputError
-from .metric_names import Metric
+from .metrics import Metric, metric_named
+from .metrics.metric import JudgedTimes
 
 EVERYWHERE_ELSE, CORE, SKIN = "everywhere-else", "core", "skin"
 BUDGET = "safety"
@@ -70,16 +71,10 @@ class Goal:
         if not self.region:
             yield 'region: expected at least one, such as "tumour"'
         try:
-            metric = Metric.named(self.metric)
+            yield from (f"{self.sense} = {self.bound:g}: {text}" for text in self.measure.scale.complaints(self.bound))
         except InputError as error:
             yield from error.complaints
             return
-        if not np.isfinite(self.bound) or (metric.is_dose and self.bound <= 0.0):
-            yield f"{self.sense} = {self.bound:g}: expected a finite, positive {metric.unit}"
-        if metric.is_volume and not 0.0 <= self.bound <= 100.0:
-            yield f"{self.sense} = {self.bound:g}: expected a part of the volume, from 0 % to 100 %"
-        if metric.family == "VD" and not metric.statistic > 0.0:
-            yield f"metric = {self.metric}: expected a dose above zero"
         if self.weight <= 0.0 or self.priority < 1 or self.margin_m < 0.0:
             yield "weight must be positive, priority 1 or more, margin not negative"
         if self.shell_m is not None and not self.shell_m[0] < self.shell_m[1]:
@@ -88,21 +83,22 @@ class Goal:
             yield f"window = {self.window}: expected a start and a later end"
 
     @property
-    def parts(self) -> Metric:
-        return Metric.named(self.metric)
+    def measure(self) -> Metric:
+        """The metric that its name means."""
+        return metric_named(self.metric)
 
     @property
     def unit(self) -> str:
-        return self.parts.unit
+        return self.measure.scale.unit
 
     @property
     def is_budget(self) -> bool:
-        """Whether it holds a hard limit of safety, whose bound stands for all of what it allows."""
+        """True of a hard limit of safety, whose bound stands for all of what it allows."""
         return self.source == BUDGET
 
     @property
     def places(self) -> tuple[str, ...]:
-        """What it is judged in: each region by its name, or one place made of them."""
+        """Places it is judged in: each region by its name, or one place made of them."""
         together = " + ".join(self.region)
         if self.shell_m is None:
             return (together,) if self.as_one else self.region
@@ -112,20 +108,15 @@ class Goal:
 
     @property
     def searched(self) -> Goal:
-        """The same in kelvins or doublings: a volume above a temperature as the percentile that must lie there.
+        """The same with the metric that a search works with, in kelvins or doublings."""
+        metric, bound = self.measure.searched(self.bound)
+        return self if metric == self.measure else replace(self, metric=metric.name, bound=bound)
 
-        For a limit, and for a dose, the two are the same; a wanted volume is the mean over the hold of one or the
-        other, which differ to second order in how much it changes.
-        """
-        metric = self.parts
-        if not metric.is_volume:
-            return self
-        name = f"{'CEM43D' if metric.family == 'VD' else 'T'}{self.bound:g}"
-        if self.bound >= 100.0:
-            name = "CEM43min" if metric.family == "VD" else "Tmin"
-        elif self.bound < 1.0:
-            name = "CEM43max" if metric.family == "VD" else "Tmax"
-        return replace(self, metric=name, bound=float(metric.statistic))
+    def judged(self, times_s: Array, heating_s: float) -> JudgedTimes:
+        """Times of a history over which a temperature is judged: the window, else its sense's default."""
+        at_least = self.sense == "at_least"
+        start, end = self.window or ((2.0 / 3.0 * heating_s, heating_s) if at_least else (0.0, np.inf))
+        return JudgedTimes(times_s, start, end, at_least)
 
     @property
     def bound_k(self) -> float:
@@ -133,12 +124,15 @@ class Goal:
 
     def in_k(self, value: float) -> float:
         """A value in K, a dose in doublings of a minute, a part of the volume in tenths of it."""
-        if self.parts.is_volume:
-            return 0.1 * value
-        return float(np.log2(max(value, 1e-300))) if self.parts.is_dose else value
+        return self.measure.scale.in_k(value)
+
+    def shifted(self, by_k: float) -> Goal:
+        """The same with a bound that asks for more by so many kelvins, doublings of a dose or tenths of the volume."""
+        by_k = by_k if self.sense == "at_least" else -by_k
+        return replace(self, bound=self.measure.scale.shifted(self.bound, by_k))
 
     def short_k(self, value: float) -> float:
-        """How far a value is on the wrong side of the bound, on that scale; negative where it is better."""
+        """Distance of a value on the wrong side of the bound, on that scale; negative where it is better."""
         return (self.bound_k - self.in_k(value)) * (1.0 if self.sense == "at_least" else -1.0)
 
     def met(self, value: float) -> bool:
@@ -149,11 +143,9 @@ class Goal:
         decimal, more where it would else read like the bound that it misses; what a budget takes in per cent."""
         if self.is_budget:
             return f"{value / self.bound:.0%}"
-        number = self._digits(value, 0) if self.met(value) else told_apart(self._digits, value, self.bound)
+        digits = self.measure.scale.digits
+        number = digits(value) if self.met(value) else told_apart(digits, value, self.bound)
         return f"{number} {self.unit}"
-
-    def _digits(self, value: float, more: int) -> str:
-        return f"{float(f'{value:.{2 + more}g}'):g}" if self.parts.is_dose else f"{value:.{1 + more}f}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,7 +170,7 @@ class GoalRow:
     @property
     def searched(self) -> GoalRow:
         """The same row with its goal in kelvins or doublings."""
-        return self if not self.goal.parts.is_volume else replace(self, goal=self.goal.searched)
+        return replace(self, goal=self.goal.searched)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -59,13 +59,7 @@ def tightened(resolved: Resolved, by_k: Mapping[int, float]) -> Resolved:
     """A copy in which some rows ask for more: by so many kelvins, doublings of a dose, or tenths of the volume."""
     rows = list(resolved.rows)
     for i, step in by_k.items():
-        goal = rows[i].goal
-        sign = step if goal.sense == "at_least" else -step
-        if goal.parts.is_volume:
-            bound = float(np.clip(goal.bound + 10.0 * sign, 0.0, 100.0))
-        else:
-            bound = goal.bound * 2.0**sign if goal.parts.is_dose else goal.bound + sign
-        rows[i] = replace(rows[i], goal=replace(goal, bound=bound))
+        rows[i] = replace(rows[i], goal=rows[i].goal.shifted(step))
     return replace(resolved, rows=tuple(rows))
 
 

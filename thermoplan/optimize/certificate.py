@@ -6,12 +6,11 @@ import numpy as np
 
 from ..base.arrays import Array
 from ..goals import Goal, GoalRow, Resolved
-from ..goals.metrics import hold_weights, judged_s
+from ..goals.metrics.statistics import percent_above
 from .program.linear_program import Program
 from .program.linearize import HottestRows, RowBuilder, TangentRows
 from .program.modal_heat import CorrectedModel, ModalHeat, Model
 from .program.percentile_rows import knots_of
-from .program.row_builders import is_convex
 from .program.search_terms import Iterate, RegionNodes, SearchTerm
 from .settings import Settings
 
@@ -48,11 +47,11 @@ def highest_percentile_c(
         max_duty=settings.max_duty,
         active=np.zeros_like(nothing, bool),
     )
-    start, end = judged_s(row.goal, heat.heating_s)
-    weights = hold_weights(heat.times_s, start, min(end, float(heat.times_s[-1])))
+    judged = row.goal.judged(heat.times_s, heat.heating_s)
+    start, end = judged.start_s, judged.end_s
     windows = np.count_nonzero((heat.window_edges_s > start) & (heat.window_edges_s < end)) + 1
     looks = max(_LOOKS, 2 * windows + 1)
-    knots, gathered = knots_of(heat, weights, np.linspace(start, min(end, heat.heating_s), looks))
+    knots, gathered = knots_of(heat, judged.hold_weights, np.linspace(start, min(end, heat.heating_s), looks))
     highest = _highest_allowed_c(resolved, row)
     wanted = [program.variable(-float(w), 0.0, highest) for w in gathered]
     forms, look = _limits(resolved, heat, settings), Iterate(heat, nothing)
@@ -79,7 +78,8 @@ class _Shortfall:
         self.heat, self.weights, self.nodes = heat, row.weights_m3, row.nodes
         self.modes = np.asarray(heat.model.modes)[row.nodes]
         self.base_c = np.asarray(heat.model.base_c)[row.nodes]
-        percent = {"min": 100.0, "max": 0.0}.get(str(row.goal.parts.statistic), row.goal.parts.statistic)
+        metric, _ = row.goal.measure.searched(row.goal.bound)
+        percent = percent_above(metric.statistic, at_most=False)
         total = self.weights.sum()
         halves = self.weights.max() / total if percent < 100.0 else 0.0  # a percentile lies between two nodes
         self.part_m3 = min(1.0, 1.0 - percent / 100.0 + halves) * total
@@ -119,7 +119,7 @@ def _highest_allowed_c(resolved: Resolved, row: GoalRow) -> float:
         for other in resolved.rows
         if other.region == row.region
         and other.goal.kind == "limit"
-        and (other.goal.parts.family, other.goal.parts.statistic) == ("T", "max")
+        and _caps_temperature(other.goal)
         and other.goal.window is None
     ]
     return min(bounds, default=_HIGHEST_C)
@@ -127,21 +127,23 @@ def _highest_allowed_c(resolved: Resolved, row: GoalRow) -> float:
 
 def _limits(resolved: Resolved, heat: ModalHeat, settings: Settings) -> list[RowBuilder]:
     """The limits that are convex, at no margin and all but unyielding."""
-    rows = [row for row in resolved.rows if row.goal.kind == "limit" and row.goal.sense == "at_most"]
+    limits = [row for row in resolved.rows if row.goal.kind == "limit" and row.goal.sense == "at_most"]
+    rows = [row for row in limits if row.goal.searched == row.goal]
     below = {row.region for row in rows if _keeps_below(row.goal)}
     minutes = (heat.heating_s + settings.cool_down_s) / 60.0
     forms: list[RowBuilder] = []
     for row in rows:
         term = SearchTerm(row, RegionNodes.of([row], heat, minutes), _WORTH, _WORTH, 0.0, 0.0)
-        hot = (row.goal.parts.family, row.goal.parts.statistic) == ("T", "max")
-        if hot:
+        if term.metric.caps_temperature:
             forms.append(HottestRows(term))
-        elif is_convex(term) or (
-            row.goal.parts.family == "CEM43D" and row.goal.parts.statistic == "max" and row.region in below
-        ):
+        elif term.metric.is_convex(at_least=False, below_43_c=row.region in below):
             forms.append(TangentRows(term, convex=True))
     return forms
 
 
 def _keeps_below(goal: Goal) -> bool:
-    return goal.parts.family == "T" and goal.parts.statistic == "max" and goal.bound <= _FLAT_C and goal.window is None
+    return _caps_temperature(goal) and goal.bound <= _FLAT_C and goal.window is None
+
+
+def _caps_temperature(goal: Goal) -> bool:
+    return goal.measure.searched(goal.bound)[0].caps_temperature and goal.measure.scale.is_temperature

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..goals import GoalRow, Resolved, metrics
+from ..goals import GoalRow, Resolved, row_value
 from .priorities import weighted_shares
 from .program.modal_heat import ModalHeat, Model
 from .program.search_terms import Iterate, SearchTerm
@@ -118,7 +118,9 @@ def explain(
     short = _shortfall(resolved, goals, tuple(shares.values[i] for i in goals)) - _HELPFUL
     helpful = [r for r in found if r.goals_met or _shortfall(resolved, goals, r.goal_values) < short]
     ranked = sorted(helpful, key=lambda r: (not r.goals_met, _shortfall(resolved, goals, r.goal_values)))
-    told = resolved.rows[asked] if missed or not resolved.rows[asked].goal.parts.is_volume else at.rows[asked]
+    told = resolved.rows[asked]
+    if not missed and told.goal.searched != told.goal:
+        told = at.rows[asked]
     return Explanation(
         told,
         best.values[asked],
@@ -165,22 +167,21 @@ class _Prices:
 
 def _doublings_per_k(term: SearchTerm, look: Iterate) -> float:
     """Doublings of a dose if all of its tissue were 1 K hotter throughout; 1 for a temperature."""
-    if not term.row.goal.parts.is_dose:
+    if not term.metric.scale.is_logarithmic:
         return 1.0
     kept, temperature = look.at(term.tissue)
     row = GoalRow(term.row.goal, term.row.region, term.row.nodes[kept], term.row.weights_m3[kept])
     low, high = (
-        metrics.value(row, look.heat.times_s, temperature + step, look.heat.heating_s) for step in (-_STEP_K, _STEP_K)
+        row_value(row, look.heat.times_s, temperature + step, look.heat.heating_s) for step in (-_STEP_K, _STEP_K)
     )
     return float(np.log2(high / low) / (2.0 * _STEP_K))
 
 
 def _gain_text(goal: GoalRow, limit: GoalRow, gain: float, gain_k: float) -> str:
-    goal, (step, per) = goal.searched, _widened(limit)
-    metric = goal.goal.metric
-    behind = metric.removeprefix("CEM43") if goal.goal.parts.family == "CEM43T" else f"temperature behind {metric}"
-    kelvins = f"{step * gain_k:.2g} K of {goal.region} {behind if goal.goal.parts.is_dose else metric}"
-    dose = f" ({metric} x {2.0 ** (step * gain):.2f})" if goal.goal.parts.is_dose else ""
+    (step, per), name = _widened(limit), goal.goal.searched.metric
+    metric, _ = goal.goal.measure.searched(goal.goal.bound)
+    kelvins = f"{step * gain_k:.2g} K of {goal.region} {metric.temperature_name}"
+    dose = f" ({name} x {2.0 ** (step * gain):.2f})" if metric.scale.is_logarithmic else ""
     return f"{kelvins}{dose} {per}"
 
 
@@ -188,8 +189,8 @@ def _widened(limit: GoalRow) -> tuple[float, str]:
     """By how much a limit is widened to say what it costs, and that in words."""
     if limit.goal.is_budget:
         return 0.1 * limit.goal.bound, f"per tenth of the {limit.label}"
-    name = limit.searched.goal.metric
-    return 1.0, f"per {'doubling' if limit.searched.goal.parts.is_dose else 'K'} of {limit.region} {name}"
+    goal = limit.goal.searched
+    return 1.0, f"per {goal.measure.scale.step} of {limit.region} {goal.metric}"
 
 
 def _conflicts(missed: tuple[str, ...], limits: list[LimitCost], duty_gain: float) -> Iterator[str]:

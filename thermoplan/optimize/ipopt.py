@@ -197,5 +197,4 @@ class _Interior:
 
 
 def _is_hottest(term: SearchTerm) -> bool:
-    parts = term.row.goal.parts
-    return not term.at_least and (parts.family, parts.statistic) == ("T", "max") and term.row.goal.window is None
+    return not term.at_least and term.metric.caps_temperature and term.row.goal.window is None

@@ -32,11 +32,11 @@ def terms_of(resolved: Resolved, heat: ModalHeat, settings: Settings) -> list[Se
         if i >= len(resolved.rows):
             terms.append(SearchTerm(row, tissue, settings.peak_cost, 0.0, 0.0, 0.0))
             continue
-        margin = settings.dose_margin if row.goal.parts.is_dose else settings.limit_margin_k
+        margin = settings.margin_k(row.goal)
         limit = row.goal.kind == "limit"
         cost = settings.limit_cost if limit else GOAL_COST * row.goal.weight * scales[row.goal.priority]
         soft = margin * (2.0 / 3.0 if limit else 1.0)
-        stated = resolved.rows[i] if resolved.rows[i].goal.parts.is_volume else None
+        stated = None if row.goal == resolved.rows[i].goal else resolved.rows[i]
         terms.append(SearchTerm(row, tissue, cost, min(1.0, 0.1 * cost), margin, soft, stated))
     return terms
 

@@ -154,6 +154,6 @@ class _Order:
             return replace(row, goal=replace(goal, priority=1 if goal.priority == priority else _LATER))
         held = self.held[i]
         if held != goal.bound_k:  # of its margin a limit keeps a third
-            margin = (settings.dose_margin if goal.parts.is_dose else settings.limit_margin_k) / 3.0
+            margin = settings.margin_k(goal) / 3.0
             held -= margin if goal.sense == "at_least" else -margin
-        return replace(row, goal=replace(goal, kind="limit", bound=2.0**held if goal.parts.is_dose else held))
+        return replace(row, goal=replace(goal, kind="limit", bound=goal.measure.scale.from_k(held)))

@@ -23,7 +23,7 @@ from .program.linear_program import Optimum, Program
 from .program.linearize import DoseCuttingPlanes
 from .program.modal_heat import ModalHeat
 from .program.percentile_rows import PercentileRows
-from .program.row_builders import RowBuilder, forms_of, is_convex
+from .program.row_builders import RowBuilder, build_rows, is_convex
 from .program.search_terms import Iterate
 from .settings import Progress, Settings, Shares, Watcher
 
@@ -69,7 +69,7 @@ class SequentialLP:
         self._began = time.perf_counter()
         self.terms = terms_of(resolved, heat, settings)
         self.rows = len(resolved.rows)
-        self.forms: list[RowBuilder] = forms_of(self.terms)
+        self.forms: list[RowBuilder] = build_rows(self.terms)
         self.share_cost = settings.heat_cost * outside_heat(resolved, heat)
         self.look = Iterate(heat, np.zeros((heat.n_windows, heat.n_columns)))
         self.merit = self.merit_of(self.look)
@@ -138,7 +138,7 @@ class SequentialLP:
         """The best plan's columns in an early, a middle and a late part of the session alone. A dose is convex in the
         temperature, so that a short hot plan and a long mild one can be optima each of its own."""
         edges, middles = self.heat.window_edges_s, 0.5 * (self.heat.window_edges_s[1:] + self.heat.window_edges_s[:-1])
-        if self.heat.n_windows < 2 or not any(t.at_least and t.row.goal.parts.is_dose for t in self.terms):
+        if self.heat.n_windows < 2 or not any(t.at_least and t.metric.scale.is_logarithmic for t in self.terms):
             return
         third = np.minimum((_PARTS * middles / edges[-1]).astype(int), _PARTS - 1)
         for part in np.unique(third):

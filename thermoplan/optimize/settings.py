@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..base.arrays import Array, frozen, put
+from ..goals import Goal
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class Settings:
     time_limit_s: float = 60.0
     tolerance: float = 1e-3
     reach: float | None = None
+
+    def margin_k(self, goal: Goal) -> float:
+        """Margin of a goal on the scale on which it is searched."""
+        return self.dose_margin if goal.searched.measure.scale.is_logarithmic else self.limit_margin_k
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ from dataclasses import replace
 
 from ..goals import Resolved
 
-BEYOND_K, BEYOND_DOUBLINGS = 20.0, 10.0
-
 
 def stretched(resolved: Resolved, goal: int) -> Resolved:
     """The same rows, of which number ``goal`` asks for 20 K or ten doublings more than it did; of a volume above a
@@ -15,9 +13,7 @@ def stretched(resolved: Resolved, goal: int) -> Resolved:
     rows = list(resolved.rows)
     rows[goal] = rows[goal].searched
     wanted = rows[goal].goal
-    sign = 1.0 if wanted.sense == "at_least" else -1.0
-    bound = wanted.bound * 2.0 ** (sign * BEYOND_DOUBLINGS) if wanted.parts.is_dose else wanted.bound + sign * BEYOND_K
-    rows[goal] = replace(rows[goal], goal=replace(wanted, bound=bound))
+    rows[goal] = replace(rows[goal], goal=wanted.shifted(wanted.measure.scale.stretch_k))
     return replace(resolved, rows=tuple(rows))
 
 

@@ -22,7 +22,7 @@ from pydantic import (
 from ..base import units
 from ..base.errors import InputError
 from ..base.units import NotAQuantity
-from ..goals import METRICS, Metric
+from ..goals import METRICS, metric_named
 from . import values
 
 SCHEMA_VERSION = 1
@@ -332,7 +332,7 @@ class GoalTable(Table):
     @classmethod
     def _known(cls, name: str | None) -> str | None:
         try:
-            Metric.named(name)
+            metric_named(name)
         except InputError:
             raise NotAQuantity(f"expected one of {', '.join(METRICS)}") from None
         return name
@@ -343,11 +343,10 @@ class GoalTable(Table):
         """Degrees C for a temperature, minutes for a dose, per cent for a volume: the metric decides."""
         if not info.data.get("metric"):
             return value
-        metric = Metric.named(info.data["metric"])
-        if metric.is_volume:
+        scale = metric_named(info.data["metric"]).scale
+        if not scale.quantity:
             return values.percent(value)
-        kind, example = ("time", "10 min") if metric.is_dose else ("temperature", "42 degC")
-        return units.parse(value, kind, example=example) / (60.0 if metric.is_dose else 1.0)
+        return units.parse(value, scale.quantity, example=scale.example) / scale.si_per_unit
 
 
 class WishTable(GoalTable):

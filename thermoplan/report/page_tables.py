@@ -328,7 +328,7 @@ def predicted(plan: Plan) -> Table:
     body = []
     for row in given:
         goal = _celsius(row.get("goal", ""))
-        words = f.dose if "CEM43" in goal else f.significant
+        words = f.dose if goal.endswith(" min") else f.significant
         body.append([goal, words(row.get("searched")), words(row.get("played"))])
     return ["Goal or limit", "Searched", "Verified"], body
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.arrays import Array, IntArray
 from ..bioheat import Boundary, Segment, evolve, thermal_system
-from ..goals.dose import exceeded_by
+from ..goals.metrics.statistics import exceeded_by
 from .bodies import box
 from .cases import C_J_KG_K, RHO_KG_M3, load_of, problem
 from .validation_row import ValidationRow

@@ -13,14 +13,15 @@ from typing import Protocol
 import numpy as np
 
 from ...base.arrays import Array, IntArray
-from ...goals import Hottest as HottestPart
-from ...goals import metrics
-from ...goals.metric_names import Statistic
+from ...goals.metrics import MetricSlope
+from ...goals.metrics.cem43 import LN2, dose_min, dose_slope
 from .linear_program import Program
 from .search_terms import Iterate, RegionNodes, SearchTerm
 
 TOLERANCE_K = 2e-3
 _WORST, _NEAR_K, _KEPT_CUTS = 5, 0.7, 120
+_FEW_NODES = 2
+"""A percentile is a mixture of so many nodes, which are other ones at each time."""
 
 
 class RowBuilder(Protocol):
@@ -55,7 +56,7 @@ class HottestRows:
 
     def _add(self, program: Program, look: Iterate, above_c: float) -> int:
         kept, temperature = look.at(self.term.tissue)
-        inside = metrics.judged_times(self.term.row.goal, look.heat.times_s, look.heat.heating_s)
+        inside = self.term.row.goal.judged(look.heat.times_s, look.heat.heating_s).inside
         when, peak = inside[temperature[inside].argmax(axis=0)], temperature[inside].max(axis=0)
         found = [i for i in np.argsort(peak)[::-1][:_WORST] if peak[i] > above_c]
         for i in found:
@@ -110,61 +111,32 @@ class TangentRows:
 
 
 def gradient(term: SearchTerm, look: Iterate) -> tuple[Array, float]:
-    """A term's value (K or doublings) as the second; first its derivative ``(t, r)`` by the modes in time."""
+    """Derivative ``(t, r)`` of a term's value by the modes in time, and the value (K or doublings)."""
+    from ...bioheat.linalg.percentiles import between  # loads Numba
+
     kept, temperature = look.at(term.tissue)
-    metric, weights, times = term.row.goal.parts, term.tissue.weights_m3[kept], look.heat.times_s
-    if metric.family == "CEM43D":
-        alike = metric.statistic == "mean"  # whatever the doses are
-        doses = np.zeros(len(kept)) if alike else metrics.dose_min(times, temperature)
-        nodes, mix = metrics.dose_mixture(doses, weights, metric.statistic)
-        dose, slope = metrics.dose_slope(times, temperature if len(nodes) == len(kept) else temperature[:, nodes])
-        value = float(mix @ dose)
-        return (slope * (mix / (value * metrics.LN2))) @ _modes(term.tissue, kept[nodes]), float(np.log2(value))
-    nodes, mix = _statistic_nodes(temperature, weights, metric.statistic)
-    series = (np.take_along_axis(temperature, nodes, 1) * mix).sum(axis=1)
-    if nodes.shape[1] < 3:
-        spatial = sum(
-            part[:, None] * _modes(term.tissue, kept[node]) for part, node in zip(mix.T, nodes.T, strict=True)
-        )
+    judged = term.row.goal.judged(look.heat.times_s, look.heat.heating_s)
+    value_k, slope = term.metric.slope(temperature, term.tissue.weights_m3[kept], judged, between)
+    return _in_modes(slope, term.tissue, kept), value_k
+
+
+def _in_modes(slope: MetricSlope, tissue: RegionNodes, kept: IntArray) -> Array:
+    """A derivative by nodes, of positions among those ``kept`` of the tissue, as one by modes ``(t, r)``."""
+    nodes, mix = slope.nodes, slope.mix
+    if nodes.ndim == 1:
+        spatial = mix @ _modes(tissue, kept[nodes])
+    elif nodes.shape[1] > _FEW_NODES:
+        spatial = mix @ _modes(tissue, kept)
     else:
-        spatial = mix @ _modes(term.tissue, kept)
-    value_k, slope = _series_slope(term, look, series)
-    return slope[:, None] * spatial, value_k
+        parts = (part[:, None] * _modes(tissue, kept[node]) for part, node in zip(mix.T, nodes.T, strict=True))
+        spatial = sum(parts, np.zeros((len(mix), tissue.modes.shape[1])))
+    return spatial if slope.in_time is None else slope.in_time[:, None] * spatial
 
 
 def _modes(tissue: RegionNodes, nodes: IntArray) -> Array:
-    """Of positions in the tissue; all of them in their order are not copied."""
+    """Modes of positions in the tissue; all of them in their order are not copied."""
     every = len(nodes) == len(tissue.nodes) and bool((np.diff(nodes) == 1).all())
     return (tissue.modes if every else tissue.modes[nodes]).astype(float, copy=False)
-
-
-def _statistic_nodes(temperature: Array, weights: Array, which: Statistic) -> tuple[IntArray, Array]:
-    n_times, n = temperature.shape
-    if isinstance(which, HottestPart):
-        return np.tile(np.arange(n), (n_times, 1)), metrics.hottest_parts(temperature, weights, which.m3)
-    if which == "mean":
-        return np.tile(np.arange(n), (n_times, 1)), np.tile(weights / weights.sum(), (n_times, 1))
-    if which in ("min", "max"):
-        found = temperature.argmin(axis=1) if which == "min" else temperature.argmax(axis=1)
-        return found[:, None], np.ones((n_times, 1))
-    from ...bioheat.linalg.percentiles import between  # loads Numba
-
-    return between(temperature, weights, 1.0 - float(which) / 100.0)
-
-
-def _series_slope(term: SearchTerm, look: Iterate, series: Array) -> tuple[float, Array]:
-    """The value of a series, K or doublings, and its derivative ``(t,)``."""
-    goal, heat = term.row.goal, look.heat
-    if goal.parts.is_dose:
-        dose, slope = metrics.dose_slope(heat.times_s, series)
-        return float(np.log2(dose)), slope / (dose * metrics.LN2)
-    if term.at_least:
-        start, end = metrics.judged_s(goal, heat.heating_s)
-        weights = metrics.hold_weights(heat.times_s, start, min(end, float(heat.times_s[-1])))
-        return float(weights @ series), weights
-    inside = metrics.judged_times(goal, heat.times_s, heat.heating_s)
-    worst = inside[series[inside].argmax()]
-    return float(series[worst]), np.eye(len(series))[worst]
 
 
 @dataclass(slots=True, eq=False)
@@ -198,7 +170,7 @@ class DoseCuttingPlanes:
         return self._add(program, np.array(short, np.int64))
 
     def _dose_k(self, look: Iterate) -> Array:
-        return np.log2(metrics.dose_min(look.heat.times_s, look.at(self.term.tissue)[1]))
+        return np.log2(dose_min(look.heat.times_s, look.at(self.term.tissue)[1]))
 
     def _add_mean(self, program: Program, near: IntArray, value_k: float) -> None:
         """The goal of the percentile as one of the mean, in doublings, of the nodes near it: exact at the iterate."""
@@ -206,8 +178,8 @@ class DoseCuttingPlanes:
         if look is None or len(near) == 0:
             return
         share = tissue.weights_m3[near] / tissue.weights_m3[near].sum()
-        dose, slope = metrics.dose_slope(look.heat.times_s, look.at(tissue)[1][:, near])
-        adjoint = look.heat.adjoint((slope * (share / (dose * metrics.LN2))) @ tissue.modes[near])
+        dose, slope = dose_slope(look.heat.times_s, look.at(tissue)[1][:, near])
+        adjoint = look.heat.adjoint((slope * (share / (dose * LN2))) @ tissue.modes[near])
         at_iterate = float((adjoint * look.heat.loads(look.shares)).sum())
         program.row(-adjoint, self._give, value_k - at_iterate - self.term.aim_k)
 
@@ -215,10 +187,10 @@ class DoseCuttingPlanes:
         look = self._look
         if look is None or len(nodes) == 0:
             return 0
-        dose, slope = metrics.dose_slope(look.heat.times_s, look.at(self.term.tissue)[1][:, nodes])
+        dose, slope = dose_slope(look.heat.times_s, look.at(self.term.tissue)[1][:, nodes])
         load = look.heat.loads(look.shares)
         for i, n in enumerate(nodes):
-            per_time = slope[:, i, None] / (dose[i] * metrics.LN2) * self.term.tissue.modes[n]
+            per_time = slope[:, i, None] / (dose[i] * LN2) * self.term.tissue.modes[n]
             adjoint = look.heat.adjoint(per_time)
             constant = float(np.log2(dose[i])) - float((adjoint * load).sum()) + self._offset_k
             program.row(-adjoint, self._give, constant - self.term.aim_k)

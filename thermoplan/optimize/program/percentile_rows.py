@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...base.arrays import Array, IntArray
-from ...goals import metrics
+from ...goals.metrics.cem43 import LN2, LN4, dose_slope, log_rate, log_rate_slope
 from .linear_program import Program
 from .linearize import TOLERANCE_K, at_node
 from .modal_heat import ModalHeat
@@ -41,8 +41,7 @@ class PercentileRows:
     def begin(self, program: Program, look: Iterate) -> None:
         before = {(int(self._knots[m]), node) for m, node in self._written}
         temperature = look.at(self.term.tissue)[1]
-        which, weights_m3 = self.term.row.goal.parts.statistic, self.term.tissue.weights_m3
-        series = metrics.statistic(temperature, weights_m3, which)
+        series = self.term.metric.over_region(temperature, self.term.tissue.weights_m3)
         self._knots, weights = self._gathered(look, series)
         self._variables = [program.variable() for _ in self._knots]
         self._wanted, self._offset_c, self._written = [], [], set()
@@ -74,21 +73,20 @@ class PercentileRows:
 
     def _gathered(self, look: Iterate, series: Array) -> tuple[IntArray, Array]:
         """Knots, and the weight of each in the value: per K of Tx, or per unit of the log rate."""
-        goal, heat = self.term.row.goal, look.heat
-        if goal.parts.is_dose:
-            dose, slope = metrics.dose_slope(heat.times_s, series)
-            return knots_of(heat, slope / (dose * metrics.LN2 * metrics.log_rate_slope(series)), _fine(heat))
-        start, end = metrics.judged_s(goal, heat.heating_s)
-        end = min(end, float(heat.times_s[-1]))
-        return knots_of(heat, metrics.hold_weights(heat.times_s, start, end), _coarse(heat, start, end))
+        heat = look.heat
+        if self.term.metric.scale.is_logarithmic:
+            dose, slope = dose_slope(heat.times_s, series)
+            return knots_of(heat, slope / (dose * LN2 * log_rate_slope(series)), _fine(heat))
+        judged = self.term.row.goal.judged(heat.times_s, heat.heating_s)
+        return knots_of(heat, judged.hold_weights, _coarse(heat, judged.start_s, judged.last_s))
 
     def _level(self, program: Program, look: Iterate, series: Array, weights: Array) -> None:
         """The row that asks for the goal: value at the iterate plus weighted changes at the knots."""
         variables, now = self._variables, series[self._knots]
-        if self.term.row.goal.parts.is_dose:
-            variables, now = [program.variable() for _ in self._knots], metrics.log_rate(now)
+        if self.term.metric.scale.is_logarithmic:
+            variables, now = [program.variable() for _ in self._knots], log_rate(now)
             for u, q in zip(variables, self._variables, strict=True):
-                for slope in (metrics.LN2, metrics.LN4):
+                for slope in (LN2, LN4):
                     program.row(None, {u: 1.0, q: -slope}, -43.0 * slope)
         row = {v: -float(w) for v, w in zip(variables, weights, strict=True)} | self.term.give(program)
         program.row(None, row, self.term.value_k(look) - float(weights @ now) - self.term.aim_k)

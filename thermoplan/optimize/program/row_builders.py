@@ -1,39 +1,33 @@
-"""Which linear form each kind of goal or limit takes."""
+"""Row builder of each goal or limit: its metric says how it is linearized."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
-from ...goals import Hottest as HottestPart
+from ...goals.metrics import Linearization
 from .linearize import DoseCuttingPlanes, HottestRows, RowBuilder, TangentRows
 from .percentile_rows import PercentileRows
 from .search_terms import SearchTerm
 
-__all__ = ["RowBuilder", "forms_of", "is_convex"]
+__all__ = ["ROW_BUILDERS", "RowBuilder", "build_rows", "is_convex"]
 
 
-def forms_of(terms: Sequence[SearchTerm]) -> list[RowBuilder]:
-    return [_form(term) for term in terms]
+ROW_BUILDERS: Mapping[Linearization, Callable[[SearchTerm], RowBuilder]] = MappingProxyType(
+    {
+        Linearization.CUTTING_PLANES: HottestRows,
+        Linearization.TANGENTS: lambda term: TangentRows(term, is_convex(term)),
+        Linearization.PERCENTILE_KNOTS: PercentileRows,
+        Linearization.DOSE_CUTTING_PLANES: DoseCuttingPlanes,
+    }
+)
 
 
-def _form(term: SearchTerm) -> RowBuilder:
-    metric = term.row.goal.parts
-    if not term.at_least:
-        return (
-            HottestRows(term)
-            if (metric.family, metric.statistic) == ("T", "max")
-            else TangentRows(term, is_convex(term))
-        )
-    if metric.statistic in ("mean", "max") or isinstance(metric.statistic, HottestPart):
-        return TangentRows(term)
-    return DoseCuttingPlanes(term) if metric.family == "CEM43D" else PercentileRows(term)
+def build_rows(terms: Sequence[SearchTerm]) -> list[RowBuilder]:
+    """A row builder for each term."""
+    return [ROW_BUILDERS[term.metric.linearization(at_least=term.at_least)](term) for term in terms]
 
 
 def is_convex(term: SearchTerm) -> bool:
-    """Whether the term's penalty is a convex function of the shares, and its rows never cut a plan off."""
-    metric = term.row.goal.parts
-    if metric.family != "T":
-        return False
-    if isinstance(metric.statistic, HottestPart):
-        return not term.at_least
-    return metric.statistic == "mean" or metric.statistic == ("min" if term.at_least else "max")
+    """True where the term's penalty is a convex function of the shares, and its rows never cut a plan off."""
+    return term.metric.is_convex(at_least=term.at_least)

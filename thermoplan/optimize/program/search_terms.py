@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...base.arrays import Array, IntArray
-from ...goals import GoalRow, metrics
+from ...goals import GoalRow, SearchMetric, row_value
 from .linear_program import Program
 from .modal_heat import CorrectedModel, ModalHeat
 from .modal_time import flushed
@@ -38,8 +38,10 @@ class RegionNodes:
         """The tissue that these rows, all of one region, look at."""
         nodes, precision = rows[0].nodes, np.float64
         screen = None
-        if all(_asks_for_hottest(row) for row in rows) and len(nodes) > _SCREEN_FROM:
-            screen = min(_matters_from_c(row, treatment_min) for row in rows)
+        harmless_c = [_harmless_below_c(row, treatment_min) for row in rows]
+        known_c = [temperature for temperature in harmless_c if temperature is not None]
+        if len(known_c) == len(rows) and len(nodes) > _SCREEN_FROM:
+            screen = min(known_c) - _SCREEN_K
             precision = np.float32 if len(nodes) > _SINGLE_FROM else np.float64
         model = heat.model
         modes = flushed(np.asarray(model.modes)[nodes]).astype(precision)
@@ -72,17 +74,10 @@ class RegionNodes:
         return np.sort(np.argpartition(peak, -above)[-above:])
 
 
-def _asks_for_hottest(row: GoalRow) -> bool:
-    metric = row.goal.parts
-    return row.goal.sense == "at_most" and metric.statistic == "max" and metric.family in ("T", "CEM43D")
-
-
-def _matters_from_c(row: GoalRow, treatment_min: float) -> float:
-    """Temperature below which a node cannot come near the bound."""
-    if not row.goal.parts.is_dose:
-        return row.goal.bound - _SCREEN_K
-    log_rate = np.log(row.goal.bound / treatment_min)
-    return 43.0 + float(log_rate / (metrics.LN2 if log_rate > 0.0 else metrics.LN4)) - _SCREEN_K
+def _harmless_below_c(row: GoalRow, treatment_min: float) -> float | None:
+    """Temperature below which a node cannot come near the bound; None where every node counts."""
+    metric, bound = row.goal.measure.searched(row.goal.bound)
+    return metric.harmless_below_c(bound, treatment_min) if row.goal.sense == "at_most" else None
 
 
 @dataclass(slots=True, eq=False)
@@ -92,22 +87,23 @@ class Iterate:
     heat: ModalHeat
     shares: Array
     states: Array = field(init=False)
-    _seen: dict[int, tuple[IntArray, Array]] = field(default_factory=dict)
-    _values: dict[int, float] = field(default_factory=dict)
+    _seen: dict[RegionNodes, tuple[IntArray, Array]] = field(default_factory=dict)
+    _values: dict[SearchTerm, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.states = self.heat.states(self.shares)
 
     def at(self, tissue: RegionNodes) -> tuple[IntArray, Array]:
-        if id(tissue) not in self._seen:
-            self._seen[id(tissue)] = tissue.temperatures(self.heat, self.states)
-        return self._seen[id(tissue)]
+        """Positions in the tissue that were looked at, and their temperatures ``(t, k)``."""
+        if tissue not in self._seen:
+            self._seen[tissue] = tissue.temperatures(self.heat, self.states)
+        return self._seen[tissue]
 
     def value(self, term: SearchTerm) -> float:
         """Of a goal or limit, as it is searched: degrees C or minutes."""
-        if id(term) not in self._values:
-            self._values[id(term)] = term.value(self)
-        return self._values[id(term)]
+        if term not in self._values:
+            self._values[term] = term.value(self)
+        return self._values[term]
 
 
 @dataclass(slots=True, eq=False)
@@ -129,6 +125,11 @@ class SearchTerm:
     slack: tuple[int, int] = (0, 0)
 
     @property
+    def metric(self) -> SearchMetric:
+        """The metric that is searched."""
+        return self.row.goal.measure.searched(self.row.goal.bound)[0]
+
+    @property
     def at_least(self) -> bool:
         return self.row.goal.sense == "at_least"
 
@@ -141,15 +142,14 @@ class SearchTerm:
         kept, temperature = look.at(self.tissue)
         row = row or self.row
         row = GoalRow(row.goal, row.region, row.nodes[kept], row.weights_m3[kept])
-        return metrics.value(row, look.heat.times_s, temperature, look.heat.heating_s)
+        return row_value(row, look.heat.times_s, temperature, look.heat.heating_s)
 
     def value_stated(self, look: Iterate) -> float:
         """As the protocol states the goal, in its unit."""
         return look.value(self) if self.stated is None else self.value(look, self.stated)
 
     def value_k(self, look: Iterate) -> float:
-        value = look.value(self)
-        return float(np.log2(max(value, 1e-300))) if self.row.goal.parts.is_dose else value
+        return self.row.goal.in_k(look.value(self))
 
     def excess_k(self, value_k: float) -> float:
         """How far a value is on the wrong side of the aim; negative where it is better."""

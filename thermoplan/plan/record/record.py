@@ -19,7 +19,7 @@ from ...base.memory import peak_memory_mb
 from ...base.mpi_launch import CREW
 from ...base.progress import Stages
 from ...goals import Resolved
-from ...goals.dose import region_table, volume_histograms
+from ...goals.region_series import region_table, volume_histograms
 from ...power.ffr import validity
 from ...power.heating_basis import ffr_widths_m
 from ...power.safety import safety_report

@@ -11,7 +11,8 @@ import numpy as np
 
 from ...base.arrays import Array
 from ...goals import Goal, GoalRow, Resolved
-from ...goals.metrics import dose_min, statistic
+from ...goals.metrics.cem43 import dose_min
+from ...goals.metrics.statistics import statistic
 from ...optimize import Shares, highest_percentile_c, optimize_shares
 from ...optimize.program.modal_heat import restricted, with_inputs
 from ..case.heating_model import HeatingModel

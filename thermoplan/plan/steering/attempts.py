@@ -9,8 +9,7 @@ import numpy as np
 from ...base.arrays import Array, IntArray
 from ...base.progress import Stages
 from ...bioheat.engines.reduced import ReducedModel
-from ...goals import Goal, Resolved
-from ...goals.metrics import value
+from ...goals import Goal, Resolved, row_value
 from ...optimize import Progress, Settings, Shares, optimize_shares
 from ...optimize.program.modal_heat import restricted
 from ...power.heating_basis import Column
@@ -81,7 +80,7 @@ class Attempt:
 
 def _kelvins(goal: Goal, found: float) -> float:
     """A temperature, or a dose as the temperature above 43 degrees C that doubles it per kelvin."""
-    return goal.in_k(max(found, 1e-3) if goal.parts.is_dose else found)
+    return goal.in_k(max(found, 1e-3) if goal.measure.scale.is_logarithmic else found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +154,7 @@ def judged(
         key = row.nodes.tobytes()
         if key not in courses:
             courses[key] = model.temperature(shares, edges_s, times, rows=row.nodes)
-        found.append(value(row, times, courses[key], heating))
+        found.append(row_value(row, times, courses[key], heating))
     return tuple(found)
 
 

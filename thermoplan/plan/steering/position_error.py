@@ -9,7 +9,8 @@ import numpy as np
 
 from ...base.arrays import Array
 from ...base.errors import InputError
-from ...goals.metrics import dose_min, statistic
+from ...goals.metrics.cem43 import dose_min
+from ...goals.metrics.statistics import statistic
 from ...optimize.program.modal_heat import with_inputs
 from ...protocol import Protocol
 from ...trajectory import Trajectory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...base.arrays import Array
-from ...goals.metrics import statistic
+from ...goals.metrics.statistics import statistic
 from ...optimize.program.modal_heat import restricted
 from ..verification.outcome import Outcome
 from .steer import Steering

@@ -57,7 +57,7 @@ def _limit(cost: LimitCost, row: GoalRow, value: float) -> dict[str, Any]:
         "active": cost.active,
         "gain_k": cost.gain_k,
         "sentence": cost.sentence,
-        "per": "doubling" if goal.searched.parts.is_dose else "K",
+        "per": goal.searched.measure.scale.step,
     }
     if goal.is_budget:
         facts |= {

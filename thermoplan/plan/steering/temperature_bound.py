@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 from ...anatomy.tissue import Tissue, canonical_tissue, scaled_metabolism
 from ...base.arrays import Array
 from ...goals import CORE, Goal, default_limits
-from ...goals.dose import cem43_rate
+from ...goals.metrics.cem43 import cem43_rate
 from ...protocol import PerfusionCourse
 from ...tracer.tracer import slp_w_kg
 from ..case.case import tissues_of
@@ -74,7 +74,7 @@ class TemperatureBound:
         """A value of the goal's metric, degrees C or minutes, that no plan exceeds in a region with this near it."""
         times = np.linspace(0.0, self.protocol.session.duration_s, _STEPS)
         course = np.minimum(self.course_c(times, near), BOILING_C)
-        if not goal.searched.parts.is_dose:
+        if not goal.searched.measure.scale.is_logarithmic:
             return float(course[-1])
         rate = cem43_rate(course)
         return float(np.trapezoid(rate, times / 60.0) + COOL_DOWN_S / 60.0 * rate[-1])
@@ -120,7 +120,7 @@ class TemperatureBound:
             for goal in (*self.protocol.goals, *self._defaults())
             if CORE in goal.region
             and goal.kind == "limit"
-            and (goal.parts.family, goal.parts.statistic) == ("T", "max")
+            and goal.metric == "Tmax"
         ]
         blood = physiology.arterial_c + self._blood_k_s * (times_s + self._ahead_s)
         result: Array = np.maximum(np.minimum(blood, min(limits, default=BOILING_C)), surroundings)

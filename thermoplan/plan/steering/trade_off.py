@@ -11,7 +11,8 @@ from ...base.arrays import Array
 from ...base.errors import InputError
 from ...base.progress import Stages
 from ...goals import CORE, GoalRow, Resolved
-from ...goals.metrics import dose_min, mean_over, statistic
+from ...goals.metrics.cem43 import dose_min
+from ...goals.metrics.statistics import mean_over, statistic
 from ...optimize import Settings, first_goal, optimize_shares, pareto_front, stretched
 from ...optimize.program.modal_heat import restricted
 from ..case.heating_model import HeatingModel
@@ -36,8 +37,12 @@ def chosen_limit(resolved: Resolved, name: str) -> int | None:
     if not found:
         known = ", ".join(_name(resolved.rows[i]) for i in limits)
         raise InputError(f'--against "{name}": no such limit; expected one of {known}')
-    doses = [i for i in found if resolved.rows[i].goal.parts.is_dose]
+    doses = [i for i in found if _is_dose_limit(resolved.rows[i])]
     return (doses or found)[0]
+
+
+def _is_dose_limit(row: GoalRow) -> bool:
+    return row.goal.kind == "limit" and row.goal.measure.scale.is_logarithmic
 
 
 def _name(row: GoalRow) -> str:
@@ -88,11 +93,7 @@ def trade_off(engine: HeatingModel, steering: Steering, stages: Stages, *, limit
     """
     search = _Search.of(engine, steering)
     goal, rows = first_goal(search.resolved), search.resolved.rows
-    organs = [
-        i
-        for i, row in enumerate(rows)
-        if row.goal.kind == "limit" and row.goal.parts.is_dose and row.region not in search.resolved.targets
-    ]
+    organs = [i for i, row in enumerate(rows) if _is_dose_limit(row) and row.region not in search.resolved.targets]
     if goal is None or not (organs or limit is not None):
         return None
     with stages.stage("trade-off"):
@@ -130,7 +131,7 @@ def trade_off(engine: HeatingModel, steering: Steering, stages: Stages, *, limit
 
 def _apart(bounds: list[float], row: GoalRow) -> list[float]:
     """Bounds that differ by more than a rounding, in K or doublings; the last of a crowd stays."""
-    k = np.log2(np.maximum(bounds, 1e-9)) if row.goal.parts.is_dose else np.array(bounds)
+    k = np.log2(np.maximum(bounds, 1e-9)) if row.goal.measure.scale.is_logarithmic else np.array(bounds)
     return [b for i, b in enumerate(bounds) if i + 1 == len(bounds) or k[i + 1] - k[i] > 1e-3]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...base.progress import Stages
 from ...bioheat import spatial_error_k
-from ...goals.dose import exceeded_by
+from ...goals.metrics.statistics import exceeded_by
 from ..case.heating_model import HeatingModel
 from .outcome import Outcome
 

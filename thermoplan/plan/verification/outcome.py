@@ -12,9 +12,10 @@ from ...anatomy.anatomy import Anatomy
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
 from ...bioheat import EnergyAudit, Segment, evolve
-from ...goals import Resolved
-from ...goals.dose import Dose, DoseMap, RegionSeries, cem43_min, exceeded_by
-from ...goals.metrics import Meter
+from ...goals import Meter, Resolved
+from ...goals.dose import Dose, DoseMap, cem43_min
+from ...goals.metrics.statistics import exceeded_by
+from ...goals.region_series import RegionSeries
 from ...power.heating_basis import HeatingBasis
 from ...protocol import Protocol
 from ..case.heating_model import HeatingModel
