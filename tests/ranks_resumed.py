@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from thermoplan.base.mpi_launch import CREW
+from thermoplan.base.plain_data import plain
 from thermoplan.plan import simulate
-from thermoplan.plan.record.record import plain
-from thermoplan.plan.verification.resume import Checkpoints, describe_checkpoint
-from thermoplan.plan.verification.resume import resumed as described_in
+from thermoplan.plan.verification.resume import Checkpoints, describe_checkpoint, read_checkpoint
 from thermoplan.protocol import read_protocol
 
 
@@ -46,8 +45,8 @@ def left(protocol, run):
 
 def gone_on(run):
     """What `resume_and_write` does before it writes: the history, and where it began."""
-    protocol, trajectory, wanted = described_in(run)
-    plan = simulate(protocol, trajectory, checkpoints=Checkpoints(run, {}, resuming=True), **wanted)
+    protocol, trajectory, options = read_checkpoint(run)
+    plan = simulate(protocol, trajectory, checkpoints=Checkpoints(run, {}, resuming=True), **options)
     return plan.record["history"], [line for line in plan.stages.log if "goes on from" in line]
 
 

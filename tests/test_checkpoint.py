@@ -58,7 +58,7 @@ class Stopped(Exception):
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    monkeypatch.setattr("thermoplan.plan.record.run_writer._figures", lambda *_: {})
+    monkeypatch.setattr("thermoplan.plan.record.run_writer._draw_figures", lambda *_: {})
 
 
 @pytest.mark.parametrize(("engine", "after"), [("coupled", 1), ("coupled", 4), ("exact", 1)])
@@ -150,7 +150,7 @@ def test_a_full_disk_ends_no_simulation_and_is_told(body, tmp_path, monkeypatch)
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(resume, "_dumped", full)
+        patch.setattr(resume, "dump_state", full)
         found = simulate_and_write(body, output=tmp_path / "run", checkpoint_s=0.0)
     told = [text for text in found.record["warnings"] if "could not be saved while it ran: No space left" in text]
     assert len(told) == 1 and str(tmp_path / "run" / "checkpoint") in told[0]
@@ -160,7 +160,7 @@ def test_a_full_disk_ends_no_simulation_and_is_told(body, tmp_path, monkeypatch)
 @pytest.mark.parametrize("verb", [simulate_and_write, plan_and_write])
 def test_a_run_that_could_not_be_written_is_refused_before_it_is_computed(body, tmp_path, monkeypatch, verb):
     (tmp_path / "file").write_text("x")
-    for name in ("make_plan", "simulate"):
+    for name in ("planning.make_plan", "simulation.simulate"):
         monkeypatch.setattr(f"thermoplan.plan.{name}", lambda *_, **__: pytest.fail("it was computed"))
     with pytest.raises(InputError, match=r"run: cannot be written: .*file: Not a directory; choose another place"):
         verb(body, output=tmp_path / "file" / "run")

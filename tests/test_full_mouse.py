@@ -51,6 +51,6 @@ def test_the_unheated_mouse_needs_heat_to_stay_at_its_core_temperature(demo):
 
 def test_memory_is_that_of_the_plan_and_not_of_what_started_it():
     held = np.ones(int(1e8))  # 800 MB
-    asked = "from thermoplan.plan.record.record import peak_memory_mb; print(peak_memory_mb())"
+    asked = "from thermoplan.plan.record.run_record import peak_memory_mb; print(peak_memory_mb())"
     ended = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert held.nbytes > 2e6 * float(ended.stdout) > 1e7

@@ -14,8 +14,8 @@ from thermoplan.bioheat.engines.reduced import ReducedModel
 from thermoplan.commands.check import check_protocol
 from thermoplan.goals import Resolved
 from thermoplan.plan import make_plan
-from thermoplan.plan.case.safety_limits import SafetyBudget, allowed_amplitudes_t, guarded, refuse_impossible
-from thermoplan.plan.record.record import status_of, verdict
+from thermoplan.plan.case.safety_limits import SafetyBudget, allowed_amplitudes_t, guard_model, refuse_impossible
+from thermoplan.plan.record.verdict import run_status, verdict
 from thermoplan.protocol import read_protocol
 
 MU0 = 4e-7 * np.pi
@@ -59,7 +59,7 @@ def test_a_budget_is_a_linear_limit_on_the_mean_over_the_heating():
     # two columns of 0.3 and 0.1 W against 0.2 W, over windows of 100 and 300 s
     model = ReducedModel(np.array([1e-3]), np.ones((3, 1)), np.ones((2, 1)), np.full(3, 36.5), 0.0)
     resolved = Resolved((), (), np.zeros(0, int), np.zeros(3))
-    wider, rows = guarded(model, resolved, [SafetyBudget("absorbed", np.array([1.5, 0.5]))], 400.0)
+    wider, rows = guard_model(model, resolved, [SafetyBudget("absorbed", np.array([1.5, 0.5]))], 400.0)
     shares, edges = np.array([[0.8, 0.1], [0.2, 0.4]]), np.array([0.0, 100.0, 400.0])
     mean_w = (100 * (0.8 * 0.3 + 0.1 * 0.1) + 300 * (0.2 * 0.3 + 0.4 * 0.1)) / 400
     (row,) = rows.rows
@@ -67,14 +67,14 @@ def test_a_budget_is_a_linear_limit_on_the_mean_over_the_heating():
     assert found / row.goal.bound == pytest.approx([mean_w / 0.2] * 2, rel=1e-5)
     before = model.temperature(shares, edges, np.array([250.0]))
     assert wider.temperature(shares, edges, np.array([250.0]), rows=np.arange(3)) == pytest.approx(before)
-    assert guarded(model, resolved, [], 400.0) == (model, resolved)
+    assert guard_model(model, resolved, [], 400.0) == (model, resolved)
 
 
 def test_a_plan_that_breaks_a_hard_limit_has_failed_and_its_verdict_says_which():
     broken = {"name": "H f, this protocol's limit", "hard": True, "exceeded": True}
     soft = {"name": "H f, as tolerated by people in a 30 cm loop", "hard": False, "exceeded": True}
-    assert status_of({}, [GOAL], [soft]) == "ok"
-    assert status_of({}, [GOAL], [soft, broken]) == "goals-missed"
+    assert run_status({}, [GOAL], [soft]) == "ok"
+    assert run_status({}, [GOAL], [soft, broken]) == "goals-missed"
     said = verdict([GOAL], [soft, broken])
     assert said == "Safety limit broken: H f, this protocol's limit. Every goal is met and every limit is kept."
 

@@ -19,9 +19,9 @@ from thermoplan.plan.case import model_cache
 from thermoplan.plan.case.case import build_case
 from thermoplan.plan.case.heating_model import build_heating_model
 from thermoplan.plan.case.inputs import read_inputs
-from thermoplan.plan.case.model_cache import model_of
+from thermoplan.plan.case.model_cache import cached_model
 from thermoplan.plan.steering.search_setup import prepare_search
-from thermoplan.plan.steering.steer import resolved_goals
+from thermoplan.plan.steering.steer import resolve_goals
 from thermoplan.protocol import read_protocol
 
 
@@ -50,7 +50,7 @@ def body(perfusion: float = 1e4):
 def ready(protocol, stages):
     """What a plan searches with, from the protocol on."""
     engine = build_heating_model(build_case(read_inputs(protocol), stages, quick=True), stages)
-    return prepare_search(engine, resolved_goals(engine), stages)
+    return prepare_search(engine, resolve_goals(engine), stages)
 
 
 def test_a_second_plan_makes_no_model_and_another_perfusion_makes_one(built, tmp_path):
@@ -77,18 +77,18 @@ def test_everything_that_a_model_depends_on_is_in_its_name(built, monkeypatch):
     ]
     for _ in range(2):
         for case in cases:
-            model_of(*case, Stages())
+            cached_model(*case, Stages())
     assert len(built) == len(cases)
     monkeypatch.setattr(model_cache, "MODES", 20)
-    model_of(*cases[0], Stages())
+    cached_model(*cases[0], Stages())
     monkeypatch.setattr(model_cache, "_code", lambda: "another version")
-    model_of(*cases[0], Stages())
+    cached_model(*cases[0], Stages())
     assert len(built) == len(cases) + 2
 
 
 def test_a_model_from_the_cache_is_the_one_that_was_made(built):
     system, loads = body()
-    made, again = (model_of(system, loads, 60.0, Stages()) for _ in range(2))
+    made, again = (cached_model(system, loads, 60.0, Stages()) for _ in range(2))
     assert len(built) == 1
     for name in ("rates_1_s", "modes", "inputs", "base_c"):
         np.testing.assert_array_equal(getattr(made, name), getattr(again, name))
@@ -98,7 +98,7 @@ def test_a_model_from_the_cache_is_the_one_that_was_made(built):
 @pytest.mark.parametrize("harm", ["cut", "flipped", "emptied", "of something else"])
 def test_a_damaged_file_is_made_anew_with_a_note(built, harm, tmp_path):
     system, loads = body()
-    good = model_of(system, loads, 60.0, Stages())
+    good = cached_model(system, loads, 60.0, Stages())
     (file,) = (tmp_path / "cache").glob("reduced-*.npz")
     data = bytearray(file.read_bytes())
     if harm == "of something else":
@@ -107,11 +107,11 @@ def test_a_damaged_file_is_made_anew_with_a_note(built, harm, tmp_path):
         data[len(data) // 2] ^= 0xFF
         file.write_bytes({"cut": data[:1000], "flipped": data, "emptied": b""}[harm])
     stages = Stages()
-    found = model_of(system, loads, 60.0, stages)
+    found = cached_model(system, loads, 60.0, stages)
     assert len(built) == 2
     assert any("is damaged: made anew" in line for line in stages.log)
     np.testing.assert_array_equal(found.modes, good.modes)
-    model_of(system, loads, 60.0, Stages())
+    cached_model(system, loads, 60.0, Stages())
     assert len(built) == 2
 
 
@@ -151,7 +151,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(built, monkeypatch, tmp_
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("THERMOPLAN_CACHE", str(tmp_path / "file" / "below"))
     system, loads = body()
-    assert model_of(system, loads, 60.0, Stages()).size > 0
+    assert cached_model(system, loads, 60.0, Stages()).size > 0
 
 
 def test_files_that_were_not_used_for_longest_go_first(monkeypatch, tmp_path):

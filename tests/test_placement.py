@@ -11,7 +11,7 @@ from small_case import PROTOCOL, write_case
 from thermoplan.base.errors import InputError
 from thermoplan.commands.check import check_protocol
 from thermoplan.plan import make_plan, simulate
-from thermoplan.plan.steering.position_error import as_it_lies
+from thermoplan.plan.case.heater_shift import shift_trajectory
 from thermoplan.protocol import read_protocol
 from thermoplan.trajectory import Stop, Trajectory
 
@@ -99,5 +99,5 @@ def test_where_the_animal_lies_further_on_unnoticed_stops_fall_behind(tmp_path):
         read_protocol(shifted(tmp_path / name, 'heater_shift = "0 0 2 mm"', *more))
         for name, more in (("told", ()), ("untold", ("heater_shift_noticed = false",)))
     )
-    assert as_it_lies(stops, told).center_m[0] == pytest.approx([0, 0, 8e-3])
-    assert as_it_lies(stops, untold).center_m[0] == pytest.approx([0, 0, 6e-3])
+    assert shift_trajectory(stops, told).center_m[0] == pytest.approx([0, 0, 8e-3])
+    assert shift_trajectory(stops, untold).center_m[0] == pytest.approx([0, 0, 6e-3])

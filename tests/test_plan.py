@@ -18,7 +18,7 @@ import thermoplan
 from thermoplan.files.run.plan_schema import plan_schema
 from thermoplan.plan import make_plan, simulate
 from thermoplan.plan.case.heating_model import power_rel
-from thermoplan.plan.record.record import BOUNDS, status_of
+from thermoplan.plan.record.verdict import CHECK_BOUNDS, run_status
 
 FILES = {
     "protocol.toml",
@@ -61,14 +61,14 @@ def test_the_plan_meets_its_goal_and_keeps_every_limit(plan):
 
 def test_every_check_is_there_and_within_its_bound(plan):
     checks = plan.record["checks"]
-    assert set(checks) == set(BOUNDS)
-    assert all(checks[name] <= bound for name, bound in BOUNDS.items())
+    assert set(checks) == set(CHECK_BOUNDS)
+    assert all(checks[name] <= bound for name, bound in CHECK_BOUNDS.items())
 
 
-@pytest.mark.parametrize("name", sorted(BOUNDS))
+@pytest.mark.parametrize("name", sorted(CHECK_BOUNDS))
 def test_a_check_beyond_its_bound_makes_a_plan_not_valid(plan, name):
-    assert status_of({**plan.record["checks"], name: 1.01 * BOUNDS[name]}, []) == "not-valid"
-    assert status_of({**plan.record["checks"], name: float("nan")}, []) == "not-valid"
+    assert run_status({**plan.record["checks"], name: 1.01 * CHECK_BOUNDS[name]}, []) == "not-valid"
+    assert run_status({**plan.record["checks"], name: float("nan")}, []) == "not-valid"
 
 
 def test_the_power_check_sees_a_basis_that_is_two_per_mille_too_strong(plan):
@@ -172,7 +172,7 @@ def test_bound_particles_without_a_measured_slp_are_planned_with_the_models_own_
     )
     text = text.replace('duration = "10 min"', 'duration = "2 min"\ncool_down = "0 min"')
     record = make_plan(write_case(tmp_path / "bound", protocol=text)).record
-    assert record["tracer"]["model"] == "neel" and record["checks"]["power_rel"] < BOUNDS["power_rel"]
+    assert record["tracer"]["model"] == "neel" and record["checks"]["power_rel"] < CHECK_BOUNDS["power_rel"]
     spread, summary = record["summary"]["slp_interval"], record["summary"]
     assert {c["name"] for c in spread["cases"]} >= {"omega tau 1", "omega tau 3", "cores one standard deviation larger"}
     assert spread["low_w_per_g_fe"] < summary["slp_w_per_g_fe"] < spread["high_w_per_g_fe"]

@@ -30,7 +30,7 @@ ORDER = {"mesh.order": 2, "session.duration": "40 s", "session.cool_down": "10 s
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    monkeypatch.setattr("thermoplan.plan.record.run_writer._figures", lambda *_: {})
+    monkeypatch.setattr("thermoplan.plan.record.run_writer._draw_figures", lambda *_: {})
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_probes_read_what_linear_elements_of_vanishing_size_would_make_them(tmp_
 @pytest.fixture(scope="module")
 def run(body, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("thermoplan.plan.record.run_writer._figures", lambda *_: {})
+        patch.setattr("thermoplan.plan.record.run_writer._draw_figures", lambda *_: {})
         return simulate_and_write(read_protocol(body, ORDER), output=tmp_path_factory.mktemp("runs") / "run")
 
 
@@ -90,11 +90,12 @@ def test_the_run_says_on_which_elements_and_balances_its_energy(run, capsys):
 
 def test_iron_and_eddy_currents_put_in_as_much_on_either_elements(body):
     from thermoplan.base.progress import Stages, silent
-    from thermoplan.plan import _engine, _inputs
+    from thermoplan.plan.case.preparation import prepare_model, read_heatable_inputs
     from thermoplan.power.heating_basis import Column
 
     protocol = read_protocol(body, {**ORDER, "device.eddy_currents": True})
-    engine = _engine(_inputs(protocol, Stages(silent), estimate_error=False), Stages(silent), False)
+    stages = Stages(silent)
+    engine = prepare_model(read_heatable_inputs(protocol, stages), stages)
     basis = engine.basis([Column((0.0, 0.0, 0.0), 13e-3, 0.0)])
     played = engine.played_w(basis)
     assert engine.eddy.power_w > 0.0

@@ -132,7 +132,7 @@ def test_how_many_ranks_there_are_is_read_from_what_mpiexec_says(monkeypatch, na
 
 
 SHORT = (
-    "import sys, thermoplan.plan.record.run_writer as w; w._figures = lambda *_: {}; "
+    "import sys, thermoplan.plan.record.run_writer as w; w._draw_figures = lambda *_: {}; "
     "from thermoplan.cli import main; main()"
 )
 

@@ -11,7 +11,7 @@ from thermoplan.anatomy.tissue import PERFUSION_LAWS
 from thermoplan.bioheat import Boundary, perfusion_laws, thermal_system
 from thermoplan.goals import Goal, GoalRow, Resolved, tightened
 from thermoplan.plan import make_plan
-from thermoplan.plan.case.linearized import linearized
+from thermoplan.plan.case.linearized import linearize
 from thermoplan.plan.steering.rounds import AGREED_K, CycleMeans
 
 LAW = PROTOCOL.replace(
@@ -37,7 +37,7 @@ def test_a_law_that_is_a_constant_is_linearized_to_the_system_that_has_it(core):
     law = perfusion_laws(given, {"tissue": lambda t: np.full_like(t, 3e4)})
     rng = np.random.default_rng(0)
     states = system.base_c + rng.random((5, system.n_dof)) * 5.0
-    found = linearized(system, law, states)
+    found = linearize(system, law, states)
     tissue = np.where(np.arange(system.n_dof) < system.n_nodes, 1.0, 0.0)
     np.testing.assert_allclose(found.stiffness @ tissue, other.stiffness @ tissue, atol=1e-12)
     assert abs(found.stiffness - found.stiffness.T).max() < 1e-15
@@ -51,7 +51,7 @@ def test_a_linearized_law_carries_off_what_it_did_at_the_temperature_it_was_take
     state[-1] = 38.0
     rise = state - system.base_c
     exact = (feedback.power_w(0.0, state) - feedback.power_w(0.0, system.base_c))[: system.n_nodes]
-    linear = ((system.stiffness - linearized(system, feedback, state[None]).stiffness) @ rise)[: system.n_nodes]
+    linear = ((system.stiffness - linearize(system, feedback, state[None]).stiffness) @ rise)[: system.n_nodes]
     np.testing.assert_allclose(linear, exact, rtol=1e-9)
 
 

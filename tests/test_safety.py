@@ -90,21 +90,21 @@ def test_absorbed_power_is_iron_and_eddies_and_stands_against_the_metabolic_rate
         metabolic_w=0.2,
         thermoregulation_w=0.1,
     )
-    assert found["eddy_w"] == pytest.approx(0.04)
-    assert found["absorbed_w"] == pytest.approx(0.24)
-    row = found["limits"][-1]
-    assert (row["value"], row["limit"], row["exceeded"]) == (pytest.approx(0.24), 0.2, True)
+    assert found.eddy_w == pytest.approx(0.04)
+    assert found.absorbed_w == pytest.approx(0.24)
+    row = found.limits[-1]
+    assert (row.value, row.limit, row.exceeded) == (pytest.approx(0.24), 0.2, True)
 
 
 def test_eddies_are_taken_at_the_amplitude_of_the_exposure():
     found = safety_report(Exposure(6.5e-3, 354e3, 12.5e-3), EDDY, iron_w={}, metabolic_w=0.2, thermoregulation_w=0.0)
-    assert found["eddy_mean_w_kg"] == pytest.approx(3.13 / 4)
+    assert found.eddy_mean_w_kg == pytest.approx(3.13 / 4)
 
 
 def test_a_plan_without_eddies_says_so_in_zeros():
     found = safety_report(BERKELEY, None, iron_w={}, metabolic_w=0.2, thermoregulation_w=0.0)
-    assert found["eddy_w"] == found["eddy_mean_w_kg"] == 0.0
-    assert not [row for row in found["limits"] if "eddy" in row["name"]]
+    assert found.eddy_w == found.eddy_mean_w_kg == 0.0
+    assert not [row for row in found.limits if "eddy" in row.name]
 
 
 def test_duty_beyond_one_is_refused():
@@ -145,13 +145,13 @@ def test_a_drive_that_is_stronger_off_its_centre_counts_where_it_is_strongest():
 def test_hard_rows_say_so_and_ones_own_stand_beside_the_published():
     wishes = [HardLimit("eddy_local", "IEC60601"), HardLimit("absorbed", "protocol", 0.1)]
     found = safety_report(BERKELEY, EDDY, iron_w={"tumour": 0.05}, metabolic_w=0.2, thermoregulation_w=0.0, hard=wishes)
-    hard = {row["name"]: row for row in found["limits"] if row["hard"]}
+    hard = {row.name: row for row in found.limits if row.hard}
     local, own = hard["eddy currents, hottest 10 mm3, limit of man"], hard["absorbed power, this protocol's limit"]
-    assert (local["value"], local["limit"], local["exceeded"]) == (6.2, 10.0, False)
-    assert (own["value"], own["limit"], own["exceeded"]) == (pytest.approx(0.13), 0.1, True)
-    assert own["share"] == pytest.approx(1.3) and own["source"] == "protocol"
-    published = next(row for row in found["limits"] if row["quantity"] == "absorbed" and not row["hard"])
-    assert (published["limit"], published["exceeded"]) == (0.2, False)
+    assert (local.value, local.limit, local.exceeded) == (6.2, 10.0, False)
+    assert (own.value, own.limit, own.exceeded) == (pytest.approx(0.13), 0.1, True)
+    assert own.share == pytest.approx(1.3) and own.source == "protocol"
+    published = next(row for row in found.limits if row.quantity == "absorbed" and not row.hard)
+    assert (published.limit, published.exceeded) == (0.2, False)
 
 
 def test_a_hard_limit_that_cannot_be_judged_is_refused_by_its_key():

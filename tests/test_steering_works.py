@@ -11,9 +11,9 @@ from at_equal_limits import check_comparison
 from thermoplan.bioheat.engines.reduced import reduced_model
 from thermoplan.optimize import optimize_shares
 from thermoplan.plan import make_plan
-from thermoplan.plan.steering.attempts import judged
+from thermoplan.plan.steering.attempts import judge_shares
 from thermoplan.plan.steering.candidates import search_settings, window_edges_s
-from thermoplan.plan.steering.steer import resolved_goals
+from thermoplan.plan.steering.steer import resolve_goals
 from thermoplan.power.heating_basis import Column
 
 RATIOS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -66,10 +66,10 @@ def _breaks_without_gradient(plan, ratio: float) -> bool:
     basis = engine.basis([Column((0.0, 0.0, 0.0), device.amplitude_t, 0.0)])
     duration = case.protocol.session.duration_s
     model, edges = reduced_model(engine.system, basis.load_w, duration), window_edges_s(duration, 4)
-    resolved, settings = resolved_goals(engine), search_settings(case)
+    resolved, settings = resolve_goals(engine), search_settings(case)
     goal = replace(resolved, rows=tuple(row for row in resolved.rows if row.goal.kind == "goal"))
     shares = optimize_shares(model, goal, window_edges_s=edges, settings=settings).shares
-    values = judged(model, shares, edges, resolved, settings.cool_down_s)
+    values = judge_shares(model, shares, edges, resolved, settings.cool_down_s)
     rows = list(zip(resolved.rows, values, strict=True))
     assert all(row.goal.met(value) for row, value in rows if row.goal.kind == "goal")
     return any(row.region in GUARDED and not row.goal.met(value) for row, value in rows)

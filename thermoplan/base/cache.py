@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import Array
 
@@ -41,7 +42,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thermoplan"
 
 
-def content_digest(text: str, arrays: Iterable[Array] = ()) -> str:
+def content_digest(text: str, arrays: Iterable[NDArray[np.generic]] = ()) -> str:
     """A key, of a text and of arrays with their shapes and types."""
     found = hashlib.sha256(text.encode())
     for array in arrays:

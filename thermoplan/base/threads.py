@@ -1,10 +1,24 @@
-"""How many threads BLAS may take."""
+"""Number of threads that BLAS may take."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
 
 import scipy.linalg  # noqa: F401  its BLAS must be loaded before threads are limited
 from threadpoolctl import threadpool_limits
 
-one_thread = threadpool_limits.wrap(limits=1)
-"""Of a function: its products are many and small, so threads of BLAS cost more in waiting than they save, and
-on a shared machine twenty times more."""
+
+def one_thread[**P, R](work: Callable[P, R]) -> Callable[P, R]:
+    """Run a function with one thread of BLAS.
+
+    Its products are many and small, so threads of BLAS cost more in waiting than they save, and on a shared machine
+    twenty times more.
+    """
+
+    @wraps(work)
+    def limited(*args: P.args, **kwargs: P.kwargs) -> R:
+        with threadpool_limits(limits=1):
+            return work(*args, **kwargs)
+
+    return limited

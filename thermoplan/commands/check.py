@@ -20,7 +20,7 @@ from ..goals import default_limits
 from ..plan.case.case import mesh_sizes
 from ..plan.case.image_blur import image_blur
 from ..plan.case.inputs import Inputs, outside_share, read_inputs, recorded_scan
-from ..plan.case.scan_registration import placing_rows
+from ..plan.case.scan_registration import registration_rows
 from ..plan.case.steady_state import refuse_unreachable
 from ..plan.case.surrounding_rows import surrounding_rows
 from ..plan.steering.feasible import refuse_impossible_goals
@@ -64,7 +64,7 @@ def _iron_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
         yield "recorded scan", recorded
     yield "iron in the image", f"{iron.mass_kg * 1e6:.4g} mg, highest {float(iron.image.data.max()):.3g} mg/mL"
     yield "iron off the skin", f"{outside_share(inputs):.1%}"
-    yield from placing_rows(inputs.placing())
+    yield from registration_rows(inputs.registration_record())
     if iron.fwhm_m is None:
         yield "blur", "not known: the image is used as it is"
     else:
@@ -207,7 +207,7 @@ def mesh_file(
 
 
 def mesh_record(report: MeshReport, out: Path, notes: list[str]) -> dict[str, Any]:
-    from ..plan.record.record import plain
+    from ..base.plain_data import plain
 
     volumes: Mapping[str, float] = report.label_volume_mm3
     rows = [

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.image import Image
+from ..base.plain_data import plain
 from ..base.units import NotAQuantity, parse, vector
 from ..files.images.labels import read_label_table
 from ..files.images.nifti import as_labels
@@ -20,7 +21,6 @@ from ..imaging.background import Mask
 from ..imaging.quantification import Quantified
 from ..imaging.roi import DEFAULT, labelled_regions, sphere
 from ..plan.case.calibrated_scan import calibrated_scan
-from ..plan.record.record import plain
 
 
 @dataclass(frozen=True, slots=True)

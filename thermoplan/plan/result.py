@@ -1,16 +1,19 @@
-"""What a planner holds in hand: a plan in memory, and a run folder on disk; how each shows itself in a notebook."""
+"""Results that a planner holds: a plan in memory and a run folder on disk, each with its card for a notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..base.display import card
 from ..base.progress import Stages
+
+if TYPE_CHECKING:
+    from ..files.run.plan_record import GoalRecord, PlanRecord
+    from .record.run_writer import Products
 
 PAGE_HEIGHT = 720
 """Pixels of a report in a notebook's cell."""
@@ -20,8 +23,8 @@ PAGE_HEIGHT = 720
 class Plan:
     """A plan or simulation: plan.json as ``record``, and the objects it came from."""
 
-    record: Mapping[str, Any]
-    products: Any
+    record: PlanRecord
+    products: Products
     stages: Stages
     _runs: list[Run] = field(default_factory=list, repr=False)
 
@@ -61,7 +64,7 @@ class Run:
     """A written run folder and its plan.json."""
 
     folder: Path
-    record: Mapping[str, Any]
+    record: PlanRecord
 
     def _repr_html_(self) -> str:
         return plan_card(self.record, ("run folder", str(self.folder)))
@@ -96,7 +99,7 @@ class Page:
         )
 
 
-def plan_card(record: Mapping[str, Any], *more: tuple[str, str]) -> str:
+def plan_card(record: PlanRecord, *more: tuple[str, str]) -> str:
     """Verdict, goals and limits that bind or break, and where the run lies."""
     rows = [
         (f"{row['kind']}: {row['region']} {row['metric']}", _held(row))
@@ -108,7 +111,7 @@ def plan_card(record: Mapping[str, Any], *more: tuple[str, str]) -> str:
     return card(f"{record['name']}: {summary['verdict']}", rows, record["warnings"][:3])
 
 
-def _held(row: Mapping[str, Any]) -> str:
+def _held(row: GoalRecord) -> str:
     sense = "at least" if row["sense"] == "at_least" else "at most"
     value = "-" if row["value"] is None else f"{row['value']:.2g}" if row["unit"] == "min" else f"{row['value']:.1f}"
     return f"{value} {row['unit']}, {sense} {row['bound']:g}: {'met' if row['met'] else 'missed'}"

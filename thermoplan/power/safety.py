@@ -101,18 +101,10 @@ class Limit:
     def exceeded(self) -> bool:
         return self.value > self.limit * (1.0 + _ROUNDING)
 
-    def row(self) -> dict[str, object]:
-        return {
-            "quantity": self.quantity,
-            "name": self.name,
-            "value": self.value,
-            "limit": self.limit,
-            "unit": self.unit,
-            "share": self.value / self.limit,
-            "source": self.source,
-            "exceeded": self.exceeded,
-            "hard": self.hard,
-        }
+    @property
+    def share(self) -> float:
+        """Value over limit."""
+        return self.value / self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +212,22 @@ def highest_amplitude_t(exposure: Exposure, hard: Iterable[HardLimit]) -> tuple[
     return exposure.amplitude_t * binding.limit / binding.value, binding
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SafetyReport:
+    """Field products, induced and absorbed power of a run, and every limit beside them; powers are means over the
+    heating, ``iron_w`` by region."""
+
+    exposure: Exposure
+    limits: tuple[Limit, ...]
+    eddy_w: float
+    eddy_mean_w_kg: float
+    eddy_local_w_kg: float
+    iron_w: Mapping[str, float]
+    absorbed_w: float
+    metabolic_w: float
+    thermoregulation_w: float
+
+
 def safety_report(
     exposure: Exposure,
     eddy: EddyPower | None,
@@ -228,8 +236,8 @@ def safety_report(
     metabolic_w: float,
     thermoregulation_w: float,
     hard: Iterable[HardLimit] = (),
-) -> dict[str, object]:
-    """The safety part of a plan: field products, induced and absorbed power, and every limit beside them.
+) -> SafetyReport:
+    """Compare a run with every limit.
 
     ``eddy`` is at the exposure's amplitude with the drive on; powers come back as means over the heating,
     as ``iron_w`` (W by region) already is. ``hard`` are the limits that the protocol wants kept.
@@ -245,16 +253,14 @@ def safety_report(
         ],
         hard,
     )
-    return {
-        "h_f_a_m_s": exposure.h_f_a_m_s,
-        "h_f_r_a_s": exposure.h_f_r_a_s,
-        "radius_mm": exposure.radius_m * 1e3,
-        "limits": [limit.row() for limit in limits],
-        "eddy_w": eddy_w,
-        "eddy_mean_w_kg": 0.0 if at_drive is None else exposure.duty * at_drive.mean_w_kg,
-        "eddy_local_w_kg": 0.0 if at_drive is None else exposure.duty * at_drive.local_w_kg,
-        "iron_w": dict(iron_w),
-        "absorbed_w": absorbed_w,
-        "metabolic_w": metabolic_w,
-        "thermoregulation_w": thermoregulation_w,
-    }
+    return SafetyReport(
+        exposure,
+        limits,
+        eddy_w,
+        0.0 if at_drive is None else exposure.duty * at_drive.mean_w_kg,
+        0.0 if at_drive is None else exposure.duty * at_drive.local_w_kg,
+        iron_w,
+        absorbed_w,
+        metabolic_w,
+        thermoregulation_w,
+    )

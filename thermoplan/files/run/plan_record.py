@@ -25,6 +25,11 @@ class Keywords:
         return handler(core) | self.keywords
 
 
+def one_of(*values: str) -> Keywords:
+    """Keyword of a text that is one of a few; the tables of the rooms that make it are the authority."""
+    return Keywords(enum=list(values))
+
+
 PAIR = Keywords(minItems=2, maxItems=2)
 AT_LEAST_0 = Keywords(minimum=0)
 POSITIVE = Keywords(exclusiveMinimum=0)
@@ -36,6 +41,7 @@ Triple = Annotated[list[float], Keywords(minItems=3, maxItems=3)]
 Digest = Annotated[str, Keywords(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, AT_LEAST_0]
 Numbers = list[float | None]
+Status = Literal["ok", "goals-missed", "not-valid", "interrupted"]
 Reading = dict[str, float | None]
 Readings = Annotated[list[Reading], Keywords(items={"type": "object", "required": ["minute"]})]
 
@@ -156,15 +162,15 @@ class HistogramRecord(TypedDict):
 class GoalRecord(TypedDict):
     """Verified value of a goal or limit in a region."""
 
-    kind: Literal["goal", "limit"]
+    kind: Annotated[str, one_of("goal", "limit")]
     region: str
     metric: str
     bound: float
     value: float | None
     met: bool
-    sense: Literal["at_least", "at_most"]
+    sense: Annotated[str, one_of("at_least", "at_most")]
     margin: float | None
-    unit: Literal["degC", "min", "%"]
+    unit: Annotated[str, one_of("degC", "min", "%")]
     default: bool
     source: str
 
@@ -225,7 +231,7 @@ class DisplacementRecord(TypedDict):
 class RegistrationRecord(TypedDict):
     """Registration of the scan to the anatomy."""
 
-    method: Literal["file", "landmarks", "intensity"]
+    method: Annotated[str, one_of("file", "landmarks", "intensity")]
     source: str
     matrix_mm: list[list[float]]
     residual_mm: float | None
@@ -273,7 +279,7 @@ class DeviceRecord(TypedDict):
     """Device as it entered; axes in the anatomy's frame."""
 
     name: str
-    kind: Annotated[str, Keywords(enum=list(KINDS))]
+    kind: Annotated[str, one_of(*KINDS)]
     gradient_t_m: float
     amplitude_mt: float
     frequency_khz: float
@@ -311,7 +317,7 @@ class FfrRecord(WidthsRecord):
 class SafetyLimitRecord(TypedDict):
     """Value beside its limit; a hard one is a wish of the protocol."""
 
-    quantity: NotRequired[Literal["h_f", "h_f_r", "nerve", "eddy_whole_body", "eddy_local", "absorbed"]]
+    quantity: NotRequired[Annotated[str, one_of("h_f", "h_f_r", "nerve", "eddy_whole_body", "eddy_local", "absorbed")]]
     name: str
     value: float | None
     limit: float | None
@@ -370,14 +376,14 @@ class AlternativeRecord(TypedDict):
     core_c: NotRequired[float | None]
     limits_broken: NotRequired[list[str]]
     t90_within_limits_c: NotRequired[
-        Annotated[float | None, Keywords("highest T90 of the first target, mean over the hold, that the limits allow")]
+        Annotated[float, Keywords("highest T90 of the first target, mean over the hold, that the limits allow")]
     ]
 
 
 class LimitCostRecord(TypedDict):
     """Price of a limit in kelvins of the goal."""
 
-    kind: Literal["goal", "limit"]
+    kind: Annotated[str, one_of("goal", "limit")]
     region: str
     metric: str
     bound: float
@@ -388,7 +394,10 @@ class LimitCostRecord(TypedDict):
         float, Keywords("kelvins of the goal per kelvin, or per doubling of a dose, by which the limit is widened")
     ]
     sentence: str
-    per: Annotated[Literal["K", "doubling", "tenth"], Keywords("by how much the limit is widened for gain_k")]
+    per: Annotated[
+        str,
+        Keywords("by how much the limit is widened for gain_k", enum=["K", "doubling", "tenth"]),
+    ]
 
 
 RelaxationRecord = TypedDict(
@@ -580,13 +589,13 @@ class MeshRecord(TypedDict):
 class SolverRecord(TypedDict):
     """Engine of the full model: the one that was expected to need fewer matrix products, and what it needed."""
 
-    engine: Literal["exact", "implicit"]
+    engine: Annotated[str, one_of("exact", "implicit")]
     spectral_radius_1_s: Annotated[float, AT_LEAST_0]
     exact_products: Annotated[float, AT_LEAST_0]
     implicit_products: Annotated[float, AT_LEAST_0]
     matrix_products: Count
     feedback: bool
-    elements: NotRequired[Literal["linear", "quadratic"]]
+    elements: NotRequired[Annotated[str, one_of("linear", "quadratic")]]
     unknowns: NotRequired[
         Annotated[int, Keywords("temperatures that the full model has at once, the blood's included", minimum=1)]
     ]
@@ -611,17 +620,13 @@ class ProvenanceRecord(TypedDict):
     rank_memory_mb: NotRequired[list[float]]
 
 
-class PlanRecord(TypedDict):
-    """Content of ``plan.json``.
-
-    Names end in their unit; temperatures in degrees C, doses in CEM43 minutes, positions in RAS+ mm. null: does not
-    apply, or beyond what a number can say.
-    """
+class RunRecord(TypedDict):
+    """Part of ``plan.json`` that a plan and a simulation have alike."""
 
     schema: Literal[1]
     kind: Literal["plan", "simulate"]
     name: str
-    status: Literal["ok", "goals-missed", "not-valid", "interrupted"]
+    status: Status
     quick: bool
     created: Annotated[str, Keywords(format="date-time")]
     summary: SummaryRecord
@@ -642,11 +647,6 @@ class PlanRecord(TypedDict):
     hottest: HottestRecord
     checks: ChecksRecord
     trajectory: TrajectoryRecord
-    optimizer: OptimizerRecord | None
-    alternatives: list[AlternativeRecord]
-    comparison: NotRequired[Annotated[str | None, Keywords("what gradient and movement buy at equal limits")]]
-    explanation: NotRequired[ExplanationRecord | None]
-    pareto: NotRequired[TradeOffRecord | None]
     test_shot: NotRequired[TestShotRecord | None]
     warnings: list[str]
     parameters: list[ParameterRecord]
@@ -654,5 +654,23 @@ class PlanRecord(TypedDict):
     solver: SolverRecord
     provenance: ProvenanceRecord
     figures: dict[str, str]
-    placement: NotRequired[list[PositionErrorRecord]]
     accuracy: NotRequired[AccuracyRecord | None]
+
+
+class SearchRecord(TypedDict):
+    """Part of ``plan.json`` on the search; empty in a simulation."""
+
+    optimizer: OptimizerRecord | None
+    alternatives: list[AlternativeRecord]
+    comparison: NotRequired[Annotated[str | None, Keywords("what gradient and movement buy at equal limits")]]
+    explanation: NotRequired[ExplanationRecord | None]
+    pareto: NotRequired[TradeOffRecord | None]
+    placement: NotRequired[list[PositionErrorRecord]]
+
+
+class PlanRecord(RunRecord, SearchRecord):
+    """Content of ``plan.json``.
+
+    Names end in their unit; temperatures in degrees C, doses in CEM43 minutes, positions in RAS+ mm. null: does not
+    apply, or beyond what a number can say.
+    """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
 from ...base.progress import Stages
 from ...bioheat.problem import BioheatProblem, Boundary
+from ...files.run.plan_record import RegistrationRecord
 from ...power.iron import MeshIron, iron_on_mesh
 from ...power.slp_uncertainty import slp_interval
 from ...protocol import PerfusionCourse, Protocol, Surface
@@ -41,8 +41,8 @@ QUICK_TARGET, QUICK_SIZE = 2.8, 1.4
 class Case:
     """Anatomy, iron and tissue of one protocol.
 
-    ``tissues`` has one entry a region; ``mesh`` is the mesher's report, None for a mesh that was given; ``placing``
-    says how the scan was brought into the anatomy's frame, None where it was in it; ``iron_sd_kg`` is the standard
+    ``tissues`` has one entry a region; ``mesh`` is the mesher's report, None for a mesh that was given;
+    ``registration`` brought the scan into the anatomy's frame, None where it was in it; ``iron_sd_kg`` is the standard
     uncertainty of each region's iron, calibration and noise, zero where neither is known.
     """
 
@@ -57,7 +57,7 @@ class Case:
     metabolic_w_m3: Array
     targets: tuple[str, ...]
     notes: tuple[str, ...]
-    placing: Mapping[str, Any] | None = None
+    registration: RegistrationRecord | None = None
     iron_sd_kg: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -167,7 +167,7 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
         scaled_metabolism(tissues, volumes, species.name),
         inputs.targets,
         tuple(notes),
-        inputs.placing(),
+        inputs.registration_record(),
         {name: inputs.iron.mass_sd_kg(mass, anatomy.volume_m3(name)) for name, mass in iron.region_kg(anatomy).items()},
     )
     warning = species.mass_warning(case.mass_kg)

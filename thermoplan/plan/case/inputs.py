@@ -18,13 +18,14 @@ from ...base.image import Image
 from ...files.images.labels import read_labelled, regions_of
 from ...files.images.volumes import read_volume
 from ...files.meshes.mesh_files import read_mesh
+from ...files.run.plan_record import RegistrationRecord
 from ...goals import CORE, EVERYWHERE_ELSE, SKIN, target_regions
 from ...imaging.iron_map import IronMap
 from ...imaging.registration import Registration
 from ...protocol import AddedRegion, Protocol
 from .calibrated_scan import iron_of
 from .image_blur import image_blur, scan_info, sharpened
-from .scan_registration import doubtful, found_registration, registration_section
+from .scan_registration import doubtful_places, find_registration, registration_record
 
 OUTSIDE_WARNING, OUTSIDE_REFUSAL = 0.05, 0.20
 """Share of iron off the skin that is worth a warning, and that cannot be planned on."""
@@ -61,10 +62,10 @@ class Inputs:
         size = self.labels.voxel_volume_m3 * 1e9
         return {name: float(self._voxels(name).sum()) * size for name in self.tissues}
 
-    def placing(self) -> dict[str, Any] | None:
-        """The registration as plain data, with the displacement of the targets' centroids."""
+    def registration_record(self) -> RegistrationRecord | None:
+        """The registration as a record, with the displacement of the targets' centroids."""
         present = [name for name in self.targets if name in self.tissues]
-        return registration_section(self.registration, {name: self.centroid_m(name) for name in present})
+        return registration_record(self.registration, {name: self.centroid_m(name) for name in present})
 
     def centroid_m(self, name: str) -> Array:
         """Middle of a region, by voxels or by elements."""
@@ -98,7 +99,9 @@ def read_inputs(protocol: Protocol) -> Inputs:
         raise InputError(complaints)
     targets = target_regions(protocol.goals)
     inputs = Inputs(protocol, iron, *body, targets, tuple(dict.fromkeys(notes)), registration)
-    inputs = replace(inputs, notes=(*inputs.notes, *doubtful(inputs.placing(), inputs.volumes_mm3())))
+    inputs = replace(
+        inputs, notes=(*inputs.notes, *doubtful_places(inputs.registration_record(), inputs.volumes_mm3()))
+    )
     complaints += [f"{protocol.path.name}: {text}" for text in _cross_complaints(inputs)]
     if complaints:
         raise InputError(complaints)
@@ -119,7 +122,7 @@ def _read_iron(protocol: Protocol, notes: list[str]) -> tuple[IronMap, Registrat
         source.image, frame=source.frame, channel=source.channel, allow_shear=source.allow_shear, notes=notes
     )
     iron = iron_of(protocol, image, notes)
-    registration = found_registration(source, image, notes)
+    registration = find_registration(source, image, notes)
     if registration is not None:
         iron = replace(iron, image=iron.image.moved(registration.matrix_m))
     iron = replace(iron, fwhm_m=image_blur(protocol, notes).fwhm_m)

@@ -1,4 +1,4 @@
-"""The linear system that comes nearest to what a plan's perfusion did."""
+"""Linearized system of a plan: each perfusion law at the constant value that fits best."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...bioheat import Feedback, PerfusionFeedback, ThermalSystem, Together
 _LEAST_K2 = 0.01
 
 
-def linearized(system: ThermalSystem, feedback: Feedback, temperature_c: Array) -> ThermalSystem:
+def linearize(system: ThermalSystem, feedback: Feedback, temperature_c: Array) -> ThermalSystem:
     """The system with each law's perfusion at the one value that carries off most nearly the heat that it did.
 
     ``temperature_c (t, n_dof)`` are temperatures of a plan, evenly weighted; the fit is by least squares over them,

@@ -20,7 +20,7 @@ KEPT_BYTES = 2e9
 _PREFIX, _PARTS = "reduced-", {"rates_1_s", "modes", "inputs", "error_k"}
 
 
-def model_of(system: ThermalSystem, load_w: Array, duration_s: float, stages: Stages) -> ReducedModel:
+def cached_model(system: ThermalSystem, load_w: Array, duration_s: float, stages: Stages) -> ReducedModel:
     """`reduced_model`, kept under a hash of everything that it depends on: matrices, state before heating, loads,
     duration, settings and the code that makes it. Modes are kept, and returned, to seven digits.
     """

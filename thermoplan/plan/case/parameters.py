@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...anatomy.tissue import BLOOD_HEAT_J_M3_K, LAW_SOURCES, Tissue, canonical_tissue
 from ...bioheat import Boundary
+from ...files.run.plan_record import ParameterRecord
 from ...protocol import PerfusionCourse
 from .case import Case
 from .vessel_notes import vessel_rows
 
 
-def parameter_rows(case: Case) -> list[dict[str, Any]]:
+def parameter_rows(case: Case) -> list[ParameterRecord]:
     """Every number of tissue, boundary and body that entered, with unit and source."""
-    rows: list[dict[str, Any]] = []
+    rows: list[ParameterRecord] = []
     seen: set[str] = set()
     for tissue, heat in zip(case.tissues, case.metabolic_w_m3, strict=True):
         if tissue.name in seen:
@@ -80,7 +79,7 @@ def parameter_rows(case: Case) -> list[dict[str, Any]]:
 
 
 def _more(case: Case, tissue: Tissue, key: str) -> str:
-    """What else made a perfusion: the anaesthetic, and the law that it follows from rest on."""
+    """Further sources of a perfusion: the anaesthetic, and the law that it follows from rest on."""
     agent = case.protocol.physiology.anaesthesia
     if key != "perfusion_w_m3_k":
         return ""
@@ -92,7 +91,7 @@ def _more(case: Case, tissue: Tissue, key: str) -> str:
     return f"{slowed}; at rest, then as {law}"
 
 
-def _radiation_rows(name: str, boundary: Boundary) -> list[dict[str, Any]]:
+def _radiation_rows(name: str, boundary: Boundary) -> list[ParameterRecord]:
     if not boundary.emissivity:
         return []
     around = boundary.temperature_c if boundary.surroundings_c is None else boundary.surroundings_c

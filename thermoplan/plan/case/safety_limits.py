@@ -91,7 +91,7 @@ class SafetyBudget:
     part: Array
 
 
-def budgets(engine: HeatingModel, basis: HeatingBasis) -> tuple[SafetyBudget, ...]:
+def safety_budgets(engine: HeatingModel, basis: HeatingBasis) -> tuple[SafetyBudget, ...]:
     """The hard limits on induced and absorbed power as costs of the columns."""
     case = engine.case
     metabolic_w = case.species.metabolic_w(case.mass_kg)
@@ -109,7 +109,7 @@ def _cost(limit: Limit, basis: HeatingBasis, squares: Array) -> Array:
     return basis.iron_w + basis.eddy_w if limit.quantity == "absorbed" else limit.value * squares
 
 
-def guarded(
+def guard_model(
     model: ReducedModel, resolved: Resolved, kept: Sequence[SafetyBudget], duration_s: float
 ) -> tuple[ReducedModel, Resolved]:
     """A model and goals that hold the budgets too.

@@ -1,19 +1,21 @@
-"""Vessels of a protocol on a mesh: what to say of them, and what is wrong with them there."""
+"""Vessels of a protocol on a mesh: notes, refusals, and rows of the parameters."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from ...anatomy.anatomy import Anatomy
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...bioheat import tube_m
 from ...bioheat.vessels import NUSSELT
+from ...files.run.plan_record import ParameterRecord
 from ...protocol import Protocol
 
 MOST_EQUILIBRATED = 0.1
-MOST_OUTSIDE, LOOKED_AT = 0.1, 100
-"""Part of a path that may leave the body unremarked, and in how many points it is looked for."""
+"""Part of the difference to tissue that blood may take on along its path unremarked: its temperature is kept."""
+MOST_OUTSIDE = 0.1
+"""Part of a path that may leave the body unremarked: a path that is drawn to the skin ends a little off it."""
+PATH_POINTS = 100
+"""Points of a path that are looked up in the body; a tenth of them makes `MOST_OUTSIDE`."""
 
 
 def vessel_notes(protocol: Protocol, anatomy: Anatomy) -> list[str]:
@@ -35,7 +37,7 @@ def vessel_notes(protocol: Protocol, anatomy: Anatomy) -> list[str]:
                 "mm): expected RAS millimetres of the anatomy's frame"
             )
             continue
-        outside = (anatomy.located(vessel.dense_m(vessel.length_m / LOOKED_AT))[0] < 0).mean()
+        outside = (anatomy.located(vessel.dense_m(vessel.length_m / PATH_POINTS))[0] < 0).mean()
         if outside > MOST_OUTSIDE:
             notes.append(
                 f"vessel {vessel.name}: {outside:.0%} of its path runs outside the body, where it exchanges "
@@ -57,21 +59,13 @@ def vessel_notes(protocol: Protocol, anatomy: Anatomy) -> list[str]:
     return notes
 
 
-def vessel_section(protocol: Protocol) -> dict[str, Any]:
-    """Where each vessel runs, for who draws it."""
-    return {
-        vessel.name: {"path_mm": 1e3 * vessel.path_m, "diameter_mm": 1e3 * vessel.diameter_m}
-        for vessel in protocol.vessels
-    }
-
-
 def _extent(points_m: Array) -> str:
     return " to ".join(" ".join(f"{1e3 * x:.3g}" for x in end) for end in (points_m.min(axis=0), points_m.max(axis=0)))
 
 
-def vessel_rows(protocol: Protocol, anatomy: Anatomy) -> list[dict[str, Any]]:
+def vessel_rows(protocol: Protocol, anatomy: Anatomy) -> list[ParameterRecord]:
     """Numbers of each vessel, as rows of the parameters."""
-    rows = []
+    rows: list[ParameterRecord] = []
     for vessel in protocol.vessels:
         said = "protocol" if vessel.nusselt != NUSSELT else "closed form: developed laminar flow, even flux"
         parts = (

@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,28 +17,31 @@ from ...base.image import Image
 from ...base.progress import Stages
 from ...files.images.nifti import write_image
 from ...files.meshes.mesh_files import write_fields, write_history
+from ...files.run.plan_record import PlanRecord
 from ...files.run.result_tables import write_tables
 from ...files.run.trajectories import header, write_machine, write_trajectory
 from ...trajectory import Trajectory
 from ..case.heating_model import HeatingModel
 from ..verification.outcome import Outcome
-from .record import PROBE_K, plain, provenance
+from .results import PROBE_K
+from .run_record import provenance
 
 MAP_VOXEL_M = 0.5e-3
-"""Maps are no finer than this: finer voxels than the mesh's own edges show nothing more."""
+"""Least voxel of a map: voxels finer than the edges of the mesh show nothing more, and half of this takes eight times
+the space."""
 
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """What is written: the record and the data behind it."""
+    """Products of a run: the record and the data behind it."""
 
-    record: dict[str, Any]
+    record: PlanRecord
     engine: HeatingModel
     outcome: Outcome
     trajectory: Trajectory
 
 
-def write_run(folder: Path, products: Products, stages: Stages) -> dict[str, Any]:
+def write_run(folder: Path, products: Products, stages: Stages) -> PlanRecord:
     """Write every file of a run into ``folder``; returns plan.json as it was written."""
     engine, outcome, record = products.engine, products.outcome, products.record
     protocol = engine.case.protocol
@@ -61,21 +63,15 @@ def write_run(folder: Path, products: Products, stages: Stages) -> dict[str, Any
         _write_maps(folder / "maps", engine, fields)
     _save(folder, record)
     with stages.stage("figures"):
-        record["figures"] = _figures(folder, products, fields, record)
-    record["provenance"] |= plain(
-        {
-            k: v
-            for k, v in provenance(engine.case, stages).items()
-            if k in ("stages", "peak_memory_mb", "rank_memory_mb")
-        }
-    )
+        record["figures"] = _draw_figures(folder, products, fields, record)
+    record["provenance"] |= provenance(engine.case, stages)
     _save(folder, record)
     with stages.stage("report"):
         from ...report import write_report
 
         write_report(folder)
-    lines = [*stages.log, *(f"warning: {text}" for text in record["warnings"]), f"status: {record['status']}"]
-    (folder / "run.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    log = [*stages.log, *(f"warning: {text}" for text in record["warnings"]), f"status: {record['status']}"]
+    (folder / "run.log").write_text("\n".join(log) + "\n", encoding="utf-8")
     return record
 
 
@@ -85,7 +81,7 @@ def path_m(outcome: Outcome) -> Array:
 
 
 def nodal_fields(engine: HeatingModel, outcome: Outcome) -> dict[str, Array]:
-    """What the mesh file and the maps hold, ``(n_nodes,)`` each."""
+    """Fields of the mesh file and of the maps, ``(n_nodes,)`` each."""
     volumes = engine.case.anatomy.node_volumes_m3
     return {
         "temperature_peak_c": outcome.dose.peak_c,
@@ -96,8 +92,8 @@ def nodal_fields(engine: HeatingModel, outcome: Outcome) -> dict[str, Array]:
     }
 
 
-def plan_hash(record: Mapping[str, Any]) -> str:
-    """What a trajectory says it belongs to: the inputs' digests and the moment of planning."""
+def plan_hash(record: PlanRecord) -> str:
+    """Hash that a trajectory names its plan by: of the inputs' digests and the moment of planning."""
     text = json.dumps([record["provenance"]["inputs"], record["created"]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -114,11 +110,11 @@ def _expected(products: Products) -> dict[str, Array]:
     return found
 
 
-def _save(folder: Path, record: Mapping[str, Any]) -> None:
+def _save(folder: Path, record: PlanRecord) -> None:
     (folder / "plan.json").write_text(json.dumps(record, indent=1, allow_nan=False), encoding="utf-8")
 
 
-def _figures(folder: Path, products: Products, fields: Mapping[str, Array], record: dict[str, Any]) -> dict[str, str]:
+def _draw_figures(folder: Path, products: Products, fields: Mapping[str, Array], record: PlanRecord) -> dict[str, str]:
     """Pictures and the 3D scene; a machine that cannot draw gets a warning in the plan, not a lost plan."""
     from ...report.figures import FieldView, write_figures
 

@@ -1,29 +1,34 @@
-"""What one would do by hand: the field-free region parked, a raster, or no gradient; for the same goals, and at
-the same limits."""
+"""Alternatives to a plan that are made by hand: the field-free region parked, a raster, or no gradient; for the same
+goals, and at the same limits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ...base.arrays import Array
+from ...files.run.plan_record import AlternativeRecord
 from ...goals import Goal, GoalRow, Resolved
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import statistic
 from ...optimize import Shares, highest_percentile_c, optimize_shares
 from ...optimize.program.modal_heat import restricted, with_inputs
 from ..case.heating_model import HeatingModel
-from .attempts import judged, looked_at_s
+from .attempts import SearchModel, judge_shares, judged_times_s
 from .candidates import inside, parked, search_settings
 from .steer import Steering
 
-PLAN, PARKED, RASTER, FREE = "this plan", "parked at the centre", "uniform raster", "no gradient"
+PLAN = "this plan"
+PARKED = "parked at the centre"
+RASTER = "uniform raster"
+FREE = "no gradient"
 BEYOND_C = 63.0
-"""A T90 that nothing reaches: asked for, it yields the most that the limits allow."""
+"""A T90 that nothing reaches: asked for, it yields the most that the limits allow. Any value well above those that
+tissue survives does."""
 NOTHING_K = 0.05
+"""A gain of T90 that is called nothing: half of what a temperature is shown to."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,30 +39,31 @@ class _Compared:
     steering: Steering
     ways: Mapping[str, Array]
 
-    def model(self, name: str) -> Any:
+    def model(self, name: str) -> SearchModel:
         """The reduced model of one way to heat, the budgets of safety behind its temperatures."""
-        model = self.steering.kept[0]
+        model = self.steering.guarded[0]
         return with_inputs(model, self.ways[name] @ np.asarray(model.inputs))
 
     @property
     def cool_down_s(self) -> float:
+        """Time after heating that is searched."""
         return search_settings(self.engine.case).cool_down_s
 
 
-def alternatives(engine: HeatingModel, steering: Steering) -> list[dict[str, Any]]:
+def compare_alternatives(steering: Steering) -> list[AlternativeRecord]:
     """This plan and those made by hand, by the reduced model.
 
     First for the same goals with the limits on other tissue ignored, hard ones of safety too: which break then. Then
-    the other way round:
-    ``t90_within_limits_c``, the highest T90 of the first target, mean over the hold, at equal limits.
+    the other way round: ``t90_within_limits_c``, the highest T90 of the first target, mean over the hold, at equal
+    limits.
     """
+    engine, resolved = steering.setup.engine, steering.resolved
     compared = _Compared(engine, steering, _ways(engine, steering))
-    reached = _within_limits(compared)
-    case, resolved = engine.case, steering.resolved
+    reached, case = _t90_within_limits_c(compared), engine.case
     goals_only = replace(
         resolved, rows=tuple(row for row in resolved.rows if row.goal.kind == "goal" or row.region in case.targets)
     )
-    rows = []
+    rows: list[AlternativeRecord] = []
     for name in compared.ways:
         shares = (
             steering.sequenced.achieved[:, : steering.candidates]
@@ -69,20 +75,20 @@ def alternatives(engine: HeatingModel, steering: Steering) -> list[dict[str, Any
                 settings=replace(search_settings(case), starts=1),
             ).shares
         )
-        rows.append(_row(name, shares, compared) | {"t90_within_limits_c": reached[name]})
+        rows.append({**_row(name, shares, compared), "t90_within_limits_c": reached[name]})
     return rows
 
 
-def bound_on_t90_c(steering: Steering) -> float | None:
-    """What no plan of these positions within the limits exceeds: T90 of the first target, mean over the hold."""
-    model, kept = steering.kept
+def t90_bound_c(steering: Steering) -> float | None:
+    """Upper bound on T90 of the first target, mean over the hold, of any plan of these positions within the limits."""
+    model, rows = steering.guarded
     used = restricted(model, range(steering.candidates))
     settings = search_settings(steering.setup.engine.case)
-    return highest_percentile_c(used, kept, kept.focus[0], window_edges_s=steering.edges_s, settings=settings)
+    return highest_percentile_c(used, rows, rows.focus[0], window_edges_s=steering.edges_s, settings=settings)
 
 
-def comparison_sentence(rows: list[dict[str, Any]], bound_c: float | None = None) -> str:
-    """What gradient and movement buy at equal limits, said plainly where it is nothing, and what none can exceed."""
+def comparison_sentence(rows: Sequence[AlternativeRecord], bound_c: float | None = None) -> str:
+    """Gain of gradient and movement at equal limits, said plainly where it is nothing, and the bound on all plans."""
     reached = {row["name"]: row["t90_within_limits_c"] for row in rows}
     listed = ", ".join(f"{name} {value:.2f}" for name, value in reached.items())
     by_hand = max((PARKED, RASTER), key=reached.__getitem__)
@@ -107,14 +113,14 @@ def _ways(engine: HeatingModel, steering: Steering) -> dict[str, Array]:
     return {PLAN: every[:n], PARKED: every[parked(engine.case, columns[:n])], RASTER: np.array(raster), FREE: every[n:]}
 
 
-def _within_limits(compared: _Compared) -> dict[str, float]:
+def _t90_within_limits_c(compared: _Compared) -> dict[str, float]:
     """Highest T90 of the first target at equal limits.
 
     The search for this plan's positions begins at the best that was made by hand; where the machine can play but a
     few places, it has those.
     """
-    steering, (model, kept) = compared.steering, compared.steering.kept
-    asked = _most(kept)
+    steering, (model, rows) = compared.steering, compared.steering.guarded
+    asked = _highest_t90(rows)
     settings = replace(
         search_settings(compared.engine.case),
         starts=1,
@@ -124,21 +130,21 @@ def _within_limits(compared: _Compared) -> dict[str, float]:
         peak_cost=0.0,
     )
 
-    def most(mixture: Array, start: Array | None = None) -> Shares:
+    def search(mixture: Array, start: Array | None = None) -> Shares:
         mixed = with_inputs(model, mixture @ np.asarray(model.inputs))
         return optimize_shares(mixed, asked, window_edges_s=steering.edges_s, settings=settings, start=start)
 
-    found = {name: most(compared.ways[name]) for name in (PARKED, RASTER, FREE)}
+    found = {name: search(compared.ways[name]) for name in (PARKED, RASTER, FREE)}
     best = min((PARKED, RASTER), key=lambda name: found[name].objective)
     start = found[best].shares @ compared.ways[best]
     used, n = steering.attempt.sought.used, steering.candidates
     if len(used) < n:
         used = np.union1d(used, np.flatnonzero(start.any(axis=0)))
-    found[PLAN] = most(np.eye(len(steering.basis.columns))[used], start[:, used])
+    found[PLAN] = search(np.eye(len(steering.basis.columns))[used], start[:, used])
     return {name: shares.values[0] for name, shares in found.items()}
 
 
-def _most(resolved: Resolved) -> Resolved:
+def _highest_t90(resolved: Resolved) -> Resolved:
     """The limits, and T90 of the first target as the one goal, first of the rows."""
     target = resolved.focus[0]
     goal = Goal("goal", (target.region,), "T90", BEYOND_C, "at_least")
@@ -146,18 +152,18 @@ def _most(resolved: Resolved) -> Resolved:
     return replace(resolved, rows=(replace(target, goal=goal), *limits))
 
 
-def _row(name: str, shares: Array, compared: _Compared) -> dict[str, Any]:
+def _row(name: str, shares: Array, compared: _Compared) -> AlternativeRecord:
     steering, model = compared.steering, compared.model(name)
-    edges, cool_down, resolved = steering.edges_s, compared.cool_down_s, steering.kept[1]
-    values = judged(model, shares, edges, resolved, cool_down)
+    edges, cool_down, resolved = steering.edges_s, compared.cool_down_s, steering.guarded[1]
+    values = judge_shares(model, shares, edges, resolved, cool_down)
     broken = [
-        _broken(row, found)
+        _exceedance(row, found)
         for row, found in zip(resolved.rows, values, strict=True)
         if row.goal.kind == "limit" and not row.goal.met(found)
     ]
     target = resolved.focus[0]
     heating = float(edges[-1])
-    times = looked_at_s(heating, cool_down)
+    times = judged_times_s(heating, cool_down)
     focus = model.temperature(shares, edges, times, rows=target.nodes)
     t90 = statistic(focus, target.weights_m3, 90.0)
     core = next((v for r, v in zip(resolved.rows, values, strict=True) if r.region == "core"), None)
@@ -172,7 +178,7 @@ def _row(name: str, shares: Array, compared: _Compared) -> dict[str, Any]:
     }
 
 
-def _broken(row: GoalRow, found: float) -> str:
+def _exceedance(row: GoalRow, found: float) -> str:
     """A limit that is broken and by how much, as a phrase."""
     goal = row.goal
     if goal.is_budget:

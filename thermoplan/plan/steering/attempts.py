@@ -1,4 +1,4 @@
-"""One attempt at a plan: search, sequence, and what the machine would then play."""
+"""Attempt at a plan: search, sequence, and the values of what the machine would then play."""
 
 from __future__ import annotations
 
@@ -10,15 +10,27 @@ from ...base.arrays import Array, IntArray
 from ...base.progress import Stages
 from ...bioheat.engines.reduced import ReducedModel
 from ...goals import Goal, Resolved, row_value
-from ...optimize import Progress, Settings, Shares, optimize_shares
+from ...optimize import CorrectedModel, Progress, Settings, Shares, optimize_shares
 from ...optimize.program.modal_heat import restricted
 from ...power.heating_basis import Column
 from ...trajectory import Rhythm, Sequenced, sequence
 from ..case.heating_model import HeatingModel
 
-LOSS, DRIFT_K = 2e-3, 0.08
+SearchModel = ReducedModel | CorrectedModel
+
+LOSS = 2e-3
+"""Part of a window's duty whose loss to moving and settling counts: less is rounding of the dwells."""
+DRIFT_K = 0.08
+"""Drift of a goal from what was searched that is trimmed away; just below the 0.1 K that prediction and full model must
+agree to."""
 SMALL_SHARE = 0.08
-TRIMS, TYPICAL_RISE_K = 2, 7.0
+"""Share below which a column is left out of the next attempt: it could not be played. Twice as much leaves columns out
+that a machine can play."""
+TRIMS = 2
+"""Times that an attempt is scaled; each is a sequence more, and the second corrects the first."""
+TYPICAL_RISE_K = 7.0
+"""Rise of a focus, from 37 to 44 degrees C, which turns a drift into a scale of the shares; for a hotter goal the
+first trim goes too far, and the second comes back."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +49,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
-    """A search and its sequence; ``played`` are the rows' values for what the machine plays."""
+    """A search and its sequence; ``played`` are the values of the rows for what the machine plays."""
 
     resolved: Resolved
     sought: Sought
@@ -46,11 +58,12 @@ class Attempt:
 
     @property
     def interrupted(self) -> bool:
+        """Whether the user stopped the search."""
         return self.sought.found.status == "interrupted"
 
     @property
-    def worth(self) -> float:
-        """0 where playing loses nothing; else what it loses: ripple beyond its limit, goals and limits, kelvins."""
+    def loss(self) -> float:
+        """Loss by playing, 0 where there is none: ripple beyond its limit, goals and limits, kelvins."""
         promised = zip(self.resolved.rows, self.sought.promised, self.played, strict=True)
         lost = sum(row.goal.met(a) and not row.goal.met(b) for row, a, b in promised)
         ripple_k = float(self.sequenced.ripple_k.max(initial=0.0))
@@ -59,14 +72,14 @@ class Attempt:
 
     @property
     def drift_k(self) -> float:
-        """How much hotter than searched the goals are played; the largest of them."""
+        """Largest difference of played and searched goals, in kelvins."""
         rows = zip(self.resolved.rows, self.sought.found.values, self.played, strict=True)
         drifts = [_kelvins(row.goal, b) - _kelvins(row.goal, a) for row, a, b in rows if row.goal.kind == "goal"]
         return max(drifts, key=abs, default=0.0)
 
     @property
     def playable_duty(self) -> float | None:
-        """The duty that moving and settling left, where they took some."""
+        """Duty that moving and settling left, where they took some."""
         wanted, achieved = self.sequenced.wanted.sum(axis=1), self.sequenced.achieved.sum(axis=1)
         lossy = achieved < (1.0 - LOSS) * wanted
         return float(achieved[lossy].min()) if lossy.any() else None
@@ -85,10 +98,10 @@ def _kelvins(goal: Goal, found: float) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finder:
-    """One attempt: search over some of the columns, sequence, judge what would be played."""
+    """Finder of attempts: it searches some of the columns, sequences, and judges what would be played."""
 
     engine: HeatingModel
-    model: ReducedModel
+    model: SearchModel
     resolved: Resolved
     columns: tuple[Column, ...]
     edges_s: Array
@@ -102,7 +115,7 @@ class Finder:
         found = self.search(used, settings, start)
         shares = np.zeros((len(self.edges_s) - 1, len(self.columns)))
         shares[:, used] = found.shares
-        return self._trimmed(self._played(Sought(used, settings, found, shares, promised or found.values), 1.0))
+        return self._trim(self._sequence(Sought(used, settings, found, shares, promised or found.values), 1.0))
 
     def search(self, used: IntArray, settings: Settings, start: Array | None) -> Shares:
         """Shares ``(w, k)`` of the columns ``used``; ``start (w, c)`` is of all columns."""
@@ -116,16 +129,16 @@ class Finder:
                 progress=lambda p: self.stages.update(None, _progress_text(p)),
             )
 
-    def _trimmed(self, attempt: Attempt) -> Attempt:
+    def _trim(self, attempt: Attempt) -> Attempt:
         scale = 1.0
         for _ in range(TRIMS):
             if abs(attempt.drift_k) <= DRIFT_K or attempt.interrupted:
                 break
             scale *= np.clip(1.0 - attempt.drift_k / TYPICAL_RISE_K, 0.8, 1.2)
-            attempt = min(attempt, self._played(attempt.sought, scale), key=lambda a: a.worth)
+            attempt = min(attempt, self._sequence(attempt.sought, scale), key=lambda a: a.loss)
         return attempt
 
-    def _played(self, sought: Sought, scale: float) -> Attempt:
+    def _sequence(self, sought: Sought, scale: float) -> Attempt:
         protocol, edges = self.engine.case.protocol, self.edges_s
         with self.stages.stage("sequence"):
             rhythm = Rhythm(min_dwell_s=protocol.steering.min_dwell_s or 0.0)
@@ -138,16 +151,16 @@ class Finder:
                 rhythm=rhythm,
             )
             every = restricted(self.model, range(len(self.columns)))
-            played = judged(every, sequenced.achieved, edges, self.resolved, sought.settings.cool_down_s)
+            played = judge_shares(every, sequenced.achieved, edges, self.resolved, sought.settings.cool_down_s)
         return Attempt(self.resolved, sought, sequenced, played)
 
 
-def judged(
-    model: ReducedModel, shares: Array, edges_s: Array, resolved: Resolved, cool_down_s: float
+def judge_shares(
+    model: SearchModel, shares: Array, edges_s: Array, resolved: Resolved, cool_down_s: float
 ) -> tuple[float, ...]:
     """Value of every goal and limit for given shares, by the reduced model."""
     heating = float(edges_s[-1])
-    times = looked_at_s(heating, cool_down_s)
+    times = judged_times_s(heating, cool_down_s)
     courses: dict[bytes, Array] = {}
     found = []
     for row in resolved.rows:
@@ -158,7 +171,8 @@ def judged(
     return tuple(found)
 
 
-def looked_at_s(heating_s: float, cool_down_s: float) -> Array:
+def judged_times_s(heating_s: float, cool_down_s: float) -> Array:
+    """Times at which shares are judged: 121 while heating, 12 of the cool-down."""
     after = heating_s + np.linspace(0.0, cool_down_s, 13)[1:] if cool_down_s > 0.0 else np.zeros(0)
     return np.concatenate([np.linspace(0.0, heating_s, 121), after])
 

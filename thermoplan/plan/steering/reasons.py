@@ -1,10 +1,8 @@
-"""Why the plan is no better, as plain data: reach, costs of limits, conflicts and what would help."""
+"""Explanation of a plan: reach of its goal, prices of the limits, conflicts, and the changes that would help."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from ...files.run.plan_record import ExplanationRecord, LimitCostRecord, MachineRecord
 from ...goals import GoalRow
 from ...optimize import Explanation, LimitCost, explain
 from ...optimize.objective import GOAL_COST
@@ -12,23 +10,26 @@ from ...optimize.program.modal_heat import restricted
 from ..verification.outcome import Outcome
 from .steer import Steering, apart_k
 
-_LOST, _TINY_K = 0.05, 1e-3
+_LOST_K = 0.05
+"""Loss or gain in kelvins of a goal that is worth a sentence: half of what a temperature is shown to."""
+_TINY_K = 1e-3
+"""Least gap that is stated: what lies below it is rounding of the search."""
 
 
-def explanation(steering: Steering, outcome: Outcome) -> dict[str, Any] | None:
-    """What limits this plan, by the reduced model, among the positions that the machine plays.
+def explain_plan(steering: Steering, outcome: Outcome) -> ExplanationRecord | None:
+    """Limits of this plan, by the reduced model, among the positions that the machine plays.
 
     Values are the verified ones, prices those of the search. None where the search was interrupted.
     """
-    if steering.shares.status == "interrupted":
+    if steering.interrupted:
         return None
-    sought, (model, kept) = steering.attempt.sought, steering.kept
+    sought, (model, kept) = steering.attempt.sought, steering.guarded
     found = explain(restricted(model, sought.used), kept, sought.found, settings=sought.settings)
     if found is None:
         return None
     rows = {row.label: row for row in kept.rows}
     verified = {row.label: value for row, value in zip(kept.rows, outcome.values, strict=False)}
-    limits = [_limit(cost, rows[cost.label], verified.get(cost.label, cost.value)) for cost in found.limits]
+    limits = [_limit_cost(cost, rows[cost.label], verified.get(cost.label, cost.value)) for cost in found.limits]
     return {
         "goal": found.goal.label,
         "reach": found.reach,
@@ -41,13 +42,18 @@ def explanation(steering: Steering, outcome: Outcome) -> dict[str, Any] | None:
             {"label": r.label, "from": r.from_bound, "to": r.to_value, "goals_met": r.goals_met, "sentence": r.sentence}
             for r in found.relaxations
         ],
-        "sentences": [*_sentences(found, found.goal), *_machine(steering), *_chosen(steering), *_searched(steering)],
+        "sentences": [
+            *_goal_sentences(found, found.goal),
+            *_machine_losses(steering),
+            *_choices(steering),
+            *_search_quality(steering),
+        ],
     }
 
 
-def _limit(cost: LimitCost, row: GoalRow, value: float) -> dict[str, Any]:
+def _limit_cost(cost: LimitCost, row: GoalRow, value: float) -> LimitCostRecord:
     goal = row.goal
-    facts = {
+    facts: LimitCostRecord = {
         "kind": goal.kind,
         "region": row.region,
         "metric": goal.metric,
@@ -72,8 +78,8 @@ def _limit(cost: LimitCost, row: GoalRow, value: float) -> dict[str, Any]:
     return facts
 
 
-def _sentences(found: Explanation, goal: GoalRow) -> list[str]:
-    """From most to least important: what is missed, what could be had, what each limit costs, what would help."""
+def _goal_sentences(found: Explanation, goal: GoalRow) -> list[str]:
+    """Sentences from most to least important: goals missed, the goal's reach, prices of the limits, the best change."""
     what = f"{goal.region} {goal.goal.metric}"
     dear = [cost.sentence for cost in found.limits if cost.sentence]
     if found.missed:
@@ -85,7 +91,7 @@ def _sentences(found: Explanation, goal: GoalRow) -> list[str]:
             f"{'stop' if len(dear) > 1 or not dear else 'stops'} it."
         ]
     words += [f"There: {sentence}." for sentence in dear]
-    if found.duty_gain_k > _LOST:
+    if found.duty_gain_k > _LOST_K:
         words.append(
             f"There: {found.duty_gain_k:.2g} K of {goal.region} temperature for each tenth of the session "
             "that could be heated besides."
@@ -95,15 +101,15 @@ def _sentences(found: Explanation, goal: GoalRow) -> list[str]:
     return [text[0].upper() + text[1:] for text in words]
 
 
-def _machine(steering: Steering) -> list[str]:
-    """What moving, settling and shortest dwells take from the first goal."""
-    rows = list(zip(steering.kept[1].rows, steering.attempt.sought.promised, steering.attempt.played, strict=True))
+def _machine_losses(steering: Steering) -> list[str]:
+    """Losses of the goals by moving, settling and shortest dwells."""
+    rows = list(zip(steering.guarded[1].rows, steering.attempt.sought.promised, steering.attempt.played, strict=True))
     found = []
     for row, promised, played in rows:
         if row.goal.kind != "goal" or row.goal.sense != "at_least":
             continue
         lost = row.goal.in_k(promised) - row.goal.in_k(played)
-        if lost > 2.0 * _LOST and not row.goal.met(played):
+        if lost > 2.0 * _LOST_K and not row.goal.met(played):
             found.append(
                 f"The machine's moves, settling and shortest dwell take {row.region} {row.goal.metric} from "
                 f"{row.goal.said(promised)} to {row.goal.said(played)}."
@@ -111,8 +117,8 @@ def _machine(steering: Steering) -> list[str]:
     return found
 
 
-def _chosen(steering: Steering) -> list[str]:
-    """Which gradient, direction of the line and length of session the plan chose, and of what."""
+def _choices(steering: Steering) -> list[str]:
+    """Gradient, direction of the line and length of session that the plan chose, and of what."""
     found, chosen = [], steering.setup.chosen
     if machines := chosen.get("machines"):
         best = next(row for row in machines if row["chosen"])
@@ -128,14 +134,14 @@ def _chosen(steering: Steering) -> list[str]:
     return found
 
 
-def _reached(steering: Steering, row: Mapping[str, Any]) -> str:
-    """What the goals came to with one of the machines."""
+def _reached(steering: Steering, row: MachineRecord) -> str:
+    """Values of the goals with one of the machines."""
     goals = {f"{r.region} {r.goal.metric}": r.goal for r in steering.resolved.rows if r.goal.kind == "goal"}
     return ", ".join(f"{name} {goals[name].said(value)}" for name, value in row["goals"].items())
 
 
-def _searched(steering: Steering) -> list[str]:
-    """How good the search is known to be: its gap where the goals are convex, and how far apart searches ended."""
+def _search_quality(steering: Steering) -> list[str]:
+    """Quality of the search: its duality gap where the goals are convex, and the spread of its starts."""
     shares, apart = steering.shares, apart_k(steering.shares)
     found = (
         []
@@ -154,6 +160,7 @@ def _searched(steering: Steering) -> list[str]:
     return found
 
 
-def _machine_name(row: Mapping[str, Any]) -> str:
+def _machine_name(row: MachineRecord) -> str:
+    """Gradient of a machine, and the direction of its line."""
     gradient, line = f"{row['gradient_t_m']:g} T/m", row["line_axis"]
     return gradient if line is None else f"{gradient} with the line along {' '.join(f'{v + 0.0:.3g}' for v in line)}"

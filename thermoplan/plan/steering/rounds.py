@@ -9,42 +9,73 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...base.arrays import Array
 from ...base.progress import Stages
+from ...files.run.plan_record import RoundRecord
 from ...goals import tightened
 from ...optimize.program.modal_heat import restricted
-from ..case.linearized import linearized
-from ..case.model_cache import model_of
+from ..case.heating_model import HeatingModel
+from ..case.linearized import linearize
+from ..case.model_cache import cached_model
+from ..case.safety_limits import field_notes
 from ..verification.full_model import verify
 from ..verification.outcome import Outcome
+from ..verification.verified_run import VerifiedRun
 from .prediction import CYCLE_SAMPLES, prediction_k
 from .search_setup import SearchSetup
 from .steer import Correction, Steering, steer
 
 AGREED_K = 0.1
-"""Prediction and verification agree when they differ by less over every reported region and probe."""
-MOST_ROUNDS, MOST_REPAIRS = 6, 2
-"""Rounds where something feeds back, and further rounds for a limit alone."""
-SPARE_K = 0.02
-"""By how much a limit is drawn in beyond what verification broke it by."""
+"""Largest gap of prediction and verification, over every reported region and probe, that counts as agreement; it is
+the bound of the record's check, too."""
 _REACH = (None, 0.2, 0.1, 0.05, 0.02)
-"""How far the next plan may be from the last: a correction is exact there, and worth less farther on."""
-_LOOKED_AT = (1.0 / 3.0, 2.0 / 3.0, 1.0)
+"""Change of a share that the next plan may make, round by round: a correction is exact at the last plan, and worth less
+farther on. Twice as wide, plans with perfusion laws may swing about the plan that they should settle at."""
+MOST_ROUNDS = 1 + len(_REACH)
+"""Rounds where something feeds back: the first, and one for each entry of `_REACH`."""
+MOST_REPAIRS = 2
+"""Rounds after the first where nothing feeds back and a limit alone broke; each costs a search and a run of the full
+model, and what two have not mended is reported as broken."""
+SPARE_K = 0.02
+"""By how much a limit is drawn in beyond what verification broke it by; twice as much would give away as much heat."""
+_WINDOW_PARTS = (1.0 / 3.0, 2.0 / 3.0, 1.0)
+"""Parts of a window after which a cycle is averaged; the correction is linear in time between them."""
 _COOLING_S = (10.0, 30.0, 60.0, 120.0, 240.0)
+"""Times after heating at which the correction is learned, closer together while temperature falls fast."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SettledPlan:
-    """The plan that is reported, what the full model makes of it, and a row of plain data for each round."""
+    """The plan that is reported, its outcome by the full model, their gap, and a record of each round."""
 
     steering: Steering
     outcome: Outcome
     gap_k: float
-    rounds: list[dict[str, Any]]
+    rounds: list[RoundRecord]
+
+    @property
+    def model(self) -> HeatingModel:
+        """The heating model of the machine and session that were chosen."""
+        return self.steering.setup.engine
+
+    def verified(self, *, quick: bool) -> VerifiedRun:
+        """The sequence and its outcome, as a record is made of."""
+        steering, sequenced = self.steering, self.steering.sequenced
+        return VerifiedRun(
+            "plan",
+            quick,
+            self.model,
+            sequenced.trajectory,
+            self.outcome,
+            steering.resolved,
+            notes=[*steering.resolved.notes, *sequenced.notes, *field_notes(self.model.case)],
+            prediction_k=self.gap_k,
+            interrupted=steering.interrupted,
+        )
 
 
 class CycleMeans:
@@ -55,9 +86,10 @@ class CycleMeans:
         self.times_s = np.array([float(group.mean()) for group in groups_s])
         self._group = {round(float(t), 6): g for g, group in enumerate(groups_s) for t in group}
         self._counts = np.array([len(group) for group in groups_s])
-        self._sums: Array | None = None
+        self._sums: NDArray[np.float32] | None = None
 
     def add(self, time_s: float, temperature_c: Array) -> None:
+        """Take the temperatures at one time."""
         if self._sums is None:
             self._sums = np.zeros((len(self._counts), len(temperature_c)), np.float32)
         group = self._group.get(round(time_s, 6))
@@ -65,8 +97,9 @@ class CycleMeans:
             self._sums[group] += temperature_c / self._counts[group]
 
     @property
-    def mean_c(self) -> Array:
-        return np.zeros((0, 0)) if self._sums is None else self._sums
+    def mean_c(self) -> NDArray[np.float32]:
+        """Mean of each group."""
+        return np.zeros((0, 0), np.float32) if self._sums is None else self._sums
 
 
 def plan_until_agreed(setup: SearchSetup, stages: Stages) -> SettledPlan:
@@ -78,53 +111,52 @@ def plan_until_agreed(setup: SearchSetup, stages: Stages) -> SettledPlan:
     coupled = setup.engine.feedback is not None
     most = MOST_ROUNDS if coupled else 1 + MOST_REPAIRS
     found: list[SettledPlan] = []
-    rows: list[dict[str, Any]] = []
+    rows: list[RoundRecord] = []
     correction: Correction | None = None
     drawn_in: dict[int, float] = {}
     while len(found) < most:
         steering = steer(setup, stages, correction)
-        means = CycleMeans(_groups_s(steering))
-        with stages.stage("verify with the full model"):
-            outcome = verify(
-                setup.engine,
-                steering.sequenced.trajectory,
-                setup.resolved,
-                stages,
-                also_s=np.concatenate(means.groups_s),
-                watchers=(means.add,),
-            )
-        gap_k, broken = prediction_k(steering, outcome), _broken(steering, outcome)
+        outcome, means = _verify_round(steering, stages)
+        gap_k, broken = prediction_k(steering, outcome), _newly_broken(steering, outcome)
         rows.append({"prediction_k": gap_k, "broken": [setup.resolved.rows[i].label for i in broken]})
         found.append(SettledPlan(steering, outcome, gap_k, rows))
-        if steering.shares.status == "interrupted" or not (broken or (coupled and gap_k > AGREED_K)):
+        if steering.interrupted or not (broken or (coupled and gap_k > AGREED_K)):
             break
         if not coupled or gap_k <= AGREED_K:
             drawn_in = {i: drawn_in.get(i, 0.0) + broken.get(i, 0.0) for i in {*drawn_in, *broken}}
-        rise = None
-        if coupled:
-            setup = _relinearized(setup, means, stages)
-            rise = _rise(setup, steering, means)
-        correction = Correction(
-            means.times_s,
-            rise,
-            tightened(setup.resolved, drawn_in),
-            steering.attempt.sought.shares,
-            _REACH[len(found) - 1] if coupled else None,
-        )
-    best = min(found, key=lambda s: _worth(s, coupled))
+        setup, rise_k = _relinearize(setup, steering, means, stages)
+        reach = _REACH[len(found) - 1] if coupled else None
+        wanted = tightened(setup.resolved, drawn_in)
+        correction = Correction(means.times_s, rise_k, wanted, steering.attempt.sought.shares, reach)
+    best = min(found, key=lambda settled: _loss(settled, coupled))
     rows[found.index(best)]["reported"] = True
     return best
 
 
-def _worth(settled: SettledPlan, coupled: bool) -> tuple[float, ...]:
-    """Smaller is better: limits broken, disagreement, goals missed."""
+def _verify_round(steering: Steering, stages: Stages) -> tuple[Outcome, CycleMeans]:
+    """The full model over the sequence, and its means over the cycles that a correction is learned from."""
+    setup, means = steering.setup, CycleMeans(_groups_s(steering))
+    with stages.stage("verify with the full model"):
+        outcome = verify(
+            setup.engine,
+            steering.sequenced.trajectory,
+            setup.resolved,
+            stages,
+            also_s=np.concatenate(means.groups_s),
+            watchers=(means.add,),
+        )
+    return outcome, means
+
+
+def _loss(settled: SettledPlan, coupled: bool) -> tuple[float, ...]:
+    """Limits broken, disagreement, goals missed: the plan with the least of them is reported."""
     rows = list(zip(settled.steering.resolved.rows, settled.outcome.values, strict=True))
     limits = sum(max(0.0, row.goal.short_k(value)) for row, value in rows if row.goal.kind == "limit")
     goals = sum(max(0.0, row.goal.short_k(value)) for row, value in rows if row.goal.kind == "goal")
     return (limits, max(0.0, settled.gap_k - AGREED_K) if coupled else 0.0, goals, settled.gap_k)
 
 
-def _broken(steering: Steering, outcome: Outcome) -> dict[int, float]:
+def _newly_broken(steering: Steering, outcome: Outcome) -> dict[int, float]:
     """Rows that the search kept and verification did not: number -> by how much they are to be drawn in."""
     searched = steering.shares.values
     rows = enumerate(zip(steering.resolved.rows, searched, outcome.values, strict=False))
@@ -140,7 +172,7 @@ def _groups_s(steering: Steering) -> list[Array]:
     groups, seen = [np.zeros(1)], set()
     for block, end in zip(steering.sequenced.trajectory.windows, steering.edges_s[1:], strict=True):
         period, repeats = (block.period_s, block.repeats) if block.repeats else (1.0, 1)
-        for part in _LOOKED_AT:
+        for part in _WINDOW_PARTS:
             left = repeats - int(np.ceil(part * repeats - 1e-9))
             times = end - period * (left + (np.arange(CYCLE_SAMPLES) + 0.5)[::-1] / CYCLE_SAMPLES)
             if (key := round(float(times[0]), 6)) not in seen and times[0] > 0.0:
@@ -150,13 +182,19 @@ def _groups_s(steering: Steering) -> list[Array]:
     return groups + [np.array([steering.edges_s[-1] + t]) for t in _COOLING_S if t <= cool_down]
 
 
-def _relinearized(setup: SearchSetup, means: CycleMeans, stages: Stages) -> SearchSetup:
-    """The same with the reduced model of the linear system that is nearest to what the plan's perfusion did."""
+def _relinearize(
+    setup: SearchSetup, steering: Steering, means: CycleMeans, stages: Stages
+) -> tuple[SearchSetup, Array | None]:
+    """The setup with the reduced model of the linear system that is nearest to what the plan's perfusion did, and the
+    rise ``(t, n_dof)`` that the full model still has more; None where nothing feeds back."""
     engine = setup.engine
+    if engine.feedback is None:
+        return setup, None
     with stages.stage("reduced model"):
         heating = means.times_s <= setup.duration_s
-        system = linearized(engine.system, engine.feedback, means.mean_c[heating].astype(float))
-        return replace(setup, model=model_of(system, setup.basis.load_w, setup.duration_s, stages))
+        system = linearize(engine.system, engine.feedback, means.mean_c[heating].astype(float))
+        setup = replace(setup, model=cached_model(system, setup.basis.load_w, setup.duration_s, stages))
+    return setup, _rise(setup, steering, means)
 
 
 def _rise(setup: SearchSetup, steering: Steering, means: CycleMeans) -> Array:

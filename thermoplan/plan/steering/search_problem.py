@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...base.progress import Listener, Stages, silent
-from ...protocol import Protocol, read_protocol
-from .search_setup import SearchSetup
+from ...protocol import Protocol
+from ..case.preparation import load_protocol, prepare_model, read_heatable_inputs
+from ..case.second_order import refuse_planning
+from .feasible import refuse_impossible_goals
+from .search_setup import SearchSetup, prepare_search
+from .steer import resolve_goals
 
 
 def heating_problem(
@@ -17,22 +21,9 @@ def heating_problem(
     The ``basis`` has the candidate ``columns`` first, then one per amplitude without a gradient; ``resolved`` are goals
     and limits on the mesh, ``edges_s`` the windows.
     """
-    from ..case.case import build_case
-    from ..case.heating_model import build_heating_model
-    from ..case.inputs import read_inputs
-    from ..case.safety_limits import refuse_impossible
-    from ..case.second_order import refuse_planning
-    from ..case.steady_state import refuse_unreachable
-    from .feasible import refuse_impossible_goals
-    from .search_setup import prepare_search
-    from .steer import resolved_goals
-
-    stages = Stages(listener)
-    protocol = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
+    stages, protocol = Stages(listener), load_protocol(protocol)
     refuse_planning(protocol)
-    inputs = read_inputs(protocol)
-    refuse_unreachable(inputs)
+    inputs = read_heatable_inputs(protocol, stages)
     refuse_impossible_goals(inputs)
-    engine = build_heating_model(build_case(inputs, stages, quick=quick), stages)
-    refuse_impossible(engine)
-    return prepare_search(engine, resolved_goals(engine), stages)
+    engine = prepare_model(inputs, stages, quick=quick)
+    return prepare_search(engine, resolve_goals(engine), stages)

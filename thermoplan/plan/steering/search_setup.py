@@ -1,10 +1,9 @@
-"""What a search works with: columns, their heat, the reduced model; and the machine and session that suit best."""
+"""Setup of a search: columns, their heat, the reduced model; and the machine and session that suit best."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -12,19 +11,23 @@ from ...base.arrays import Array
 from ...base.progress import Stages
 from ...bioheat.engines.reduced import ReducedModel
 from ...device import Device
+from ...files.run.plan_record import ChosenRecord, MachineRecord, SessionRecord
 from ...goals import Resolved
 from ...optimize import Shares
 from ...optimize.program.modal_heat import restricted
 from ...power.heating_basis import Column, HeatingBasis
+from ...protocol import Protocol
 from ...trajectory.positions import MOST_POSITIONS
 from ..case.heating_model import HeatingModel
-from ..case.model_cache import model_of
-from ..case.safety_limits import budgets, guarded
+from ..case.model_cache import cached_model
+from ..case.safety_limits import guard_model, safety_budgets
 from .attempts import Finder
 from .candidates import WINDOWS, candidate_columns, search_settings, window_edges_s, without_gradient
 
-STEP_S, FINEST = 15.0, 0.02
-"""A session is shortened in steps of this, or of this part of itself where that is more."""
+STEP_S = 15.0
+"""Step in which a session is shortened; half of it costs one more search, for a difference that no session keeps."""
+FINEST = 0.02
+"""Step as a part of the session, where that is longer: of an hour it is 72 s."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +44,11 @@ class SearchSetup:
     basis: HeatingBasis
     model: ReducedModel
     edges_s: Array
-    chosen: dict[str, Any]
+    chosen: ChosenRecord
 
     @property
     def duration_s(self) -> float:
+        """Time of heating."""
         return float(self.edges_s[-1])
 
     @property
@@ -53,20 +57,20 @@ class SearchSetup:
         system = self.engine.system
         return self.basis.load_w[: len(self.columns)] / system.capacity_j_k[: system.n_nodes]
 
-    def kept(self, resolved: Resolved | None = None) -> tuple[ReducedModel, Resolved]:
+    def guarded(self, resolved: Resolved) -> tuple[ReducedModel, Resolved]:
         """The model and the rows, with the hard limits of safety behind the others."""
-        return guarded(self.model, resolved or self.resolved, budgets(self.engine, self.basis), self.duration_s)
+        return guard_model(self.model, resolved, safety_budgets(self.engine, self.basis), self.duration_s)
 
     def lasting(self, duration_s: float) -> SearchSetup:
         """The same with another duration."""
-        case = self.engine.case
-        session = replace(case.protocol.session, duration_s=duration_s)
-        engine = _with_protocol(self.engine, session=session)
+        protocol = self.engine.case.protocol
+        session = replace(protocol.session, duration_s=duration_s)
+        engine = _with_protocol(self.engine, replace(protocol, session=session))
         return replace(self, engine=engine, edges_s=window_edges_s(duration_s, len(self.edges_s) - 1))
 
     def searched(self, stages: Stages, start: Array | None = None) -> Shares:
-        """One search, without the machine's moves."""
-        find = Finder(self.engine, *self.kept(), self.columns, self.edges_s, self.heating_k_s, stages)
+        """Shares of one search, without the machine's moves."""
+        find = Finder(self.engine, *self.guarded(self.resolved), self.columns, self.edges_s, self.heating_k_s, stages)
         settings = replace(search_settings(self.engine.case), starts=1)
         return find.search(np.arange(len(self.columns)), settings, start)
 
@@ -74,28 +78,29 @@ class SearchSetup:
 def prepare_search(engine: HeatingModel, resolved: Resolved, stages: Stages) -> SearchSetup:
     """Basis and reduced model of every machine that may be chosen, and of those the one that serves the goals best;
     then, where the protocol asks for it, the shortest session that meets them."""
-    machines = [_with_protocol(engine, device=device) for device in variants(engine.case.protocol)]
+    protocol = engine.case.protocol
+    machines = [_with_protocol(engine, replace(protocol, device=device)) for device in variants(protocol)]
     with stages.stage("heating basis"):
         most = max(1, MOST_POSITIONS // len(machines))
         columns = [candidate_columns(machine.case, most) for machine in machines]
         free = without_gradient(engine.case, columns[0])
         parts = [machine.basis(own) for machine, own in zip(machines, columns, strict=True)] + [engine.basis(free)]
-        basis = _joined(parts)
-    duration = engine.case.protocol.session.duration_s
+        basis = _join_bases(parts)
+    duration = protocol.session.duration_s
     with stages.stage("reduced model"):
-        model = model_of(engine.system, basis.load_w, duration, stages)
-    edges = window_edges_s(duration, engine.case.protocol.steering.windows or WINDOWS)
+        model = cached_model(engine.system, basis.load_w, duration, stages)
+    edges = window_edges_s(duration, protocol.steering.windows or WINDOWS)
     last = np.arange(len(basis.columns) - len(free), len(basis.columns))
     ends = np.cumsum([len(own) for own in columns])
     setups = []
     for machine, own, end in zip(machines, columns, ends, strict=True):
         kept = np.concatenate([np.arange(end - len(own), end), last])
         setups.append(SearchSetup(machine, resolved, own, basis.with_columns(kept), restricted(model, kept), edges, {}))
-    best = setups[0] if len(setups) == 1 else _best(setups, stages)
-    return _shortest(best, stages) if engine.case.protocol.session.shortest else best
+    best = setups[0] if len(setups) == 1 else _choose_machine(setups, stages)
+    return _shorten(best, stages) if protocol.session.shortest else best
 
 
-def variants(protocol: Any) -> Iterator[Device]:
+def variants(protocol: Protocol) -> Iterator[Device]:
     """The machine with each gradient, and each direction of its line, that the protocol lets a plan choose from."""
     device, steering = protocol.device, protocol.steering
     for gradient in steering.gradients_t_m or (device.gradient_t_m,):
@@ -103,12 +108,11 @@ def variants(protocol: Any) -> Iterator[Device]:
             yield replace(device.turned(line), gradient_t_m=gradient)
 
 
-def _with_protocol(engine: HeatingModel, **changes: Any) -> HeatingModel:
-    case = engine.case
-    return replace(engine, case=replace(case, protocol=replace(case.protocol, **changes)))
+def _with_protocol(engine: HeatingModel, protocol: Protocol) -> HeatingModel:
+    return replace(engine, case=replace(engine.case, protocol=protocol))
 
 
-def _joined(parts: list[HeatingBasis]) -> HeatingBasis:
+def _join_bases(parts: list[HeatingBasis]) -> HeatingBasis:
     return HeatingBasis(
         tuple(c for part in parts for c in part.columns),
         np.concatenate([p.load_w for p in parts]),
@@ -118,7 +122,7 @@ def _joined(parts: list[HeatingBasis]) -> HeatingBasis:
     )
 
 
-def _best(setups: list[SearchSetup], stages: Stages) -> SearchSetup:
+def _choose_machine(setups: list[SearchSetup], stages: Stages) -> SearchSetup:
     """The machine whose search ends lowest; what each could do is told."""
     found = [setup.searched(stages) for setup in setups]
     rows = [_machine_row(setup, shares) for setup, shares in zip(setups, found, strict=True)]
@@ -127,30 +131,31 @@ def _best(setups: list[SearchSetup], stages: Stages) -> SearchSetup:
     return replace(setups[best], chosen={"machines": rows})
 
 
-def _machine_row(setup: SearchSetup, shares: Shares) -> dict[str, Any]:
+def _machine_row(setup: SearchSetup, shares: Shares) -> MachineRecord:
     device = setup.engine.case.protocol.device
     return {
         "gradient_t_m": device.gradient_t_m,
-        "line_axis": device.line_axis,
+        "line_axis": None if device.line_axis is None else device.line_axis.tolist(),
         "objective": shares.objective,
         "missed": list(shares.broken),
         "chosen": False,
-    } | _values(setup, shares)
+        "goals": _goal_values(setup, shares),
+    }
 
 
-def _values(setup: SearchSetup, shares: Shares) -> dict[str, Any]:
+def _goal_values(setup: SearchSetup, shares: Shares) -> dict[str, float]:
     rows = zip(setup.resolved.rows, shares.values, strict=False)
-    return {"goals": {f"{row.region} {row.goal.metric}": value for row, value in rows if row.goal.kind == "goal"}}
+    return {f"{row.region} {row.goal.metric}": value for row, value in rows if row.goal.kind == "goal"}
 
 
-def _shortest(setup: SearchSetup, stages: Stages) -> SearchSetup:
+def _shorten(setup: SearchSetup, stages: Stages) -> SearchSetup:
     """The shortest session that a search meets every goal in, by bisection; the longest where none does."""
-    tried: list[dict[str, Any]] = []
+    tried: list[SessionRecord] = []
 
     def meets(duration_s: float, start: Array | None) -> Array | None:
         trial = setup.lasting(duration_s)
         shares = trial.searched(stages, start)
-        tried.append({"duration_s": duration_s, "met": not shares.broken} | _values(trial, shares))
+        tried.append({"duration_s": duration_s, "met": not shares.broken, "goals": _goal_values(trial, shares)})
         return None if shares.broken else shares.shares
 
     high = setup.duration_s
@@ -162,4 +167,4 @@ def _shortest(setup: SearchSetup, stages: Stages) -> SearchSetup:
             break
         found = meets(float(middle), good)
         low, high, good = (low, float(middle), found) if found is not None else (float(middle), high, good)
-    return replace(setup.lasting(high), chosen=setup.chosen | {"sessions": tried})
+    return replace(setup.lasting(high), chosen={**setup.chosen, "sessions": tried})

@@ -1,41 +1,42 @@
-"""From goals to a deliverable sequence: search, rhythm, and fewer places where the machine cannot follow."""
+"""Steering: goals to a deliverable sequence, by search, rhythm, and fewer positions where the machine cannot follow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...base.progress import Stages
+from ...files.run.plan_record import OptimizerRecord, RoundRecord
 from ...goals import Resolved, resolve
 from ...optimize import CorrectedModel, Shares
 from ...optimize.objective import GOAL_COST
 from ...power.heating_basis import HeatingBasis
 from ...trajectory import Sequenced
 from ..case.heating_model import HeatingModel
-from .attempts import Attempt, Finder
+from .attempts import Attempt, Finder, SearchModel
 from .candidates import parked, search_settings
 from .search_setup import SearchSetup
 
 MOST_COLUMNS = (5, 3, 1)
-"""Moving, settling and shortest dwells change the shares in a way that a search cannot foresee: it is repeated
-with the duty that was left and the few columns that mattered, until what the machine plays is what was searched."""
+"""Columns that the search is repeated with, attempt by attempt. Moving, settling and shortest dwells change the shares
+in a way that a search cannot foresee: it is repeated with the duty that was left and the few columns that mattered,
+until what the machine plays is what was searched; the last attempt parks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steering:
-    """What the search worked with and found.
+    """A search with what it worked with and found.
 
-    ``model`` is the reduced one, corrected where the full model was found to differ; ``kept`` are model and rows with
-    the hard limits of safety behind the others; ``attempt`` is the one that is played.
+    ``model`` is the reduced one, corrected where the full model was found to differ; ``guarded`` are model and rows
+    with the hard limits of safety behind the others; ``attempt`` is the one that is played.
     """
 
     setup: SearchSetup
-    model: Any
-    kept: tuple[Any, Resolved]
+    model: SearchModel
+    guarded: tuple[SearchModel, Resolved]
     attempt: Attempt
 
     @property
@@ -45,27 +46,36 @@ class Steering:
 
     @property
     def candidates(self) -> int:
+        """Number of candidate columns."""
         return len(self.setup.columns)
 
     @property
     def resolved(self) -> Resolved:
+        """Goals and limits on the mesh."""
         return self.setup.resolved
 
     @property
     def shares(self) -> Shares:
-        """What was searched, among the columns that the attempt used."""
+        """Shares that the search found, among the columns that the attempt used."""
         return self.attempt.sought.found
 
     @property
+    def interrupted(self) -> bool:
+        """Whether the search was stopped by the user."""
+        return self.attempt.interrupted
+
+    @property
     def sequenced(self) -> Sequenced:
+        """The sequence that is played."""
         return self.attempt.sequenced
 
     @property
     def edges_s(self) -> Array:
+        """Edges of the windows."""
         return self.shares.window_edges_s
 
 
-def resolved_goals(engine: HeatingModel) -> Resolved:
+def resolve_goals(engine: HeatingModel) -> Resolved:
     """The protocol's goals and limits, and the default ones, on this mesh."""
     protocol = engine.case.protocol
     try:
@@ -76,7 +86,7 @@ def resolved_goals(engine: HeatingModel) -> Resolved:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correction:
-    """What an earlier plan taught: ``rise_k (t, n_dof)`` at ``times_s (t,)`` that the full model had more than the
+    """Correction by an earlier plan: ``rise_k (t, n_dof)`` at ``times_s (t,)`` that the full model had more than the
     reduced one, if it matters; the rows to search, tightened where they broke; and the plan ``shares (w, c)``, of
     which none may change by more than ``reach``."""
 
@@ -89,26 +99,29 @@ class Correction:
 
 def steer(setup: SearchSetup, stages: Stages, correction: Correction | None = None) -> Steering:
     """Find the best time shares and turn them into a sequence the machine can play."""
-    model, (guarded, rows) = setup.model, setup.kept(correction.rows if correction else None)
-    start, settings = None, search_settings(setup.engine.case)
+    settings, start = search_settings(setup.engine.case), None
+    rows = setup.resolved
     if correction is not None:
-        start, settings = correction.shares, replace(settings, reach=correction.reach)
+        settings, start, rows = replace(settings, reach=correction.reach), correction.shares, correction.rows
+    model: SearchModel = setup.model
+    guarded: SearchModel
+    guarded, rows = setup.guarded(rows)
     if correction is not None and correction.rise_k is not None:
         more = len(guarded.base_c) - len(model.base_c)
         guarded = CorrectedModel(guarded, correction.times_s, np.pad(correction.rise_k, ((0, 0), (0, more))))
         model = CorrectedModel(model, correction.times_s, correction.rise_k)
     find = Finder(setup.engine, guarded, rows, setup.columns, setup.edges_s, setup.heating_k_s, stages)
-    best = _playable(find, find(np.arange(len(setup.columns)), settings, start))
+    best = _find_playable(find, find(np.arange(len(setup.columns)), settings, start))
     stated = setup.resolved.rows
     return Steering(setup, model, (guarded, replace(rows, rows=(*stated, *rows.rows[len(stated) :]))), best)
 
 
-def _playable(find: Finder, first: Attempt) -> Attempt:
+def _find_playable(find: Finder, first: Attempt) -> Attempt:
     """The attempt that loses least where the machine plays it."""
     device = find.engine.case.protocol.device
     best = attempt = first
     for most in MOST_COLUMNS:
-        if attempt.interrupted or attempt.worth == 0.0:
+        if attempt.interrupted or attempt.loss == 0.0:
             break
         whole = device.max_duty  # which is there where nothing moves
         duty = whole if most == 1 else max(0.5 * whole, attempt.playable_duty or attempt.sought.settings.max_duty)
@@ -116,12 +129,13 @@ def _playable(find: Finder, first: Attempt) -> Attempt:
         supports = [attempt.support(most)] if most > 1 else parked(find.engine.case, find.columns)[:, None]
         played = attempt.sequenced.achieved
         found = [find(support, settings, played, best.sought.promised) for support in supports]
-        attempt = min(found, key=lambda a: (a.worth, a.sought.found.objective))
-        best = min(best, attempt, key=lambda a: a.worth)
+        attempt = min(found, key=lambda a: (a.loss, a.sought.found.objective))
+        best = min(best, attempt, key=lambda a: a.loss)
     return best
 
 
-def optimizer_record(steering: Steering, rounds: list[dict[str, Any]]) -> dict[str, Any]:
+def optimizer_record(steering: Steering, rounds: list[RoundRecord]) -> OptimizerRecord:
+    """Method, status and size of the search, and what it predicted."""
     s, rows, reduced = steering.shares, steering.resolved.rows, steering.setup.model
     return {
         "method": s.method,
@@ -147,6 +161,6 @@ def optimizer_record(steering: Steering, rounds: list[dict[str, Any]]) -> dict[s
 
 
 def apart_k(shares: Shares) -> float | None:
-    """How far apart the searches from different starting points ended, in kelvins (or doublings) of a goal of weight
-    and priority 1; None where one was enough."""
+    """Spread of the searches from different starting points, in kelvins (or doublings) of a goal of weight and
+    priority 1; None where one was enough."""
     return (max(shares.starts) - min(shares.starts)) / GOAL_COST if len(shares.starts) > 1 else None

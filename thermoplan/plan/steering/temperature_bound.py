@@ -118,9 +118,7 @@ class TemperatureBound:
         limits = [
             goal.bound
             for goal in (*self.protocol.goals, *self._defaults())
-            if CORE in goal.region
-            and goal.kind == "limit"
-            and goal.metric == "Tmax"
+            if CORE in goal.region and goal.kind == "limit" and goal.metric == "Tmax"
         ]
         blood = physiology.arterial_c + self._blood_k_s * (times_s + self._ahead_s)
         result: Array = np.maximum(np.minimum(blood, min(limits, default=BOILING_C)), surroundings)

@@ -1,32 +1,34 @@
-"""The front of what a goal can have for what a limit allows, all other limits kept, from one basis."""
+"""Trade-off: Pareto front of a goal against the bound of one limit, all other limits kept, from one basis."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...base.progress import Stages
+from ...files.run.plan_record import TradeOffPointRecord, TradeOffRecord
 from ...goals import CORE, GoalRow, Resolved
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import mean_over, statistic
 from ...optimize import Settings, first_goal, optimize_shares, pareto_front, stretched
 from ...optimize.program.modal_heat import restricted
-from ..case.heating_model import HeatingModel
-from .attempts import judged, looked_at_s
+from .attempts import SearchModel, judge_shares, judged_times_s
 from .candidates import search_settings
 from .steer import Steering
 
 POINTS = 12
+"""Points of the front, each a search of some seconds."""
+AT_BOUND_K = 0.05
+"""Distance from its bound at which a limit counts as reached: half of what a temperature is shown to."""
 _SCALES = np.linspace(0.35, 1.0, POINTS)
 """Parts of the most heating that the other limits allow: what each does to the limit is a bound of the front."""
 _SECONDS_A_POINT = 10.0
 
 
-def chosen_limit(resolved: Resolved, name: str) -> int | None:
+def choose_limit(resolved: Resolved, name: str) -> int | None:
     """The limit that a name means, such as "liver" or "liver CEM43max"; None for the empty name, which leaves the
     choice to the plan."""
     limits = [i for i, row in enumerate(resolved.rows) if row.goal.kind == "limit" and not row.goal.is_budget]
@@ -51,16 +53,18 @@ def _name(row: GoalRow) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Search:
-    """What a front is searched with: all positions of a machine that moves fast enough, else those of the plan."""
+    """Model and settings that a front is searched with: all positions of a machine that moves fast enough, else the
+    plan's."""
 
-    model: Any
+    model: SearchModel
     resolved: Resolved
     edges_s: Array
     settings: Settings
 
     @classmethod
-    def of(cls, engine: HeatingModel, steering: Steering) -> _Search:
-        model, kept = steering.kept
+    def of(cls, steering: Steering) -> _Search:
+        """The search of a plan."""
+        engine, (model, rows) = steering.setup.engine, steering.guarded
         slow = engine.case.protocol.device.moves_stage
         used = steering.attempt.sought.used if slow else np.arange(steering.candidates)
         settings = replace(
@@ -72,37 +76,38 @@ class _Search:
             peak_cost=0.0,
             time_limit_s=_SECONDS_A_POINT,
         )
-        return cls(restricted(model, used), kept, steering.edges_s, settings)
+        return cls(restricted(model, used), rows, steering.edges_s, settings)
 
-    def judged(self, shares: Array) -> tuple[float, ...]:
-        return judged(self.model, shares, self.edges_s, self.resolved, self.settings.cool_down_s)
+    def values(self, shares: Array) -> tuple[float, ...]:
+        """Values of the rows for given shares."""
+        return judge_shares(self.model, shares, self.edges_s, self.resolved, self.settings.cool_down_s)
 
-    def freed(self, limits: list[int]) -> Array:
-        """Shares that have the most of the first goal with some of the limits left out."""
-        asked = stretched(self.resolved, first_goal(self.resolved))
+    def shares_without(self, limits: list[int], goal: int) -> Array:
+        """Shares that have the most of a goal with some of the limits left out."""
+        asked = stretched(self.resolved, goal)
         rows = tuple(row for i, row in enumerate(asked.rows) if i not in limits)
         return optimize_shares(
             self.model, replace(asked, rows=rows), window_edges_s=self.edges_s, settings=self.settings
         ).shares
 
 
-def trade_off(engine: HeatingModel, steering: Steering, stages: Stages, *, limit: int | None) -> dict[str, Any] | None:
-    """The front as plain data, predicted by the reduced model; None where there is nothing to trade.
+def trade_off(steering: Steering, stages: Stages, *, limit: int | None) -> TradeOffRecord | None:
+    """The front as a record, predicted by the reduced model; None where there is nothing to trade.
 
     Without a ``limit`` the organ dose is taken that comes nearest to its bound when no organ's dose is limited.
     """
-    search = _Search.of(engine, steering)
+    search = _Search.of(steering)
     goal, rows = first_goal(search.resolved), search.resolved.rows
     organs = [i for i, row in enumerate(rows) if _is_dose_limit(row) and row.region not in search.resolved.targets]
     if goal is None or not (organs or limit is not None):
         return None
     with stages.stage("trade-off"):
-        free = search.freed(organs if limit is None else [limit])
+        free = search.shares_without(organs if limit is None else [limit], goal)
         if limit is None:
-            values = search.judged(free)
+            values = search.values(free)
             limit = max(organs, key=lambda i: values[i] / rows[i].goal.bound)
-        bounds = sorted({search.judged(scale * free)[limit] for scale in _SCALES} | {rows[limit].goal.bound})
-        bounds = _apart(bounds, rows[limit])
+        bounds = sorted({search.values(scale * free)[limit] for scale in _SCALES} | {rows[limit].goal.bound})
+        bounds = _distinct(bounds, rows[limit])
         front = pareto_front(
             search.model,
             search.resolved,
@@ -113,7 +118,7 @@ def trade_off(engine: HeatingModel, steering: Steering, stages: Stages, *, limit
             progress=lambda done, all_: stages.update(done / all_, f"{done} of {all_} points"),
         )
         points = [
-            _point(search, plan.shares, goal, limit) | {"bound": float(bound)}
+            _point(search, plan.shares, (goal, limit), float(bound))
             for plan, bound in zip(front.plans, front.bounds, strict=True)
         ]
         planned = steering.attempt.played
@@ -129,18 +134,18 @@ def trade_off(engine: HeatingModel, steering: Steering, stages: Stages, *, limit
     }
 
 
-def _apart(bounds: list[float], row: GoalRow) -> list[float]:
+def _distinct(bounds: list[float], row: GoalRow) -> list[float]:
     """Bounds that differ by more than a rounding, in K or doublings; the last of a crowd stays."""
     k = np.log2(np.maximum(bounds, 1e-9)) if row.goal.measure.scale.is_logarithmic else np.array(bounds)
     return [b for i, b in enumerate(bounds) if i + 1 == len(bounds) or k[i + 1] - k[i] > 1e-3]
 
 
-def _point(search: _Search, shares: Array, goal: int, limit: int) -> dict[str, Any]:
+def _point(search: _Search, shares: Array, pair: tuple[int, int], bound: float) -> TradeOffPointRecord:
     """One plan of the front: both values, temperature and dose of the first target, the core, the limits reached."""
-    rows, values = search.resolved.rows, search.judged(shares)
-    target = search.resolved.focus[0]
+    rows, values = search.resolved.rows, search.values(shares)
+    (goal, limit), target = pair, search.resolved.focus[0]
     heating = float(search.edges_s[-1])
-    times = looked_at_s(heating, search.settings.cool_down_s)
+    times = judged_times_s(heating, search.settings.cool_down_s)
     focus = search.model.temperature(shares, search.edges_s, times, rows=target.nodes)
     t90 = statistic(focus, target.weights_m3, 90.0)
     at_bound = [
@@ -149,6 +154,7 @@ def _point(search: _Search, shares: Array, goal: int, limit: int) -> dict[str, A
         if row.goal.kind == "limit" and i != limit and _at_bound(row, value)
     ]
     return {
+        "bound": bound,
         "limit_value": values[limit],
         "goal_value": values[goal],
         "t90_c": mean_over(times, t90, heating * 2.0 / 3.0, heating),
@@ -160,4 +166,4 @@ def _point(search: _Search, shares: Array, goal: int, limit: int) -> dict[str, A
 
 
 def _at_bound(row: GoalRow, value: float) -> bool:
-    return -row.goal.short_k(value) < 0.05
+    return -row.goal.short_k(value) < AT_BOUND_K

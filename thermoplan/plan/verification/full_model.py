@@ -1,9 +1,8 @@
-"""The full model over a given trajectory: every dwell, settle and rest is played, nothing averaged."""
+"""Verification of a trajectory with the full model: every dwell, settle and rest is played, nothing averaged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from ...base.progress import Stages
 from ...bioheat import Cycle, EnergyAudit, Segment, ThermalSystem, cycles, play_sequence, preferred
 from ...bioheat.engines.checkpoint import NO_CHECKPOINT
 from ...bioheat.linalg.krylov import operator
+from ...files.run.plan_record import SolverRecord
 from ...goals import Resolved
 from ...power.heating_basis import Column
 from ...trajectory import Trajectory
@@ -22,12 +22,19 @@ from .outcome import Outcome, OutcomeRecorder
 from .resume import Checkpoints, model_digest
 
 SAFE_C = 39.0
-BOILING_C, HOTTEST_C = 100.0, 150.0
-"""The model knows no steam: above the first a run warns, above the second it ends, as a slip of units gets there."""
+"""Highest temperature at which a cool-down may end early: below it a dose grows by less than a second a minute."""
+BOILING_C = 100.0
+"""Temperature above which a run warns: the model knows no steam."""
+HOTTEST_C = 150.0
+"""Temperature above which a run ends, as only a slip of units gets there."""
 LONGEST_COOL_DOWN_S = 1200.0
-BURSTS, BURST = 40, 6
+"""Longest cool-down where the protocol gives none; twice as long is played only where tissue stays above `SAFE_C`."""
+BURSTS = 40
+"""Places in a long sequence where the ends of dwells are looked at; each adds `BURST` outputs."""
+BURST = 6
+"""Neighbouring dwells that are looked at together: the stops of a short cycle."""
 COOL_DOWN_PARTS_S = (120.0, 360.0)
-"""The cool-down is played in parts, so that one that ends early is not computed to its end."""
+"""Ends of the parts that the cool-down is played in, so that one that ends early is not computed to its end."""
 
 _NEVER = np.zeros(0)
 
@@ -124,7 +131,7 @@ def verify(
     keeping = (
         NO_CHECKPOINT
         if checkpoints is None
-        else checkpoints.keeping(
+        else checkpoints.policy(
             model_digest(protocol, _made_of(system, pieces, times)), {**watch.consumers(), "audit": audit}
         )
     )
@@ -148,8 +155,11 @@ def verify(
             break
     on = which >= 0
     shares = np.bincount(which[on], trajectory.dwell_s[on], len(columns)) / heating
-    solver = {
-        **asdict(choice),
+    solver: SolverRecord = {
+        "engine": choice.engine,
+        "spectral_radius_1_s": choice.spectral_radius_1_s,
+        "exact_products": choice.exact_products,
+        "implicit_products": choice.implicit_products,
         "matrix_products": op.products,
         "feedback": engine.feedback is not None,
         "elements": "linear" if engine.finer is None else "quadratic",

@@ -1,10 +1,9 @@
-"""What a trajectory does to the animal, gathered while it is played."""
+"""Outcome of a trajectory, gathered while it is played: temperatures, doses, probes and goals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from ...anatomy.anatomy import Anatomy
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
 from ...bioheat import EnergyAudit, Segment, evolve
+from ...files.run.plan_record import SolverRecord
 from ...goals import Meter, Resolved
 from ...goals.dose import Dose, DoseMap, cem43_min
 from ...goals.metrics.statistics import exceeded_by
@@ -20,6 +20,7 @@ from ...power.heating_basis import HeatingBasis
 from ...protocol import Protocol
 from ..case.heating_model import HeatingModel
 from .frames import FrameKeeper, Frames, frame_times_s
+from .resume import Resumable
 
 SLP_FACTORS = (0.7, 1.3)
 """The span of SLP that every plan shows beside its own, and beside what its tracer's SLP leaves open."""
@@ -27,7 +28,7 @@ SLP_FACTORS = (0.7, 1.3)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What a trajectory does to the animal.
+    """Outcome of a trajectory by the full model.
 
     ``values`` of the resolved rows, ``end_c (n_nodes,)`` at the end of heating, ``core_c (t,)`` or None
     for a fixed core, ``focus_c`` T90 of the first target with the SLP scaled, by factor (of the rise: with perfusion
@@ -48,7 +49,7 @@ class Outcome:
     heating_end_s: float
     end_s: float
     energy_balance_rel: float
-    solver: Mapping[str, Any]
+    solver: SolverRecord
 
     @property
     def time_s(self) -> Array:
@@ -116,12 +117,13 @@ class OutcomeRecorder:
             self.end_c = temperature[:n].copy()
         self.last_s = time_s
 
-    def consumers(self) -> dict[str, Any]:
-        """By name, itself among them."""
+    def consumers(self) -> dict[str, Resumable]:
+        """Consumers by name, this recorder among them."""
         meter = {"meter": self.meter} if self.meter else {}
-        return {"dose": self.dose, "frames": self.frames, "series": self.series, "watch": self, **meter}
+        return {"dose": self.dose, "frames": self.frames, "series": self.series, "recorder": self, **meter}
 
-    def outcome(self, basis: HeatingBasis, shares: Array, audit: EnergyAudit, solver: Mapping[str, Any]) -> Outcome:
+    def outcome(self, basis: HeatingBasis, shares: Array, audit: EnergyAudit, solver: SolverRecord) -> Outcome:
+        """Outcome once the history has ended."""
         course = self.engine.case.protocol.physiology.core_course
         core = np.array(self.core) if self.core else None if course is None else course.at(self.series.time_s)
         return Outcome(

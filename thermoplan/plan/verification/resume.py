@@ -1,42 +1,70 @@
-"""A long simulation on disk while it runs, so that one that was stopped goes on where it was."""
+"""Checkpoint of a simulation on disk, from which one that was stopped is resumed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
+import typing
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ... import __version__
 from ...base.arrays import Array
-from ...base.cache import DAMAGED, content_digest
+from ...base.cache import content_digest
 from ...base.errors import InputError, Interrupted
 from ...bioheat import CheckpointPolicy, EngineState
 from ...files.run.run_folder import CHECKPOINT
 from ...protocol import Protocol, protocol_of_text
+from .state_file import AnyArray, dump_state, load_state
 
 EVERY_S = 60.0
-"""Seconds of work that a checkpoint may lose."""
-_ABOUT, _STATE = "run.json", "state.npz"
+"""Seconds of work that a stop may lose; half as many write the state twice as often."""
+_ABOUT = "run.json"
+_STATE = "state.npz"
+
+
+class SimulationOptions(typing.TypedDict, total=False):
+    """Options of `simulate` that a checkpoint remembers."""
+
+    quick: bool
+    estimate_error: bool
+
+
+class CheckpointAbout(typing.TypedDict):
+    """Simulation that a checkpoint is of."""
+
+    protocol: str
+    text: str
+    trajectory: str | None
+    options: SimulationOptions
+
+
+class _SavedState(typing.TypedDict):
+    digest: str
+    engine: tuple[float, Array, float]
+    consumers: dict[str, dict[str, object]]
+
+
+class Resumable(typing.Protocol):
+    """Consumer of a history whose attributes ``KEPT`` are saved, and set again when a run is resumed."""
+
+    @property
+    def KEPT(self) -> tuple[str, ...]: ...
 
 
 @dataclass(slots=True, eq=False)
 class Checkpoints:
-    """Where a simulation is saved, at most every ``every_s`` of real time, and what it is of.
+    """Folder that a simulation is saved in, at most every ``every_s`` of real time, and what it is of.
 
-    ``about`` is what `resumed` needs; with ``resuming`` a simulation goes on from what lies in ``run``. Of what could
-    not be saved ``complaints`` tells, and the simulation goes on.
+    ``about`` is for `read_checkpoint`; with ``resuming`` a simulation goes on from what lies in ``run``. A checkpoint
+    that could not be written goes into ``complaints``, and the simulation goes on.
     """
 
     run: Path
-    about: Mapping[str, Any]
+    about: CheckpointAbout
     every_s: float = EVERY_S
     resuming: bool = False
     written: int = 0
@@ -45,53 +73,59 @@ class Checkpoints:
 
     @property
     def folder(self) -> Path:
+        """Folder of the checkpoint within the run's folder."""
         return self.run / CHECKPOINT
 
-    def keeping(self, digest: str, parts: Mapping[str, Any]) -> CheckpointPolicy:
-        """What `play` needs; ``parts`` are consumers, each with the names of what it keeps, and go on too.
+    def policy(self, digest: str, consumers: Mapping[str, Resumable]) -> CheckpointPolicy:
+        """Policy of the engine in time; the ``consumers`` of its history are saved, and go on, with it.
 
         ``digest`` is of all that the full model is made of: what was saved of another one is refused.
         """
-        start = None
-        if self.resuming:
-            saved = _loaded(self.folder / _STATE)
-            if saved["digest"] != digest:
-                raise InputError(
-                    f"{self.run}: its protocol, a file that it names, or thermoplan has changed since the "
-                    "run was stopped: simulate anew"
-                )
-            start = EngineState(*saved["stand"])
-            for name, part in parts.items():
-                for key, value in saved[name].items():
-                    setattr(part, key, value)
 
-        def mark(stand: EngineState) -> None:
+        def mark(state: EngineState) -> None:
             if time.monotonic() - self._since < self.every_s:
                 return
             try:
-                self._save(stand, digest, parts)
+                self._save(state, digest, consumers)
             except OSError as problem:
                 self._since = time.monotonic()
                 self.complaints = [f"{self.folder}: the simulation could not be saved while it ran: {problem.strerror}"]
 
-        return CheckpointPolicy(start, mark)
+        return CheckpointPolicy(self._restore(digest, consumers) if self.resuming else None, mark)
 
-    def _save(self, stand: EngineState, digest: str, parts: Mapping[str, Any]) -> None:
+    def _restore(self, digest: str, consumers: Mapping[str, Resumable]) -> EngineState:
+        """The state to go on from; the consumers take up what they had."""
+        saved = typing.cast(_SavedState, load_state(self.folder / _STATE))  # which its digest then vouches for
+        if saved["digest"] != digest:
+            raise InputError(
+                f"{self.run}: its protocol, a file that it names, or thermoplan has changed since the "
+                "run was stopped: simulate anew"
+            )
+        for name, consumer in consumers.items():
+            for key, value in saved["consumers"][name].items():
+                setattr(consumer, key, value)
+        return EngineState(*saved["engine"])
+
+    def _save(self, state: EngineState, digest: str, consumers: Mapping[str, Resumable]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.written:
             (self.folder / _ABOUT).write_text(json.dumps(dict(self.about), indent=1), encoding="utf-8")
-        state = {"digest": digest, "stand": (stand.time_s, stand.temperature_c, stand.pace_s)}
-        state |= {
-            name: {key: getattr(part, key) for key in part.KEPT if hasattr(part, key)} for name, part in parts.items()
+        saved: _SavedState = {
+            "digest": digest,
+            "engine": (state.time_s, state.temperature_c, state.pace_s),
+            "consumers": {
+                name: {key: getattr(part, key) for key in part.KEPT if hasattr(part, key)}
+                for name, part in consumers.items()
+            },
         }
-        _dumped(self.folder / _STATE, state)
+        dump_state(self.folder / _STATE, saved)
         self.written += 1
         self._since = time.monotonic()
 
 
 @contextmanager
 def resumable(saved: Checkpoints) -> Iterator[None]:
-    """Say how to go on where the user stops a simulation that was saved."""
+    """Tell how to go on where the user stops a simulation that was saved."""
     try:
         yield
     except KeyboardInterrupt:
@@ -100,77 +134,30 @@ def resumable(saved: Checkpoints) -> Iterator[None]:
         raise
 
 
-def describe_checkpoint(protocol: Protocol, trajectory: Path | None, **wanted: Any) -> dict[str, Any]:
-    """What a simulation is of, so that it can be resumed from anywhere."""
+def describe_checkpoint(protocol: Protocol, trajectory: Path | None, options: SimulationOptions) -> CheckpointAbout:
+    """Protocol, trajectory and options of a simulation, so that it can be resumed from anywhere."""
     return {
         "protocol": str(protocol.path.resolve()),
         "text": protocol.text,
         "trajectory": None if trajectory is None else str(Path(trajectory).resolve()),
-        "wanted": wanted,
+        "options": options,
     }
 
 
-def resumed(run: Path) -> tuple[Protocol, Path | None, dict[str, Any]]:
-    """Protocol, trajectory and wishes of the simulation that was stopped in a run folder."""
-    about = run / CHECKPOINT / _ABOUT
-    if not about.is_file() or not (about.parent / _STATE).is_file():
+def read_checkpoint(run: Path) -> tuple[Protocol, Path | None, SimulationOptions]:
+    """Protocol, trajectory and options of the simulation that was stopped in a run folder."""
+    file = run / CHECKPOINT / _ABOUT
+    if not file.is_file() or not (file.parent / _STATE).is_file():
         raise InputError(f"{run}: holds no checkpoint of a simulation that was stopped")
     try:
-        said = json.loads(about.read_text(encoding="utf-8"))
-        path, text, trajectory, wanted = (said[key] for key in ("protocol", "text", "trajectory", "wanted"))
+        about: CheckpointAbout = json.loads(file.read_text(encoding="utf-8"))
+        path, text, trajectory, options = about["protocol"], about["text"], about["trajectory"], about["options"]
     except (ValueError, KeyError, TypeError) as problem:
-        raise InputError(f"{about}: cannot be read: {problem}; simulate anew") from problem
-    return protocol_of_text(path, text), None if trajectory is None else Path(trajectory), wanted
+        raise InputError(f"{file}: cannot be read: {problem}; simulate anew") from problem
+    return protocol_of_text(path, text), None if trajectory is None else Path(trajectory), options
 
 
-def model_digest(protocol: Protocol, arrays: Iterable[Array]) -> str:
-    """Of thermoplan's version, a protocol, the files it names, and all that the full model is made of."""
+def model_digest(protocol: Protocol, arrays: Iterable[AnyArray]) -> str:
+    """Digest of thermoplan's version, a protocol, the files it names, and all that the full model is made of."""
     named = [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in protocol.files[1:]]
     return content_digest(json.dumps([__version__, protocol.text, named]), arrays)
-
-
-def _dumped(path: Path, value: Any) -> None:
-    """Write nested dicts, lists, tuples, numbers and arrays; the file is whole or the one before."""
-    arrays: list[np.ndarray] = []
-    tree = json.dumps(_packed(value, arrays))
-    work = path.with_name(f".{path.name}.{os.getpid()}")
-    with work.open("wb") as stream:
-        np.savez(stream, tree=np.array(tree), **{f"a{i}": array for i, array in enumerate(arrays)})
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(work, path)
-
-
-def _packed(value: Any, arrays: list[np.ndarray]) -> Any:
-    if isinstance(value, np.ndarray):
-        arrays.append(value)
-        return {"array": len(arrays) - 1}
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, list | tuple):
-        return {type(value).__name__: [_packed(part, arrays) for part in value]}
-    if isinstance(value, dict):
-        return {"dict": [[key, _packed(part, arrays)] for key, part in value.items()]}
-    return value
-
-
-def _loaded(path: Path) -> dict[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        result: dict[str, Any] = _unpacked(json.loads(str(arrays["tree"])), arrays)
-        return result
-    except DAMAGED as problem:
-        raise InputError(f"{path}: cannot be read: {problem}; simulate anew") from problem
-
-
-def _unpacked(tree: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    if not isinstance(tree, dict):
-        return tree
-    ((kind, parts),) = tree.items()
-    if kind == "array":
-        return arrays[f"a{parts}"]
-    if kind == "dict":
-        return {key: _unpacked(part, arrays) for key, part in parts}
-    found = [_unpacked(part, arrays) for part in parts]
-    return tuple(found) if kind == "tuple" else found

@@ -1,54 +1,67 @@
-"""A short shot at low power before the session: what the probes should read, so that a reading tells the SLP."""
+"""Forecast of the test shot: readings of every probe during a short shot at low power, so that one tells the SLP."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ...anatomy.anatomy import Anatomy
 from ...base.arrays import Array
 from ...base.errors import InputError
+from ...base.progress import Stages
 from ...bioheat import Segment, play_sequence
+from ...files.run.plan_record import Reading, ShotProbeRecord, TestShotRecord
 from ...power.heating_basis import Column
 from ...power.slp_uncertainty import slp_interval
 from ...tracer.tracer import slp_w_kg
 from ..case.heating_model import HeatingModel
-from .outcome import Outcome
+from .outcome import SLP_FACTORS, Outcome
 
-PART, SHOT_S, STEP_S = 0.5, 120.0, 5.0
-"""Half the amplitude heats a quarter or less, and two minutes warm a focus by a few kelvins."""
+PART = 0.5
+"""Amplitude as a part of the plan's: half of it heats a quarter or less."""
+SHOT_S = 120.0
+"""Duration: two minutes warm a focus by a few kelvins, which a thermometer can tell; four would begin to treat it."""
+STEP_S = 5.0
+"""Time between the readings of a course, as close as a bench reads."""
 ROWS_S = (30.0, 60.0, 90.0, 120.0)
+"""Times of the table for the bench."""
 TIP_M = 1e-3
-"""How well the place of a probe's tip is known; a planner's choice."""
-FAINT_K, HOT_C = 0.6, 43.0
-"""A rise below three errors of a thermometer tells little; no shot should reach what does harm."""
+"""Uncertainty of the place of a probe's tip; a planner's choice."""
+FAINT_K = 0.6
+"""Least rise that tells an SLP: three errors of a thermometer."""
+HOT_C = 43.0
+"""Highest temperature of a shot: from here on heat does harm within an hour."""
 
 
-def low_power_shot(engine: HeatingModel, outcome: Outcome) -> dict[str, Any] | None:
+def forecast_shot(engine: HeatingModel, outcome: Outcome, stages: Stages) -> TestShotRecord | None:
     """Readings of every probe during the shot; None for a protocol without probes.
 
     The field-free region is parked where the plan heats longest, at half the plan's largest amplitude unless the
     protocol says otherwise. ``iron_rise_k`` is what the tracer adds, ``other_rise_k`` all else.
     """
+    with stages.stage("test shot"):
+        return _forecast(engine, outcome) if engine.case.protocol.probes else None
+
+
+def _forecast(engine: HeatingModel, outcome: Outcome) -> TestShotRecord:
     case, system = engine.case, engine.system
-    probes = case.protocol.probes
-    if not probes:
-        return None
     column, duration = _column(engine, outcome), case.protocol.shot.duration_s or SHOT_S
     times = np.unique(np.append(np.arange(0.0, duration, STEP_S), duration))
     basis = engine.basis((column,))
     eddy = np.zeros(system.n_nodes)
     if engine.eddy is not None:
         eddy = engine.eddy.load_w * (column.amplitude_t / engine.eddy.amplitude_t) ** 2
-    whole = _history(engine, basis.load_w[0], times)
-    other = _history(engine, eddy, times)
-    rows = {probe.name: _reading(case.anatomy, np.array(probe.position_m), whole, other) for probe in probes}
+    whole = _temperatures_c(engine, basis.load_w[0], times)
+    other = _temperatures_c(engine, eddy, times)
+    rows = {
+        probe.name: _reading(case.anatomy, np.array(probe.position_m), whole, other) for probe in case.protocol.probes
+    }
     tracer, device = case.protocol.tracer, case.protocol.device
     slp = float(slp_w_kg(tracer, amplitude_t=column.amplitude_t, frequency_hz=device.frequency_hz))
     return {
-        "position_mm": np.array(column.center_m) * 1e3,
+        "position_mm": (np.array(column.center_m) * 1e3).tolist(),
         "amplitude_mt": column.amplitude_t * 1e3,
         "gradient_t_m": column.gradient_t_m,
         "duration_s": duration,
@@ -56,9 +69,9 @@ def low_power_shot(engine: HeatingModel, outcome: Outcome) -> dict[str, Any] | N
         "frequency_khz": device.frequency_hz * 1e-3,
         "hottest_c": float(whole[:, : system.n_nodes].max()),
         "slp_factors": list(slp_interval(tracer, device).factors),
-        "time_s": times,
+        "time_s": times.tolist(),
         "probes": rows,
-        "rows": _table(times, rows, duration),
+        "rows": _bench_table(times, rows, duration),
         "notes": _notes(rows, float(whole[-1, : system.n_nodes].max())),
     }
 
@@ -76,14 +89,14 @@ def _column(engine: HeatingModel, outcome: Outcome) -> Column:
     return replace(heaviest, amplitude_t=amplitude)
 
 
-def _history(engine: HeatingModel, load_w: Array, times: Array) -> Array:
+def _temperatures_c(engine: HeatingModel, load_w: Array, times: Array) -> Array:
     """Temperatures ``(t, dofs)`` while a load is held."""
     pieces = [Segment(load_w, float(times[-1]))]
     return np.array([t.copy() for _, t in play_sequence(engine.system, pieces, times, feedback=engine.feedback)])
 
 
-def _reading(anatomy: Anatomy, position_m: Array, whole: Array, other: Array) -> dict[str, Any]:
-    """Courses at a probe, and by how much of its rise a tip lies off that is `TIP_M` away, rms over six ways."""
+def _reading(anatomy: Anatomy, position_m: Array, whole: Array, other: Array) -> ShotProbeRecord:
+    """Courses at a probe, and the relative error of its rise for a tip that is `TIP_M` off, rms over six ways."""
     moved = np.vstack([position_m, position_m + TIP_M * np.vstack([np.eye(3), -np.eye(3)])])
     cell, weights = anatomy.located(moved)
     inside = cell >= 0
@@ -94,30 +107,31 @@ def _reading(anatomy: Anatomy, position_m: Array, whole: Array, other: Array) ->
     off = float(np.sqrt(np.mean((last[1:] / last[0] - 1.0) ** 2))) if last[0] > 0.0 and len(last) > 1 else 0.0
     return {
         "start_c": start,
-        "temperature_c": rest + iron[:, 0],
-        "iron_rise_k": iron[:, 0],
-        "other_rise_k": rest - start,
+        "temperature_c": (rest + iron[:, 0]).tolist(),
+        "iron_rise_k": iron[:, 0].tolist(),
+        "other_rise_k": (rest - start).tolist(),
         "tip_error_rel": off,
     }
 
 
-def _table(times: Array, rows: dict[str, dict[str, Any]], duration_s: float) -> list[dict[str, Any]]:
-    """Rows for the bench: minute and reading of every probe, with what the plan's own SLP x 0.7 and 1.3 would read."""
-    found = []
+def _bench_table(times: Array, probes: Mapping[str, ShotProbeRecord], duration_s: float) -> list[Reading]:
+    """Rows for the bench: minute and reading of every probe, with those of the plan's own SLP x 0.7 and 1.3."""
+    less, more = SLP_FACTORS
+    found: list[Reading] = []
     for at in [t for t in ROWS_S if t < duration_s] + [duration_s]:
-        row: dict[str, Any] = {"minute": at / 60.0}
-        for name, probe in rows.items():
-            iron, rest = (float(np.interp(at, times, probe[key])) for key in ("iron_rise_k", "other_rise_k"))
+        row: Reading = {"minute": at / 60.0}
+        for name, probe in probes.items():
+            iron, rest = (float(np.interp(at, times, rise)) for rise in (probe["iron_rise_k"], probe["other_rise_k"]))
             row |= {
                 f"{name}_c": probe["start_c"] + rest + iron,
-                f"{name}_low_c": probe["start_c"] + rest + 0.7 * iron,
-                f"{name}_high_c": probe["start_c"] + rest + 1.3 * iron,
+                f"{name}_low_c": probe["start_c"] + rest + less * iron,
+                f"{name}_high_c": probe["start_c"] + rest + more * iron,
             }
         found.append(row)
     return found
 
 
-def _notes(rows: dict[str, dict[str, Any]], hottest_c: float) -> list[str]:
+def _notes(rows: Mapping[str, ShotProbeRecord], hottest_c: float) -> list[str]:
     faint = [name for name, probe in rows.items() if probe["iron_rise_k"][-1] < FAINT_K]
     found = []
     if len(faint) == len(rows):
@@ -132,6 +146,6 @@ def _notes(rows: dict[str, dict[str, Any]], hottest_c: float) -> list[str]:
     return found
 
 
-def shot_notes(shot: dict[str, Any] | None) -> list[str]:
-    """What is worth a warning of a shot."""
+def shot_notes(shot: TestShotRecord | None) -> list[str]:
+    """Warnings of a shot."""
     return [] if shot is None else shot["notes"]

@@ -1,0 +1,26 @@
+"""Conclusion of a run: test shot, error of the mesh, warnings and the record."""
+
+from __future__ import annotations
+
+from ..base.progress import Stages
+from ..files.run.plan_record import SearchRecord
+from .record.run_record import NO_SEARCH, Appendix, plan_record
+from .record.run_writer import Products
+from .record.warnings import run_warnings
+from .result import Plan
+from .verification.full_model import boiling_notes
+from .verification.mesh_error import estimate_mesh_error
+from .verification.shot_forecast import forecast_shot, shot_notes
+from .verification.verified_run import VerifiedRun
+
+
+def conclude(run: VerifiedRun, stages: Stages, search: SearchRecord = NO_SEARCH, *, estimate_error: bool) -> Plan:
+    """A run with its record, as a plan in memory."""
+    model, outcome = run.model, run.outcome
+    shot = forecast_shot(model, outcome, stages)
+    warnings = run_warnings(model.case, run.notes, boiling_notes(outcome), shot_notes(shot), quick=run.quick)
+    if run.interrupted:
+        warnings.insert(0, "the search was interrupted: this is the best plan it had found")
+    accuracy = estimate_mesh_error(model, outcome, stages) if estimate_error else None
+    record = plan_record(run, stages, search, Appendix(warnings, shot, accuracy))
+    return Plan(record, Products(record, model, outcome, run.trajectory), stages)

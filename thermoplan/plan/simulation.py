@@ -1,0 +1,112 @@
+"""A simulation, from a protocol and its trajectory to a run folder; a long one can be stopped and resumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Unpack
+
+from ..base.errors import InputError
+from ..base.progress import Listener, Stages, silent
+from ..base.threads import one_thread
+from ..files.run.run_folder import free_folder, refuse_full, refuse_stopped, refuse_unwritable
+from ..files.run.trajectories import read_trajectory
+from ..protocol import Protocol
+from ..trajectory import Stop, Trajectory, limit_violations
+from .case.heater_shift import shift_trajectory
+from .case.preparation import load_protocol, prepare_model, read_heatable_inputs
+from .case.second_order import refuse_unfit
+from .conclusion import conclude
+from .result import Plan, Run
+from .steering.steer import resolve_goals
+from .verification.full_model import verify
+from .verification.resume import (
+    EVERY_S,
+    Checkpoints,
+    SimulationOptions,
+    describe_checkpoint,
+    read_checkpoint,
+    resumable,
+)
+from .verification.verified_run import VerifiedRun
+
+
+@one_thread
+def simulate(
+    protocol: Protocol | Path | str,
+    trajectory: Path | str | None = None,
+    *,
+    quick: bool = False,
+    estimate_error: bool = False,
+    checkpoints: Checkpoints | None = None,
+    listener: Listener = silent,
+) -> Plan:
+    """The full model over a given trajectory (``trajectory.csv``), else the one that the protocol names; without
+    either, a uniform device heats throughout. With ``estimate_error`` the mesh is held against quadratic elements;
+    with ``checkpoints`` the run is saved on the way."""
+    stages, protocol = Stages(listener), load_protocol(protocol)
+    refuse_unfit(protocol, estimate_error=estimate_error)
+    notes: list[str] = []
+    played = _load_trajectory(protocol, trajectory, notes)
+    notes += limit_violations(played, protocol.device)
+    inputs = read_heatable_inputs(protocol, stages, estimate_error=estimate_error)
+    model = prepare_model(inputs, stages, quick=quick)
+    resolved = resolve_goals(model) if protocol.goals else None
+    with stages.stage("full model"):
+        outcome = verify(model, played, resolved, stages, checkpoints=checkpoints)
+    notes = [*(resolved.notes if resolved else ()), *notes, *(checkpoints.complaints if checkpoints else ())]
+    run = VerifiedRun("simulate", quick, model, played, outcome, resolved, notes)
+    return conclude(run, stages, estimate_error=estimate_error)
+
+
+def _load_trajectory(protocol: Protocol, path: Path | str | None, notes: list[str]) -> Trajectory:
+    """The trajectory of a file, where it falls in the animal; a uniform device without one heats throughout."""
+    device, duration = protocol.device, protocol.session.duration_s
+    path = protocol.session.trajectory if path is None else path
+    if path is not None:
+        played = shift_trajectory(read_trajectory(Path(path), device, duration, notes=notes), protocol)
+        if out := device.violations(centers_m=played.center_m):
+            raise InputError([f"{Path(path).name}: {text}" for text in out])
+        return played
+    if device.kind != "uniform":
+        raise InputError(
+            f'{protocol.path.name}: device.kind = "{device.kind}": a device with a gradient needs '
+            "--trajectory T.csv; only a uniform device can heat without one"
+        )
+    stop = Stop(0.0, duration, (0.0, 0.0, 0.0), device.amplitude_t, 0.0)
+    return Trajectory.of_stops([stop], frequency_hz=device.frequency_hz, duration_s=duration)
+
+
+def simulate_and_write(
+    protocol: Protocol | Path,
+    trajectory: Path | None = None,
+    *,
+    output: Path | None = None,
+    force: bool = False,
+    checkpoint_s: float = EVERY_S,
+    listener: Listener = silent,
+    **options: Unpack[SimulationOptions],
+) -> Run:
+    """Simulate and write the run folder; ``options`` are those of `simulate`.
+
+    A simulation that takes longer than ``checkpoint_s`` is saved that often, and `resume_and_write` goes on with it.
+    """
+    protocol = load_protocol(protocol)
+    final = free_folder(protocol.name) if output is None else Path(output)
+    refuse_full(final, force=force)
+    refuse_stopped(final, force=force)
+    refuse_unwritable(final)
+    saved = Checkpoints(final, describe_checkpoint(protocol, trajectory, options), checkpoint_s)
+    with resumable(saved):
+        plan = simulate(protocol, trajectory, checkpoints=saved, listener=listener, **options)
+    return plan.write(final, force=force)
+
+
+def resume_and_write(run: Path, *, checkpoint_s: float = EVERY_S, listener: Listener = silent) -> Run:
+    """Go on with a simulation that was stopped, and write its run folder."""
+    refuse_full(run)
+    refuse_unwritable(run)
+    protocol, trajectory, options = read_checkpoint(run)
+    saved = Checkpoints(run, describe_checkpoint(protocol, trajectory, options), checkpoint_s, resuming=True)
+    with resumable(saved):
+        plan = simulate(protocol, trajectory, checkpoints=saved, listener=listener, **options)
+    return plan.write(run)
