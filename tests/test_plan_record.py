@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from thermoplan.files.run.plan_schema import plan_schema
+from thermoplan.goals import METRICS
 from thermoplan.power.safety import QUANTITIES
 
 SCHEMA = files("thermoplan.data").joinpath("schemas", "plan.schema.json")
@@ -33,3 +34,8 @@ def test_the_shipped_schema_is_that_of_the_types():
 
 def test_the_record_knows_every_quantity_of_safety():
     assert choices("SafetyLimitRecord", "quantity") == set(QUANTITIES)
+
+
+def test_the_record_knows_the_unit_of_every_metric():
+    units = {metric.scale.unit for metric in METRICS.values()}
+    assert units <= choices("GoalRecord", "unit")
