@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.bioheat import FeedbackSum, RadiationFeedback, ThermalSystem, feedback_of, thermal_system
+from thermoplan.fem.element_space import element_space
 from thermoplan.validate.bodies import box
 from thermoplan.validate.cases import BLOOD_J_M3_K as BLOOD
 from thermoplan.validate.cases import C_J_KG_K as C
 from thermoplan.validate.cases import RHO_KG_M3 as RHO
 from thermoplan.validate.cases import load_of, problem
 
-__all__ = ["BLOOD", "RHO", "C", "box", "load_of", "octant", "outer_sphere", "problem"]
+__all__ = [
+    "BLOOD",
+    "RHO",
+    "C",
+    "box",
+    "load_of",
+    "octant",
+    "outer_sphere",
+    "perfusion_laws",
+    "problem",
+    "quadratic_system",
+    "radiating",
+]
 
 
 def octant(radius_m: float, outer_m: float, size_m: float, far_m: float) -> Anatomy:
@@ -59,3 +75,19 @@ def outer_sphere(anatomy: Anatomy) -> np.ndarray:
 def rising_law(t):
     """Perfusion, W/m3/K, of three times as much above 41.5 degC, smoothly."""
     return 1e4 * (1.0 + 2.0 / (1.0 + np.exp(-(t - 41.5) / 0.5)))
+
+
+def quadratic_system(case) -> ThermalSystem:
+    """A problem on quadratic elements."""
+    return thermal_system(case, order=2)
+
+
+def perfusion_laws(case, laws) -> FeedbackSum:
+    """Feedback of laws for some regions of a problem that has none, on linear elements."""
+    case = replace(case, laws=laws)
+    return feedback_of(case, thermal_system(case))
+
+
+def radiating(mesh, facets, emissivity, surroundings_c) -> RadiationFeedback:
+    """Radiation of some facets that the linear system knows nothing of, on linear elements."""
+    return RadiationFeedback(element_space(mesh, 1).facet_points(facets), emissivity, surroundings_c)

@@ -18,7 +18,7 @@ from thermoplan.bioheat import (
     TemperatureCourse,
     feedback_of,
     play_sequence,
-    settled,
+    settle,
     thermal_system,
 )
 from thermoplan.bioheat.linalg.krylov import operator
@@ -108,13 +108,13 @@ def rise(history):
 
 def all_engines():
     linear, feedback = body()
-    found = {"exact": compared(linear, None), "coupled": compared(settled(linear, feedback), feedback)}
+    found = {"exact": compared(linear, None), "coupled": compared(settle(linear, feedback), feedback)}
     return found
 
 
 def implicit():
     linear, feedback = body()
-    return {"implicit": compared(settled(linear, feedback), feedback)}
+    return {"implicit": compared(settle(linear, feedback), feedback)}
 
 
 def main():

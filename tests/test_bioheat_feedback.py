@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from heat_cases import RHO, C, box, problem, rising_law
+from heat_cases import RHO, C, box, perfusion_laws, problem, quadratic_system, radiating, rising_law
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
@@ -17,19 +17,15 @@ from thermoplan.bioheat import (
     CourseFeedback,
     Cycle,
     EnergyAudit,
-    Radiation,
     Segment,
     TemperatureCourse,
     evolve,
     evolve_coupled,
     evolve_implicit,
     feedback_of,
-    perfusion_laws,
     play_sequence,
     preferred,
-    quadratic_feedback,
-    quadratic_system,
-    settled,
+    settle,
     thermal_system,
 )
 from thermoplan.bioheat.engines.coupled import REFUSED, _Coupling, _split
@@ -170,10 +166,9 @@ def test_energy_closes_to_a_millionth_with_feedback_too(body, engine):
     case = problem(
         mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0, boundaries=(Boundary("robin", 5.0, 25.0),)
     )
-    area = linear.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
     feedback = perfusion_laws(case, {"tissue": rising_law})
-    feedback = type(feedback)((*feedback.parts, Radiation(np.append(area, 0.0), 0.98, 25.0)))
-    system = settled(thermal_system(case), feedback)
+    feedback = type(feedback)((*feedback.parts, radiating(mesh, mesh.outer, 0.98, 25.0)))
+    system = settle(thermal_system(case), feedback)
     pieces = balance.played(one, two)
     audit = EnergyAudit(system, pieces)
     for _ in engine(system, pieces, np.arange(0.0, 430.0, 10.0), feedback=feedback, ledger=audit):
@@ -197,8 +192,7 @@ def test_layered_skin_with_radiation_settles_at_the_published_benchmark():
         metabolic=368.1,
         boundaries=(Boundary("robin", 5.0, 24.0, top), Boundary("dirichlet", 0.0, 37.0, bottom)),
     )
-    area = linear.lumped_surface(mesh, top, np.ones(len(top)))
-    system = settled(thermal_system(case), Radiation(area, 0.98, 24.0))
+    system = settle(thermal_system(case), radiating(mesh, top, 0.98, 24.0))
     skin_k = system.base_c[mesh.points_m[:, 0] > 4.9e-3 - 1e-9].mean() + 273.15
     lost = 5.0 * (skin_k - 297.15) + 0.98 * 5.670374419e-8 * (skin_k**4 - 297.15**4)
     print("skin", skin_k, "K", lost, "W/m2")
@@ -210,8 +204,7 @@ def test_radiation_balances_metabolic_heat_at_the_fourth_root():
     # eps sigma A (T^4 - T_inf^4) + h A (T - T_inf) = V q, uniform where conduction is fast; a cube of 1 cm
     mesh = box((3, 3, 3), (0.01, 0.01, 0.01))
     case = problem(mesh, k=500.0, metabolic=1e5, boundaries=(Boundary("robin", 2.0, 25.0),))
-    area = linear.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
-    system = settled(thermal_system(case), Radiation(area, 0.9, 25.0))
+    system = settle(thermal_system(case), radiating(mesh, mesh.outer, 0.9, 25.0))
 
     def missing(t):
         return 6e-4 * (0.9 * 5.670374419e-8 * ((t + 273.15) ** 4 - 298.15**4) + 2.0 * (t - 25.0)) - 0.1
@@ -275,7 +268,7 @@ def test_cycles_under_a_perfusion_law_agree_between_engines(body):
         mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0, boundaries=(Boundary("robin", 10.0, 25.0),)
     )
     feedback = perfusion_laws(case, {"tissue": rising_law})
-    system = settled(thermal_system(case), feedback)
+    system = settle(thermal_system(case), feedback)
     pieces = [Cycle((Segment(2 * one, 1.5), Segment(2 * two, 2.0), Segment(0 * one, 0.5)), 40), Segment(0 * one, 100.0)]
     times = np.arange(0.0, 260.0, 7.0)
     coupled = np.array([T for _, T in evolve_coupled(system, pieces, times, feedback=feedback)])
@@ -306,7 +299,7 @@ def test_the_coupling_is_of_second_order(body):
     mesh, _, one, _ = body
     case = problem(mesh, perfusion=1e4, boundaries=(Boundary("robin", 10.0, 25.0),))
     feedback = perfusion_laws(case, {"tissue": rising_law})
-    system = settled(thermal_system(case), feedback)
+    system = settle(thermal_system(case), feedback)
 
     def end(n):
         run = started(system, [Segment(one, 40.0)], [], tolerance_k=1e-9, ledger=None, engine=None)
@@ -339,7 +332,7 @@ def test_a_measured_core_course_is_followed():
     [
         (thermal_system, feedback_of, evolve_coupled),
         (thermal_system, feedback_of, evolve_implicit),
-        (quadratic_system, quadratic_feedback, evolve_implicit),
+        (quadratic_system, feedback_of, evolve_implicit),
     ],
     ids=["coupled", "implicit", "quadratic"],
 )
@@ -356,7 +349,7 @@ def test_skin_on_a_bed_stays_at_its_temperature_whatever_feeds_back_there(assemb
     )
     system = assembled(case)
     feedback = feeding(case, system)
-    system = settled(system, feedback)
+    system = settle(system, feedback)
     load = np.zeros(system.n_nodes)
     load[60] = 0.05
     pieces = [Segment(load, 40.0), Segment(0.0 * load, 20.0)]

@@ -15,7 +15,7 @@ from thermoplan.bioheat import (
     TemperatureCourse,
     feedback_of,
     play_sequence,
-    settled,
+    settle,
     thermal_system,
 )
 from thermoplan.fem import linear
@@ -28,7 +28,7 @@ def ready(case):
     """System in the steady state before heating, and what feeds back into it."""
     system = thermal_system(case)
     feedback = feedback_of(case, system)
-    return (system if feedback is None else settled(system, feedback)), feedback
+    return (system if feedback is None else settle(system, feedback)), feedback
 
 
 def played(case, pieces, times, **more):

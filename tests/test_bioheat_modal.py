@@ -6,7 +6,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from heat_cases import box, problem, rising_law
+from heat_cases import box, problem, quadratic_system, rising_law
 from scipy.linalg import expm, solve
 
 from thermoplan.base.errors import SolverError
@@ -19,10 +19,9 @@ from thermoplan.bioheat import (
     Segment,
     TemperatureCourse,
     evolve_implicit,
+    feedback_of,
     preferred,
-    quadratic_feedback,
-    quadratic_system,
-    settled,
+    settle,
 )
 from thermoplan.bioheat.engines import modal
 from thermoplan.bioheat.engines.modal import evolve_modal
@@ -142,10 +141,10 @@ def fed_back():
         boundaries=(Boundary("robin", 5.0, 25.0, emissivity=0.98, course=air),),
     )
     system = quadratic_system(case)
-    feedback = quadratic_feedback(case, system)
+    feedback = feedback_of(case, system)
     parts = np.arange(len(mesh.tets)) // 20
     loads = [quadratic.load(quadratic_mesh(mesh), np.where(parts == part, q, 0.0)) for part, q in ((3, 4e6), (4, 8e6))]
-    return settled(system, feedback), feedback, loads
+    return settle(system, feedback), feedback, loads
 
 
 def test_what_feeds_back_is_that_of_the_implicit_engine_dwell_by_dwell(fed_back):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from heat_cases import RHO, C, box, load_of, problem, rising_law
+from heat_cases import RHO, C, box, load_of, problem, quadratic_system, rising_law
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm, solve
 from scipy.sparse import csr_array
@@ -18,10 +18,9 @@ from thermoplan.bioheat import (
     Segment,
     TemperatureCourse,
     evolve_implicit,
+    feedback_of,
     play_sequence,
-    quadratic_feedback,
-    quadratic_system,
-    settled,
+    settle,
     thermal_system,
 )
 from thermoplan.fem import quadratic
@@ -208,8 +207,8 @@ def test_a_held_and_a_cooled_face_of_a_slab_have_the_profile_of_a_hyperbolic_cos
 
 def ready(case):
     system = quadratic_system(case)
-    feedback = quadratic_feedback(case, system)
-    return settled(system, feedback), feedback
+    feedback = feedback_of(case, system)
+    return settle(system, feedback), feedback
 
 
 def test_perfusion_that_follows_temperature_and_mixed_blood_are_two_ordinary_equations():

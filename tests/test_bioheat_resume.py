@@ -18,7 +18,7 @@ from thermoplan.bioheat import (
     evolve_implicit,
     feedback_of,
     play_sequence,
-    settled,
+    settle,
     thermal_system,
 )
 
@@ -48,7 +48,7 @@ def body():
         Cycle((Segment(two, 1.0),), 2),
         Segment(rest, 150.0),
     ]
-    return linear, settled(linear, feedback), feedback, pieces
+    return linear, settle(linear, feedback), feedback, pieces
 
 
 ENGINES = {

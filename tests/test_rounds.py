@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from heat_cases import box, problem
+from heat_cases import box, perfusion_laws, problem
 from small_case import PROTOCOL, write_case
 
 from thermoplan.anatomy.tissue import PERFUSION_LAWS
-from thermoplan.bioheat import Boundary, perfusion_laws, thermal_system
+from thermoplan.bioheat import Boundary, thermal_system
 from thermoplan.goals import Goal, GoalRow, Resolved, tightened
 from thermoplan.plan import make_plan
 from thermoplan.plan.case.linearized import linearize

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from .base.errors import InputError, SolverError, ThermoplanError
     from .base.image import Image
     from .base.progress import print_progress
+    from .bioheat.assembly import thermal_system
     from .bioheat.engines.evolve import evolve
     from .bioheat.engines.reduced import ReducedModel, reduced_model
     from .bioheat.problem import BioheatProblem
-    from .bioheat.system import thermal_system
     from .device.device import Device
     from .files.images.volumes import read_volume
     from .files.tables.calibrations import read_fiducials
@@ -221,7 +221,7 @@ _HOMES = {
     "slp_point": "power.ffr",
     "slp_w_kg": "tracer.tracer",
     "standard_curve": "imaging.calibration",
-    "thermal_system": "bioheat.system",
+    "thermal_system": "bioheat.assembly",
     "tissue_table": "anatomy.tissue",
     "tracer_psf": "imaging.psf.tracer_psf",
     "write_report": "report",

@@ -1,7 +1,8 @@
-"""Heat in the body: the problem, its matrices, the full and the reduced model in time, the energy audit."""
+"""Heat in the body: the problem, its terms and matrices, the full and the reduced model in time, the energy audit."""
 
 from __future__ import annotations
 
+from .assembly import feedback_of, thermal_system
 from .audit import EnergyAudit
 from .engines.checkpoint import CheckpointPolicy, EngineState
 from .engines.coupled import evolve_coupled
@@ -9,16 +10,18 @@ from .engines.dispatch import Choice, play_sequence, preferred
 from .engines.evolve import evolve
 from .engines.implicit import evolve_implicit
 from .engines.reduced import ReducedModel, reduced_model
-from .feedback import CourseFeedback, Feedback, PerfusionFeedback, Together, feedback_of, perfusion_laws, settled
+from .equilibrium import settle, steady_rise
+from .feedback import CourseFeedback, Feedback, FeedbackSum, PerfusionFeedback
 from .load_sequence import Cycle, Segment, after, cycles
 from .problem import BioheatProblem, Boundary, TemperatureCourse
-from .quadratic_system import quadratic_feedback, quadratic_system
-from .radiation import Radiation
+from .radiation import RadiationFeedback
 from .spatial_error import spatial_error_k
-from .system import ThermalSystem, steady_rise, thermal_system
+from .system import ThermalSystem
+from .terms import TERMS, HeatTerm, active_terms
 from .vessels import Vessel, tube_m
 
 __all__ = [
+    "TERMS",
     "BioheatProblem",
     "Boundary",
     "CheckpointPolicy",
@@ -28,27 +31,26 @@ __all__ = [
     "EnergyAudit",
     "EngineState",
     "Feedback",
+    "FeedbackSum",
+    "HeatTerm",
     "PerfusionFeedback",
-    "Radiation",
+    "RadiationFeedback",
     "ReducedModel",
     "Segment",
     "TemperatureCourse",
     "ThermalSystem",
-    "Together",
     "Vessel",
+    "active_terms",
     "after",
     "cycles",
     "evolve",
     "evolve_coupled",
     "evolve_implicit",
     "feedback_of",
-    "perfusion_laws",
     "play_sequence",
     "preferred",
-    "quadratic_feedback",
-    "quadratic_system",
     "reduced_model",
-    "settled",
+    "settle",
     "spatial_error_k",
     "steady_rise",
     "thermal_system",

@@ -1,27 +1,26 @@
-"""What depends on temperature or time: perfusion laws, radiation from the skin, air that warms up.
+"""Feedback on the heat equation: power that follows temperature or time, on top of the linear system.
 
-Each is a power in W on every dof that comes on top of the linear system, and its slope against the dof's own
-temperature; the matrices stay as they are.
+Perfusion laws, radiation from the skin, and temperatures that are given over time. Each is a power in W on every dof,
+and its slope against the dof's own temperature; the matrices stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array
 
-from ..base.arrays import Array, IntArray
-from ..base.errors import SolverError
-from .problem import BioheatProblem, TemperatureCourse
-from .radiation import Radiation, linear_w_m2_k
-from .skin import skin_conditions
-from .system import ThermalSystem, solved
+from ..base.arrays import Array
+from .problem import TemperatureCourse
 
-STEADY_TOLERANCE_K = 1e-9
-STEADY_ROUNDS = 60
+if TYPE_CHECKING:
+    from ..fem.element_space import SamplePoints  # loads DOLFINx
+
+SLOPE_STEP_K = 1e-4
+"""Half the step of the difference quotient of a perfusion law: rounding of the law by 1e-16 is 1e-12 of it per kelvin.
+A step twice as long has four times the error of curvature, which is as far below what a solver needs."""
 
 
 class Feedback(Protocol):
@@ -36,49 +35,50 @@ class Feedback(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PerfusionFeedback:
-    """Perfusion ``W(T)`` in the nodes of some regions, where the linear system has a constant.
+    """Perfusion ``W(T)`` of a region, where the linear system has a constant.
 
     Parameters
     ----------
-    nodes, volumes_m3
-        ``(k,)`` nodes and the volume of the regions that each carries.
+    points
+        Sample points of the region, whose sizes are volumes.
     law
         Temperatures in degC to W/m3/K.
     constant_w_m3_k
-        ``(k,)`` perfusion that the linear system has there.
+        Perfusion that the linear system has there.
     arterial_c
         Temperature of the blood where it is not a state, or its course.
     """
 
-    nodes: IntArray
-    volumes_m3: Array
+    points: SamplePoints
     law: Callable[[Array], Array]
-    constant_w_m3_k: Array
+    constant_w_m3_k: float
     arterial_c: float | TemperatureCourse
-    n_nodes: int
 
     def power_w(self, time_s: float, temperature_c: Array) -> Array:
-        here, blood = temperature_c[self.nodes], self._blood(time_s, temperature_c)
-        flow = self.volumes_m3 * (self.law(here) - self.constant_w_m3_k) * (blood - here)
+        n, here = self.points.n, self._temperature(temperature_c)
+        excess = self.law(here) - self.constant_w_m3_k
+        flow = self.points.sizes * excess * (self._blood(time_s, temperature_c) - here)
         power = np.zeros(len(temperature_c))
-        power[self.nodes] = flow
-        power[self.n_nodes :] = -flow.sum()
+        power[:n] = self.points.spread(flow)
+        power[n:] = -flow.sum()
         return power
 
     def slope_w_k(self, time_s: float, temperature_c: Array) -> Array:
-        here, step = temperature_c[self.nodes], 1e-4
+        here, step = self._temperature(temperature_c), SLOPE_STEP_K
         rising = (self.law(here + step) - self.law(here - step)) / (2.0 * step)
-        more = self.law(here) - self.constant_w_m3_k
-        slope = np.zeros(len(temperature_c))
-        slope[self.nodes] = np.minimum(
-            self.volumes_m3 * (rising * (self._blood(time_s, temperature_c) - here) - more), 0.0
-        )
-        return slope
+        excess = self.law(here) - self.constant_w_m3_k
+        slope = self.points.sizes * (rising * (self._blood(time_s, temperature_c) - here) - excess)
+        found = np.zeros(len(temperature_c))
+        found[: self.points.n] = self.points.spread_slope(np.minimum(slope, 0.0))
+        return found
+
+    def _temperature(self, temperature_c: Array) -> Array:
+        return self.points.values(temperature_c[: self.points.n])
 
     def _blood(self, time_s: float, temperature_c: Array) -> float:
-        if len(temperature_c) > self.n_nodes:
+        if len(temperature_c) > self.points.n:
             return float(temperature_c[-1])
-        return self.arterial_c if isinstance(self.arterial_c, float | int) else float(self.arterial_c.at(time_s))
+        return float(self.arterial_c.at(time_s)) if isinstance(self.arterial_c, TemperatureCourse) else self.arterial_c
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +104,8 @@ class CourseFeedback:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Together:
-    """Several feedbacks as one."""
+class FeedbackSum:
+    """Sum of several feedbacks."""
 
     parts: tuple[Feedback, ...]
 
@@ -114,65 +114,3 @@ class Together:
 
     def slope_w_k(self, time_s: float, temperature_c: Array) -> Array:
         return sum((p.slope_w_k(time_s, temperature_c) for p in self.parts), np.zeros(len(temperature_c)))
-
-
-def feedback_of(problem: BioheatProblem, system: ThermalSystem) -> Together | None:
-    """Whatever of a problem the linear system cannot hold: laws, courses, radiation; None where it holds all."""
-    from ..fem import linear
-
-    anatomy, skin = problem.anatomy, skin_conditions(problem)
-    parts = list(perfusion_laws(problem, problem.laws).parts)
-    if problem.core_course is not None:
-        parts.append(CourseFeedback(system.perfused_w_k, problem.core_course))
-    for number, boundary in enumerate(problem.boundaries):
-        if boundary.course is None and not boundary.emissivity:
-            continue
-        areas = linear.lumped_surface(anatomy, anatomy.outer, (skin.owner == number).astype(float))
-        areas = np.append(areas, np.zeros(system.n_dof - system.n_nodes))
-        if boundary.course is not None:
-            parts.append(CourseFeedback(boundary.heat_transfer_w_m2_k * areas, boundary.course))
-        if boundary.emissivity:
-            around = boundary.temperature_c if boundary.surroundings_c is None else boundary.surroundings_c
-            linear = linear_w_m2_k(boundary.emissivity, around, problem.arterial_c)
-            parts.append(Radiation(areas, boundary.emissivity, around, linear))
-    return Together(tuple(parts)) if parts else None
-
-
-def perfusion_laws(problem: BioheatProblem, laws: Mapping[str, Callable[[Array], Array]]) -> Together:
-    """One law for each named region of the problem."""
-    anatomy, parts = problem.anatomy, []
-    blood = problem.arterial_c if problem.core_course is None else problem.core_course
-    for name, law in laws.items():
-        volume = anatomy.node_weights_m3(anatomy.cells(name))
-        nodes = np.flatnonzero(volume)
-        constant = problem.perfusion_w_m3_k[anatomy.region_names.index(name)]
-        parts.append(
-            PerfusionFeedback(nodes, volume[nodes], law, np.full(len(nodes), constant), blood, len(anatomy.points_m))
-        )
-    return Together(tuple(parts))
-
-
-def settled(system: ThermalSystem, feedback: Feedback) -> ThermalSystem:
-    """The same system with the steady state before heating that the feedback leads to.
-
-    The blood stays at its temperature; thermoregulation makes up for what it then loses.
-    """
-    n, start = system.n_nodes, system.base_c
-    tissue, state = csr_array(system.stiffness[:n][:, :n]), system.base_c.copy()
-    for _ in range(STEADY_ROUNDS):
-        power = feedback.power_w(0.0, state)
-        missing = power[:n] - tissue @ (state - start)[:n]
-        slope = feedback.slope_w_k(0.0, state)[:n]
-        missing[system.held], slope[system.held] = 0.0, 0.0
-        if not missing.any():
-            break
-        step = solved(csr_array(tissue - diags_array(slope)), missing, rtol=1e-8)
-        state[:n] += step
-        if np.abs(step).max() < STEADY_TOLERANCE_K:
-            break
-    else:
-        raise SolverError(
-            f"steady state with feedback: still moving by {np.abs(step).max():.1e} K after {STEADY_ROUNDS} rounds"
-        )
-    drawn = float(feedback.power_w(0.0, state)[n:].sum() + system.perfused_w_k[:n] @ (state - start)[:n])
-    return replace(system, base_c=state, thermoregulation_w=system.thermoregulation_w - drawn * system.has_blood)

@@ -13,7 +13,7 @@ import numpy as np
 from ..anatomy.anatomy import Anatomy
 from ..base.arrays import Array, IntArray, finite, frozen, put, unit
 from ..base.errors import InputError
-from .vessels import Vessel, vessels_w_m3_k
+from .vessels import Vessel
 
 BOUNDARY_KINDS = ("robin", "dirichlet", "insulated")
 CORE_KINDS = ("pool", "fixed")
@@ -91,6 +91,11 @@ class Boundary:
         if self.normal is not None:
             put(self, normal=unit(self.normal, "boundary normal"))
 
+    @property
+    def walls_c(self) -> float:
+        """Temperature that the surface radiates to."""
+        return self.temperature_c if self.surroundings_c is None else self.surroundings_c
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BioheatProblem:
@@ -153,12 +158,6 @@ class BioheatProblem:
     def capacity_j_m3_k(self) -> Array:
         """``rho c`` of each region."""
         return self.density_kg_m3 * self.heat_capacity_j_kg_k
-
-    def sink_cells_w_m3_k(self) -> Array:
-        """What each element ``(m,)`` loses to blood: its region's perfusion, and vessels that run by."""
-        region = self.anatomy.region
-        exchanged = vessels_w_m3_k(self.anatomy, self.vessels, self.conductivity_w_m_k[region]) if self.vessels else 0.0
-        return self.perfusion_w_m3_k[region] + exchanged
 
 
 _COEFFICIENTS = {

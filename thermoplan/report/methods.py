@@ -112,9 +112,11 @@ def _heat(plan: Plan) -> str:
     pool = course and max(course) - min(course) > 1e-6
     blood = "the blood's temperature as a state" if pool else "blood at a fixed arterial temperature"
     kind = at(plan, "solver.elements", "linear")
+    terms = at(plan, "solver.terms", [])
+    held = f" The equation had these terms: {', '.join(terms)}." if terms else ""
     return (
         f"Tissue temperature followed the Pennes equation with {blood}, solved with {kind} finite "
-        f"elements{session}, from the steady state before treatment."
+        f"elements{session}, from the steady state before treatment.{held}"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..bioheat import Boundary, Segment, Vessel, evolve, feedback_of, settled, steady_rise, thermal_system
+from ..bioheat import Boundary, Segment, Vessel, evolve, feedback_of, settle, steady_rise, thermal_system
 from ..bioheat.vessels import BLOOD_W_M_K, NUSSELT
 from ..fem import linear
 from . import balance, manufactured, spheres, voxels
@@ -122,7 +122,7 @@ def _layered_skin() -> Iterator[ValidationRow]:
             boundaries=(skin, Boundary("dirichlet", temperature_c=37.0, triangles=bottom)),
         )
         system = thermal_system(case)
-        found = float(settled(system, feedback_of(case, system)).base_c[-1]) + 273.15
+        found = float(settle(system, feedback_of(case, system)).base_c[-1]) + 273.15
         lost = transfer * (found - air_k) + emissivity * STEFAN_BOLTZMANN_W_M2_K4 * (found**4 - air_k**4)
         name = f"layered skin, perfusion x {times:g}"
         yield ValidationRow(f"{name}: surface, K", kelvins, found, 1e-3 / kelvins, "DB3")

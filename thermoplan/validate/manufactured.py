@@ -9,9 +9,10 @@ from scipy.optimize import brentq
 
 from ..anatomy.anatomy import Anatomy
 from ..base.arrays import Array, IntArray
-from ..bioheat import BioheatProblem, ThermalSystem, quadratic_system, steady_rise, thermal_system
+from ..bioheat import steady_rise, thermal_system
 from ..bioheat.engines.implicit import fixed_steps
 from ..fem import linear, quadratic
+from ..fem.element_space import element_space
 from .bodies import box
 from .cases import C_J_KG_K, RHO_KG_M3, problem
 from .validation_row import ValidationRow
@@ -78,7 +79,7 @@ def quadratic_error_k(n: int) -> float:
     """L2 error over the volume of ``n^3`` bricks, by quadratic elements."""
     mesh = _cube(n)
     found = steady_rise(
-        quadratic_system(problem(mesh, k=K_W_M_K, perfusion=W_W_M3_K)),
+        thermal_system(problem(mesh, k=K_W_M_K, perfusion=W_W_M3_K), order=2),
         _quadratic_load(mesh, lambda p, which: made_up(p, which)[1]),
     )
     return _quadratic_gap_k(mesh, found, lambda p, which: made_up(p, which)[0])
@@ -93,7 +94,7 @@ def heated_error_k(n: int) -> float:
     A source of rho c times the mode, in K/s, then heats it to (1 - e^(-r t)) / r.
     """
     mesh, (rate, mode) = _cube(n), _slowest_mode()
-    system = quadratic_system(problem(mesh, k=K_W_M_K, perfusion=W_W_M3_K))
+    system = thermal_system(problem(mesh, k=K_W_M_K, perfusion=W_W_M3_K), order=2)
     load = _quadratic_load(mesh, lambda p, which: RHO_KG_M3 * C_J_KG_K * HEATED_K_S * mode(p, which))
     *_, (_, end) = fixed_steps(system, load, HEATED_S / HEATED_STEPS, HEATED_STEPS, tolerance_k=1e-4)
     grown = HEATED_K_S * -np.expm1(-rate * HEATED_S) / rate
@@ -150,24 +151,21 @@ def _places(mesh: Anatomy, at: Array) -> tuple[Array, IntArray]:
 
 def implicit_error_k(n: int) -> float:
     """Error after ``n`` equal steps in a minute of even heat in tissue whose blood is a state: two nodes."""
-    return _two_nodes_error_k(n, thermal_system, lambda mesh, q: linear.lumped(mesh, np.full(len(mesh.tets), q)))
+    return _two_nodes_error_k(n, order=1)
 
 
 def quadratic_in_time_error_k(n: int) -> float:
     """The same on quadratic elements."""
-    return _two_nodes_error_k(
-        n, quadratic_system, lambda mesh, q: quadratic.load(quadratic.quadratic_mesh(mesh), np.full(len(mesh.tets), q))
-    )
+    return _two_nodes_error_k(n, order=2)
 
 
-def _two_nodes_error_k(
-    n: int, assembled: Callable[[BioheatProblem], ThermalSystem], load: Callable[[Anatomy, float], Array]
-) -> float:
+def _two_nodes_error_k(n: int, *, order: int) -> float:
     mesh, w, q, blood, time_s = box((2, 2, 2), (0.02,) * 3), 2e4, 4e4, 4.5, 60.0
     volume = 8e-6
     capacity, power = RHO_KG_M3 * C_J_KG_K * volume, q * volume
-    system = assembled(problem(mesh, perfusion=w, core="pool", blood_j_k=blood))
-    *_, (_, found) = fixed_steps(system, load(mesh, q), time_s / n, n)
+    system = thermal_system(problem(mesh, perfusion=w, core="pool", blood_j_k=blood), order)
+    load = element_space(mesh, order).load(np.full(len(mesh.tets), q))
+    *_, (_, found) = fixed_steps(system, load, time_s / n, n)
     s = w * volume * (1.0 / capacity + 1.0 / blood)
     gap = power / (capacity * s) * -np.expm1(-s * time_s)
     return float(abs(found[0] - found[-1] - gap))

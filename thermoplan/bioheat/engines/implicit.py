@@ -18,7 +18,7 @@ from ...base.arrays import Array
 from ...base.errors import InputError, SolverError
 from ..feedback import Feedback
 from ..linalg.krylov import Operator, operator
-from ..linalg.shifted import Shifted, Solve, shifted
+from ..linalg.shifted import ShiftedMatrices, Solve, shifted_matrices
 from ..load_sequence import Cycle, Segment, after, flat
 from ..system import ThermalSystem
 from .checkpoint import NO_CHECKPOINT, CheckpointPolicy, EngineState
@@ -54,7 +54,7 @@ class _March:
     tolerance: float
     rows: Array
     y: Array
-    matrices: Shifted
+    matrices: ShiftedMatrices
     clock: float = 0.0
     step: float = FIRST_STEP_S
     kept: Array = field(default_factory=lambda: np.zeros(0))
@@ -158,11 +158,22 @@ def fixed_steps(
         yield march.clock, system.base_c + march.y / march.op.root_capacity
 
 
+def implicit_matrices(op: Operator, system: ThermalSystem) -> ShiftedMatrices:
+    """Matrices of the implicit steps of a system."""
+    return shifted_matrices(op, n_tissue=system.n_nodes, held=system.held, mass_j_k=system.mass_j_k)
+
+
 def _marching(system, feedback, tolerance_k, ledger, engine) -> _March:
     op = engine or operator(system.stiffness, system.scale_j_k)
     rows = np.zeros((0, system.n_dof)) if ledger is None else ledger.rows
     march = _March(
-        op, system, feedback, tolerance_k, rows / op.root_capacity, np.zeros(system.n_dof), shifted(op, system)
+        op,
+        system,
+        feedback,
+        tolerance_k,
+        rows / op.root_capacity,
+        np.zeros(system.n_dof),
+        implicit_matrices(op, system),
     )
     if feedback is not None:
         march.at_base = feedback.power_w(0.0, system.base_c) / op.root_capacity

@@ -24,12 +24,12 @@ from ...base.errors import SolverError
 from ..feedback import Feedback
 from ..linalg.krylov import Operator, operator
 from ..linalg.phi import decay, phi1, phi2
-from ..linalg.shifted import Shifted, shifted
+from ..linalg.shifted import ShiftedMatrices
 from ..load_sequence import Cycle, Segment, after, flat, same_loads
 from ..system import ThermalSystem
 from .checkpoint import NO_CHECKPOINT, CheckpointPolicy, EngineState
 from .evolve import SAME_TIME_S, EngineRun, Ledger, resumed, started
-from .implicit import evolve_implicit
+from .implicit import evolve_implicit, implicit_matrices
 
 TOLERANCE_K = 1e-5
 SOLVE_SHARE = 0.1
@@ -56,7 +56,7 @@ class Modes:
 class _Growing:
     """A basis that is orthonormal by capacity, and what the stiffness makes of it."""
 
-    def __init__(self, op: Operator, matrices: Shifted, most: int, tolerance_k: float) -> None:
+    def __init__(self, op: Operator, matrices: ShiftedMatrices, most: int, tolerance_k: float) -> None:
         self.op, self.matrices, self.tolerance = op, matrices, tolerance_k
         self.basis, self.among = np.empty((most, len(op.root_capacity))), np.zeros((most, most))
         self.m = 0
@@ -217,7 +217,12 @@ def _grown(run: EngineRun, pieces: Sequence[Segment | Cycle]) -> tuple[Modes, Ar
     """Modes of every load of the whole run and of the state that it starts from, and that state in them ``(r,)``."""
     segments, op = flat(pieces), run.op
     groups = [members[0] for members in same_loads(segments) if segments[members[0]].load_w.any()]
-    growing = _Growing(op, shifted(op, run.system), MOST * (len(groups) + 1), run.tolerance)
+    growing = _Growing(
+        op,
+        implicit_matrices(op, run.system),
+        MOST * (len(groups) + 1),
+        run.tolerance,
+    )
     range_s = max(SHORTEST_S, OF_SHORTEST * min(s.duration_s for s in segments)), run.end_s
     for i in groups:
         load = run.scaled(segments[i].load_w)

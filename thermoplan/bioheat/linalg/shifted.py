@@ -16,7 +16,6 @@ from scipy.sparse import csr_array, diags_array
 
 from ...base.arrays import Array, IntArray
 from ...base.errors import SolverError
-from ..system import ThermalSystem
 from .krylov import Operator
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def _places(matrix: csr_array) -> IntArray:
 
 
 @dataclass(slots=True, eq=False)
-class Shifted:
+class ShiftedMatrices:
     """The matrices of a system, ``pair`` where its capacity is not lumped, and the warmths that are even over tissue
     or blood, ``(k, n)``, with what ``B`` and ``A`` make of them."""
 
@@ -123,16 +122,26 @@ class Shifted:
         return add
 
 
-def shifted(op: Operator, system: ThermalSystem) -> Shifted:
-    """The matrices with which the implicit engine steps through a system that is scaled by an operator."""
-    n, root = system.n_nodes, op.root_capacity
+def shifted_matrices(op: Operator, *, n_tissue: int, held: IntArray, mass_j_k: csr_array | None) -> ShiftedMatrices:
+    """Matrices of an implicit step of a system that is scaled by an operator.
+
+    Parameters
+    ----------
+    n_tissue
+        Dofs of tissue, which come first; that of the blood follows where it is a state.
+    held
+        Dofs at a given temperature.
+    mass_j_k
+        ``(n, n)`` capacity, None where it is lumped.
+    """
+    n, root = n_tissue, op.root_capacity
     even = np.zeros((2, len(root)))
     even[0, :n], even[1, n:] = root[:n], root[n:]
-    even[0, system.held] = 0.0
+    even[0, held] = 0.0
     there = [op.inner(row, row) > 0.0 for row in even]
     scale = diags_array(1.0 / root)
-    pair = None if system.mass_j_k is None else _paired(csr_array(scale @ system.mass_j_k @ scale), op.matrix)
-    return Shifted(op, pair, even[there])
+    pair = None if mass_j_k is None else _paired(csr_array(scale @ mass_j_k @ scale), op.matrix)
+    return ShiftedMatrices(op, pair, even[there])
 
 
 def _conjugate(

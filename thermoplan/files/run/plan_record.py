@@ -599,6 +599,7 @@ class SolverRecord(TypedDict):
     unknowns: NotRequired[
         Annotated[int, Keywords("temperatures that the full model has at once, the blood's included", minimum=1)]
     ]
+    terms: NotRequired[Annotated[list[str], Keywords("terms of the bioheat equation that the full model has")]]
 
 
 class StageRecord(TypedDict):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...base.arrays import Array
 from ...base.progress import Stages
-from ...bioheat import Feedback, ThermalSystem, feedback_of, settled, thermal_system
+from ...bioheat import Feedback, ThermalSystem, feedback_of, settle, thermal_system
 from ...device import Device
 from ...power.eddy import EddyPower, eddy_power, field_potential_t_m, induced_power
 from ...power.heating_basis import Column, HeatingBasis, biases_t, heating_basis
@@ -92,7 +92,7 @@ def heat(case: Case) -> tuple[ThermalSystem, Feedback | None]:
     with steady_state_of(case.protocol):
         system = thermal_system(problem)
         feedback = feedback_of(problem, system)
-        return (system if feedback is None else settled(system, feedback)), feedback
+        return settle(system, feedback), feedback
 
 
 def _eddies(case: Case) -> EddyPower:

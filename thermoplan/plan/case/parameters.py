@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...anatomy.tissue import BLOOD_HEAT_J_M3_K, LAW_SOURCES, Tissue, canonical_tissue
 from ...bioheat import Boundary
 from ...files.run.plan_record import ParameterRecord
-from ...protocol import PerfusionCourse
+from ...protocol import PerfusionCourse, Surface
 from .case import Case
 from .vessel_notes import vessel_rows
 
@@ -57,24 +57,7 @@ def parameter_rows(case: Case) -> list[ParameterRecord]:
     ]
     for name, surface in (("skin", case.protocol.skin), ("bed", case.protocol.bed)):
         if surface is not None:
-            boundary = case.boundary(surface)
-            source = "protocol" if surface.heat_transfer_w_m2_k is not None else facts["skin_heat_transfer"].source
-            outside = "protocol" if surface.course is None else "protocol: ambient_course, at 0 s"
-            rows += [
-                {
-                    "name": f"{name}: heat transfer",
-                    "value": boundary.heat_transfer_w_m2_k,
-                    "unit": "W/m^2/K",
-                    "source": source,
-                },
-                {
-                    "name": f"{name}: outside temperature",
-                    "value": boundary.temperature_c,
-                    "unit": "degC",
-                    "source": outside,
-                },
-            ]
-            rows += _radiation_rows(name, boundary)
+            rows += _surface_rows(name, surface, case.boundary(surface), facts["skin_heat_transfer"].source)
     return rows + vessel_rows(case.protocol, case.anatomy)
 
 
@@ -91,13 +74,40 @@ def _more(case: Case, tissue: Tissue, key: str) -> str:
     return f"{slowed}; at rest, then as {law}"
 
 
+def _surface_rows(name: str, surface: Surface, boundary: Boundary, transfer_source: str) -> list[ParameterRecord]:
+    """Numbers of the skin's or the bed's boundary condition."""
+    if boundary.kind == "insulated":
+        return []
+    if boundary.kind == "dirichlet":
+        return [{"name": f"{name}: held at", "value": boundary.temperature_c, "unit": "degC", "source": "protocol"}]
+    return [
+        {
+            "name": f"{name}: heat transfer",
+            "value": boundary.heat_transfer_w_m2_k,
+            "unit": "W/m^2/K",
+            "source": transfer_source if surface.heat_transfer_w_m2_k is None else "protocol",
+        },
+        {
+            "name": f"{name}: outside temperature",
+            "value": boundary.temperature_c,
+            "unit": "degC",
+            "source": "protocol" if surface.course is None else "protocol: ambient_course, at 0 s",
+        },
+        *_radiation_rows(name, boundary),
+    ]
+
+
 def _radiation_rows(name: str, boundary: Boundary) -> list[ParameterRecord]:
     if not boundary.emissivity:
         return []
-    around = boundary.temperature_c if boundary.surroundings_c is None else boundary.surroundings_c
     return [
         {"name": f"{name}: emissivity", "value": boundary.emissivity, "unit": "1", "source": "protocol"},
-        {"name": f"{name}: temperature that it radiates to", "value": around, "unit": "degC", "source": "protocol"},
+        {
+            "name": f"{name}: temperature that it radiates to",
+            "value": boundary.walls_c,
+            "unit": "degC",
+            "source": "protocol",
+        },
     ]
 
 

@@ -13,7 +13,7 @@ from ...anatomy.anatomy import Anatomy
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
 from ...base.mpi_launch import CREW
-from ...bioheat import Feedback, ThermalSystem, quadratic_feedback, quadratic_system, settled
+from ...bioheat import Feedback, ThermalSystem, feedback_of, settle, thermal_system
 from ...fem import quadratic as elements
 from ...fem.quadratic import QuadraticMesh, quadratic_mesh
 from ...power.eddy import EddyPower
@@ -67,10 +67,9 @@ def refuse_unfit(protocol: Protocol, *, estimate_error: bool) -> None:
 def finer(case: Case, eddy: EddyPower | None) -> SecondOrderCase:
     """The same heat problem, iron and eddy currents on quadratic elements."""
     problem, mesh, n = case.problem(), quadratic_mesh(case.anatomy), len(case.anatomy.points_m)
-    system = quadratic_system(problem)
-    feedback = quadratic_feedback(problem, system)
-    if feedback is not None:
-        system = settled(system, feedback)
+    system = thermal_system(problem, order=2)
+    feedback = feedback_of(problem, system)
+    system = settle(system, feedback)
     if eddy is not None:
         eddy = replace(eddy, load_w=elements.load(mesh, eddy.density_w_m3))
     shown = np.append(np.arange(n), np.arange(system.n_nodes, system.n_dof))

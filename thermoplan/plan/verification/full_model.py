@@ -10,7 +10,16 @@ from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
 from ...base.mpi_launch import CREW
 from ...base.progress import Stages
-from ...bioheat import Cycle, EnergyAudit, Segment, ThermalSystem, cycles, play_sequence, preferred
+from ...bioheat import (
+    Cycle,
+    EnergyAudit,
+    Segment,
+    ThermalSystem,
+    active_terms,
+    cycles,
+    play_sequence,
+    preferred,
+)
 from ...bioheat.engines.checkpoint import NO_CHECKPOINT
 from ...bioheat.linalg.krylov import operator
 from ...files.run.plan_record import SolverRecord
@@ -164,6 +173,7 @@ def verify(
         "feedback": engine.feedback is not None,
         "elements": "linear" if engine.finer is None else "quadratic",
         "unknowns": system.n_dof,
+        "terms": [term.phrase for term in active_terms(engine.case.problem()).values()],
     }
     return watch.outcome(basis, shares, audit, solver)
 
