@@ -13,7 +13,8 @@ import pytest
 from thermoplan.base.errors import InputError
 from thermoplan.base.image import Image
 from thermoplan.files.images.mdf import read_mdf, read_mdf_info, write_mdf
-from thermoplan.files.images.nifti import as_labels, check_iron, read_image, write_image
+from thermoplan.files.images.nifti import as_labels, read_image, write_image
+from thermoplan.imaging.iron_map import check_iron
 
 SPACING_M = np.array([0.5e-3, 1.0e-3, 2.0e-3])
 ORIGIN_M = np.array([-10e-3, 5e-3, 30e-3])

@@ -15,7 +15,7 @@ from thermoplan.files.images.mdf import write_mdf
 from thermoplan.files.images.scan_facts import ScanFacts, write_scan
 from thermoplan.files.images.volumes import read_volume
 from thermoplan.imaging.iron_map import IronMap
-from thermoplan.plan.case.image_blur import image_blur, sharpened
+from thermoplan.plan.case.image_blur import image_blur, sharpen_iron
 from thermoplan.plan.case.inputs import read_inputs
 from thermoplan.protocol import read_protocol
 
@@ -114,7 +114,7 @@ def test_sharpening_is_off_unless_asked_for_and_loud_when_it_is_on(tmp_path):
 def test_the_uncertainty_of_a_voxel_grows_with_the_noise(tmp_path):
     protocol = read_protocol(case(tmp_path, NO_WIDTH.replace("[anatomy]", "deblur = 3\n[anatomy]", 1), write_mdf))
     iron = IronMap(read_volume(tmp_path / "iron.nii.gz"), fwhm_m=3e-3, noise_kg_m3=0.02)
-    assert sharpened(iron, protocol, []).noise_kg_m3 == pytest.approx(0.06, rel=1e-3)
+    assert sharpen_iron(iron, protocol, []).noise_kg_m3 == pytest.approx(0.06, rel=1e-3)
 
 
 def test_sharpening_needs_a_width(tmp_path):

@@ -46,7 +46,7 @@ def test_a_tumour_can_be_added_by_sphere_mask_or_iron(folder, way):
     voxels = np.asarray(nibabel.load(folder / "mask.nii.gz").dataobj).sum()
     assert inputs.tissues["tumour"] == "tumour"
     assert inputs.volumes_mm3()["tumour"] == pytest.approx(voxels, rel=0.2)  # 1 mm voxels: a rim more or less
-    assert inputs.region_of(np.array([[0.0, 0.0, 8e-3]]))[0] == list(inputs.tissues).index("tumour")
+    assert inputs.body.region_of(np.array([[0.0, 0.0, 8e-3]]))[0] == list(inputs.tissues).index("tumour")
 
 
 def test_an_anatomy_can_be_a_mesh_with_named_regions(tmp_path):

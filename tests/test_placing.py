@@ -14,6 +14,8 @@ from small_case import PROTOCOL, write_case
 
 from thermoplan.base.errors import InputError
 from thermoplan.commands.check import check_protocol
+from thermoplan.commands.scan import ScanRequest, scan_file
+from thermoplan.files.images.volumes import read_volume
 from thermoplan.files.tables.transforms import write_transform
 from thermoplan.plan import simulate
 from thermoplan.plan.case.inputs import read_inputs
@@ -57,7 +59,7 @@ def test_every_way_of_registration_brings_the_iron_home_and_says_how_far(tmp_pat
     inputs = read_inputs(read_protocol(path))
     # the tumour's 6 mg/mL are at its centre again, and its centroid has come 13 mm
     assert inputs.iron.image.sampled(np.array([[0.0, 0.0, 8e-3]]))[0] == pytest.approx(6.0)
-    section = inputs.placing()
+    section = inputs.registration_record()
     np.testing.assert_allclose(section["targets"]["tumour"]["displacement_mm"], MOVE_MM, atol=1e-6)
     assert section["targets"]["tumour"]["length_mm"] == pytest.approx(13.0)
     assert section["residual_mm"] == pytest.approx(residual, abs=1e-9)
@@ -81,15 +83,23 @@ def test_an_image_registered_by_intensity_uses_a_scan_of_its_own_frame(tmp_path)
         nibabel.save(nibabel.Nifti1Image(values.astype(np.float32), affine), tmp_path / f"{name}.nii.gz")
     protocol = read_protocol(path)
     assert {p.name for p in protocol.files} >= {"ct.nii.gz", "mpi-ct.nii.gz"}
-    section = read_inputs(protocol).placing()
+    section = read_inputs(protocol).registration_record()
     # the cylinder is round, so only the liver, tumour and noise tell turns about its axis: the tumour's place is sharp
     np.testing.assert_allclose(section["targets"]["tumour"]["displacement_mm"], MOVE_MM, atol=0.5)
     assert section["method"] == "intensity" and section["residual_mm"] < 0.5
 
 
+def test_a_scan_of_a_registered_protocol_shows_the_iron_where_it_lies_in_the_anatomy(tmp_path):
+    path = with_registration(tmp_path, '"move.tfm"')
+    scan_file(path, tmp_path / "scan.nii.gz", ScanRequest(fwhm="2 mm"))
+    picture = read_volume(tmp_path / "scan.nii.gz")
+    brightest_m = picture.positions_m(np.argwhere(picture.data > 0.9 * picture.data.max())).mean(axis=0)
+    np.testing.assert_allclose(brightest_m, [0.0, 0.0, 8e-3], atol=1e-3)
+
+
 def test_without_a_registration_no_displacement_is_assumed_and_check_says_so(tmp_path):
     path = write_case(tmp_path)
-    assert read_inputs(read_protocol(path)).placing() is None
+    assert read_inputs(read_protocol(path)).registration_record() is None
     assert "no displacement is assumed" in dict(map(tuple, check_protocol(path)["understood"]))["place"]
 
 

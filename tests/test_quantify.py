@@ -17,6 +17,7 @@ from thermoplan.commands.quantify import QuantifyRequest, quantify_file
 from thermoplan.files.images.volumes import read_volume, write_volume
 from thermoplan.files.tables.calibrations import read_fiducials
 from thermoplan.imaging.background import background_of
+from thermoplan.imaging.calibrated_scan import calibrate_scan
 from thermoplan.imaging.calibration import Reading, standard_curve
 from thermoplan.imaging.fiducials import Fiducial, fiducial_readings, in_view, kept_apart
 from thermoplan.imaging.iron_map import IronMap
@@ -24,7 +25,6 @@ from thermoplan.imaging.psf import GaussianPsf, TensorPsf
 from thermoplan.imaging.quantification import Quantified, quantify_image
 from thermoplan.imaging.roi import DEFAULT, roi_rule
 from thermoplan.imaging.scanner import simulate_scan
-from thermoplan.plan.case.calibrated_scan import calibrated_scan
 
 VOXEL_M, SENSITIVITY = 1.5e-3, 3.0
 PSFS = {
@@ -281,12 +281,13 @@ def test_signals_that_were_read_elsewhere_make_a_curve_too(scan):
     clean_signal = [SENSITIVITY * ug * 1e-9 / VOXEL_M**3 for ug in IRON_UG]  # a sum over voxels of this size
     text = "iron_ug,signal\n" + "".join(f"{ug},{s}\n" for ug, s in zip(IRON_UG, clean_signal, strict=True))
     (scan / "read.csv").write_text(text)
-    found = calibrated_scan(noisy("gauss", 0.02, 4), scan / "read.csv")
+    found = calibrate_scan(noisy("gauss", 0.02, 4), read_fiducials(scan / "read.csv"))
     assert found.curve.slope == pytest.approx(SENSITIVITY, rel=1e-9)
     assert "sums over voxels of this image's size" in found.notes[0]
     per_mm3 = "iron_ug,signal_mm3\n" + "".join(f"{ug},{SENSITIVITY * ug}\n" for ug in IRON_UG)  # mg/mL times mm3 is ug
     (scan / "per-mm3.csv").write_text(per_mm3)
-    assert calibrated_scan(noisy("gauss", 0.02, 4), scan / "per-mm3.csv").curve.slope == pytest.approx(SENSITIVITY)
+    found_per_mm3 = calibrate_scan(noisy("gauss", 0.02, 4), read_fiducials(scan / "per-mm3.csv"))
+    assert found_per_mm3.curve.slope == pytest.approx(SENSITIVITY)
     whole = found.quantified()  # the vials count as subject now: nobody said where they are
     assert whole.total.mass.kg == pytest.approx(lumps_kg() + 375e-9, rel=0.03)
 
@@ -296,8 +297,9 @@ def test_every_mistake_names_the_file(scan):
     one = "name,iron_ug,x_mm,y_mm,z_mm,radius_mm\nonly,200,14,14,24,9\n"
     (scan / "one.csv").write_text(one)
     with pytest.raises(InputError, match=r"^scan, one\.csv: calibration: a single point, 200 ug"):
-        calibrated_scan(picture, scan / "one.csv", name="scan")
-    through = calibrated_scan(picture, scan / "one.csv", name="scan", through_zero=True)
+        calibrate_scan(picture, read_fiducials(scan / "one.csv"), names=("scan", "one.csv"))
+    fiducials = read_fiducials(scan / "one.csv")
+    through = calibrate_scan(picture, fiducials, names=("scan", "one.csv"), through_zero=True)
     assert through.curve.warnings[0].startswith("ONE POINT")
     request = QuantifyRequest(scan / "fiducials.csv")
     write_volume(scan / "zero.nii.gz", picture.with_data(np.zeros(picture.shape)))

@@ -65,7 +65,7 @@ def test_a_protocol_takes_a_segmentation_without_a_table(tmp_path, layered):
         "flank tumour": expected["tumour"],
     }
     # at the tumour's centre, which is off the origin
-    assert inputs.region_of(np.array([[0.0, 0.0, 8e-3]]))[0] == 2
+    assert inputs.body.region_of(np.array([[0.0, 0.0, 8e-3]]))[0] == 2
     said = check_protocol(path)
     assert "mouse.seg.nrrd: by the words in its segments' names, flank tumour is made of tumour" in said["notes"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from ..anatomy.body import MeshBody
 from ..anatomy.meshing import MeshReport, MeshSizes, mesh_labels
 from ..base.errors import InputError
 from ..base.progress import Listener, Stages
@@ -18,8 +18,9 @@ from ..files.meshes.mesh_files import write_mesh
 from ..files.run.run_folder import refuse_unwritable
 from ..goals import default_limits
 from ..plan.case.case import mesh_sizes
-from ..plan.case.image_blur import image_blur
-from ..plan.case.inputs import Inputs, outside_share, read_inputs, recorded_scan
+from ..plan.case.image_blur import image_blur, recorded_scan
+from ..plan.case.input_checks import outside_share
+from ..plan.case.inputs import Inputs, read_inputs
 from ..plan.case.scan_registration import registration_rows
 from ..plan.case.steady_state import refuse_unreachable
 from ..plan.case.surrounding_rows import surrounding_rows
@@ -63,7 +64,7 @@ def _iron_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
     if recorded:
         yield "recorded scan", recorded
     yield "iron in the image", f"{iron.mass_kg * 1e6:.4g} mg, highest {float(iron.image.data.max()):.3g} mg/mL"
-    yield "iron off the skin", f"{outside_share(inputs):.1%}"
+    yield "iron off the skin", f"{outside_share(iron, inputs.body):.1%}"
     yield from registration_rows(inputs.registration_record())
     if iron.fwhm_m is None:
         yield "blur", "not known: the image is used as it is"
@@ -81,14 +82,14 @@ def _blur_source(inputs: Inputs) -> str:
 def _body_rows(inputs: Inputs, notes: list[str]) -> Iterator[tuple[str, str]]:
     source, volumes = inputs.protocol.anatomy, inputs.volumes_mm3()
     index = np.argwhere(inputs.iron.image.data > 0)
-    region = inputs.region_of(inputs.iron.image.positions_m(index))
+    region = inputs.body.region_of(inputs.iron.image.positions_m(index))
     mass = inputs.iron.image.data[tuple(index.T)] * inputs.iron.image.voxel_volume_m3 * 1e6
     held = np.bincount(region[region >= 0], mass[region >= 0], len(volumes))
     yield "anatomy", f"{(source.mesh or source.labels).name}, species {source.species}"
     for (name, volume), milligrams in zip(volumes.items(), held, strict=True):
         yield f"  {name}", f"{volume:.4g} mm3 of {inputs.tissues[name]}, {milligrams:.3g} mg iron in the image"
-    if inputs.mesh is not None:
-        yield "mesh", f"{len(inputs.mesh.points_m)} nodes, as given{_elements(inputs)}"
+    if isinstance(inputs.body, MeshBody):
+        yield "mesh", f"{len(inputs.body.mesh.points_m)} nodes, as given{_elements(inputs)}"
         return
     sizes, nodes = mesh_sizes(inputs, quick=False), estimated_nodes(inputs)
     yield (
@@ -164,8 +165,8 @@ def _session_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
     cool = "until every node is under 39 degC" if session.cool_down_s is None else f"{session.cool_down_s / 60:g} min"
     yield "session", f"{session.duration_s / 60:g} min of heating, cool-down {cool}"
     yield from surrounding_rows(protocol)
-    body = SimpleNamespace(region_names=tuple(inputs.tissues), tissue_names=tuple(inputs.tissues.values()))
-    defaults = default_limits(protocol.goals, body, core=protocol.physiology.core == "pool") if protocol.goals else ()
+    pool = protocol.physiology.core == "pool"
+    defaults = default_limits(protocol.goals, inputs.tissues, core=pool) if protocol.goals else ()
     for goal in (*protocol.goals, *defaults):
         sign = ">=" if goal.sense == "at_least" else "<="
         by = " (default)" if goal.default else ""
@@ -185,8 +186,7 @@ def mesh_file(
         raise InputError(f"{out}: cannot write this kind of mesh; expected .vtu or .msh")
     refuse_unwritable(out)
     stages, notes = Stages(listener), []
-    volume, found = read_labelled(labels, None if table is None else read_label_table(table), notes=notes)
-    entries = {key: tuple(entry) for key, entry in found.items()}
+    volume, entries = read_labelled(labels, None if table is None else read_label_table(table), notes=notes)
     size, target, regions = sizes
     unknown = [name for name in regions if name not in {region for region, _ in entries.values()}]
     if unknown:

@@ -17,10 +17,11 @@ from ..files.images.nifti import as_labels
 from ..files.images.segments import has_segments, read_segmentation
 from ..files.images.volumes import WRITERS, read_volume, suffix, write_volume
 from ..files.run.result_tables import write_rows
+from ..files.tables.calibrations import read_fiducials
 from ..imaging.background import Mask
+from ..imaging.calibrated_scan import calibrate_scan
 from ..imaging.quantification import Quantified
 from ..imaging.roi import DEFAULT, labelled_regions, sphere
-from ..plan.case.calibrated_scan import calibrated_scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +53,15 @@ def quantify_file(
     image = read_volume(source, frame=frame, channel=channel, notes=notes)
     regions = None if request.labels is None else _regions(image, request, notes)
     where = None if request.background is None else sphere(image, *_ball(request.background))
-    scan = calibrated_scan(
+    scan = calibrate_scan(
         image,
-        request.calibration,
+        read_fiducials(request.calibration),
         rule=request.roi,
         background=where,
         through_zero=request.through_zero,
-        name=source.name,
+        names=(source.name, request.calibration.name),
     )
-    try:
-        found = scan.quantified(regions)
-    except InputError as error:
-        raise InputError([f"{source.name}: {text.removeprefix('image: ')}" for text in error.complaints]) from None
+    found = scan.quantified(regions)
     files = []
     if output is not None:
         write_volume(output, found.iron.image)

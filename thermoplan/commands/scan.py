@@ -17,7 +17,7 @@ from ..files.images.scan_facts import ScanFacts, write_scan
 from ..files.images.volumes import read_volume
 from ..imaging.psf import GaussianPsf, LaggingPsf, Psf, device_psf, fwhm_m
 from ..imaging.scanner import simulate_scan
-from ..plan.case.calibrated_scan import iron_of
+from ..plan.case.iron_source import place_iron
 from ..protocol import read_protocol
 from ..protocol.library import chosen_device
 from ..protocol.toml_tables import DeviceTable
@@ -93,10 +93,7 @@ def _scene(source: Path, request: ScanRequest, notes: list[str]) -> _Scene:
         if request.unit is not None:
             raise InputError(f'--unit "{request.unit}": {source.name} says the unit of its image; leave it out here')
         protocol = read_protocol(source)
-        given, factor = protocol.iron, 1.0
-        image = read_volume(given.image, frame=given.frame, channel=given.channel, notes=notes)
-        image = iron_of(protocol, image, notes).image
-        image = image if given.registration is None else image.moved(given.registration)
+        factor, image = 1.0, place_iron(protocol.iron, notes)[0].image
         tracer, device = protocol.tracer, protocol.device
         notes.append(
             f"{source.name}: its image is scanned as if it were the iron itself; {protocol.tracer.name} and "

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ..anatomy.anatomy import Anatomy
 from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, target_regions
 
 _ORGANS = ("liver", "spleen", "kidney", "bowel", "intestine")
@@ -15,17 +14,17 @@ _TARGET_SOURCE = "default: no boiling, no charring; a planner's choice"
 _CORE_SOURCE = "default: what an anaesthetised mouse tolerates; a planner's choice"
 
 
-def default_limits(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True) -> tuple[Goal, ...]:
+def default_limits(goals: Sequence[Goal], tissues: Mapping[str, str], *, core: bool = True) -> tuple[Goal, ...]:
     """The limits that every plan keeps for regions that no limit of the protocol names.
 
-    ``core`` says whether the blood temperature is a state (a fixed one cannot be exceeded).
+    ``tissues`` are those of the regions by name. ``core``: the blood temperature is a state (a fixed one cannot be
+    exceeded).
     """
     named = {name for goal in goals if goal.kind == "limit" and goal.shell_m is None for name in goal.region}
     targets = target_regions(goals)
-    pairs = zip(anatomy.region_names, anatomy.tissue_names, strict=True)
     organs = [
         region
-        for region, tissue in pairs
+        for region, tissue in tissues.items()
         if any(organ in f"{region} {tissue}".lower() for organ in _ORGANS) and region not in targets
     ]
     wanted = [

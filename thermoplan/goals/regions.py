@@ -20,7 +20,8 @@ def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defau
 
     ``core`` says whether the blood is the last degree of freedom, number ``n_nodes``.
     """
-    everything = tuple(goals) + (default_limits(goals, anatomy, core=core) if defaults else ())
+    tissues = dict(zip(anatomy.region_names, anatomy.tissue_names, strict=True))
+    everything = tuple(goals) + (default_limits(goals, tissues, core=core) if defaults else ())
     targets = target_regions(goals)
     complaints = list(_region_complaints(everything, anatomy, core))
     if complaints:

@@ -79,3 +79,25 @@ class IronMap:
 
     def __repr__(self) -> str:
         return f"IronMap({self.mass_kg * 1e6:.4g} mg Fe on {self.image.shape} voxels)"
+
+
+def iron_of_concentration(
+    image: Image, kg_m3_per_unit: float, *, unit: str, relative_uncertainty: float, name: str
+) -> IronMap:
+    """Iron of an image whose values are concentrations; complaints name the file and its unit."""
+    check_iron(image, name, unit)
+    data = np.asarray(image.data, float) * kg_m3_per_unit
+    return IronMap(image.with_data(data), relative_uncertainty=relative_uncertainty, name=name)
+
+
+def check_iron(image: Image, name: str, unit: str = "") -> None:
+    """Refuse negative, non-finite and all-zero iron, in the unit that the file has."""
+    good = np.isfinite(image.data) & (image.data >= 0)
+    if not good.all():
+        first = tuple(int(i) for i in np.argwhere(~good)[0])
+        raise InputError(
+            f"{name}: {int((~good).sum())} voxels are negative or not finite, "
+            f"first {first} = {image.data[first]} {unit}".rstrip()
+        )
+    if not image.data.any():
+        raise InputError(f"{name}: every voxel is zero: there is no iron to heat")

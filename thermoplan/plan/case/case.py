@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ...anatomy.anatomy import Anatomy
+from ...anatomy.body import MeshBody
 from ...anatomy.meshing import MeshReport, MeshSizes
 from ...anatomy.tissue import (
     PerfusionLaw,
@@ -27,7 +28,8 @@ from ...files.run.plan_record import RegistrationRecord
 from ...power.iron import MeshIron, iron_on_mesh
 from ...power.slp_uncertainty import slp_interval
 from ...protocol import PerfusionCourse, Protocol, Surface
-from .inputs import OUTSIDE_WARNING, Inputs
+from .input_checks import OUTSIDE_WARNING
+from .inputs import Inputs
 from .mesh_cache import cached_mesh
 from .vessel_notes import vessel_notes
 
@@ -141,11 +143,8 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
     """Mesh the anatomy, lay the iron into it, look up tissue."""
     protocol = inputs.protocol
     notes = list(inputs.notes)
-    anatomy, report = inputs.mesh, None
-    if anatomy is None:
-        with stages.stage("mesh"):
-            anatomy, report = cached_mesh(inputs.labels, inputs.table, mesh_sizes(inputs, quick=quick))
-        notes += report.warnings
+    anatomy, report = _mesh(inputs, stages, quick=quick)
+    notes += report.warnings if report else ()
     with stages.stage("iron on the mesh"):
         uptake = tuple(dict.fromkeys((*inputs.targets, *protocol.iron.uptake)))
         uptake = tuple(name for name in uptake if name in anatomy.region_names)
@@ -172,6 +171,15 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
     )
     warning = species.mass_warning(case.mass_kg)
     return case if warning is None else _noted(case, warning)
+
+
+def _mesh(inputs: Inputs, stages: Stages, *, quick: bool) -> tuple[Anatomy, MeshReport | None]:
+    """The mesh of a protocol, or one of its labels with the mesher's report."""
+    body = inputs.body
+    if isinstance(body, MeshBody):
+        return body.mesh, None
+    with stages.stage("mesh"):
+        return cached_mesh(body.labels, body.table, mesh_sizes(inputs, quick=quick))
 
 
 def _noted(case: Case, note: str) -> Case:

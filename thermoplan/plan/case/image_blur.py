@@ -1,4 +1,4 @@
-"""How blurred a protocol's image is, and its sharpening where the protocol asks for that."""
+"""Blur of a protocol's image, and its sharpening where the protocol asks for that."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from ...protocol import Protocol
 from ...protocol.library import library_tracers
 from ...tracer.tracer import Tracer
 
-_APART, _UNEVEN = 1.3, 1.5
-"""Widths this far apart, or this unequal, are worth a note."""
+_APART = 1.3
+"""Ratio of the given and the recorded width that is noted: the same scanner, measured twice, differs by less."""
+_UNEVEN = 1.5
+"""Ratio of the widest and the narrowest recorded width that is noted, as their mean then stands for all three."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageBlur:
-    """Full width of an image's point-spread function, None where nothing says it, and who says it."""
+    """Full width of an image's point-spread function, None where nothing says it, and its source."""
 
     fwhm_m: float | None
     source: str
@@ -51,7 +53,7 @@ def image_blur(protocol: Protocol, notes: list[str]) -> ImageBlur:
     return recorded
 
 
-def sharpened(iron: IronMap, protocol: Protocol, notes: list[str]) -> IronMap:
+def sharpen_iron(iron: IronMap, protocol: Protocol, notes: list[str]) -> IronMap:
     """The map as it is, or deblurred as far as ``[iron] deblur`` lets noise grow, with a warning that says so.
 
     The voxels' noise grows by the gain; that of a large region's sum less, which is left out on the safe side.
@@ -75,8 +77,17 @@ def sharpened(iron: IronMap, protocol: Protocol, notes: list[str]) -> IronMap:
 
 
 def scan_info(path: Path) -> MdfInfo | None:
-    """What an MDF file says of its scan; None for other formats."""
+    """Facts that an MDF file has on its scan; None for other formats."""
     return read_mdf_info(path) if path.is_file() and suffix(path) in (".mdf", ".h5", ".hdf5") else None
+
+
+def recorded_scan(path: Path) -> str:
+    """Tracer and scanner that an MDF file records, in words; empty where it records none."""
+    info = scan_info(path)
+    if info is None:
+        return ""
+    words = (text.replace("n.a.", "").strip() for text in (info.tracer, info.scanner))
+    return ", ".join(word for word in words if word)
 
 
 def _recorded(protocol: Protocol, notes: list[str]) -> ImageBlur:
@@ -96,7 +107,7 @@ def _recorded(protocol: Protocol, notes: list[str]) -> ImageBlur:
 
 
 def _implied(tracer: Tracer, gradient_t_m: Array) -> ImageBlur:
-    """What was measured of the tracer over the gradient, relaxation and all; else what its sizes imply without it."""
+    """Width by what was measured of the tracer, relaxation and all; else the one that its sizes imply without it."""
     steepest = float(np.linalg.svd(gradient_t_m, compute_uv=False).max())
     measured = tracer.imaging.fwhm_t if tracer.imaging is not None else None
     if measured is None:
@@ -125,5 +136,5 @@ def _plain(name: str) -> str:
 
 
 def _mean(widths_m: Array) -> float:
-    """Of a ball of the same volume."""
+    """Width of a ball of the same volume."""
     return float(np.exp(np.log(widths_m).mean()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -57,7 +56,7 @@ def _out_of_reach(inputs: Inputs) -> Iterator[str]:
     """Targets that the field-free region cannot be put on."""
     device = inputs.protocol.device
     for name in inputs.targets:
-        if name in inputs.tissues and not device.reachable(centre := inputs.centroid_m(name))[0]:
+        if name in inputs.tissues and not device.reachable(centre := inputs.body.centroid_m(name))[0]:
             yield f"goals: region {name}: {device.violations(centers_m=centre)[0]}"
 
 
@@ -93,8 +92,7 @@ def _contradictory(inputs: Inputs) -> Iterator[str]:
     protocol = inputs.protocol
     if not protocol.goals:
         return
-    body = SimpleNamespace(region_names=tuple(inputs.tissues), tissue_names=tuple(inputs.tissues.values()))
-    defaults = default_limits(protocol.goals, body, core=protocol.physiology.core == "pool")
+    defaults = default_limits(protocol.goals, inputs.tissues, core=protocol.physiology.core == "pool")
     everything: tuple[Goal, ...] = (*protocol.goals, *defaults)
     for text in contradictions(everything, protocol.session.duration_s, protocol.physiology.arterial_c):
         yield f"goals: {text}"

@@ -7,12 +7,10 @@ leaves through the skin or into colder neighbours is left out, and of the cool-d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from ...anatomy.tissue import Tissue, canonical_tissue, scaled_metabolism
@@ -55,7 +53,7 @@ class TemperatureBound:
         names = list(inputs.tissues)
         volumes = np.array([inputs.volumes_mm3()[name] for name in names]) * 1e-9
         tissues = tissues_of(self.protocol, tuple(inputs.tissues.values()))
-        self._places = {name: _points_m(inputs, name) for name in names}
+        self._places = {name: inputs.body.points_m(name) for name in names}
         drive_t = self.protocol.device.amplitude_t * self._strongest_drive()
         device = self.protocol.device
         slp = float(slp_w_kg(self.protocol.tracer, amplitude_t=drive_t, frequency_hz=device.frequency_hz))
@@ -85,7 +83,7 @@ class TemperatureBound:
 
     def near(self, name: str) -> Near:
         """The tracer and tissues that may heat a region."""
-        radii, tissues = self._girth.radii(self._places[name]), tuple(self._neighbours(name))
+        radii, tissues = self._girth.radii(self._places[name]), tuple(self.inputs.body.neighbours(name, NEAR_M))
         image = self.inputs.iron.image
         index = np.argwhere(image.data > 0)
         if not len(index):
@@ -125,8 +123,7 @@ class TemperatureBound:
         return result
 
     def _defaults(self) -> Sequence[Goal]:
-        body = SimpleNamespace(region_names=(), tissue_names=())
-        return default_limits(self.protocol.goals, body)
+        return default_limits(self.protocol.goals, {})
 
     def _surroundings_c(self) -> float:
         found = [self.protocol.physiology.arterial_c]
@@ -153,19 +150,6 @@ class TemperatureBound:
         """Perfusion that is sure to be there: none where heat may shut it down."""
         given = {canonical_tissue(name): part.perfusion for name, part in self.protocol.tissues.items()}
         return 0.0 if isinstance(given.get(tissue.name), PerfusionCourse) else tissue.perfusion_w_m3_k
-
-    def _neighbours(self, name: str) -> Iterator[str]:
-        inputs = self.inputs
-        if inputs.labels is not None and inputs.mesh is None:
-            spacing = inputs.labels.spacing_m
-            voxels = np.isin(inputs.labels.data, [k for k, v in inputs.table.items() if v[0] == name])
-            close = inputs.labels.data[distance_transform_edt(~voxels, spacing) <= NEAR_M + 1e-12]
-            yield from dict.fromkeys(inputs.table[int(k)][0] for k in np.unique(close) if int(k) in inputs.table)
-            return
-        tree = cKDTree(self._places[name])
-        for other, points in self._places.items():
-            if other == name or np.isfinite(tree.query(points, distance_upper_bound=NEAR_M)[0]).any():
-                yield other
 
     def _strongest_drive(self) -> float:
         device = self.protocol.device
@@ -204,10 +188,3 @@ def _over(power_w_m3: float, flow_w_m3_k: float) -> float:
     if power_w_m3 == 0.0:
         return 0.0
     return power_w_m3 / flow_w_m3_k if flow_w_m3_k > 0.0 else np.inf
-
-
-def _points_m(inputs: Inputs, name: str) -> Array:
-    if inputs.mesh is not None:
-        return inputs.mesh.points_m[np.unique(inputs.mesh.tets[inputs.mesh.cells(name)])]
-    labels = [k for k, v in inputs.table.items() if v[0] == name]
-    return inputs.labels.positions_m(np.argwhere(np.isin(inputs.labels.data, labels)))
