@@ -20,9 +20,10 @@ from thermoplan.bioheat import ReducedModel, Segment, evolve
 from thermoplan.bioheat.linalg.krylov import Operator, grown
 from thermoplan.bioheat.linalg.phi import decay, phi1
 from thermoplan.goals import Goal, GoalRow
-from thermoplan.optimize.program.linearize import gradient
 from thermoplan.optimize.program.modal_heat import ModalHeat
-from thermoplan.optimize.program.search_terms import Iterate, RegionNodes, SearchTerm
+from thermoplan.optimize.program.penalty import PenalizedBound
+from thermoplan.optimize.program.region_nodes import RegionNodes
+from thermoplan.optimize.program.search_terms import GoalTerm, Iterate, gradient
 
 PLAN_S, WINDOWS, LOOKS_S, STEP_S = 1800.0, 10, (10.0, 5.0), 5.0
 ADJOINT_TOLERANCE = 1e-6
@@ -69,12 +70,12 @@ def _rows(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: Mo
         }
 
 
-def _slope(heat: ModalHeat, shares: np.ndarray, terms: tuple[SearchTerm, ...]) -> np.ndarray:
+def _slope(heat: ModalHeat, shares: np.ndarray, terms: tuple[GoalTerm, ...]) -> np.ndarray:
     look = Iterate(heat, shares)
     return heat.gradient(heat.adjoint(sum(gradient(term, look)[0] for term in terms)))
 
 
-def _terms(b: Body, heat: ModalHeat) -> dict[str, tuple[SearchTerm, ...]]:
+def _terms(b: Body, heat: ModalHeat) -> dict[str, tuple[GoalTerm, ...]]:
     dose = _term(b, heat, ("tumour",), Goal("goal", ("tumour",), "CEM43T90", 10.0, "at_least"))
     limits = [_term(b, heat, (name,), Goal("limit", (name,), "Tmax", 40.0, "at_most")) for name in ("liver", "spleen")]
     every = Goal("goal", ("tumour",), "CEM43Dmean", 10.0, "at_least")
@@ -85,30 +86,34 @@ def _terms(b: Body, heat: ModalHeat) -> dict[str, tuple[SearchTerm, ...]]:
     }
 
 
-def _term(b: Body, heat: ModalHeat, names: tuple[str, ...], goal: Goal) -> SearchTerm:
+def _term(b: Body, heat: ModalHeat, names: tuple[str, ...], goal: Goal) -> GoalTerm:
     regions = [b.mesh.region_names.index(name) for name in names]
     nodes = np.unique(b.mesh.tets[np.isin(b.mesh.region, regions)])
     row = GoalRow(goal, names[0], nodes, b.mesh.node_volumes_m3[nodes])
-    return SearchTerm(row, RegionNodes.of([row], heat, PLAN_S / 60.0), 1.0, 1.0, 0.0, 0.0)
+    return GoalTerm(row, RegionNodes.of([row], heat, PLAN_S / 60.0), _bound(row))
 
 
-def _slopes(temperature: np.ndarray, heat: ModalHeat, term: SearchTerm) -> np.ndarray:
+def _bound(row: GoalRow) -> PenalizedBound:
+    return PenalizedBound(row.goal.bound_k, row.goal.sense == "at_least", 1.0, 1.0)
+
+
+def _slopes(temperature: np.ndarray, heat: ModalHeat, term: GoalTerm) -> np.ndarray:
     """Derivative ``(t, k)`` of the term with respect to the temperature of each of its nodes: each its own mode."""
     tissue = term.tissue
     alone = RegionNodes(tissue.nodes, tissue.weights_m3, np.eye(len(tissue.nodes)), tissue.base_c)
     seen = np.arange(len(tissue.nodes)), temperature
-    return gradient(SearchTerm(term.row, alone, 1.0, 1.0, 0.0, 0.0), SimpleNamespace(heat=heat, at=lambda _: seen))[0]
+    return gradient(GoalTerm(term.row, alone, term.bound), SimpleNamespace(heat=heat, at=lambda _: seen))[0]
 
 
 def _timed(
-    forward: Callable[[], np.ndarray], backward: Callable[[np.ndarray], np.ndarray], heat: ModalHeat, term: SearchTerm
+    forward: Callable[[], np.ndarray], backward: Callable[[np.ndarray], np.ndarray], heat: ModalHeat, term: GoalTerm
 ) -> tuple[tuple[float, float], np.ndarray]:
     first, temperature = spent(forward)
     second, found = spent(lambda: backward(_slopes(temperature, heat, term)))
     return (first, second), found
 
 
-def exact(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: ModalHeat, term: SearchTerm):
+def exact(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: ModalHeat, term: GoalTerm):
     """One Krylov space a window forward, one a look backward."""
     system, nodes, times = b.system, term.tissue.nodes, heat.times_s
 
@@ -134,7 +139,7 @@ def exact(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: Mo
     return _timed(forward, backward, heat, term)
 
 
-def implicit(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: ModalHeat, term: SearchTerm):
+def implicit(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: ModalHeat, term: GoalTerm):
     """Steps of a look each, assembled once: conjugate gradients with Jacobi from the last step's state."""
     system, nodes, times = b.system, term.tissue.nodes, heat.times_s
     heavy = system.capacity_j_k / STEP_S

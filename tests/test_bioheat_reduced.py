@@ -15,9 +15,10 @@ from thermoplan.bioheat.engines.reduced import ReducedModel, _response
 from thermoplan.bioheat.linalg.krylov import operator
 from thermoplan.goals import Goal, GoalRow, row_value
 from thermoplan.goals.dose import cem43_min
-from thermoplan.optimize.program.linearize import gradient
 from thermoplan.optimize.program.modal_heat import ModalHeat
-from thermoplan.optimize.program.search_terms import Iterate, RegionNodes, SearchTerm
+from thermoplan.optimize.program.penalty import PenalizedBound
+from thermoplan.optimize.program.region_nodes import RegionNodes
+from thermoplan.optimize.program.search_terms import GoalTerm, Iterate, gradient
 
 N_COLUMNS, WINDOW_S = 64, 180.0
 
@@ -120,7 +121,7 @@ def test_an_objective_with_its_gradient_moves_a_two_hundredth_of_the_bytes_of_a_
     heat = ModalHeat(model, edges)
     tissue = RegionNodes.of([row], heat, 30.0)
     look = Iterate(heat, shares)
-    slopes, value = gradient(SearchTerm(row, tissue, 1.0, 1.0, 0.0, 0.0), look)
+    slopes, value = gradient(GoalTerm(row, tissue, PenalizedBound(row.goal.bound_k, True, 1.0, 1.0)), look)
     found = heat.gradient(heat.adjoint(slopes))
     assert np.isfinite(value) and found.shape == shares.shape
     temperatures = look.at(tissue)[1]
@@ -142,7 +143,8 @@ def test_the_slope_of_a_dose_is_that_of_the_full_model(case):
     tumour = np.flatnonzero(np.linalg.norm(points - [0.008, 0.01, 0.014], axis=1) < 0.004)
     row = GoalRow(Goal("goal", ("body",), "CEM43T90", 10.0, "at_least"), "tumour", tumour, np.ones(len(tumour)))
     heat = ModalHeat(model, edges)
-    slopes, _ = gradient(SearchTerm(row, RegionNodes.of([row], heat, 30.0), 1.0, 1.0, 0.0, 0.0), Iterate(heat, shares))
+    term = GoalTerm(row, RegionNodes.of([row], heat, 30.0), PenalizedBound(row.goal.bound_k, True, 1.0, 1.0))
+    slopes, _ = gradient(term, Iterate(heat, shares))
     direction = np.random.default_rng(8).random(shares.shape) / 32
 
     def doublings(step: float) -> float:

@@ -10,11 +10,10 @@ import pytest
 from small_case import PROTOCOL, write_case
 
 from thermoplan.base.errors import InputError
-from thermoplan.bioheat.engines.reduced import ReducedModel
 from thermoplan.commands.check import check_protocol
-from thermoplan.goals import Resolved
+from thermoplan.goals import Resolved, SafetyBudget
 from thermoplan.plan import make_plan
-from thermoplan.plan.case.safety_limits import SafetyBudget, allowed_amplitudes_t, guard_model, refuse_impossible
+from thermoplan.plan.case.safety_limits import allowed_amplitudes_t, refuse_impossible
 from thermoplan.plan.record.verdict import run_status, verdict
 from thermoplan.protocol import read_protocol
 
@@ -57,17 +56,21 @@ def kept_by_those_made_by_hand_and_by_the_front(record) -> None:
 
 def test_a_budget_is_a_linear_limit_on_the_mean_over_the_heating():
     # two columns of 0.3 and 0.1 W against 0.2 W, over windows of 100 and 300 s
-    model = ReducedModel(np.array([1e-3]), np.ones((3, 1)), np.ones((2, 1)), np.full(3, 36.5), 0.0)
-    resolved = Resolved((), (), np.zeros(0, int), np.zeros(3))
-    wider, rows = guard_model(model, resolved, [SafetyBudget("absorbed", np.array([1.5, 0.5]))], 400.0)
+    budget = SafetyBudget("absorbed power", np.array([1.5, 0.5]))
     shares, edges = np.array([[0.8, 0.1], [0.2, 0.4]]), np.array([0.0, 100.0, 400.0])
     mean_w = (100 * (0.8 * 0.3 + 0.1 * 0.1) + 300 * (0.2 * 0.3 + 0.4 * 0.1)) / 400
-    (row,) = rows.rows
-    found = wider.temperature(shares, edges, np.array([400.0, 600.0]), rows=row.nodes)[:, 0]
-    assert found / row.goal.bound == pytest.approx([mean_w / 0.2] * 2, rel=1e-5)
-    before = model.temperature(shares, edges, np.array([250.0]))
-    assert wider.temperature(shares, edges, np.array([250.0]), rows=np.arange(3)) == pytest.approx(before)
-    assert guard_model(model, resolved, [], 400.0) == (model, resolved)
+    assert budget.used(shares, edges) == pytest.approx(100 * mean_w / 0.2, rel=1e-12)
+    assert budget.met(100.0) and not budget.met(100.1) and budget.said(100 * mean_w / 0.2) == "69%"
+    # a tenth of the budget is a tenth whatever it is weighed against
+    assert budget.in_k(100.0) - budget.in_k(90.0) == pytest.approx(budget.widening[0])
+
+
+def test_a_budget_follows_the_columns_that_are_left_or_mixed():
+    budget = SafetyBudget("absorbed power", np.array([1.5, 0.5, 0.2]))
+    asked = Resolved((), (), np.zeros(0, int), np.zeros(3), budgets=(budget,))
+    (left,), (mixed,) = asked.restricted([2, 0]).budgets, asked.mixed(np.array([[0.5, 0.5, 0.0]])).budgets
+    assert left.part.tolist() == [0.2, 1.5] and mixed.part == pytest.approx([1.0])
+    assert asked.yielding(0, 0.02).budgets[0].kind == "goal" and asked.requirements == (budget,)
 
 
 def test_a_plan_that_breaks_a_hard_limit_has_failed_and_its_verdict_says_which():

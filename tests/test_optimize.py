@@ -11,13 +11,12 @@ from scipy.optimize import linprog
 from small_heat import grid_of, model, phantom
 
 from thermoplan.base.errors import InputError
-from thermoplan.goals import METRICS, Goal, Meter, resolve
+from thermoplan.goals import METRICS, Goal, Meter, SafetyBudget, resolve
 from thermoplan.goals.metrics.metric import hold_weights
-from thermoplan.optimize import CorrectedModel, SequentialLP, Settings, optimize_shares
+from thermoplan.optimize import CorrectedModel, SequentialLP, Settings, explain, optimize_shares
 from thermoplan.optimize.program.linear_program import Program
-from thermoplan.optimize.program.linearize import gradient
 from thermoplan.optimize.program.modal_heat import ModalHeat
-from thermoplan.optimize.program.search_terms import Iterate
+from thermoplan.optimize.program.search_terms import Iterate, gradient
 
 EDGES = np.array([0.0, 400.0, 900.0, 1800.0])
 SHAPE, STEP_M = (12, 5, 5), 2.5e-3
@@ -135,7 +134,40 @@ def test_a_wanted_percentile_never_falls_short_of_what_its_linear_program_promis
             break
     term = search.terms[0]
     assert np.abs(optimum.shares - center).max() > 0.05
-    assert term.value_k(trial) >= term.aim_k - term.given_k(optimum.variables) - 0.01
+    assert term.value_k(trial) >= term.bound.aim_k - term.bound.slack_k(optimum.variables) - 0.01
+
+
+def test_a_budget_of_safety_is_kept_as_in_one_linear_program_over_all_nodes_and_times():
+    """Largest tumour mean over the hold for a mean cost of a tenth, with columns that cost up to twice as much as
+    others: the program's optimum, its price for a tenth of the budget, and the same found by Ipopt's slopes."""
+    anatomy, reduced = case()
+    cost = np.linspace(1.0, 2.0, len(reduced.inputs))
+    settings = Settings(max_duty=0.5, limit_margin_k=0.0, step_s=60.0, heat_cost=0.0, peak_cost=0.0)
+    resolved = resolve([at_least("Tmean", 60.0)], anatomy, defaults=False)
+    resolved = replace(resolved, budgets=(SafetyBudget("power", cost / 0.1),))
+    found = optimize_shares(reduced, resolved, window_edges_s=EDGES, settings=settings)
+    heat = ModalHeat(reduced, EDGES, 0.0, 60.0)
+    (row,), length = resolved.rows, np.diff(EDGES) / EDGES[-1]
+    hold = hold_weights(heat.times_s, 1200.0, 1800.0)
+    mean = row.weights_m3 / row.weights_m3.sum() @ reduced.modes[row.nodes]
+    gain = heat.gradient(heat.adjoint(hold[:, None] * mean))
+    best = linprog(
+        -gain.ravel(),
+        A_ub=np.vstack([np.outer(length, cost).ravel(), np.kron(np.eye(3), np.ones(heat.n_columns))]),
+        b_ub=[0.1, 0.5, 0.5, 0.5],
+    )
+    base_c = row.weights_m3 @ reduced.base_c[row.nodes] / row.weights_m3.sum()
+    assert found.status == "optimal" and found.values[0] == pytest.approx(base_c - best.fun, abs=2e-3)
+    assert found.values[1] == pytest.approx(100.0, abs=0.01) and found.broken == (row.label,)
+    search = SequentialLP(heat, resolved, settings, None)
+    value_k, slope = search.required[1].share_slope(look := Iterate(heat, found.shares))
+    assert value_k == pytest.approx(float((slope * found.shares).sum())) == search.required[1].value_k(look)
+    told = explain(reduced, resolved, found, settings=settings)
+    price = -best.ineqlin.marginals[0] * 0.01
+    (cost_of_it,) = told.limits
+    assert resolved.budgets[0].widening[0] * cost_of_it.gain_k == pytest.approx(price, rel=1e-3)
+    assert "per tenth of the hard limit on power" in cost_of_it.sentence
+    assert told.relaxations[0].label == "hard limit on power" and told.relaxations[0].to_value > 110.0
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -2,14 +2,14 @@
 
 from .contradictions import contradictions
 from .defaults import default_limits
-from .goal import BUDGET, CORE, EVERYWHERE_ELSE, SKIN, Goal, GoalRow, Resolved, target_regions
+from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, GoalRow, Requirement, Resolved, target_regions
 from .meter import Meter, row_value
 from .metrics import METRICS, Hottest, Metric, SearchMetric, metric_named
 from .regions import resolve, tightened
+from .safety_budget import SafetyBudget
 from .templates import TEMPLATES, template
 
 __all__ = [
-    "BUDGET",
     "CORE",
     "EVERYWHERE_ELSE",
     "METRICS",
@@ -20,7 +20,9 @@ __all__ = [
     "Hottest",
     "Meter",
     "Metric",
+    "Requirement",
     "Resolved",
+    "SafetyBudget",
     "SearchMetric",
     "contradictions",
     "default_limits",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -12,10 +13,9 @@ from ..base.display import told_apart
 from ..base.errors import InputError
 from .metrics import Metric, metric_named
 from .metrics.metric import JudgedTimes
+from .safety_budget import SafetyBudget
 
 EVERYWHERE_ELSE, CORE, SKIN = "everywhere-else", "core", "skin"
-BUDGET = "safety"
-"""Source of a limit that holds a hard limit of safety."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,6 @@ class Goal:
         return self.measure.scale.unit
 
     @property
-    def is_budget(self) -> bool:
-        """True of a hard limit of safety, whose bound stands for all of what it allows."""
-        return self.source == BUDGET
-
-    @property
     def places(self) -> tuple[str, ...]:
         """Places it is judged in: each region by its name, or one place made of them."""
         together = " + ".join(self.region)
@@ -140,9 +135,7 @@ class Goal:
 
     def said(self, value: float) -> str:
         """A value in words: a dose with two digits, because a third would be pretence; a temperature with one
-        decimal, more where it would else read like the bound that it misses; what a budget takes in per cent."""
-        if self.is_budget:
-            return f"{value / self.bound:.0%}"
+        decimal, more where it would else read like the bound that it misses."""
         digits = self.measure.scale.digits
         number = digits(value) if self.met(value) else told_apart(digits, value, self.bound)
         return f"{number} {self.unit}"
@@ -162,20 +155,79 @@ class GoalRow:
 
     @property
     def label(self) -> str:
-        if self.goal.is_budget:
-            return f"hard limit on {self.region}"
         sign = ">=" if self.goal.sense == "at_least" else "<="
         return f"{self.region} {self.goal.metric} {sign} {self.goal.bound:g} {self.goal.unit}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.region} {self.goal.metric}"
+
+    @property
+    def kind(self) -> str:
+        return self.goal.kind
+
+    @property
+    def bound(self) -> float:
+        return self.goal.bound
 
     @property
     def searched(self) -> GoalRow:
         """The same row with its goal in kelvins or doublings."""
         return replace(self, goal=self.goal.searched)
 
+    @property
+    def widening(self) -> tuple[float, str]:
+        """One kelvin or doubling, by which it is widened to tell its cost, and that in words."""
+        goal = self.goal.searched
+        return 1.0, f"per {goal.measure.scale.step} of {self.region} {goal.metric}"
+
+    def in_k(self, value: float) -> float:
+        return self.goal.in_k(value)
+
+    def short_k(self, value: float) -> float:
+        return self.goal.short_k(value)
+
+    def met(self, value: float) -> bool:
+        return self.goal.met(value)
+
+    def said(self, value: float) -> str:
+        return self.goal.said(value)
+
+    def yielding(self, weight: float) -> GoalRow:
+        """The same as a goal of priority 1, which gives way to those that weigh more."""
+        return replace(self, goal=replace(self.goal, kind="goal", weight=weight, priority=1))
+
+
+class Requirement(Protocol):
+    """A goal or limit in one region, or a budget of safety: what a search and an explanation of it ask of both."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def bound(self) -> float: ...
+
+    @property
+    def widening(self) -> tuple[float, str]: ...
+
+    def in_k(self, value: float) -> float: ...
+
+    def short_k(self, value: float) -> float: ...
+
+    def met(self, value: float) -> bool: ...
+
+    def said(self, value: float) -> str: ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resolved:
-    """Goals bound to a mesh.
+    """Goals bound to a mesh, and the budgets of safety.
 
     ``rows`` in the order of the goals, one a place; ``targets`` are the regions that goals name, and ``focus`` their
     T90, a row each; ``outside_m3`` ``(n_nodes,)`` is the volume outside the targets; ``notes`` are for the reader.
@@ -187,6 +239,27 @@ class Resolved:
     outside_m3: Array
     notes: tuple[str, ...] = ()
     focus: tuple[GoalRow, ...] = ()
+    budgets: tuple[SafetyBudget, ...] = ()
+
+    @property
+    def requirements(self) -> tuple[GoalRow | SafetyBudget, ...]:
+        """The rows, then the budgets: in this order a search tells their values."""
+        return (*self.rows, *self.budgets)
+
+    def yielding(self, i: int, weight: float) -> Resolved:
+        """A copy in which one requirement gives way to the goals."""
+        n = len(self.rows)
+        rows = tuple(row.yielding(weight) if k == i else row for k, row in enumerate(self.rows))
+        budgets = tuple(b.yielding(weight) if n + k == i else b for k, b in enumerate(self.budgets))
+        return replace(self, rows=rows, budgets=budgets)
+
+    def mixed(self, mixture: Array) -> Resolved:
+        """A copy for a model whose columns are mixtures ``(k, n_columns)`` of those there are."""
+        return replace(self, budgets=tuple(budget.mixed(mixture) for budget in self.budgets))
+
+    def restricted(self, columns: Sequence[int] | IntArray) -> Resolved:
+        """A copy for a model with some of the columns, in the order given."""
+        return replace(self, budgets=tuple(budget.restricted(columns) for budget in self.budgets))
 
 
 def target_regions(goals: Iterable[Goal]) -> tuple[str, ...]:

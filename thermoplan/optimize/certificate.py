@@ -8,10 +8,12 @@ from ..base.arrays import Array
 from ..goals import Goal, GoalRow, Resolved
 from ..goals.metrics.statistics import percent_above
 from .program.linear_program import Program
-from .program.linearize import HottestRows, RowBuilder, TangentRows
+from .program.linearize import BudgetRows, HottestRows, RowBuilder, TangentRows
 from .program.modal_heat import CorrectedModel, ModalHeat, Model
+from .program.penalty import PenalizedBound
 from .program.percentile_rows import knots_of
-from .program.search_terms import Iterate, RegionNodes, SearchTerm
+from .program.region_nodes import RegionNodes
+from .program.search_terms import BudgetTerm, GoalTerm, Iterate
 from .settings import Settings
 
 _ROUNDS, _WORTH = 60, 1000.0
@@ -133,12 +135,18 @@ def _limits(resolved: Resolved, heat: ModalHeat, settings: Settings) -> list[Row
     minutes = (heat.heating_s + settings.cool_down_s) / 60.0
     forms: list[RowBuilder] = []
     for row in rows:
-        term = SearchTerm(row, RegionNodes.of([row], heat, minutes), _WORTH, _WORTH, 0.0, 0.0)
+        term = GoalTerm(row, RegionNodes.of([row], heat, minutes), _unyielding(row.goal.bound_k))
         if term.metric.caps_temperature:
             forms.append(HottestRows(term))
         elif term.metric.is_convex(at_least=False, below_43_c=row.region in below):
             forms.append(TangentRows(term, convex=True))
+    forms += [BudgetRows(BudgetTerm(b, _unyielding(b.in_k(b.bound)))) for b in resolved.budgets]
     return forms
+
+
+def _unyielding(bound_k: float) -> PenalizedBound:
+    """A bound without a margin, whose price no goal pays."""
+    return PenalizedBound(bound_k, False, _WORTH, _WORTH)
 
 
 def _keeps_below(goal: Goal) -> bool:

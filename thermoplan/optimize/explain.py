@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..goals import GoalRow, Resolved, row_value
+from ..goals import GoalRow, Requirement, Resolved, row_value
 from .priorities import weighted_shares
 from .program.modal_heat import ModalHeat, Model
-from .program.search_terms import Iterate, SearchTerm
+from .program.search_terms import GoalTerm, Iterate
 from .sequential_lp import SequentialLP
 from .settings import Settings, Shares
 from .stretch_goal import first_goal, stretched
@@ -99,8 +99,8 @@ def explain(
     limits = sorted(
         (
             prices.cost(i, resolved, shares)
-            for i, row in enumerate(resolved.rows)
-            if row.goal.kind == "limit" or i in prices.rivals
+            for i, row in enumerate(resolved.requirements)
+            if row.kind == "limit" or i in prices.rivals
         ),
         key=lambda cost: -cost.gain,
     )
@@ -147,25 +147,24 @@ class _Prices:
         heat = ModalHeat(model, shares.window_edges_s, settings.cool_down_s, settings.step_s)
         search = SequentialLP(heat, resolved, settings, None)
         program, optimum = search.priced(shares.shares)
-        terms = search.terms[: search.rows]
-        raw = [program.price(optimum, term.slack[1]) for term in terms]
+        raw = [program.price(optimum, term.bound.slack[1]) for term in search.required]
         unit = raw[asked] if raw[asked] > 0.0 else np.inf
         self.asked, self.of = asked, [price / unit for price in raw]
         self.duty_gain = 0.1 * float(optimum.duty.sum()) / unit
-        self.doublings_per_k = _doublings_per_k(terms[asked], search.look)
+        self.doublings_per_k = _doublings_per_k(search.merit_terms.rows[asked], search.look)
         self.rivals = {
-            i for i, row in enumerate(resolved.rows) if i != asked and row.goal.kind == "goal" and self.of[i] > _WORTH
+            i for i, row in enumerate(resolved.rows) if i != asked and row.kind == "goal" and self.of[i] > _WORTH
         }
 
     def cost(self, i: int, resolved: Resolved, shares: Shares) -> LimitCost:
-        row, value, gain = resolved.rows[i], shares.values[i], float(self.of[i])
-        room = -row.goal.short_k(value)
+        row, value, gain = resolved.requirements[i], shares.values[i], float(self.of[i])
+        room = -row.short_k(value)
         gain_k = gain / self.doublings_per_k
         sentence = "" if gain_k < _TELLING_K else _gain_text(resolved.rows[self.asked], row, gain, gain_k)
-        return LimitCost(row.label, value, row.goal.bound, bool(room < _ACTIVE_K), gain, gain_k, sentence)
+        return LimitCost(row.label, value, row.bound, bool(room < _ACTIVE_K), gain, gain_k, sentence)
 
 
-def _doublings_per_k(term: SearchTerm, look: Iterate) -> float:
+def _doublings_per_k(term: GoalTerm, look: Iterate) -> float:
     """Doublings of a dose if all of its tissue were 1 K hotter throughout; 1 for a temperature."""
     if not term.metric.scale.is_logarithmic:
         return 1.0
@@ -177,20 +176,12 @@ def _doublings_per_k(term: SearchTerm, look: Iterate) -> float:
     return float(np.log2(high / low) / (2.0 * _STEP_K))
 
 
-def _gain_text(goal: GoalRow, limit: GoalRow, gain: float, gain_k: float) -> str:
-    (step, per), name = _widened(limit), goal.goal.searched.metric
+def _gain_text(goal: GoalRow, limit: Requirement, gain: float, gain_k: float) -> str:
+    (step, per), name = limit.widening, goal.goal.searched.metric
     metric, _ = goal.goal.measure.searched(goal.goal.bound)
     kelvins = f"{step * gain_k:.2g} K of {goal.region} {metric.temperature_name}"
     dose = f" ({name} x {2.0 ** (step * gain):.2f})" if metric.scale.is_logarithmic else ""
     return f"{kelvins}{dose} {per}"
-
-
-def _widened(limit: GoalRow) -> tuple[float, str]:
-    """By how much a limit is widened to say what it costs, and that in words."""
-    if limit.goal.is_budget:
-        return 0.1 * limit.goal.bound, f"per tenth of the {limit.label}"
-    goal = limit.goal.searched
-    return 1.0, f"per {goal.measure.scale.step} of {limit.region} {goal.metric}"
 
 
 def _conflicts(missed: tuple[str, ...], limits: list[LimitCost], duty_gain: float) -> Iterator[str]:
@@ -215,26 +206,23 @@ def _relaxations(
 ) -> Iterator[Relaxation]:
     dear = [cost for cost in limits if cost.gain > _WORTH]
     for cost in dear[:_MOST_RELAXED]:
-        at = next(i for i, row in enumerate(resolved.rows) if row.label == cost.label)
+        at = next(i for i, row in enumerate(resolved.requirements) if row.label == cost.label)
         yield _without(model, resolved, shares, settings, at)
 
 
 def _without(model: Model, resolved: Resolved, shares: Shares, settings: Settings, at: int) -> Relaxation:
     """The plan where one limit yields to the goals, but no more than they need."""
-    row = resolved.rows[at]
-    yielding = replace(row, goal=replace(row.goal, kind="goal", weight=_YIELDING, priority=1))
-    rows = (*resolved.rows[:at], yielding, *resolved.rows[at + 1 :])
+    row = resolved.requirements[at]
     found = weighted_shares(
         model,
-        replace(resolved, rows=rows),
+        resolved.yielding(at, _YIELDING),
         window_edges_s=shares.window_edges_s,
         settings=settings,
         start=shares.shares,
     )
     value = found.values[at]
-    name = row.label if row.goal.is_budget else f"{row.region} {row.goal.metric}"
-    what = f"{name} {row.goal.said(value)} instead of {row.goal.said(row.goal.bound)}"
-    return _relaxation(resolved, found, row.label, (row.goal.bound, value), what)
+    what = f"{row.name} {row.said(value)} instead of {row.said(row.bound)}"
+    return _relaxation(resolved, found, row.label, (row.bound, value), what)
 
 
 def _more_time(

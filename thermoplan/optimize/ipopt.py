@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from ..base.arrays import Array
 from ..base.errors import MissingPart
 from ..goals import Resolved
-from .program.linearize import at_node, gradient
+from .program.linearize import at_node
 from .program.modal_heat import ModalHeat, Model
-from .program.search_terms import Iterate, SearchTerm
+from .program.search_terms import GoalTerm, Iterate, Term
 from .sequential_lp import SequentialLP
 from .settings import Settings, Shares
 
@@ -79,24 +79,23 @@ class _Interior:
     def __init__(self, search: SequentialLP, first: Iterate) -> None:
         self.search, self.heat = search, search.heat
         terms = search.terms
-        self.hottest = [i for i, term in enumerate(terms) if _is_hottest(term)]
+        self.hottest = {i: term for i, term in enumerate(terms) if _is_hottest(term)}
         self.smooth = [i for i in range(len(terms)) if i not in self.hottest]
         self.n, self.windows = first.shares.size, len(first.shares)
-        self.cost = np.concatenate([search.share_cost.ravel(), *([t.soft_cost, t.cost] for t in terms)])
+        self.cost = np.concatenate([search.share_cost.ravel(), *([t.bound.soft_cost, t.bound.cost] for t in terms)])
         self.cuts: list[tuple[int, Array, float]] = []
         self._written: set[tuple[int, int, int]] = set()
         self.look, self.best = first, (first, search.merit_of(first))
-        self._slopes: dict[int, tuple[Array, float]] = {}
-        for i in self.hottest:
-            self._cut(i, first, terms[i].aim_k - _NEAR_K)
+        for i, term in self.hottest.items():
+            self._cut(i, first, term.bound.aim_k - _NEAR_K)
 
     def solve(self, problem_type: Any, evaluations: int) -> None:
         """From the best plan so far."""
         n_rows, terms = self.windows + len(self.smooth) + len(self.cuts), self.search.terms
-        soft = [t.soft_k if t.soft_k > 0.0 else 1e-9 for t in terms]
+        soft = [t.bound.soft_k if t.bound.soft_k > 0.0 else 1e-9 for t in terms]
         upper = np.concatenate([np.ones(self.n), *([s, 1e3] for s in soft)])
         first = self.best[0]
-        excess = [t.excess_k(t.value_k(first)) for t in terms]
+        excess = [t.bound.excess_k(t.value_k(first)) for t in terms]
         gives = np.concatenate([[min(max(e, 0.0), s), max(e - s, 0.0)] for e, s in zip(excess, soft, strict=True)])
         limits = np.concatenate([np.full(self.windows, self.search.settings.max_duty), np.zeros(n_rows - self.windows)])
         rows, columns = self._pattern()
@@ -121,13 +120,13 @@ class _Interior:
     def cut(self) -> int:
         """Rows for the hottest nodes that Ipopt's last plan, and the best, did not know of."""
         return sum(
-            self._cut(i, look, self.search.terms[i].aim_k + _TOLERANCE_K)
-            for i in self.hottest
+            self._cut(i, look, term.bound.aim_k + _TOLERANCE_K)
+            for i, term in self.hottest.items()
             for look in (self.look, self.best[0])
         )
 
     def _cut(self, i: int, look: Iterate, above_c: float) -> int:
-        term = self.search.terms[i]
+        term = self.hottest[i]
         kept, temperature = look.at(term.tissue)
         when, peak = temperature.argmax(axis=0), temperature.max(axis=0)
         before = len(self.cuts)
@@ -136,7 +135,7 @@ class _Interior:
             if peak[k] > above_c and key not in self._written:
                 self._written.add(key)
                 adjoint, constant = at_node(look, term, *key[1:])
-                self.cuts.append((i, self.heat.gradient(adjoint).ravel(), constant - term.aim_k))
+                self.cuts.append((i, self.heat.gradient(adjoint).ravel(), constant - term.bound.aim_k))
         return len(self.cuts) - before
 
     def _pattern(self) -> tuple[Array, Array]:
@@ -150,7 +149,7 @@ class _Interior:
     def _at(self, x: Array) -> Iterate:
         shares = np.clip(x[: self.n], 0.0, None).reshape(self.look.shares.shape)
         if not np.array_equal(shares, self.look.shares):
-            self.look, self._slopes = Iterate(self.heat, shares), {}
+            self.look = Iterate(self.heat, shares)
             self.search.iterations += 1
         return self.look
 
@@ -174,7 +173,7 @@ class _Interior:
         out[: self.windows] = look.shares.sum(axis=1)
         at = self.windows
         for i in self.smooth:
-            out[at] = terms[i].excess_k(terms[i].value_k(look)) - given[i]
+            out[at] = terms[i].bound.excess_k(terms[i].value_k(look)) - given[i]
             at += 1
         for i, slope, constant in self.cuts:
             out[at] = slope @ x[: self.n] + constant - given[i]
@@ -188,13 +187,17 @@ class _Interior:
         blocks[:, self.n :] = -1.0
         for row, i in enumerate(self.smooth):
             term = self.search.terms[i]
-            slopes, _ = gradient(term, look)
-            sign = -1.0 if term.at_least else 1.0
-            blocks[row, : self.n] = sign * self.heat.gradient(self.heat.adjoint(slopes)).ravel()
+            by_share = term.share_slope(look)[1].ravel()
+            blocks[row, : self.n] = -by_share if term.bound.at_least else by_share
         for row, (_, slope, _) in enumerate(self.cuts, start=len(self.smooth)):
             blocks[row, : self.n] = slope
         return out
 
 
-def _is_hottest(term: SearchTerm) -> bool:
-    return not term.at_least and term.metric.caps_temperature and term.row.goal.window is None
+def _is_hottest(term: Term) -> TypeGuard[GoalTerm]:
+    return (
+        isinstance(term, GoalTerm)
+        and not term.at_least
+        and term.metric.caps_temperature
+        and term.row.goal.window is None
+    )

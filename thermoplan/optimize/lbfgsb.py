@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
 from scipy.optimize import minimize
 
 from ..base.arrays import Array
 from ..goals import Resolved
-from .program.linearize import gradient
 from .program.modal_heat import ModalHeat, Model
-from .program.search_terms import Iterate, SearchTerm
+from .program.penalty import softplus
+from .program.search_terms import Iterate
 from .sequential_lp import SequentialLP
 from .settings import Settings, Shares
 
 _ROUNDINGS_K = (0.5, 0.15, 0.05, 0.02)
 _DUTY_COST = 1000.0
+_DUTY_ROUNDING = 0.02
+_NO_SLOPE = 1e-12
 
 
 def lbfgsb_shares(
@@ -64,23 +65,10 @@ def _smooth(search: SequentialLP, shares: Array, rounding_k: float) -> tuple[flo
     total = float((search.share_cost * shares).sum())
     slope = search.share_cost.copy()
     for term in search.terms:
-        value_slopes, value_k = gradient(term, look)
-        penalty, steepness = _rounded(term, term.excess_k(value_k), rounding_k)
+        value_k, by_share = term.share_slope(look)
+        penalty, steepness = term.bound.rounded_penalty(value_k, rounding_k)
         total += penalty
-        if steepness > 1e-12:
-            sign = -1.0 if term.at_least else 1.0
-            slope += sign * steepness * search.heat.gradient(search.heat.adjoint(value_slopes))
-    penalty, steepness = _softplus(over, 0.02 * rounding_k)
-    return total + _DUTY_COST * float(penalty.sum()), (slope + _DUTY_COST * steepness[:, None]).ravel()
-
-
-def _rounded(term: SearchTerm, excess_k: float, rounding_k: float) -> tuple[float, float]:
-    """`Term.penalty` with its corners rounded, and its slope."""
-    first, slope = _softplus(np.array(excess_k), rounding_k)
-    second, more = _softplus(np.array(excess_k - term.soft_k), rounding_k)
-    rest = term.cost - term.soft_cost
-    return float(term.soft_cost * first + rest * second), float(term.soft_cost * slope + rest * more)
-
-
-def _softplus(x: Array, width: float) -> tuple[Array, Array]:
-    return width * np.logaddexp(0.0, x / width), 0.5 * (1.0 + np.tanh(0.5 * x / width))
+        if steepness > _NO_SLOPE:
+            slope += (-steepness if term.bound.at_least else steepness) * by_share
+    penalties, steep = softplus(over, _DUTY_ROUNDING * rounding_k)
+    return total + _DUTY_COST * float(penalties.sum()), (slope + _DUTY_COST * steep[:, None]).ravel()

@@ -1,44 +1,88 @@
-"""What a search aims at: a term for every goal and limit, and the price of heat where it is not wanted."""
+"""Merit function of a search: a term for every goal, limit and budget, and the price of heat where it is unwanted."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..base.arrays import Array
-from ..goals import Goal, GoalRow, Resolved
+from ..goals import Goal, GoalRow, Resolved, SafetyBudget
 from .program.modal_heat import ModalHeat
-from .program.search_terms import RegionNodes, SearchTerm
+from .program.penalty import PenalizedBound
+from .program.region_nodes import RegionNodes
+from .program.search_terms import BudgetTerm, GoalTerm, Term
 from .settings import Settings
 
 GOAL_COST = 100.0
 """Of 1 K, or a doubling of a dose, short of a goal; beyond a limit it is `Settings.limit_cost`."""
+_SOFT_OF_LIMIT = 2.0 / 3.0
+"""Part of a limit's margin that a goal may use up; the rest is kept even against a goal, so that what verification adds
+breaks no limit. Of a goal's margin all may go."""
+_SOFT_COST = 1.0
+_SOFT_PART = 0.1
+"""Price of a kelvin of that part: a hundredth of a goal's, and a tenth of its own where that weighs less. Twice as much
+would buy margins with heat where it is not wanted."""
 MOST_WEIGHT = 1.0
 """Where a goal weighs more, all of its priority are scaled down: none is worth a limit."""
 
 
-def terms_of(resolved: Resolved, heat: ModalHeat, settings: Settings) -> list[SearchTerm]:
-    """A term for every row, and one that keeps the targets from being hotter than they need."""
-    rows = [*(row.searched for row in resolved.rows), *_peaks(resolved, heat)]
+@dataclass(frozen=True, slots=True, eq=False)
+class MeritTerms:
+    """Terms of the rows, of the budgets, and those that keep the targets from being hotter than they need."""
+
+    rows: tuple[GoalTerm, ...]
+    budgets: tuple[BudgetTerm, ...]
+    peaks: tuple[GoalTerm, ...]
+
+    @property
+    def required(self) -> tuple[Term, ...]:
+        """In the order of `Resolved.requirements`."""
+        return (*self.rows, *self.budgets)
+
+    @property
+    def all(self) -> tuple[Term, ...]:
+        return (*self.required, *self.peaks)
+
+
+def merit_terms(resolved: Resolved, heat: ModalHeat, settings: Settings) -> MeritTerms:
+    """A term for every row and budget, and one a target that keeps it from being hotter than it needs."""
+    rows, peaks, scales = [row.searched for row in resolved.rows], _peaks(resolved, heat), _scales(resolved)
     minutes = (heat.heating_s + settings.cool_down_s) / 60.0
     by_region: dict[tuple[str, int], list[GoalRow]] = {}
-    for row in rows:
+    for row in (*rows, *peaks):
         by_region.setdefault((row.region, len(row.nodes)), []).append(row)
-    tissues = {key: RegionNodes.of(members, heat, minutes) for key, members in by_region.items()}
-    terms, scales = [], _scales(resolved)
-    for i, row in enumerate(rows):
-        tissue = tissues[row.region, len(row.nodes)]
-        if i >= len(resolved.rows):
-            terms.append(SearchTerm(row, tissue, settings.peak_cost, 0.0, 0.0, 0.0))
-            continue
-        margin = settings.margin_k(row.goal)
-        limit = row.goal.kind == "limit"
-        cost = settings.limit_cost if limit else GOAL_COST * row.goal.weight * scales[row.goal.priority]
-        soft = margin * (2.0 / 3.0 if limit else 1.0)
-        stated = None if row.goal == resolved.rows[i].goal else resolved.rows[i]
-        terms.append(SearchTerm(row, tissue, cost, min(1.0, 0.1 * cost), margin, soft, stated))
-    return terms
+    nodes = {key: RegionNodes.of(members, heat, minutes) for key, members in by_region.items()}
+
+    def term(row: GoalRow, bound: PenalizedBound, stated: GoalRow | None = None) -> GoalTerm:
+        return GoalTerm(row, nodes[row.region, len(row.nodes)], bound, stated)
+
+    return MeritTerms(
+        tuple(
+            term(row, _bound(row.goal, settings, scales), None if row.goal == stated.goal else stated)
+            for row, stated in zip(rows, resolved.rows, strict=True)
+        ),
+        tuple(BudgetTerm(budget, _budget_bound(budget, settings, scales)) for budget in resolved.budgets),
+        tuple(term(row, PenalizedBound(row.goal.bound_k, False, settings.peak_cost, 0.0)) for row in peaks),
+    )
+
+
+def _bound(goal: Goal, settings: Settings, scales: Mapping[int, float]) -> PenalizedBound:
+    limit, margin = goal.kind == "limit", settings.margin_k(goal)
+    cost = settings.limit_cost if limit else GOAL_COST * goal.weight * scales[goal.priority]
+    return _penalized(goal.bound_k, goal.sense == "at_least", cost, margin, limit=limit)
+
+
+def _budget_bound(budget: SafetyBudget, settings: Settings, scales: Mapping[int, float]) -> PenalizedBound:
+    limit = budget.yields is None
+    cost = settings.limit_cost if budget.yields is None else GOAL_COST * budget.yields * scales.get(1, 1.0)
+    return _penalized(budget.in_k(budget.bound), False, cost, settings.limit_margin_k, limit=limit)
+
+
+def _penalized(bound_k: float, at_least: bool, cost: float, margin_k: float, *, limit: bool) -> PenalizedBound:
+    soft = margin_k * (_SOFT_OF_LIMIT if limit else 1.0)
+    return PenalizedBound(bound_k, at_least, cost, min(_SOFT_COST, _SOFT_PART * cost), margin_k, soft)
 
 
 def _scales(resolved: Resolved) -> dict[int, float]:
@@ -68,7 +112,7 @@ def outside_heat(resolved: Resolved, heat: ModalHeat) -> Array:
     return heat.gradient(heat.adjoint(weights[:, None] * mean))
 
 
-def worth_of(terms: list[SearchTerm], heat: ModalHeat) -> Array:
+def worth_of(terms: Sequence[GoalTerm], heat: ModalHeat) -> Array:
     """Mean steady rise ``(c,)`` of the regions of the goals, per share of each column."""
     worth = np.zeros(heat.n_columns)
     rates = np.maximum(np.asarray(heat.model.rates_1_s), 1e-9)

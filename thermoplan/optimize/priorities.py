@@ -82,10 +82,10 @@ def _within_limits(search: SequentialLP, found: Shares, progress: Watcher | None
 def _sold(search: SequentialLP, found: Shares) -> bool:
     """Whether a limit is broken that heating broke."""
     cold = Iterate(search.heat, np.zeros_like(found.shares))
-    rows = zip(search.terms, search.resolved.rows, found.values, strict=False)
+    terms = ((term, term.requirement, value) for term, value in zip(search.required, found.values, strict=True))
     return any(
-        row.goal.kind == "limit" and row.goal.short_k(value) > _BROKEN_K and row.goal.met(term.value_stated(cold))
-        for term, row, value in rows
+        asked.kind == "limit" and asked.short_k(value) > _BROKEN_K and asked.met(term.value_stated(cold))
+        for term, asked, value in terms
     )
 
 
@@ -94,7 +94,7 @@ class _Order:
 
     def __init__(self, judge: SequentialLP, first: Shares, *, anew: bool) -> None:
         self.judge, self.first, self.anew = judge, first, anew
-        self.rows = judge.terms[: judge.rows]
+        self.rows = judge.merit_terms.rows
         self.held: dict[int, float] = {}
 
     def searched(self, progress: Watcher | None) -> Shares:
@@ -130,7 +130,7 @@ class _Order:
         """What is held of a goal, K or doublings: no more than it asks for."""
         term = self.rows[i]
         bound, value, slack = term.row.goal.bound_k, term.value_k(look), 0.5 * HELD_K
-        if term.excess_k(value) <= term.margin_k + TOLERANCE_K:
+        if term.bound.excess_k(value) <= term.bound.margin_k + TOLERANCE_K:
             return bound
         return value - slack if term.at_least else value + slack
 

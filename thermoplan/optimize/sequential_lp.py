@@ -18,12 +18,12 @@ import numpy as np
 from ..base.arrays import Array
 from ..base.errors import SolverError
 from ..goals import Resolved
-from .objective import outside_heat, terms_of, worth_of
+from .objective import merit_terms, outside_heat, worth_of
 from .program.linear_program import Optimum, Program
 from .program.linearize import DoseCuttingPlanes
 from .program.modal_heat import ModalHeat
 from .program.percentile_rows import PercentileRows
-from .program.row_builders import RowBuilder, build_rows, is_convex
+from .program.row_builders import RowBuilder, build_rows
 from .program.search_terms import Iterate
 from .settings import Progress, Settings, Shares, Watcher
 
@@ -67,9 +67,10 @@ class SequentialLP:
     def __init__(self, heat: ModalHeat, resolved: Resolved, settings: Settings, progress: Watcher | None) -> None:
         self.heat, self.settings, self._watch, self.resolved = heat, settings, progress, resolved
         self._began = time.perf_counter()
-        self.terms = terms_of(resolved, heat, settings)
-        self.rows = len(resolved.rows)
-        self.forms: list[RowBuilder] = build_rows(self.terms)
+        self.merit_terms = merit_terms(resolved, heat, settings)
+        self.terms = self.merit_terms.all
+        self.required = self.merit_terms.required
+        self.forms: list[RowBuilder] = [build_rows(term) for term in self.terms]
         self.share_cost = settings.heat_cost * outside_heat(resolved, heat)
         self.look = Iterate(heat, np.zeros((heat.n_windows, heat.n_columns)))
         self.merit = self.merit_of(self.look)
@@ -82,7 +83,7 @@ class SequentialLP:
     def run(self, start: Array | None = None) -> Shares:
         status, bound = "interrupted", None
         try:
-            if self.settings.max_duty > 0.0 and self.rows:
+            if self.settings.max_duty > 0.0 and self.required:
                 given = None if start is None else self.fitted(self.heat.checked(start))
                 if given is not None and self.settings.reach is not None:
                     self._anchor = given.shares
@@ -120,7 +121,7 @@ class SequentialLP:
     def starts(self, given: Iterate | None) -> Iterator[Iterate]:
         """The given plan or equal shares of what heats the targets best; then the best place alone, then
         random places."""
-        worth = worth_of(self.terms, self.heat)
+        worth = worth_of(self.merit_terms.rows, self.heat)
         yield given or (self._coarse() if self.heat.n_windows > _MANY_WINDOWS else self.even())
         rng = np.random.default_rng(0)
         for i in range(1, self.settings.starts if self.heat.n_columns > _FEW_COLUMNS else 1):
@@ -131,14 +132,16 @@ class SequentialLP:
 
     def even(self) -> Iterate:
         """Equal shares of what heats the targets best, throughout."""
-        worth = worth_of(self.terms, self.heat)
+        worth = worth_of(self.merit_terms.rows, self.heat)
         return self._scaled(worth >= 0.5 * worth.max(initial=0.0))
 
     def _bursts(self) -> Iterator[Iterate]:
         """The best plan's columns in an early, a middle and a late part of the session alone. A dose is convex in the
         temperature, so that a short hot plan and a long mild one can be optima each of its own."""
         edges, middles = self.heat.window_edges_s, 0.5 * (self.heat.window_edges_s[1:] + self.heat.window_edges_s[:-1])
-        if self.heat.n_windows < 2 or not any(t.at_least and t.metric.scale.is_logarithmic for t in self.terms):
+        if self.heat.n_windows < 2 or not any(
+            t.at_least and t.metric.scale.is_logarithmic for t in self.merit_terms.rows
+        ):
             return
         third = np.minimum((_PARTS * middles / edges[-1]).astype(int), _PARTS - 1)
         for part in np.unique(third):
@@ -162,7 +165,7 @@ class SequentialLP:
         return min((self.fitted(full * scale) for scale in _FIRST_SCALES), key=self.merit_of)
 
     def merit_of(self, look: Iterate) -> float:
-        penalties = sum(term.penalty(term.value_k(look)) for term in self.terms)
+        penalties = sum(term.bound.penalty(term.value_k(look)) for term in self.terms)
         return float(penalties + (self.share_cost * look.shares).sum())
 
     def fitted(self, shares: Array) -> Iterate:
@@ -181,7 +184,7 @@ class SequentialLP:
         settings, duty, small = self.settings, self.settings.max_duty, 0
         radius, least = (part * duty for part in radii)
         self._active, first = _largest(self.look.shares), self.iterations
-        convex = self._anchor is None and not self._banded and all(is_convex(term) for term in self.terms)
+        convex = self._anchor is None and not self._banded and all(term.is_convex for term in self.terms)
         for self.iterations in range(first + 1, first + settings.max_iterations + 1):
             move = self._advance(radius)
             if convex and radius >= duty and move.bound is not None:
@@ -218,8 +221,8 @@ class SequentialLP:
     def _relaxed(self) -> float | None:
         """What no plan falls below where every goal is convex: the optimum without the terms that are not, which can
         but add to it. None where it would take too many columns."""
-        convex = [is_convex(term) for term in self.terms]
-        goals = [known for known, term in zip(convex, self.terms, strict=True) if term.row.goal.kind == "goal"]
+        convex = [term.is_convex for term in self.terms]
+        goals = [known for known, term in zip(convex, self.terms, strict=True) if term.requirement.kind == "goal"]
         if not all(goals):
             return None
         self._loosen(0.0)
@@ -309,19 +312,18 @@ class SequentialLP:
             return
         look, merit = self.best
         limits = [
-            (term.excess_k(term.value_k(look)) - term.margin_k, term.row.label)
-            for term in self.terms[: self.rows]
-            if term.row.goal.kind == "limit"
+            (term.bound.excess_k(term.value_k(look)) - term.bound.margin_k, term.label)
+            for term in self.required
+            if term.requirement.kind == "limit"
         ]
         worst = max(limits, default=(-np.inf, ""))
         self._watch(Progress(self.iterations, merit, *worst, time.perf_counter() - self._began))
 
     def result(self, status: str, bound: float | None, method: str = METHOD) -> Shares:
         look, merit = self.best
-        terms = self.terms[: self.rows]
-        values = tuple(term.value_stated(look) for term in terms)
-        rows = [term.stated or term.row for term in terms]
-        broken = tuple(row.label for row, value in zip(rows, values, strict=True) if not row.goal.met(value))
+        values = tuple(term.value_stated(look) for term in self.required)
+        rows = zip((term.requirement for term in self.required), values, strict=True)
+        broken = tuple(row.label for row, value in rows if not row.met(value))
         return Shares(
             look.shares,
             self.heat.window_edges_s,

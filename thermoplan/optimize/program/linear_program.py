@@ -18,6 +18,17 @@ _DROP = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    """``adjoint . loads + per_share . shares + variables <= upper``, the first in mode space ``(w, r)``, the second
+    ``(w, c)``."""
+
+    adjoint: Array | None
+    per_share: Array | None
+    variables: Mapping[int, float]
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Optimum:
     """Shares ``(w, c)``, values of the other variables, the objective, and a multiplier ``(rows,)`` per row,
     not negative; ``duty (w,)`` are those of the time in each window. ``complete``: no column that was left out
@@ -46,7 +57,7 @@ class Program:
         self.heat, self.share_cost, self._lower, self._upper = heat, share_cost, lower, upper
         self._inputs = np.asarray(heat.model.inputs)
         self.active = np.zeros_like(active, bool)
-        self._rows: list[tuple[Array | None, Mapping[int, float], float]] = []
+        self._rows: list[_Row] = []
         self._written = 0
         self._variables: list[int] = []
         self._shares = np.zeros((0, 3), int)
@@ -72,9 +83,16 @@ class Program:
         self._variables.append(at)
         return len(self._variables) - 1
 
-    def row(self, adjoint: Array | None, variables: Mapping[int, float], upper: float) -> int:
-        """Require ``adjoint . shares + coefficients . variables <= upper``; the row's number."""
-        self._rows.append((adjoint, dict(variables), float(upper)))
+    def row(
+        self,
+        adjoint: Array | None,
+        variables: Mapping[int, float],
+        upper: float,
+        *,
+        per_share: Array | None = None,
+    ) -> int:
+        """Require ``adjoint . loads + per_share . shares + coefficients . variables <= upper``; the row's number."""
+        self._rows.append(_Row(adjoint, per_share, dict(variables), float(upper)))
         return len(self._rows) - 1
 
     def solve(self) -> Optimum:
@@ -98,7 +116,7 @@ class Program:
     def price(self, optimum: Optimum, variable: int) -> float:
         """Multipliers of all rows that hold a variable: what one unit more of room in them is worth."""
         return float(
-            sum(m for m, (_, names, _) in zip(optimum.multipliers, self._rows, strict=True) if variable in names)
+            sum(m for m, row in zip(optimum.multipliers, self._rows, strict=True) if variable in row.variables)
         )
 
     def _run(self) -> tuple[Array, Array, float]:
@@ -120,10 +138,13 @@ class Program:
         """The most promising columns that are not yet in the program, some of each window."""
         n = self.heat.n_windows
         total = np.zeros((n, len(np.asarray(self.heat.model.rates_1_s))))
-        for dual, (adjoint, _, _) in zip(duals[n:], self._rows, strict=True):
-            if adjoint is not None and dual > 0.0:
-                total += dual * adjoint
-        price = self.share_cost + duals[:n, None] + self.heat.gradient(total)
+        price = self.share_cost + duals[:n, None]
+        for dual, row in zip(duals[n:], self._rows, strict=True):
+            if row.adjoint is not None and dual > 0.0:
+                total += dual * row.adjoint
+            if row.per_share is not None:
+                price += dual * row.per_share
+        price += self.heat.gradient(total)
         price[self.active | (self._upper <= 0.0)] = 0.0
         nth = np.partition(price, min(_BATCH, price.shape[1]) - 1, axis=1)[:, min(_BATCH, price.shape[1]) - 1]
         return (price <= nth[:, None]) & (price < -_PRICE_TOLERANCE * (1.0 + abs(objective)))
@@ -135,25 +156,28 @@ class Program:
             return
         heat, at = self._heat_of(new, self._shares[:, 0], self._shares[:, 1]), self._shares[:, 2]
         columns, values = [], []
-        for (_, variables, _), row in zip(new, heat, strict=True):
-            keep = np.abs(row) > _DROP
-            columns.append(np.concatenate([at[keep], [self._variables[i] for i in variables]]))
-            values.append(np.concatenate([row[keep], list(variables.values())]))
+        for row, coefficients in zip(new, heat, strict=True):
+            keep = np.abs(coefficients) > _DROP
+            columns.append(np.concatenate([at[keep], [self._variables[i] for i in row.variables]]))
+            values.append(np.concatenate([coefficients[keep], list(row.variables.values())]))
         least = np.full(len(new), -self._solver.getInfinity())
         where, what = np.concatenate(columns).astype(np.int32), np.concatenate(values).astype(float)
         self._solver.addRows(
-            len(new), least, np.array([upper for _, _, upper in new]), len(where), _starts(columns), where, what
+            len(new), least, np.array([row.upper for row in new]), len(where), _starts(columns), where, what
         )
         self._written = len(self._rows)
 
-    def _heat_of(self, rows: Sequence[tuple[Array | None, Any, float]], windows: IntArray, columns: IntArray) -> Array:
+    def _heat_of(self, rows: Sequence[_Row], windows: IntArray, columns: IntArray) -> Array:
         """Coefficients ``(rows, k)`` of shares, given by window and column."""
         found = np.zeros((len(rows), len(columns)))
-        some = [i for i, (adjoint, _, _) in enumerate(rows) if adjoint is not None]
-        for w in np.unique(windows) if some else ():
+        modal = {i: row.adjoint for i, row in enumerate(rows) if row.adjoint is not None}
+        for w in np.unique(windows) if modal else ():
             here = np.flatnonzero(windows == w)
-            adjoints = np.array([rows[i][0][w] for i in some])
-            found[np.ix_(some, here)] = adjoints @ self._inputs[columns[here]].T
+            adjoints = np.array([adjoint[w] for adjoint in modal.values()])
+            found[np.ix_(list(modal), here)] = adjoints @ self._inputs[columns[here]].T
+        for i, row in enumerate(rows):
+            if row.per_share is not None:
+                found[i] += row.per_share[windows, columns]
         return found
 
     def _enter(self, entering: Array) -> None:

@@ -13,21 +13,19 @@ from typing import Protocol
 import numpy as np
 
 from ...base.arrays import Array, IntArray
-from ...goals.metrics import MetricSlope
 from ...goals.metrics.cem43 import LN2, dose_min, dose_slope
 from .linear_program import Program
-from .search_terms import Iterate, RegionNodes, SearchTerm
+from .search_terms import BudgetTerm, GoalTerm, Iterate, Term, gradient
 
 TOLERANCE_K = 2e-3
 _WORST, _NEAR_K, _KEPT_CUTS = 5, 0.7, 120
-_FEW_NODES = 2
-"""A percentile is a mixture of so many nodes, which are other ones at each time."""
 
 
 class RowBuilder(Protocol):
-    """`begin` writes a term's rows at an iterate; `cut` adds those that a trial violates, and counts them."""
+    """Rows of one term: `begin` writes them at an iterate; `cut` adds those that a trial violates, and counts them."""
 
-    term: SearchTerm
+    @property
+    def term(self) -> Term: ...
 
     def begin(self, program: Program, look: Iterate) -> None: ...
     def cut(self, program: Program, trial: Iterate, variables: Array) -> int: ...
@@ -37,22 +35,22 @@ class RowBuilder(Protocol):
 class HottestRows:
     """Largest temperature at most: convex, so its cuts are kept from iterate to iterate."""
 
-    term: SearchTerm
+    term: GoalTerm
     _cuts: list[tuple[Array, float]] = field(default_factory=list)
-    _give: dict[int, float] = field(default_factory=dict)
+    _slack: dict[int, float] = field(default_factory=dict)
 
     def begin(self, program: Program, look: Iterate) -> None:
-        self._give = self.term.give(program)
+        self._slack = self.term.bound.add_slack(program)
         if len(self._cuts) > _KEPT_CUTS:
             load = look.heat.loads(look.shares)
             height = [float((adjoint * load).sum()) + constant for adjoint, constant in self._cuts]
             self._cuts = [self._cuts[i] for i in np.argsort(height)[-_KEPT_CUTS // 2 :]]
         for adjoint, constant in self._cuts:
-            program.row(adjoint, self._give, self.term.aim_k - constant)
-        self._add(program, look, self.term.aim_k - _NEAR_K)
+            program.row(adjoint, self._slack, self.term.bound.aim_k - constant)
+        self._add(program, look, self.term.bound.aim_k - _NEAR_K)
 
     def cut(self, program: Program, trial: Iterate, variables: Array) -> int:
-        return self._add(program, trial, self.term.aim_k + self.term.given_k(variables) + TOLERANCE_K)
+        return self._add(program, trial, self.term.bound.aim_k + self.term.bound.slack_k(variables) + TOLERANCE_K)
 
     def _add(self, program: Program, look: Iterate, above_c: float) -> int:
         kept, temperature = look.at(self.term.tissue)
@@ -62,11 +60,11 @@ class HottestRows:
         for i in found:
             cut = at_node(look, self.term, int(kept[i]), int(when[i]))
             self._cuts.append(cut)
-            program.row(cut[0], self._give, self.term.aim_k - cut[1])
+            program.row(cut[0], self._slack, self.term.bound.aim_k - cut[1])
         return len(found)
 
 
-def at_node(look: Iterate, term: SearchTerm, node: int, time: int) -> tuple[Array, float]:
+def at_node(look: Iterate, term: GoalTerm, node: int, time: int) -> tuple[Array, float]:
     """Mode-space gradient and constant of one node's temperature at one time."""
     tissue = term.tissue
     return look.heat.windows_to_modes[time] * tissue.modes[node].astype(float), float(tissue.unheated_c(time, node))
@@ -77,23 +75,23 @@ class TangentRows:
     """Any statistic to first order at the iterate; at most, also at every trial that breaks it. Tangents of a
     ``convex`` one never cut a plan off, so they are kept from iterate to iterate."""
 
-    term: SearchTerm
+    term: GoalTerm
     convex: bool = False
-    _give: dict[int, float] = field(default_factory=dict)
+    _slack: dict[int, float] = field(default_factory=dict)
     _kept: list[tuple[Array, float]] = field(default_factory=list)
 
     def begin(self, program: Program, look: Iterate) -> None:
-        self._give = self.term.give(program)
+        self._slack = self.term.bound.add_slack(program)
         for adjoint, constant in self._kept[-_KEPT_CUTS:]:
-            program.row(adjoint, self._give, self.term.aim_k + constant)
-        if self.term.at_least or self.term.excess_k(self.term.value_k(look)) > -4.0 * _NEAR_K:
+            program.row(adjoint, self._slack, self.term.bound.aim_k + constant)
+        if self.term.at_least or self.term.bound.excess_k(self.term.value_k(look)) > -4.0 * _NEAR_K:
             self._add(program, look)
 
     def cut(self, program: Program, trial: Iterate, variables: Array) -> int:
         if self.term.at_least:
             return 0
-        excess = self.term.excess_k(self.term.value_k(trial))
-        if excess <= self.term.given_k(variables) + TOLERANCE_K:
+        excess = self.term.bound.excess_k(self.term.value_k(trial))
+        if excess <= self.term.bound.slack_k(variables) + TOLERANCE_K:
             return 0
         self._add(program, trial)
         return 1
@@ -103,40 +101,11 @@ class TangentRows:
         adjoint = look.heat.adjoint(slopes)
         at_iterate = float((adjoint * (look.heat.loads(look.shares))).sum())
         if self.term.at_least:
-            program.row(-adjoint, self._give, value_k - at_iterate - self.term.aim_k)
+            program.row(-adjoint, self._slack, value_k - at_iterate - self.term.bound.aim_k)
             return
-        program.row(adjoint, self._give, self.term.aim_k - value_k + at_iterate)
+        program.row(adjoint, self._slack, self.term.bound.aim_k - value_k + at_iterate)
         if self.convex:
             self._kept.append((adjoint, at_iterate - value_k))
-
-
-def gradient(term: SearchTerm, look: Iterate) -> tuple[Array, float]:
-    """Derivative ``(t, r)`` of a term's value by the modes in time, and the value (K or doublings)."""
-    from ...bioheat.linalg.percentiles import between  # loads Numba
-
-    kept, temperature = look.at(term.tissue)
-    judged = term.row.goal.judged(look.heat.times_s, look.heat.heating_s)
-    value_k, slope = term.metric.slope(temperature, term.tissue.weights_m3[kept], judged, between)
-    return _in_modes(slope, term.tissue, kept), value_k
-
-
-def _in_modes(slope: MetricSlope, tissue: RegionNodes, kept: IntArray) -> Array:
-    """A derivative by nodes, of positions among those ``kept`` of the tissue, as one by modes ``(t, r)``."""
-    nodes, mix = slope.nodes, slope.mix
-    if nodes.ndim == 1:
-        spatial = mix @ _modes(tissue, kept[nodes])
-    elif nodes.shape[1] > _FEW_NODES:
-        spatial = mix @ _modes(tissue, kept)
-    else:
-        parts = (part[:, None] * _modes(tissue, kept[node]) for part, node in zip(mix.T, nodes.T, strict=True))
-        spatial = sum(parts, np.zeros((len(mix), tissue.modes.shape[1])))
-    return spatial if slope.in_time is None else slope.in_time[:, None] * spatial
-
-
-def _modes(tissue: RegionNodes, nodes: IntArray) -> Array:
-    """Modes of positions in the tissue; all of them in their order are not copied."""
-    every = len(nodes) == len(tissue.nodes) and bool((np.diff(nodes) == 1).all())
-    return (tissue.modes if every else tissue.modes[nodes]).astype(float, copy=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -144,16 +113,16 @@ class DoseCuttingPlanes:
     """A percentile of the dose map at least: tangents of the nodes of the volume that exceeds it now. With a ``band_k``
     the nodes within that of the percentile, at two doublings a kelvin, only have to keep their mean."""
 
-    term: SearchTerm
+    term: GoalTerm
     band_k: float = 0.0
-    _give: dict[int, float] = field(default_factory=dict)
+    _slack: dict[int, float] = field(default_factory=dict)
     _look: Iterate | None = None
     _wanted: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     _offset_k: float = 0.0
     _written: set[int] = field(default_factory=set)
 
     def begin(self, program: Program, look: Iterate) -> None:
-        self._give, self._look, self._written = self.term.give(program), look, set()
+        self._slack, self._look, self._written = self.term.bound.add_slack(program), look, set()
         dose_k, value_k = self._dose_k(look), self.term.value_k(look)
         band = 2.0 * self.band_k
         self._wanted = np.flatnonzero(dose_k >= value_k + (band if band > 0.0 else -1e-9))
@@ -163,7 +132,7 @@ class DoseCuttingPlanes:
         self._add(program, self._wanted[np.argsort(dose_k[self._wanted])[: 4 * _WORST]])
 
     def cut(self, program: Program, trial: Iterate, variables: Array) -> int:
-        need = self.term.aim_k - self.term.given_k(variables) - self._offset_k - TOLERANCE_K
+        need = self.term.bound.aim_k - self.term.bound.slack_k(variables) - self._offset_k - TOLERANCE_K
         dose_k = self._dose_k(trial)
         worst = self._wanted[np.argsort(dose_k[self._wanted])[: 2 * _WORST]]
         short = [n for n in worst if dose_k[n] < need and int(n) not in self._written]
@@ -181,7 +150,7 @@ class DoseCuttingPlanes:
         dose, slope = dose_slope(look.heat.times_s, look.at(tissue)[1][:, near])
         adjoint = look.heat.adjoint((slope * (share / (dose * LN2))) @ tissue.modes[near])
         at_iterate = float((adjoint * look.heat.loads(look.shares)).sum())
-        program.row(-adjoint, self._give, value_k - at_iterate - self.term.aim_k)
+        program.row(-adjoint, self._slack, value_k - at_iterate - self.term.bound.aim_k)
 
     def _add(self, program: Program, nodes: IntArray) -> int:
         look = self._look
@@ -193,6 +162,31 @@ class DoseCuttingPlanes:
             per_time = slope[:, i, None] / (dose[i] * LN2) * self.term.tissue.modes[n]
             adjoint = look.heat.adjoint(per_time)
             constant = float(np.log2(dose[i])) - float((adjoint * load).sum()) + self._offset_k
-            program.row(-adjoint, self._give, constant - self.term.aim_k)
+            program.row(-adjoint, self._slack, constant - self.term.bound.aim_k)
             self._written.add(int(n))
         return len(nodes)
+
+
+@dataclass(slots=True, eq=False)
+class BudgetRows:
+    """One row, since a budget of safety is linear in the shares; written once it comes near to binding."""
+
+    term: BudgetTerm
+    _slack: dict[int, float] = field(default_factory=dict)
+    _needed: bool = False
+
+    def begin(self, program: Program, look: Iterate) -> None:
+        self._slack = self.term.bound.add_slack(program)
+        if self._needed or self.term.value_k(look) > self.term.bound.aim_k - _NEAR_K:
+            self._add(program, look)
+
+    def cut(self, program: Program, trial: Iterate, variables: Array) -> int:
+        allowed_k = self.term.bound.aim_k + self.term.bound.slack_k(variables) + TOLERANCE_K
+        if self.term.value_k(trial) <= allowed_k:
+            return 0
+        self._add(program, trial)
+        return 1
+
+    def _add(self, program: Program, look: Iterate) -> None:
+        self._needed = True
+        program.row(None, self._slack, self.term.bound.aim_k, per_share=self.term.per_share_k(look.heat))

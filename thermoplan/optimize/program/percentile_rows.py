@@ -12,7 +12,7 @@ from ...goals.metrics.cem43 import LN2, LN4, dose_slope, log_rate, log_rate_slop
 from .linear_program import Program
 from .linearize import TOLERANCE_K, at_node
 from .modal_heat import ModalHeat
-from .search_terms import Iterate, SearchTerm
+from .search_terms import GoalTerm, Iterate
 
 _FIRST, _PER_CUT, _NEAR_K, _KNOTS = 3, 2, 0.4, 6
 _NEGLIGIBLE = 1e-4
@@ -30,7 +30,7 @@ class PercentileRows:
     those, which lies below it.
     """
 
-    term: SearchTerm
+    term: GoalTerm
     band_k: float = 0.0
     _knots: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     _variables: list[int] = field(default_factory=list)
@@ -88,8 +88,8 @@ class PercentileRows:
             for u, q in zip(variables, self._variables, strict=True):
                 for slope in (LN2, LN4):
                     program.row(None, {u: 1.0, q: -slope}, -43.0 * slope)
-        row = {v: -float(w) for v, w in zip(variables, weights, strict=True)} | self.term.give(program)
-        program.row(None, row, self.term.value_k(look) - float(weights @ now) - self.term.aim_k)
+        row = {v: -float(w) for v, w in zip(variables, weights, strict=True)} | self.term.bound.add_slack(program)
+        program.row(None, row, self.term.value_k(look) - float(weights @ now) - self.term.bound.aim_k)
 
     def _write_mean(self, program: Program, look: Iterate, m: int, level_c: float) -> None:
         """The knot's variable below the mean of the nodes around Tx, shifted to be exact at the iterate."""

@@ -1,128 +1,67 @@
-"""Goals and limits as the search sees them: tissue, temperatures at an iterate, aims and penalties."""
+"""Terms of the merit function: goals, limits and budgets of safety at an iterate."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ...base.arrays import Array, IntArray
-from ...goals import GoalRow, SearchMetric, row_value
-from .linear_program import Program
-from .modal_heat import CorrectedModel, ModalHeat
-from .modal_time import flushed
+from ...goals import GoalRow, SafetyBudget, SearchMetric, row_value
+from ...goals.metrics import MetricSlope
+from .modal_heat import ModalHeat
+from .penalty import PenalizedBound
+from .region_nodes import RegionNodes
 
-_SCREEN_FROM, _KEPT, _MOST = 100, 40, 800
-_SINGLE_FROM = 3000
-_SCREEN_K = 1.0
-
-
-@dataclass(slots=True, eq=False)
-class RegionNodes:
-    """Nodes of one region in the reduced model.
-
-    Where only the hottest spot is asked for, nodes that stay below ``screen_above_c`` are left out, but for
-    the hottest ones.
-    """
-
-    nodes: IntArray
-    weights_m3: Array
-    modes: Array
-    base_c: Array
-    screen_above_c: float | None = None
-    rise_k: Array | None = None
-
-    @classmethod
-    def of(cls, rows: Sequence[GoalRow], heat: ModalHeat, treatment_min: float) -> RegionNodes:
-        """The tissue that these rows, all of one region, look at."""
-        nodes, precision = rows[0].nodes, np.float64
-        screen = None
-        harmless_c = [_harmless_below_c(row, treatment_min) for row in rows]
-        known_c = [temperature for temperature in harmless_c if temperature is not None]
-        if len(known_c) == len(rows) and len(nodes) > _SCREEN_FROM:
-            screen = min(known_c) - _SCREEN_K
-            precision = np.float32 if len(nodes) > _SINGLE_FROM else np.float64
-        model = heat.model
-        modes = flushed(np.asarray(model.modes)[nodes]).astype(precision)
-        rise = model.rise_at(heat.times_s, nodes) if isinstance(model, CorrectedModel) else None
-        return cls(nodes, rows[0].weights_m3, modes, np.asarray(model.base_c)[nodes], screen, rise)
-
-    def unheated_c(self, time: int, nodes: IntArray | int) -> Array:
-        """Temperature without shares, of positions in `nodes` at a number in the times looked at."""
-        return self.base_c[nodes] if self.rise_k is None else self.base_c[nodes] + self.rise_k[time, nodes]
-
-    def temperatures(self, heat: ModalHeat, states: Array) -> tuple[IntArray, Array]:
-        """Positions in `nodes` that were looked at, and their temperatures ``(t, k)``."""
-        if self.screen_above_c is None:
-            found = states @ self.modes.T
-            found += self._unheated(slice(None))
-            return np.arange(len(self.nodes)), found
-        kept = self._hot(heat, states)
-        theta = states.astype(self.modes.dtype) @ self.modes[kept].T
-        return kept, theta.astype(float) + self._unheated(kept)
-
-    def _unheated(self, nodes: IntArray | slice) -> Array:
-        return self.base_c[nodes] if self.rise_k is None else self.base_c[nodes] + self.rise_k[:, nodes]
-
-    def _hot(self, heat: ModalHeat, states: Array) -> IntArray:
-        edges = heat.window_edges_s
-        when = np.searchsorted(heat.times_s, np.concatenate([edges[1:], 0.5 * (edges[1:] + edges[:-1])]))
-        rise = 0.0 if self.rise_k is None else self.rise_k[when]
-        peak = (states[when].astype(self.modes.dtype) @ self.modes.T + rise).max(axis=0) + self.base_c
-        above = int(np.clip((peak > self.screen_above_c).sum(), _KEPT, _MOST))
-        return np.sort(np.argpartition(peak, -above)[-above:])
-
-
-def _harmless_below_c(row: GoalRow, treatment_min: float) -> float | None:
-    """Temperature below which a node cannot come near the bound; None where every node counts."""
-    metric, bound = row.goal.measure.searched(row.goal.bound)
-    return metric.harmless_below_c(bound, treatment_min) if row.goal.sense == "at_most" else None
+_FEW_NODES = 2
+"""A percentile is a mixture of so many nodes, which are other ones at each time: their modes are gathered, where a
+statistic of more nodes is one product with the modes of all."""
 
 
 @dataclass(slots=True, eq=False)
 class Iterate:
-    """Shares and the temperatures that follow, computed once a tissue."""
+    """Shares and the temperatures that follow, computed once a region."""
 
     heat: ModalHeat
     shares: Array
     states: Array = field(init=False)
     _seen: dict[RegionNodes, tuple[IntArray, Array]] = field(default_factory=dict)
-    _values: dict[SearchTerm, float] = field(default_factory=dict)
+    _values: dict[GoalTerm, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.states = self.heat.states(self.shares)
 
     def at(self, tissue: RegionNodes) -> tuple[IntArray, Array]:
-        """Positions in the tissue that were looked at, and their temperatures ``(t, k)``."""
+        """Positions in the region that were looked at, and their temperatures ``(t, k)``."""
         if tissue not in self._seen:
             self._seen[tissue] = tissue.temperatures(self.heat, self.states)
         return self._seen[tissue]
 
-    def value(self, term: SearchTerm) -> float:
-        """Of a goal or limit, as it is searched: degrees C or minutes."""
+    def value(self, term: GoalTerm) -> float:
+        """Value of a goal or limit as it is searched, degrees C or minutes."""
         if term not in self._values:
-            self._values[term] = term.value(self)
+            self._values[term] = term.value(self, term.row)
         return self._values[term]
 
 
 @dataclass(slots=True, eq=False)
-class SearchTerm:
-    """One row of the goals, in K or, where it is a dose, in doublings of the dose; ``row`` is how it is searched,
-    ``stated`` how the protocol has it, where the two differ.
-
-    The search aims ``margin_k`` beyond the bound. Up to ``soft_k`` of that is given up at ``soft_cost`` per
-    K, the rest and all beyond at ``cost``.
-    """
+class GoalTerm:
+    """Term of a goal or limit: ``row`` is how it is searched, ``stated`` how the protocol has it, where they differ."""
 
     row: GoalRow
     tissue: RegionNodes
-    cost: float
-    soft_cost: float
-    margin_k: float
-    soft_k: float
+    bound: PenalizedBound
     stated: GoalRow | None = None
-    slack: tuple[int, int] = (0, 0)
+
+    @property
+    def requirement(self) -> GoalRow:
+        """The row as the protocol states it."""
+        return self.stated or self.row
+
+    @property
+    def label(self) -> str:
+        """Of the row as it is searched."""
+        return self.row.label
 
     @property
     def metric(self) -> SearchMetric:
@@ -131,38 +70,93 @@ class SearchTerm:
 
     @property
     def at_least(self) -> bool:
-        return self.row.goal.sense == "at_least"
+        return self.bound.at_least
 
     @property
-    def aim_k(self) -> float:
-        return self.row.goal.bound_k + (self.margin_k if self.at_least else -self.margin_k)
+    def is_convex(self) -> bool:
+        """Whether the penalty is a convex function of the shares, and its rows never cut a plan off."""
+        return self.metric.is_convex(at_least=self.at_least)
 
-    def value(self, look: Iterate, row: GoalRow | None = None) -> float:
-        """As the goal is searched, degrees C or minutes, unless a row says otherwise; `Look.value` remembers it."""
+    def value(self, look: Iterate, row: GoalRow) -> float:
+        """Value of a row with this term's nodes, in its unit; `Iterate.value` remembers that of the term's own."""
         kept, temperature = look.at(self.tissue)
-        row = row or self.row
         row = GoalRow(row.goal, row.region, row.nodes[kept], row.weights_m3[kept])
         return row_value(row, look.heat.times_s, temperature, look.heat.heating_s)
 
     def value_stated(self, look: Iterate) -> float:
-        """As the protocol states the goal, in its unit."""
+        """Value in the unit of the requirement."""
         return look.value(self) if self.stated is None else self.value(look, self.stated)
 
     def value_k(self, look: Iterate) -> float:
-        return self.row.goal.in_k(look.value(self))
+        """Value on the search's scale: K, or doublings of a dose."""
+        return self.row.in_k(look.value(self))
 
-    def excess_k(self, value_k: float) -> float:
-        """How far a value is on the wrong side of the aim; negative where it is better."""
-        return (self.aim_k - value_k) if self.at_least else (value_k - self.aim_k)
+    def share_slope(self, look: Iterate) -> tuple[float, Array]:
+        """`value_k`, and its derivative ``(n_windows, n_columns)`` by the shares."""
+        slopes, value_k = gradient(self, look)
+        return value_k, look.heat.gradient(look.heat.adjoint(slopes))
 
-    def penalty(self, value_k: float) -> float:
-        excess = max(0.0, self.excess_k(value_k))
-        return self.soft_cost * min(excess, self.soft_k) + self.cost * max(0.0, excess - self.soft_k)
 
-    def give(self, program: Program) -> dict[int, float]:
-        """New variables that let a row ``<=`` give way, at the price of `penalty`."""
-        self.slack = (program.variable(self.soft_cost, 0.0, self.soft_k), program.variable(self.cost, 0.0))
-        return dict.fromkeys(self.slack, -1.0)
+@dataclass(slots=True, eq=False)
+class BudgetTerm:
+    """Term of a budget of safety, which is linear in the shares."""
 
-    def given_k(self, variables: Array) -> float:
-        return float(variables[list(self.slack)].sum())
+    budget: SafetyBudget
+    bound: PenalizedBound
+
+    @property
+    def requirement(self) -> SafetyBudget:
+        return self.budget
+
+    @property
+    def label(self) -> str:
+        return self.budget.label
+
+    @property
+    def is_convex(self) -> bool:
+        return True
+
+    def value_k(self, look: Iterate) -> float:
+        return self.budget.in_k(self.value_stated(look))
+
+    def value_stated(self, look: Iterate) -> float:
+        return self.budget.used(look.shares, look.heat.window_edges_s)
+
+    def share_slope(self, look: Iterate) -> tuple[float, Array]:
+        return self.value_k(look), self.per_share_k(look.heat)
+
+    def per_share_k(self, heat: ModalHeat) -> Array:
+        """Coefficients ``(n_windows, n_columns)`` of the shares."""
+        return np.outer(np.diff(heat.window_edges_s) / heat.heating_s, self.budget.in_k(100.0) * self.budget.part)
+
+
+Term = GoalTerm | BudgetTerm
+
+
+def gradient(term: GoalTerm, look: Iterate) -> tuple[Array, float]:
+    """Derivative ``(t, r)`` of a term's value by the modes in time, and the value (K or doublings)."""
+    from ...bioheat.linalg.percentiles import between  # loads Numba
+
+    kept, temperature = look.at(term.tissue)
+    judged = term.row.goal.judged(look.heat.times_s, look.heat.heating_s)
+    value_k, slope = term.metric.slope(temperature, term.tissue.weights_m3[kept], judged, between)
+    return _in_modes(slope, term.tissue, kept), value_k
+
+
+def _in_modes(slope: MetricSlope, tissue: RegionNodes, kept: IntArray) -> Array:
+    """A derivative by nodes, of positions among those ``kept`` of the region, as one by modes ``(t, r)``."""
+    nodes, mix = slope.nodes, slope.mix
+    if nodes.ndim == 1:
+        spatial = mix @ _modes(tissue, kept[nodes])
+    elif nodes.shape[1] > _FEW_NODES:
+        spatial = mix @ _modes(tissue, kept)
+    else:
+        parts = (part[:, None] * _modes(tissue, kept[node]) for part, node in zip(mix.T, nodes.T, strict=True))
+        spatial = sum(parts, np.zeros((len(mix), tissue.modes.shape[1])))
+    return spatial if slope.in_time is None else slope.in_time[:, None] * spatial
+
+
+def _modes(tissue: RegionNodes, nodes: IntArray) -> Array:
+    """Modes of positions in the region; all of them in their order are not copied."""
+    every = len(nodes) == len(tissue.nodes) and bool((np.diff(nodes) == 1).all())
+    return (tissue.modes if every else tissue.modes[nodes]).astype(float, copy=False)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...base.arrays import Array
 from ...base.errors import InputError
-from ...bioheat.engines.reduced import ReducedModel
-from ...goals import BUDGET, Goal, GoalRow, Resolved
+from ...goals import SafetyBudget
 from ...power.heating_basis import HeatingBasis
 from ...power.safety import (
     FIELD_QUANTITIES,
@@ -26,10 +24,6 @@ from ...power.safety import (
 )
 from .case import Case
 from .heating_model import HeatingModel
-
-_FULL = 40.0
-"""A budget used up is this many "degrees": the search stays 0.1 of them, a quarter of a per cent, inside."""
-_SLOW_1_S = 1e-9
 
 
 def exposure(case: Case, amplitude_t: float, duty: float = 1.0) -> Exposure:
@@ -83,14 +77,6 @@ def field_notes(case: Case) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SafetyBudget:
-    """A power that must not be exceeded on average: its part of the limit ``(n_columns,)`` at full share."""
-
-    quantity: str
-    part: Array
-
-
 def safety_budgets(engine: HeatingModel, basis: HeatingBasis) -> tuple[SafetyBudget, ...]:
     """The hard limits on induced and absorbed power as costs of the columns."""
     case = engine.case
@@ -102,42 +88,8 @@ def safety_budgets(engine: HeatingModel, basis: HeatingBasis) -> tuple[SafetyBud
         unit += eddy_limits(engine.eddy)
     asked = [wish for wish in case.protocol.safety if wish.quantity not in FIELD_QUANTITIES]
     kept = [limit for limit in hardened(unit, asked) if limit.hard]
-    return tuple(SafetyBudget(limit.quantity, _cost(limit, basis, squares) / limit.limit) for limit in kept)
+    return tuple(SafetyBudget(QUANTITIES[limit.quantity], _cost(limit, basis, squares) / limit.limit) for limit in kept)
 
 
 def _cost(limit: Limit, basis: HeatingBasis, squares: Array) -> Array:
     return basis.iron_w + basis.eddy_w if limit.quantity == "absorbed" else limit.value * squares
-
-
-def guard_model(
-    model: ReducedModel, resolved: Resolved, kept: Sequence[SafetyBudget], duration_s: float
-) -> tuple[ReducedModel, Resolved]:
-    """A model and goals that hold the budgets too.
-
-    A budget is one more degree of freedom, which only gathers: its "temperature" rises by `_FULL` when the
-    budget is used up over the heating, and a limit on it is linear in the shares as every other.
-    """
-    if not kept:
-        return model, resolved
-    size, count = model.size, len(kept)
-    parts = np.array([budget.part for budget in kept])
-    modes = np.zeros((len(model.base_c) + count, size + count))
-    modes[: len(model.base_c), :size] = model.modes
-    modes[len(model.base_c) :, size:] = np.eye(count) * _FULL / duration_s
-    wider = replace(
-        model,
-        rates_1_s=np.concatenate([model.rates_1_s, np.full(count, _SLOW_1_S)]),
-        modes=modes,
-        inputs=np.hstack([model.inputs, parts.T]),
-        base_c=np.concatenate([model.base_c, np.zeros(count)]),
-    )
-    rows = [
-        GoalRow(
-            Goal("limit", (QUANTITIES[budget.quantity],), "Tmax", _FULL, "at_most", source=BUDGET),
-            QUANTITIES[budget.quantity],
-            np.array([len(model.base_c) + i]),
-            np.ones(1),
-        )
-        for i, budget in enumerate(kept)
-    ]
-    return wider, replace(resolved, rows=(*resolved.rows, *rows))

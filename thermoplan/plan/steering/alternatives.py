@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base.arrays import Array
 from ...files.run.plan_record import AlternativeRecord
-from ...goals import Goal, GoalRow, Resolved
+from ...goals import Goal, GoalRow, Resolved, SafetyBudget
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import statistic
 from ...optimize import Shares, highest_percentile_c, optimize_shares
@@ -40,8 +40,8 @@ class _Compared:
     ways: Mapping[str, Array]
 
     def model(self, name: str) -> SearchModel:
-        """The reduced model of one way to heat, the budgets of safety behind its temperatures."""
-        model = self.steering.guarded[0]
+        """The reduced model of one way to heat."""
+        model = self.steering.model
         return with_inputs(model, self.ways[name] @ np.asarray(model.inputs))
 
     @property
@@ -81,10 +81,10 @@ def compare_alternatives(steering: Steering) -> list[AlternativeRecord]:
 
 def t90_bound_c(steering: Steering) -> float | None:
     """Upper bound on T90 of the first target, mean over the hold, of any plan of these positions within the limits."""
-    model, rows = steering.guarded
-    used = restricted(model, range(steering.candidates))
+    every = range(steering.candidates)
+    model, asked = restricted(steering.model, every), steering.asked.restricted(every)
     settings = search_settings(steering.setup.engine.case)
-    return highest_percentile_c(used, rows, rows.focus[0], window_edges_s=steering.edges_s, settings=settings)
+    return highest_percentile_c(model, asked, asked.focus[0], window_edges_s=steering.edges_s, settings=settings)
 
 
 def comparison_sentence(rows: Sequence[AlternativeRecord], bound_c: float | None = None) -> str:
@@ -119,8 +119,8 @@ def _t90_within_limits_c(compared: _Compared) -> dict[str, float]:
     The search for this plan's positions begins at the best that was made by hand; where the machine can play but a
     few places, it has those.
     """
-    steering, (model, rows) = compared.steering, compared.steering.guarded
-    asked = _highest_t90(rows)
+    steering, model = compared.steering, compared.steering.model
+    asked = _highest_t90(steering.asked)
     settings = replace(
         search_settings(compared.engine.case),
         starts=1,
@@ -131,8 +131,8 @@ def _t90_within_limits_c(compared: _Compared) -> dict[str, float]:
     )
 
     def search(mixture: Array, start: Array | None = None) -> Shares:
-        mixed = with_inputs(model, mixture @ np.asarray(model.inputs))
-        return optimize_shares(mixed, asked, window_edges_s=steering.edges_s, settings=settings, start=start)
+        mixed, here = with_inputs(model, mixture @ np.asarray(model.inputs)), asked.mixed(mixture)
+        return optimize_shares(mixed, here, window_edges_s=steering.edges_s, settings=settings, start=start)
 
     found = {name: search(compared.ways[name]) for name in (PARKED, RASTER, FREE)}
     best = min((PARKED, RASTER), key=lambda name: found[name].objective)
@@ -154,19 +154,19 @@ def _highest_t90(resolved: Resolved) -> Resolved:
 
 def _row(name: str, shares: Array, compared: _Compared) -> AlternativeRecord:
     steering, model = compared.steering, compared.model(name)
-    edges, cool_down, resolved = steering.edges_s, compared.cool_down_s, steering.guarded[1]
+    edges, cool_down, resolved = steering.edges_s, compared.cool_down_s, steering.asked.mixed(compared.ways[name])
     values = judge_shares(model, shares, edges, resolved, cool_down)
     broken = [
-        _exceedance(row, found)
-        for row, found in zip(resolved.rows, values, strict=True)
-        if row.goal.kind == "limit" and not row.goal.met(found)
+        _exceedance(asked, found)
+        for asked, found in zip(resolved.requirements, values, strict=True)
+        if asked.kind == "limit" and not asked.met(found)
     ]
     target = resolved.focus[0]
     heating = float(edges[-1])
     times = judged_times_s(heating, cool_down)
     focus = model.temperature(shares, edges, times, rows=target.nodes)
     t90 = statistic(focus, target.weights_m3, 90.0)
-    core = next((v for r, v in zip(resolved.rows, values, strict=True) if r.region == "core"), None)
+    core = next((v for r, v in zip(resolved.rows, values, strict=False) if r.region == "core"), None)
     return {
         "name": name,
         "t90_c": float(np.interp(heating, times, t90)),
@@ -178,10 +178,10 @@ def _row(name: str, shares: Array, compared: _Compared) -> AlternativeRecord:
     }
 
 
-def _exceedance(row: GoalRow, found: float) -> str:
+def _exceedance(asked: GoalRow | SafetyBudget, found: float) -> str:
     """A limit that is broken and by how much, as a phrase."""
-    goal = row.goal
-    if goal.is_budget:
-        return f"{row.region}: {goal.said(found)} of its hard limit"
+    if isinstance(asked, SafetyBudget):
+        return f"{asked.quantity}: {asked.said(found)} of its hard limit"
+    goal = asked.goal
     sign = ">" if goal.sense == "at_most" else "<"
-    return f"{row.region} {goal.metric} {goal.said(found).split()[0]} {sign} {goal.said(goal.bound)}"
+    return f"{asked.name} {goal.said(found).split()[0]} {sign} {goal.said(goal.bound)}"

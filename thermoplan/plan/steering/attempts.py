@@ -64,8 +64,8 @@ class Attempt:
     @property
     def loss(self) -> float:
         """Loss by playing, 0 where there is none: ripple beyond its limit, goals and limits, kelvins."""
-        promised = zip(self.resolved.rows, self.sought.promised, self.played, strict=True)
-        lost = sum(row.goal.met(a) and not row.goal.met(b) for row, a, b in promised)
+        promised = zip(self.resolved.requirements, self.sought.promised, self.played, strict=True)
+        lost = sum(asked.met(a) and not asked.met(b) for asked, a, b in promised)
         ripple_k = float(self.sequenced.ripple_k.max(initial=0.0))
         restless = 100.0 + ripple_k if ripple_k > Rhythm().ripple_k * (1.0 + 1e-6) else 0.0
         return restless + 10.0 * lost + (abs(self.drift_k) if abs(self.drift_k) > DRIFT_K else 0.0)
@@ -73,7 +73,7 @@ class Attempt:
     @property
     def drift_k(self) -> float:
         """Largest difference of played and searched goals, in kelvins."""
-        rows = zip(self.resolved.rows, self.sought.found.values, self.played, strict=True)
+        rows = zip(self.resolved.rows, self.sought.found.values, self.played, strict=False)
         drifts = [_kelvins(row.goal, b) - _kelvins(row.goal, a) for row, a, b in rows if row.goal.kind == "goal"]
         return max(drifts, key=abs, default=0.0)
 
@@ -122,7 +122,7 @@ class Finder:
         with self.stages.stage("optimize"):
             return optimize_shares(
                 restricted(self.model, used),
-                self.resolved,
+                self.resolved.restricted(used),
                 window_edges_s=self.edges_s,
                 settings=settings,
                 start=None if start is None else start[:, used],
@@ -150,15 +150,16 @@ class Finder:
                 heating_k_s=self.heating_k_s,
                 rhythm=rhythm,
             )
-            every = restricted(self.model, range(len(self.columns)))
-            played = judge_shares(every, sequenced.achieved, edges, self.resolved, sought.settings.cool_down_s)
+            every = range(len(self.columns))
+            model, asked = restricted(self.model, every), self.resolved.restricted(every)
+            played = judge_shares(model, sequenced.achieved, edges, asked, sought.settings.cool_down_s)
         return Attempt(self.resolved, sought, sequenced, played)
 
 
 def judge_shares(
     model: SearchModel, shares: Array, edges_s: Array, resolved: Resolved, cool_down_s: float
 ) -> tuple[float, ...]:
-    """Value of every goal and limit for given shares, by the reduced model."""
+    """Value of every goal, limit and budget for given shares, by the reduced model."""
     heating = float(edges_s[-1])
     times = judged_times_s(heating, cool_down_s)
     courses: dict[bytes, Array] = {}
@@ -168,7 +169,7 @@ def judge_shares(
         if key not in courses:
             courses[key] = model.temperature(shares, edges_s, times, rows=row.nodes)
         found.append(row_value(row, times, courses[key], heating))
-    return tuple(found)
+    return (*found, *(budget.used(shares, edges_s) for budget in resolved.budgets))
 
 
 def judged_times_s(heating_s: float, cool_down_s: float) -> Array:

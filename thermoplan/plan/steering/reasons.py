@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...files.run.plan_record import ExplanationRecord, LimitCostRecord, MachineRecord
-from ...goals import GoalRow
+from ...goals import GoalRow, SafetyBudget
 from ...optimize import Explanation, LimitCost, explain
 from ...optimize.objective import GOAL_COST
 from ...optimize.program.modal_heat import restricted
@@ -23,12 +23,13 @@ def explain_plan(steering: Steering, outcome: Outcome) -> ExplanationRecord | No
     """
     if steering.interrupted:
         return None
-    sought, (model, kept) = steering.attempt.sought, steering.guarded
-    found = explain(restricted(model, sought.used), kept, sought.found, settings=sought.settings)
+    sought = steering.attempt.sought
+    model, asked = restricted(steering.model, sought.used), steering.asked.restricted(sought.used)
+    found = explain(model, asked, sought.found, settings=sought.settings)
     if found is None:
         return None
-    rows = {row.label: row for row in kept.rows}
-    verified = {row.label: value for row, value in zip(kept.rows, outcome.values, strict=False)}
+    rows = {row.label: row for row in asked.requirements}
+    verified = {row.label: value for row, value in zip(asked.rows, outcome.values, strict=True)}
     limits = [_limit_cost(cost, rows[cost.label], verified.get(cost.label, cost.value)) for cost in found.limits]
     return {
         "goal": found.goal.label,
@@ -51,31 +52,24 @@ def explain_plan(steering: Steering, outcome: Outcome) -> ExplanationRecord | No
     }
 
 
-def _limit_cost(cost: LimitCost, row: GoalRow, value: float) -> LimitCostRecord:
-    goal = row.goal
-    facts: LimitCostRecord = {
-        "kind": goal.kind,
-        "region": row.region,
-        "metric": goal.metric,
-        "bound": goal.bound,
+def _limit_cost(cost: LimitCost, asked: GoalRow | SafetyBudget, value: float) -> LimitCostRecord:
+    if isinstance(asked, SafetyBudget):
+        region, metric, unit, per = asked.label, "", "%", "tenth"
+    else:
+        goal = asked.goal
+        region, metric, unit, per = asked.region, goal.metric, goal.unit, goal.searched.measure.scale.step
+    return {
+        "kind": asked.kind,
+        "region": region,
+        "metric": metric,
+        "bound": asked.bound,
         "value": value,
-        "unit": goal.unit,
+        "unit": unit,
         "active": cost.active,
-        "gain_k": cost.gain_k,
+        "gain_k": asked.widening[0] * cost.gain_k,
         "sentence": cost.sentence,
-        "per": goal.searched.measure.scale.step,
+        "per": per,
     }
-    if goal.is_budget:
-        facts |= {
-            "region": row.label,
-            "metric": "",
-            "bound": 100.0,
-            "value": 100.0 * value / goal.bound,
-            "unit": "%",
-            "per": "tenth",
-            "gain_k": 0.1 * goal.bound * cost.gain_k,
-        }
-    return facts
 
 
 def _goal_sentences(found: Explanation, goal: GoalRow) -> list[str]:
@@ -103,7 +97,7 @@ def _goal_sentences(found: Explanation, goal: GoalRow) -> list[str]:
 
 def _machine_losses(steering: Steering) -> list[str]:
     """Losses of the goals by moving, settling and shortest dwells."""
-    rows = list(zip(steering.guarded[1].rows, steering.attempt.sought.promised, steering.attempt.played, strict=True))
+    rows = list(zip(steering.asked.rows, steering.attempt.sought.promised, steering.attempt.played, strict=False))
     found = []
     for row, promised, played in rows:
         if row.goal.kind != "goal" or row.goal.sense != "at_least":

@@ -20,7 +20,7 @@ from ...protocol import Protocol
 from ...trajectory.positions import MOST_POSITIONS
 from ..case.heating_model import HeatingModel
 from ..case.model_cache import cached_model
-from ..case.safety_limits import guard_model, safety_budgets
+from ..case.safety_limits import safety_budgets
 from .attempts import Finder
 from .candidates import WINDOWS, candidate_columns, search_settings, window_edges_s, without_gradient
 
@@ -57,9 +57,9 @@ class SearchSetup:
         system = self.engine.system
         return self.basis.load_w[: len(self.columns)] / system.capacity_j_k[: system.n_nodes]
 
-    def guarded(self, resolved: Resolved) -> tuple[ReducedModel, Resolved]:
-        """The model and the rows, with the hard limits of safety behind the others."""
-        return guard_model(self.model, resolved, safety_budgets(self.engine, self.basis), self.duration_s)
+    def with_budgets(self, resolved: Resolved) -> Resolved:
+        """The rows, and the budgets of safety as costs of the basis' columns."""
+        return replace(resolved, budgets=safety_budgets(self.engine, self.basis))
 
     def lasting(self, duration_s: float) -> SearchSetup:
         """The same with another duration."""
@@ -70,7 +70,8 @@ class SearchSetup:
 
     def searched(self, stages: Stages, start: Array | None = None) -> Shares:
         """Shares of one search, without the machine's moves."""
-        find = Finder(self.engine, *self.guarded(self.resolved), self.columns, self.edges_s, self.heating_k_s, stages)
+        asked = self.with_budgets(self.resolved)
+        find = Finder(self.engine, self.model, asked, self.columns, self.edges_s, self.heating_k_s, stages)
         settings = replace(search_settings(self.engine.case), starts=1)
         return find.search(np.arange(len(self.columns)), settings, start)
 

@@ -30,13 +30,13 @@ until what the machine plays is what was searched; the last attempt parks."""
 class Steering:
     """A search with what it worked with and found.
 
-    ``model`` is the reduced one, corrected where the full model was found to differ; ``guarded`` are model and rows
-    with the hard limits of safety behind the others; ``attempt`` is the one that is played.
+    ``model`` is the reduced one, corrected where the full model was found to differ; ``asked`` are the rows
+    and the budgets of safety; ``attempt`` is the one that is played.
     """
 
     setup: SearchSetup
     model: SearchModel
-    guarded: tuple[SearchModel, Resolved]
+    asked: Resolved
     attempt: Attempt
 
     @property
@@ -104,16 +104,12 @@ def steer(setup: SearchSetup, stages: Stages, correction: Correction | None = No
     if correction is not None:
         settings, start, rows = replace(settings, reach=correction.reach), correction.shares, correction.rows
     model: SearchModel = setup.model
-    guarded: SearchModel
-    guarded, rows = setup.guarded(rows)
+    asked = setup.with_budgets(rows)
     if correction is not None and correction.rise_k is not None:
-        more = len(guarded.base_c) - len(model.base_c)
-        guarded = CorrectedModel(guarded, correction.times_s, np.pad(correction.rise_k, ((0, 0), (0, more))))
         model = CorrectedModel(model, correction.times_s, correction.rise_k)
-    find = Finder(setup.engine, guarded, rows, setup.columns, setup.edges_s, setup.heating_k_s, stages)
+    find = Finder(setup.engine, model, asked, setup.columns, setup.edges_s, setup.heating_k_s, stages)
     best = _find_playable(find, find(np.arange(len(setup.columns)), settings, start))
-    stated = setup.resolved.rows
-    return Steering(setup, model, (guarded, replace(rows, rows=(*stated, *rows.rows[len(stated) :]))), best)
+    return Steering(setup, model, replace(asked, rows=setup.resolved.rows), best)
 
 
 def _find_playable(find: Finder, first: Attempt) -> Attempt:

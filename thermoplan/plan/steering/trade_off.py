@@ -10,7 +10,7 @@ from ...base.arrays import Array
 from ...base.errors import InputError
 from ...base.progress import Stages
 from ...files.run.plan_record import TradeOffPointRecord, TradeOffRecord
-from ...goals import CORE, GoalRow, Resolved
+from ...goals import CORE, GoalRow, Requirement, Resolved
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import mean_over, statistic
 from ...optimize import Settings, first_goal, optimize_shares, pareto_front, stretched
@@ -31,13 +31,13 @@ _SECONDS_A_POINT = 10.0
 def choose_limit(resolved: Resolved, name: str) -> int | None:
     """The limit that a name means, such as "liver" or "liver CEM43max"; None for the empty name, which leaves the
     choice to the plan."""
-    limits = [i for i, row in enumerate(resolved.rows) if row.goal.kind == "limit" and not row.goal.is_budget]
+    limits = [i for i, row in enumerate(resolved.rows) if row.kind == "limit"]
     if not name:
         return None
     words = name.split()
     found = [i for i in limits if words == [resolved.rows[i].region, resolved.rows[i].goal.metric][: len(words)]]
     if not found:
-        known = ", ".join(_name(resolved.rows[i]) for i in limits)
+        known = ", ".join(resolved.rows[i].name for i in limits)
         raise InputError(f'--against "{name}": no such limit; expected one of {known}')
     doses = [i for i in found if _is_dose_limit(resolved.rows[i])]
     return (doses or found)[0]
@@ -45,10 +45,6 @@ def choose_limit(resolved: Resolved, name: str) -> int | None:
 
 def _is_dose_limit(row: GoalRow) -> bool:
     return row.goal.kind == "limit" and row.goal.measure.scale.is_logarithmic
-
-
-def _name(row: GoalRow) -> str:
-    return row.label if row.goal.is_budget else f"{row.region} {row.goal.metric}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +60,7 @@ class _Search:
     @classmethod
     def of(cls, steering: Steering) -> _Search:
         """The search of a plan."""
-        engine, (model, rows) = steering.setup.engine, steering.guarded
+        engine = steering.setup.engine
         slow = engine.case.protocol.device.moves_stage
         used = steering.attempt.sought.used if slow else np.arange(steering.candidates)
         settings = replace(
@@ -76,7 +72,7 @@ class _Search:
             peak_cost=0.0,
             time_limit_s=_SECONDS_A_POINT,
         )
-        return cls(restricted(model, used), rows, steering.edges_s, settings)
+        return cls(restricted(steering.model, used), steering.asked.restricted(used), steering.edges_s, settings)
 
     def values(self, shares: Array) -> tuple[float, ...]:
         """Values of the rows for given shares."""
@@ -123,9 +119,9 @@ def trade_off(steering: Steering, stages: Stages, *, limit: int | None) -> Trade
         ]
         planned = steering.attempt.played
     return {
-        "goal": _name(rows[goal]),
+        "goal": rows[goal].name,
         "goal_unit": rows[goal].goal.unit,
-        "limit": _name(rows[limit]),
+        "limit": rows[limit].name,
         "limit_unit": rows[limit].goal.unit,
         "limit_bound": rows[limit].goal.bound,
         "points": points,
@@ -149,9 +145,9 @@ def _point(search: _Search, shares: Array, pair: tuple[int, int], bound: float) 
     focus = search.model.temperature(shares, search.edges_s, times, rows=target.nodes)
     t90 = statistic(focus, target.weights_m3, 90.0)
     at_bound = [
-        _name(row)
-        for i, (row, value) in enumerate(zip(rows, values, strict=True))
-        if row.goal.kind == "limit" and i != limit and _at_bound(row, value)
+        asked.name
+        for i, (asked, value) in enumerate(zip(search.resolved.requirements, values, strict=True))
+        if asked.kind == "limit" and i != limit and _at_bound(asked, value)
     ]
     return {
         "bound": bound,
@@ -159,11 +155,11 @@ def _point(search: _Search, shares: Array, pair: tuple[int, int], bound: float) 
         "goal_value": values[goal],
         "t90_c": mean_over(times, t90, heating * 2.0 / 3.0, heating),
         "cem43t90_min": float(dose_min(times, t90)),
-        "core_c": next((v for r, v in zip(rows, values, strict=True) if r.region == CORE), None),
+        "core_c": next((v for r, v in zip(rows, values, strict=False) if r.region == CORE), None),
         "duty": float(np.diff(search.edges_s) @ shares.sum(axis=1)) / heating,
         "others_at_bound": at_bound,
     }
 
 
-def _at_bound(row: GoalRow, value: float) -> bool:
-    return -row.goal.short_k(value) < AT_BOUND_K
+def _at_bound(asked: Requirement, value: float) -> bool:
+    return -asked.short_k(value) < AT_BOUND_K
