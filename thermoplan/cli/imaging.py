@@ -24,10 +24,10 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Write an image in another format, on its own voxels; with a unit, in mg of iron per mL."""
-    from ..commands.convert import Wanted, convert_image
+    from ..commands.convert import ImageChoice, convert_image
     from .show_imaging import show_converted
 
-    wanted = Wanted(frame, channel, affine, allow_shear)
+    wanted = ImageChoice(frame, channel, affine, allow_shear)
     say(convert_image(source, target, unit, wanted), as_json, show_converted)
 
 

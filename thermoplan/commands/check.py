@@ -1,4 +1,4 @@
-"""What a protocol means, said before anything heavy is computed; and a mesh on its own."""
+"""Check of a protocol: its meaning in words, before anything heavy is computed; and a mesh on its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from ..anatomy.body import MeshBody
 from ..anatomy.meshing import MeshReport, MeshSizes, mesh_labels
+from ..base.arrays import Array
 from ..base.errors import InputError
+from ..base.plain_data import plain
 from ..base.progress import Listener, Stages
 from ..base.units import quantity
 from ..files.images.labels import read_label_table, read_labelled
@@ -31,7 +33,13 @@ from ..protocol import Protocol, read_protocol
 from ..tracer.tracer import omega_tau, slp_w_kg
 
 MANY_NODES = 300_000
-_TETS_PER_EDGE3, _TETS_PER_NODE, _GRADING = 6.0 * np.sqrt(2.0), 5.6, 1.6  # as the shipped mouse has them
+"""Nodes above which a mesh is noted: a plan then takes minutes and gigabytes."""
+_TETS_PER_EDGE3 = 6.0 * np.sqrt(2.0)
+"""Tetrahedra in a cube of the edge's length, were they regular."""
+_TETS_PER_NODE = 5.6
+"""Of the shipped mouse's mesh."""
+_GRADING = 1.6
+"""Tetrahedra beyond the margin over those that the size far away would give: of the shipped mouse's mesh."""
 
 
 def check_protocol(path: Path) -> dict[str, Any]:
@@ -55,7 +63,9 @@ def _iron_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
     iron, source = inputs.iron, inputs.protocol.iron
     spacing = " x ".join(f"{1e3 * s:.3g}" for s in iron.image.spacing_m)
     shape = " x ".join(map(str, iron.image.shape))
-    values = f"values in {source.unit}" if source.unit else f"signal, made iron by {source.calibration.name}"
+    values = f"values in {source.unit}"
+    if source.calibration is not None:
+        values = f"signal, made iron by {source.calibration.name}"
     yield "iron image", f"{source.image.name}, {shape} voxels of {spacing} mm, {values}"
     if iron.relative_uncertainty > 0.0:
         by = f', voxels by the rule "{source.roi}"' if source.calibration else ""
@@ -85,7 +95,8 @@ def _body_rows(inputs: Inputs, notes: list[str]) -> Iterator[tuple[str, str]]:
     region = inputs.body.region_of(inputs.iron.image.positions_m(index))
     mass = inputs.iron.image.data[tuple(index.T)] * inputs.iron.image.voxel_volume_m3 * 1e6
     held = np.bincount(region[region >= 0], mass[region >= 0], len(volumes))
-    yield "anatomy", f"{(source.mesh or source.labels).name}, species {source.species}"
+    file = source.mesh or source.labels
+    yield "anatomy", f"{file.name if file else 'none'}, species {source.species}"
     for (name, volume), milligrams in zip(volumes.items(), held, strict=True):
         yield f"  {name}", f"{volume:.4g} mm3 of {inputs.tissues[name]}, {milligrams:.3g} mg iron in the image"
     if isinstance(inputs.body, MeshBody):
@@ -123,8 +134,8 @@ def _machine_rows(protocol: Protocol) -> Iterator[tuple[str, str]]:
     slp = float(slp_w_kg(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)) * 1e-3
     yield "tracer", f"{tracer.name}, omega tau {omega_tau(tracer, device.frequency_hz):.3g}"
     yield "model", f"{tracer.model}, holds {validity(tracer)}"
-    drive_field = {"amplitude_t": device.amplitude_t, "frequency_hz": device.frequency_hz}
-    for text in (*model_warnings(tracer, **drive_field), *slow_warnings(tracer)):
+    beyond = model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz)
+    for text in (*beyond, *slow_warnings(tracer)):
         yield "warning", text
     yield "SLP", f"{slp:.4g} W per g of iron at the drive, in tissue; {tracer.slp_source}"
     drive = f"{device.amplitude_t * 1e3:g} mT peak, {device.frequency_hz * 1e-3:g} kHz"
@@ -155,7 +166,7 @@ def _pose(protocol: Protocol) -> str:
     return ", ".join(words)
 
 
-def _axis(vector: Any) -> str:
+def _axis(vector: Array) -> str:
     return " ".join(f"{v + 0.0:.3g}" for v in vector)
 
 
@@ -185,7 +196,7 @@ def mesh_file(
     if out.suffix.lower() not in (".vtu", ".msh"):
         raise InputError(f"{out}: cannot write this kind of mesh; expected .vtu or .msh")
     refuse_unwritable(out)
-    stages, notes = Stages(listener), []
+    stages, notes = Stages(listener), list[str]()
     volume, entries = read_labelled(labels, None if table is None else read_label_table(table), notes=notes)
     size, target, regions = sizes
     unknown = [name for name in regions if name not in {region for region, _ in entries.values()}]
@@ -207,8 +218,6 @@ def mesh_file(
 
 
 def mesh_record(report: MeshReport, out: Path, notes: list[str]) -> dict[str, Any]:
-    from ..base.plain_data import plain
-
     volumes: Mapping[str, float] = report.label_volume_mm3
     rows = [
         {

@@ -1,4 +1,4 @@
-"""An image from one format to another."""
+"""Conversion of an image from one format to another."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ..files.tables.transforms import read_transform
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What of an image file is wanted: frame and channel from 1, a place for a bare array, axes not at right angles."""
+class ImageChoice:
+    """Choice of what is read: frame and channel from 1, a place for a bare array, axes not at right angles."""
 
     frame: int | None = None
     channel: int | None = None
     affine: Path | None = None
     allow_shear: bool = False
 
-    def choice(self) -> dict[str, Any]:
+    def reader_options(self) -> dict[str, Any]:
         """As the readers take it."""
         return {
             "frame": None if self.frame is None else self.frame - 1,
@@ -29,10 +29,10 @@ class Wanted:
         }
 
 
-def convert_image(source: Path, target: Path, unit: str | None, wanted: Wanted | None = None) -> dict[str, Any]:
+def convert_image(source: Path, target: Path, unit: str | None, wanted: ImageChoice | None = None) -> dict[str, Any]:
     """Write an image in another format; what was written, and what is worth a warning."""
     notes: list[str] = []
-    image = convert(source, target, unit=unit, notes=notes, **(wanted or Wanted()).choice())
+    image = convert(source, target, unit=unit, notes=notes, **(wanted or ImageChoice()).reader_options())
     return {
         "image": str(target),
         "shape": list(image.shape),

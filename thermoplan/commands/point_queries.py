@@ -1,4 +1,4 @@
-"""Short answers without a plan: one point of SLP, the size of a field-free region, what the libraries hold."""
+"""Point queries without a plan: one SLP, the size of a field-free region, the rows of the libraries."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ..tracer.relaxometry import Relaxometry
 from ..tracer.tracer import Tracer, omega_tau
 
 _LESION_MM = 8.0
+"""Lesion that off-target heating is told for, unless it is named: a flank tumour."""
 
 
 def named_tracer(name: str) -> Tracer:
@@ -78,8 +79,8 @@ def ffr_answer(protocol: Path, *, lesion: str | None = None) -> dict[str, Any]:
         "gradient_t_m": device.gradient_t_m,
         "fwhm_along_mm": _mm(profile.fwhm_along_m),
         "fwhm_across_mm": _mm(profile.fwhm_across_m),
-        "slp_w_per_g_fe": slp["heating"] * 1e-3,
-        "slp_imaging_w_per_g_fe": slp["imaging"] * 1e-3,
+        "slp_w_per_g_fe": _w_per_g(slp["heating"]),
+        "slp_imaging_w_per_g_fe": _w_per_g(slp["imaging"]),
         "lesion_mm": lesion_m * 1e3,
         "off_target_along": off_along,
         "off_target_across": off_across,
@@ -93,6 +94,10 @@ def ffr_answer(protocol: Path, *, lesion: str | None = None) -> dict[str, Any]:
         },
         "warnings": model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz),
     }
+
+
+def _w_per_g(slp_w_kg: float | None) -> float | None:
+    return None if slp_w_kg is None else slp_w_kg * 1e-3
 
 
 def _mm(width_m: float) -> float | None:
@@ -132,14 +137,14 @@ def _tracer_rows() -> list[dict[str, Any]]:
 
 
 def _imaging(tracer: Tracer) -> dict[str, Any]:
-    """What relaxometry says of it; None where it says nothing."""
+    """Relaxometry of a tracer; None where it was not measured."""
     found = tracer.imaging or Relaxometry()
     return {
-        "fwhm_mt": found.fwhm_t and found.fwhm_t * 1e3,
+        "fwhm_mt": None if found.fwhm_t is None else found.fwhm_t * 1e3,
         "sensitivity": found.sensitivity,
         "sensitivity_unit": found.sensitivity_unit,
         "magnetic_nm": [d * 1e9 for d in found.magnetic_diameters_m],
-        "diameter_nm": found.diameter_m and found.diameter_m * 1e9,
+        "diameter_nm": None if found.diameter_m is None else found.diameter_m * 1e9,
         "diameter_source": found.diameter_source,
         "instrument": found.instrument,
         "reference": found.reference,

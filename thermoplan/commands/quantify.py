@@ -1,4 +1,4 @@
-"""Iron with an error bar, from files: what `quantify` prints and writes."""
+"""Quantification of a signal image from files: iron with an error bar, as `quantify` prints and writes it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..imaging.roi import DEFAULT, labelled_regions, sphere
 
 @dataclass(frozen=True, slots=True)
 class QuantifyRequest:
-    """What `quantify` was asked for; frame and channel count from 1."""
+    """Options of `quantify`; frame and channel count from 1."""
 
     calibration: Path
     roi: str = DEFAULT
@@ -51,8 +51,8 @@ def quantify_file(
     notes: list[str] = []
     frame, channel = (None if number is None else number - 1 for number in (request.frame, request.channel))
     image = read_volume(source, frame=frame, channel=channel, notes=notes)
-    regions = None if request.labels is None else _regions(image, request, notes)
-    where = None if request.background is None else sphere(image, *_ball(request.background))
+    regions = None if request.labels is None else _regions(image, request.labels, request.table, notes)
+    where = None if request.background is None else _ball(image, request.background)
     scan = calibrate_scan(
         image,
         read_fiducials(request.calibration),
@@ -132,32 +132,33 @@ def _refuse_targets(*targets: Path | None) -> None:
         raise InputError([f"{t.name}: cannot write this kind; expected one of {', '.join(WRITERS)}" for t in wrong])
 
 
-def _regions(image: Image, request: QuantifyRequest, notes: list[str]) -> dict[str, Mask]:
-    segmented = has_segments(request.labels)
+def _regions(image: Image, path: Path, table: Path | None, notes: list[str]) -> dict[str, Mask]:
+    segmented = has_segments(path)
     labels, names = (
-        read_segmentation(request.labels, notes=notes)
+        read_segmentation(path, notes=notes)
         if segmented
-        else (as_labels(read_volume(request.labels, notes=notes), request.labels.name), {})
+        else (as_labels(read_volume(path, notes=notes), path.name), {})
     )
-    if request.table is None and not segmented:
+    if table is None and not segmented:
         names = {int(v): f"label {v}" for v in np.unique(labels.data) if v != 0}
-    elif request.table is not None:
-        names = {value: entry.region for value, entry in read_label_table(request.table).items()}
+    elif table is not None:
+        names = {value: entry.region for value, entry in read_label_table(table).items()}
     notes.append(
         "a region's iron is what the image shows inside its outline: blur carries some out, more of it out of "
         "small regions"
     )
-    masks = labelled_regions(image, labels, names, request.labels.name, notes=notes)
+    masks = labelled_regions(image, labels, names, path.name, notes=notes)
     empty = sorted(set(names.values()) - set(masks))
     if empty:
-        notes.append(f"{request.labels.name}: no voxel of the image lies in {', '.join(empty)}")
+        notes.append(f"{path.name}: no voxel of the image lies in {', '.join(empty)}")
     return masks
 
 
-def _ball(text: str) -> tuple[tuple[float, float, float], float]:
+def _ball(image: Image, text: str) -> Mask:
+    """Voxels of a ball that the command line names."""
     centre, _, radius = text.rpartition(",")
     try:
-        return vector(centre), parse(radius, "length")
+        return sphere(image, np.array(vector(centre)), parse(radius, "length"))
     except NotAQuantity:
         raise InputError(
             f'--background "{text}": expected centre and radius of a ball without tracer, in the frame of '

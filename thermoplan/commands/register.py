@@ -1,4 +1,4 @@
-"""A registration on its own: from landmarks or images to a file that a protocol, 3D Slicer and ITK read."""
+"""Registration on its own: from landmarks or images to a file that a protocol, 3D Slicer and ITK read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..imaging.registration import Landmarks, Registration, rigid_from_landmarks
 
 
 def register_scan(moving: Path, fixed: Path, out: Path, landmarks: Path | None = None) -> dict[str, Any]:
-    """Register, write the transform, and say what is left.
+    """Register, write the transform, and tell its residual.
 
     ``moving`` and ``fixed`` are two files of named points, or two images; with ``landmarks``, a file of pairs, the
     images only tell whether the landmarks lie in them.
@@ -68,7 +68,7 @@ def _numbers(found: Registration) -> dict[str, Any]:
     return {
         "matrix_mm": matrix.tolist(),
         "turn_deg": float(np.degrees(np.arccos(cosine))),
-        "residual_mm": found.residual_m * 1e3,
+        "residual_mm": None if found.residual_m is None else found.residual_m * 1e3,
         "leave_one_out_mm": None if out is None else out * 1e3,
         "landmarks": dict(zip(names, (1e3 * found.left_m).tolist(), strict=True)),
     }

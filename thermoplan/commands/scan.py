@@ -1,4 +1,4 @@
-"""A digital scan: quantities as text in, an image and what was done to make it out."""
+"""Digital scan of iron: quantities as text in, an image and a record of how it was made out."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from ..protocol.toml_tables import DeviceTable
 from ..tracer.tracer import Tracer, omega_tau
 from .point_queries import named_tracer
 
-KINDS, RELAXATIONS = ("ffp", "ffl"), ("none", "both", "one-way")
+KINDS = ("ffp", "ffl")
+RELAXATIONS = ("none", "both", "one-way")
 _TOPOLOGY = {"ffp": "FFP", "ffl": "FFL"}
 
 
 @dataclass(frozen=True, slots=True)
 class ScanRequest:
-    """What a scan was asked for, as text; None where a protocol or a default decides."""
+    """Options of a scan, as text; None where a protocol or a default decides."""
 
     unit: str | None = None
     tracer: str | None = None
@@ -143,11 +144,12 @@ def _device(request: ScanRequest, device: Device | None, notes: list[str]) -> De
 
 
 def _psf(scene: _Scene, request: ScanRequest, notes: list[str]) -> tuple[Psf, str]:
-    """The point-spread function, and what it is in words."""
+    """The point-spread function, and its name in words."""
+    psf: Psf
     if request.relaxation not in RELAXATIONS:
         raise InputError(f'--relaxation "{request.relaxation}": expected one of {", ".join(RELAXATIONS)}')
     if request.fwhm is not None:
-        psf, words = GaussianPsf(quantity(request.fwhm, "length", "--fwhm")), f"Gaussian of {request.fwhm}"
+        psf, words = GaussianPsf(np.full(3, quantity(request.fwhm, "length", "--fwhm"))), f"Gaussian of {request.fwhm}"
     elif scene.tracer is None or scene.device is None:
         missing = [
             name
@@ -194,7 +196,7 @@ def _letter(word: str) -> tuple[float, float, float]:
 
 
 def lag_m(tracer: Tracer, device: Device) -> Array:
-    """How far a field-free region moves at full speed within the tracer's relaxation time ``(3,)``."""
+    """Way of a field-free region at full speed within the tracer's relaxation time ``(3,)``."""
     gradient = device.gradient_t_m * (np.eye(3) if device.kind == "ffl" else device.gradient_tensor())
     sweep = np.linalg.solve(gradient, device.amplitude_t * device.drive_axis)
     return omega_tau(tracer, device.frequency_hz) * sweep

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import InputError
+from ..files.run.plan_record import ShotProbeRecord, TestShotRecord
 from ..files.tables.tracer_toml import measured_toml
 from ..protocol.complaints import suggestion
 from ..report.page import read_plan
 from ..tracer.calorimetry import shot_factor
 from ..tracer.measured_slp import Estimate, MeasuredSlp
-from .tracer_fits import options
+from .options import parse_options
 
 _COLD_K = 1.0
-"""An animal that is so much colder or warmer than planned is in another state."""
+"""Difference from the planned temperature that shows an animal in another state; anaesthesia drifts by less."""
 
 
 def shot_answer(
@@ -34,18 +35,21 @@ def shot_answer(
     ``before`` is its reading just before; ``thermometer`` the standard error of a reading, ``tip`` the relative one
     of the prediction since the tip is not known better, by default what a millimetre does there.
     """
-    shot = _shot(run, probe)
+    shot = _read_shot(run, probe)
     plan = shot["probes"][probe]
-    known = [options({"at": at, "reads": reads}, {"at": "time", "reads": "temperature"}) for at, reads in readings]
-    more = options(
+    known = [
+        parse_options({"at": at, "reads": reads}, {"at": "time", "reads": "temperature"}) for at, reads in readings
+    ]
+    more = parse_options(
         {"before": before, "thermometer": thermometer, "tip": tip},
         {"before": "temperature", "thermometer": "temperature difference", "tip": "fraction"},
     )
     _check_times(known, shot["duration_s"])
     at_s, read_c = (np.array([reading[key] for reading in known]) for key in ("at", "reads"))
-    start = plan["start_c"] if more["before"] is None else more["before"]
-    iron, other = (np.interp(at_s, shot["time_s"], plan[key]) for key in ("iron_rise_k", "other_rise_k"))
-    tip_rel = plan["tip_error_rel"] if more["tip"] is None else more["tip"]
+    before_c = more.get("before")
+    start = plan["start_c"] if before_c is None else before_c
+    iron, other = (np.interp(at_s, shot["time_s"], rise) for rise in (plan["iron_rise_k"], plan["other_rise_k"]))
+    tip_rel = more.get("tip", plan["tip_error_rel"])
     factor = shot_factor(
         read_c - start, iron, other_rise_k=other, probe_error_k=more["thermometer"], position_error_rel=tip_rel
     )
@@ -85,7 +89,7 @@ def shot_answer(
         "tip_error_rel": tip_rel,
         "stands": factor.low <= 1.0 <= factor.high,
         "measured_slp": measured_toml(measured),
-        "warnings": _shot_warnings(shot, plan, factor, more["before"]),
+        "warnings": _shot_warnings(shot, plan, factor, before_c),
     }
 
 
@@ -93,25 +97,22 @@ def _relative(estimate: Estimate) -> float:
     return float(np.clip((estimate.high - estimate.value) / estimate.value / 1.96, 1e-3, 0.99))
 
 
-def _shot(run: Path, probe: str) -> dict[str, Any]:
-    shot = read_plan(run).get("test_shot")
+def _read_shot(run: Path, probe: str) -> TestShotRecord:
+    shot: TestShotRecord | None = read_plan(run).get("test_shot")
     if not shot:
         raise InputError(f"{run / 'plan.json'}: has no test shot: it needs [[probes]] in the protocol; plan again")
     if probe not in shot["probes"]:
         raise InputError(f'--probe = "{probe}": not a probe of this run; {suggestion(probe, shot["probes"])}')
-    result: dict[str, Any] = shot
-    return result
+    return shot
 
 
-def _check_times(known: Sequence[Mapping[str, float | None]], duration_s: float) -> None:
+def _check_times(known: Sequence[Mapping[str, float]], duration_s: float) -> None:
     late = [reading["at"] for reading in known if not 0.0 < reading["at"] <= duration_s]
     if late:
         raise InputError([f"--at {t:g} s: the test shot lasts from 0 to {duration_s:g} s" for t in late])
 
 
-def _shot_warnings(
-    shot: Mapping[str, Any], plan: Mapping[str, Any], factor: Estimate, before: float | None
-) -> list[str]:
+def _shot_warnings(shot: TestShotRecord, plan: ShotProbeRecord, factor: Estimate, before: float | None) -> list[str]:
     found = []
     if before is None:
         found.append(

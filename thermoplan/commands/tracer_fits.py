@@ -1,4 +1,4 @@
-"""What measurements say of a tracer: a calorimeter's curve, SLPs over the fields, a test shot in the animal."""
+"""Tracer from measurements: SLP of a calorimeter's curve, and a fit of its parameters to SLPs over the fields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import InputError
-from ..base.units import NotAQuantity, parse
 from ..files.tables.columns import read_columns
 from ..files.tables.tracer_toml import measured_toml, write_tracer
 from ..power.ffr import model_warnings
@@ -18,6 +17,7 @@ from ..tracer.calorimetry import corrected_slope
 from ..tracer.fitting import TracerFit, fit_tracer
 from ..tracer.measured_slp import TISSUE_FACTOR, Estimate, MeasuredSlp
 from ..tracer.tracer import Tracer
+from .options import parse_options
 from .point_queries import named_tracer
 
 _SHOWN = {
@@ -26,8 +26,10 @@ _SHOWN = {
     "anisotropy": ("anisotropy_kj_m3", 1e-3),
     "relaxation_time": ("relaxation_time_us", 1e6),
 }
-_LOOSE, _MISFIT = 3.0, 0.15
-"""Beyond these a fit says so: an interval of more than three times, a misfit above what calorimeters scatter."""
+_LOOSE = 3.0
+"""Ratio of the ends of an interval beyond which a parameter counts as hardly fixed."""
+_MISFIT = 0.15
+"""Relative misfit beyond which the model does not follow: more than calorimeters scatter."""
 
 
 def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Mapping[str, str]) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Map
     ``sample`` states iron, heat_capacity, and where known medium, tissue_factor, error (of iron and heat capacity,
     relative), from, to and start; ``field`` amplitude and frequency. All are text with a unit.
     """
-    known = options(
+    known = parse_options(
         sample,
         {
             "iron": "mass",
@@ -48,12 +50,12 @@ def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Map
             "tissue_factor": "fraction",
         },
     )
-    drive = options(field, {"amplitude": "field", "frequency": "frequency"})
+    drive = parse_options(field, {"amplitude": "field", "frequency": "frequency"})
     columns = read_columns(curve, ["time_s", "temperature_C"])
     time_s, temperature_c = columns["time_s"], columns["temperature_C"]
-    first, last = known["from"] or time_s[0], np.inf if known["to"] is None else known["to"]
+    first, last = known.get("from") or time_s[0], known.get("to", np.inf)
     heated, before = (time_s >= first) & (time_s <= last), time_s < first
-    start = known["start"]
+    start = known.get("start")
     if start is None and before.any():
         start = float(temperature_c[before].mean())
     found = corrected_slope(
@@ -63,9 +65,9 @@ def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Map
         heat_capacity_j_k=known["heat_capacity"],
         start_c=start,
     )
-    slp = _widened(found.slp_w_kg, known["error"] or 0.0)
+    slp = _widen(found.slp_w_kg, known.get("error", 0.0))
     error = (slp.high - slp.value) / slp.value / 1.96
-    factor = TISSUE_FACTOR if known["tissue_factor"] is None else known["tissue_factor"]
+    factor = known.get("tissue_factor", TISSUE_FACTOR)
     stated = MeasuredSlp(
         slp.value,
         "iron",
@@ -96,8 +98,8 @@ def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Map
     }
 
 
-def _widened(slp: Estimate, error: float) -> Estimate:
-    """With the relative error of iron and heat capacity, a standard error, added in squares."""
+def _widen(slp: Estimate, error: float) -> Estimate:
+    """The estimate with the relative error of iron and heat capacity, a standard error, added in squares."""
     reach = [float(np.hypot(bound - slp.value, 1.96 * error * slp.value)) for bound in (slp.low, slp.high)]
     return Estimate(slp.value, slp.value - reach[0], slp.value + reach[1])
 
@@ -120,25 +122,6 @@ def _in_water(factor: float) -> str:
     return f"measured in water: a factor of {factor:g} to tissue is taken, 0.3 to 1 is possible"
 
 
-def options(given: Mapping[str, str | None], kinds: Mapping[str, str]) -> dict[str, float | None]:
-    """What the command line was given, in SI, all complaints at once; None where it was not."""
-    values: dict[str, float | None] = {}
-    faults = []
-    for key, kind in kinds.items():
-        text = given.get(key)
-        option = f"--{key.replace('_', '-')}"
-        try:
-            values[key] = None if text is None else parse(text, kind)
-        except NotAQuantity as problem:
-            faults.append(f'{option} = "{text}": {problem}')
-            continue
-        if values[key] == 0.0 and kind != "temperature" and key not in ("from", "error", "tip"):
-            faults.append(f'{option} = "{text}": expected more than zero')
-    if faults:
-        raise InputError(faults)
-    return values
-
-
 def fit_answer(
     measurements: Path,
     tracer: str,
@@ -155,9 +138,9 @@ def fit_answer(
     """
     if output is not None and output.exists():
         raise InputError(f"{output}: is there already; choose another name with -o")
-    start = _starting(named_tracer(tracer), model)
+    start = _start_tracer(named_tracer(tracer), model)
     measured = _measurements(measurements, stated)
-    names = tuple(free) or _most(start, len(measured))
+    names = tuple(free) or _free_parameters(start, len(measured))
     fit = fit_tracer(start, measured, names)
     if output is not None:
         write_tracer(output, replace(fit.tracer, name=output.stem), _comments(fit, measurements, tracer))
@@ -188,7 +171,7 @@ def fit_answer(
     }
 
 
-def _starting(tracer: Tracer, model: str | None) -> Tracer:
+def _start_tracer(tracer: Tracer, model: str | None) -> Tracer:
     model = model or tracer.model
     if model == "table":
         raise InputError(
@@ -201,8 +184,8 @@ def _measurements(path: Path, stated: Mapping[str, str | None]) -> list[Measured
     columns = read_columns(
         path, ["amplitude_mT", "frequency_kHz", "slp_W_g"], ["along_mT", "across_mT", "relative_error"]
     )
-    known = options(stated, {"tissue_factor": "fraction"})
-    factor = TISSUE_FACTOR if known["tissue_factor"] is None else known["tissue_factor"]
+    known = parse_options(stated, {"tissue_factor": "fraction"})
+    factor = known.get("tissue_factor", TISSUE_FACTOR)
     count = len(columns["slp_W_g"])
     along, across = (columns.get(name, np.zeros(count)) * 1e-3 for name in ("along_mT", "across_mT"))
     errors = columns.get("relative_error", [None] * count)
@@ -230,7 +213,7 @@ def _measurements(path: Path, stated: Mapping[str, str | None]) -> list[Measured
     return found
 
 
-def _most(tracer: Tracer, count: int) -> tuple[str, ...]:
+def _free_parameters(tracer: Tracer, count: int) -> tuple[str, ...]:
     """Efficiency, core size, and what its relaxation rests on, while there is a measurement more than parameters."""
     wish = ["heating_efficiency", "core_diameter"]
     if tracer.relaxation_time_s is not None:

@@ -21,14 +21,16 @@ from ...protocol.protocol import AnatomyInput
 
 def read_body(source: AnatomyInput, iron: IronMap | None, notes: list[str]) -> Body:
     """The body with every added region; ``iron``, None where it could not be read, is for those by a threshold."""
-    body: Body = _read_mesh(source, notes) if source.labels is None else _read_labels(source.labels, source, notes)
+    body: Body
+    if source.mesh is not None:
+        body = MeshBody(read_mesh(source.mesh, unit_m=source.mesh_unit_m, table=source.label_table, notes=notes))
+    elif source.labels is not None:
+        body = _read_labels(source.labels, source, notes)
+    else:
+        raise InputError("anatomy: missing: expected labels or a mesh")
     for added in source.added:
         body = body.with_region(added.region, added.tissue, partial(_select, added, iron))
     return body
-
-
-def _read_mesh(source: AnatomyInput, notes: list[str]) -> MeshBody:
-    return MeshBody(read_mesh(source.mesh, unit_m=source.mesh_unit_m, table=source.label_table, notes=notes))
 
 
 def _read_labels(path: Path, source: AnatomyInput, notes: list[str]) -> LabelBody:

@@ -1,4 +1,4 @@
-"""The patient on a mesh: geometry, iron and tissue, ready for physics."""
+"""Case: the patient on a mesh, with geometry, iron and tissue, ready for physics."""
 
 from __future__ import annotations
 
@@ -33,10 +33,16 @@ from .inputs import Inputs
 from .mesh_cache import cached_mesh
 from .vessel_notes import vessel_notes
 
-COARSEST_TARGET_M, TARGET_PER_RADIUS = 0.8e-3, 1.0 / 8.0
+COARSEST_TARGET_M = 0.8e-3
+"""Longest edge in a target; twice as long, a focus of a few millimetres would have no node inside."""
+TARGET_PER_RADIUS = 1.0 / 8.0
+"""Edge in a target as a part of its radius: sixteen elements across it, where that is finer."""
 SIZE_M = 2.5e-3
-QUICK_TARGET, QUICK_SIZE = 2.8, 1.4
-"""Factors on the edge lengths of a quick mesh: the shipped mouse then has about 10,000 nodes."""
+"""Edge far from the targets, where temperature changes over centimetres; half of it makes eight times the elements."""
+QUICK_TARGET = 2.8
+"""Factor on the edge in a target of a quick mesh."""
+QUICK_SIZE = 1.4
+"""Factor on the edge elsewhere of a quick mesh: the shipped mouse then has about 10,000 nodes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +70,7 @@ class Case:
 
     @property
     def heat_factors(self) -> tuple[float, float]:
-        """By what the target may heat less or more than planned: SLP and iron together."""
+        """Factors by which the target may heat less or more than planned: SLP and iron together."""
         slp = slp_interval(self.protocol.tracer, self.protocol.device)
         held = self.iron.region_kg(self.anatomy).get(self.targets[0], 0.0) if self.targets else 0.0
         return slp.with_iron(self.iron_sd_kg.get(self.targets[0], 0.0) / held if held > 0.0 else self.iron_uncertainty)
@@ -76,6 +82,7 @@ class Case:
 
     @property
     def weight_kg(self) -> float:
+        """Mass of the anatomy."""
         volume = np.array([self.anatomy.volume_m3(name) for name in self.anatomy.region_names])
         return float(volume @ [t.density_kg_m3 for t in self.tissues])
 
@@ -106,9 +113,9 @@ class Case:
         """Region -> perfusion law, where the protocol gives its tissue one."""
         given = {canonical_tissue(name): tissue.perfusion for name, tissue in self.protocol.tissues.items()}
         return {
-            region: given[tissue.name].course(tissue.density_kg_m3, tissue.perfusion_w_m3_k)
+            region: law.course(tissue.density_kg_m3, tissue.perfusion_w_m3_k)
             for region, tissue in zip(self.anatomy.region_names, self.tissues, strict=True)
-            if isinstance(given.get(tissue.name), PerfusionCourse)
+            if isinstance(law := given.get(tissue.name), PerfusionCourse)
         }
 
     def boundary(self, surface: Surface, name: str = "boundary") -> Boundary:
@@ -118,7 +125,7 @@ class Case:
             surface.kind,
             heat_transfer_w_m2_k=self.species.skin_heat_transfer_w_m2_k if transfer is None else transfer,
             temperature_c=surface.temperature_c,
-            normal=surface.normal,
+            normal=None if surface.normal is None else np.array(surface.normal),
             triangles=self._triangles(surface),
             course=surface.course,
             emissivity=surface.emissivity,
@@ -152,7 +159,7 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
     notes += _iron_notes(protocol, iron)
     notes += vessel_notes(protocol, anatomy)
     species = species_facts(protocol.anatomy.species)
-    tissues = tissues_of(protocol, anatomy.tissue_names)
+    tissues = case_tissues(protocol, anatomy.tissue_names)
     volumes = [anatomy.volume_m3(name) for name in anatomy.region_names]
     case = Case(
         protocol,
@@ -170,7 +177,7 @@ def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:
         {name: inputs.iron.mass_sd_kg(mass, anatomy.volume_m3(name)) for name, mass in iron.region_kg(anatomy).items()},
     )
     warning = species.mass_warning(case.mass_kg)
-    return case if warning is None else _noted(case, warning)
+    return case if warning is None else replace(case, notes=(*notes, warning))
 
 
 def _mesh(inputs: Inputs, stages: Stages, *, quick: bool) -> tuple[Anatomy, MeshReport | None]:
@@ -180,10 +187,6 @@ def _mesh(inputs: Inputs, stages: Stages, *, quick: bool) -> tuple[Anatomy, Mesh
         return body.mesh, None
     with stages.stage("mesh"):
         return cached_mesh(body.labels, body.table, mesh_sizes(inputs, quick=quick))
-
-
-def _noted(case: Case, note: str) -> Case:
-    return replace(case, notes=(*case.notes, note))
 
 
 def mesh_sizes(inputs: Inputs, *, quick: bool) -> MeshSizes:
@@ -209,7 +212,7 @@ def _iron_notes(protocol: Protocol, iron: MeshIron) -> list[str]:
     ]
 
 
-def tissues_of(protocol: Protocol, tissue_names: Sequence[str]) -> tuple[Tissue, ...]:
+def case_tissues(protocol: Protocol, tissue_names: Sequence[str]) -> tuple[Tissue, ...]:
     """One tissue a region, with the protocol's values, and slowed by its anaesthetic."""
     species, agent = protocol.anatomy.species, protocol.physiology.anaesthesia
     tissues = region_tissues(

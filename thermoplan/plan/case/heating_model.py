@@ -1,4 +1,4 @@
-"""A case that can be heated: matrices, eddy currents, and the power of any FFR position."""
+"""Heating model of a case: matrices, eddy currents, and the power of any position of the field-free region."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arrays import Array
+from ...base.arrays import Array, IntArray
 from ...base.progress import Stages
 from ...bioheat import Feedback, ThermalSystem, feedback_of, settle, thermal_system
 from ...device import Device
 from ...power.eddy import EddyPower, eddy_power, field_potential_t_m, induced_power
-from ...power.heating_basis import Column, HeatingBasis, biases_t, heating_basis
+from ...power.heating_basis import Column, HeatingBasis, biases_t, heating_basis, iron_power_w
 from ...power.iron import MeshIron
 from ...tracer.response import response_table
 from ...tracer.tracer import Tracer, slp_w_kg
 from .case import Case
-from .second_order import SecondOrderCase, finer
-from .steady_state import steady_state_of
+from .second_order import SecondOrderCase, second_order_case
+from .steady_state import naming_protocol
 
-_BINS, _LEVELS = 192, 32
+_BINS = 192
+"""Bins of a power sum along and across the bias; the sum is second order in their width, and twice as many take four
+times the memory."""
+_LEVELS = 32
+"""Bins of a power sum in amplitude, which a uniform drive fills but one of."""
 _SOLVED = 200
+"""Bins that a slow tracer model is solved in, those that heat most; the table serves the rest."""
 STEEP_T = 5e-3
 """Bias at which the bins of a power sum are half way through: losses fall within a few millitesla."""
 
@@ -61,8 +66,6 @@ class HeatingModel:
 
     def region_iron_w(self, columns: Sequence[Column]) -> dict[str, list[float]]:
         """Iron power in each region for each column, W."""
-        from ...power.heating_basis import iron_power_w
-
         protocol, iron, anatomy = self.case.protocol, self.case.iron, self.case.anatomy
         amplitudes = np.unique([c.amplitude_t for c in columns])
         table = response_table(protocol.tracer, protocol.device.frequency_hz, amplitudes)
@@ -75,34 +78,38 @@ def build_heating_model(case: Case, stages: Stages) -> HeatingModel:
     """Assemble the heat problem, find the state before heating, solve the eddy currents."""
     device = case.protocol.device
     with stages.stage("heat matrices, steady state"):
-        system, feedback = heat(case)
+        system, feedback = assemble_heat(case)
     eddy = None
     if device.eddy_currents:
         with stages.stage("eddy currents"):
-            eddy = _eddies(case)
+            eddy = _solve_eddies(case)
     if case.protocol.mesh.order == 1:
         return HeatingModel(case, system, eddy, feedback)
     with stages.stage("quadratic elements"):
-        return HeatingModel(case, system, eddy, feedback, finer(case, eddy))
+        return HeatingModel(case, system, eddy, feedback, second_order_case(case, eddy))
 
 
-def heat(case: Case) -> tuple[ThermalSystem, Feedback | None]:
+def assemble_heat(case: Case) -> tuple[ThermalSystem, Feedback | None]:
     """Matrices in the state before heating, and what feeds back into them."""
     problem = case.problem()
-    with steady_state_of(case.protocol):
+    with naming_protocol(case.protocol):
         system = thermal_system(problem)
         feedback = feedback_of(problem, system)
         return settle(system, feedback), feedback
 
 
-def _eddies(case: Case) -> EddyPower:
+def _solve_eddies(case: Case) -> EddyPower:
     """Eddy currents of the machine's drive, uniform or with its profile."""
     device, anatomy = case.protocol.device, case.anatomy
-    drive = {"frequency_hz": device.frequency_hz, "amplitude_t": device.amplitude_t}
+    frequency_hz, amplitude_t = device.frequency_hz, device.amplitude_t
     if device.drive is None:
-        return eddy_power(anatomy, case.tissues, drive_axis=device.drive_axis, **drive)
+        return eddy_power(
+            anatomy, case.tissues, drive_axis=device.drive_axis, frequency_hz=frequency_hz, amplitude_t=amplitude_t
+        )
     potential = field_potential_t_m(lambda points: device.amplitude_t * device.drive_field(points), anatomy.centroids_m)
-    return induced_power(anatomy, case.tissues, potential_t_m=potential, **drive)
+    return induced_power(
+        anatomy, case.tissues, potential_t_m=potential, frequency_hz=frequency_hz, amplitude_t=amplitude_t
+    )
 
 
 def power_rel(engine: HeatingModel, basis: HeatingBasis, shares: Array) -> float:
@@ -115,7 +122,7 @@ def power_rel(engine: HeatingModel, basis: HeatingBasis, shares: Array) -> float
     """
     case = engine.case
     tracer, device = case.protocol.tracer, case.protocol.device
-    mass, amplitude, along, across = _played(case, basis.columns, shares)
+    mass, amplitude, along, across = _binned_iron(case, basis.columns, shares)
     levels = np.unique([c.amplitude_t for c in basis.columns])
     direct = _direct_w(tracer, device.frequency_hz, levels, mass, (amplitude, along, across))
     power = float(shares @ (basis.load_w.sum(axis=1) - basis.eddy_w))
@@ -129,23 +136,23 @@ def _direct_w(
     of the amplitudes ``levels_t``."""
     amplitude, along, across = fields_t
 
-    def solved(rows: Array) -> Array:
+    def solve(rows: IntArray) -> Array:
         return slp_w_kg(
             tracer, amplitude_t=amplitude[rows], frequency_hz=frequency_hz, along_t=along[rows], across_t=across[rows]
         )
 
     if tracer.model != "fokker-planck":
-        return float(mass_kg @ solved(np.arange(len(mass_kg))))
+        return float(mass_kg @ solve(np.arange(len(mass_kg))))
     table = response_table(tracer, frequency_hz, levels_t)
     looked_up = table.at_amplitude_w_kg(amplitude, along, across)
     most = np.argsort(mass_kg * looked_up)[-_SOLVED:]
-    return float(mass_kg @ looked_up + mass_kg[most] @ (solved(most) - looked_up[most]))
+    return float(mass_kg @ looked_up + mass_kg[most] @ (solve(most) - looked_up[most]))
 
 
-def _played(case: Case, columns: Sequence[Column], shares: Array) -> tuple[Array, ...]:
+def _binned_iron(case: Case, columns: Sequence[Column], shares: Array) -> tuple[Array, ...]:
     """Iron mass times share in the bins that hold any, and its mean amplitude and bias."""
     device, iron = case.protocol.device, case.iron
-    used = np.flatnonzero(shares > 0.0)
+    used = np.flatnonzero(shares > 0.0).tolist()
     columns, shares = [columns[k] for k in used], shares[used]
     drive = device.drive_at(iron.points_m)[0]
     peak = float(drive.max()) * max((c.amplitude_t for c in columns), default=0.0)

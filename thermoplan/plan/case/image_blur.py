@@ -66,7 +66,7 @@ def sharpen_iron(iron: IronMap, protocol: Protocol, notes: list[str]) -> IronMap
             f"{protocol.path.name}: iron.deblur = {gain:g}: the width of the image's blur is not known; "
             'give [iron] fwhm, such as "2 mm"'
         )
-    sharp = deblur_image(iron.image, GaussianPsf(iron.fwhm_m), noise_gain=gain)
+    sharp = deblur_image(iron.image, GaussianPsf(np.full(3, iron.fwhm_m)), noise_gain=gain)
     left = min(iron.fwhm_m, _mean(sharp.fwhm_m))
     notes.append(
         f"DEBLURRED: {iron.name} is planned on after sharpening ([iron] deblur = {gain:g}), which CAN INVENT IRON: "

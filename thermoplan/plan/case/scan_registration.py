@@ -93,14 +93,16 @@ def residual_words(record: RegistrationRecord) -> str:
 
 
 def doubtful_places(record: RegistrationRecord | None, volumes_mm3: Mapping[str, float]) -> Iterator[str]:
-    """Targets whose place is not known to half their radius, or not known to be known."""
-    if record is not None and record["residual_mm"] is None:
+    """Notes on targets whose place is not known to half their radius, or not known to be known."""
+    if record is None:
+        return
+    if record["residual_mm"] is None:
         moved = "; ".join(f"the centroid of {name} {_displaced(row)}" for name, row in record["targets"].items())
         yield (
             f"registration: {record['source']} records no residual, so how well the iron lies in the anatomy is "
             f"not known ({moved}); `thermoplan register` writes one beside its transform"
         )
-    for name, row in (record["targets"] if record else {}).items():
+    for name, row in record["targets"].items():
         error = row["expected_error_mm"] or record["residual_mm"]
         radius = (3.0 * volumes_mm3[name] / (4.0 * np.pi)) ** (1.0 / 3.0)
         if error is not None and error > 0.5 * radius:

@@ -37,7 +37,7 @@ class SecondOrderCase:
 
 
 def refuse_planning(protocol: Protocol) -> None:
-    """Complain where a plan is asked for on quadratic elements."""
+    """Refuse a plan on quadratic elements."""
     if protocol.mesh.order == 2:
         raise InputError(
             f"{protocol.path.name}: mesh.order = 2: only simulate has quadratic elements, as a plan plays thousands of "
@@ -46,7 +46,7 @@ def refuse_planning(protocol: Protocol) -> None:
 
 
 def refuse_unfit(protocol: Protocol, *, estimate_error: bool) -> None:
-    """Complain where quadratic elements are asked for and something else is that only linear ones have."""
+    """Refuse quadratic elements beside something that only linear ones have."""
     if protocol.mesh.order == 1:
         return
     wrong = []
@@ -64,7 +64,7 @@ def refuse_unfit(protocol: Protocol, *, estimate_error: bool) -> None:
         raise InputError(wrong)
 
 
-def finer(case: Case, eddy: EddyPower | None) -> SecondOrderCase:
+def second_order_case(case: Case, eddy: EddyPower | None) -> SecondOrderCase:
     """The same heat problem, iron and eddy currents on quadratic elements."""
     problem, mesh, n = case.problem(), quadratic_mesh(case.anatomy), len(case.anatomy.points_m)
     system = thermal_system(problem, order=2)

@@ -1,4 +1,4 @@
-"""Whether the animal has a steady state before heating: metabolic heat has to leave it somewhere."""
+"""Steady state before heating, which needs a way out for metabolic heat: refusals where there is none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from ...anatomy.tissue import scaled_metabolism
 from ...base.errors import InputError
 from ...protocol import Protocol, Surface
-from .case import tissues_of
+from .case import case_tissues
 from .inputs import Inputs
 
 _REMEDY = (
@@ -22,7 +22,7 @@ def refuse_unreachable(inputs: Inputs) -> None:
     words = _closed(inputs)
     if not words:
         return
-    protocol, tissues = inputs.protocol, tissues_of(inputs.protocol, tuple(inputs.tissues.values()))
+    protocol, tissues = inputs.protocol, case_tissues(inputs.protocol, tuple(inputs.tissues.values()))
     volumes = [1e-9 * volume for volume in inputs.volumes_mm3().values()]
     power_w = float(scaled_metabolism(tissues, volumes, protocol.anatomy.species) @ volumes)
     if power_w > 0.0:
@@ -44,13 +44,13 @@ def refuse_unbounded(inputs: Inputs) -> None:
 
 
 def _closed(inputs: Inputs) -> str:
-    """What the skin's keys say where neither it nor blood takes up heat; empty where one does."""
+    """Keys of the skin where neither it nor blood takes up heat; empty where one does."""
     protocol = inputs.protocol
     surfaces = {"boundary.skin": protocol.skin, "boundary.bed": protocol.bed}
     given = {key: surface for key, surface in surfaces.items() if surface is not None}
     if any(_takes_heat(surface) for surface in given.values()) or protocol.vessels:
         return ""
-    if any(tissue.perfusion_w_m3_k > 0.0 for tissue in tissues_of(protocol, tuple(inputs.tissues.values()))):
+    if any(tissue.perfusion_w_m3_k > 0.0 for tissue in case_tissues(protocol, tuple(inputs.tissues.values()))):
         return ""
     return " and ".join(f"{key} = {{ {_said(surface)} }}" for key, surface in given.items())
 
@@ -66,7 +66,7 @@ def _said(surface: Surface) -> str:
 
 
 @contextmanager
-def steady_state_of(protocol: Protocol) -> Iterator[None]:
+def naming_protocol(protocol: Protocol) -> Iterator[None]:
     """Name the protocol in whatever is wrong with its heat problem."""
     try:
         yield

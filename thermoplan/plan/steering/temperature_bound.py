@@ -19,7 +19,7 @@ from ...goals import CORE, Goal, default_limits
 from ...goals.metrics.cem43 import cem43_rate
 from ...protocol import PerfusionCourse
 from ...tracer.tracer import slp_w_kg
-from ..case.case import tissues_of
+from ..case.case import case_tissues
 from ..case.inputs import Inputs
 
 NEAR_M = 3e-3
@@ -52,7 +52,7 @@ class TemperatureBound:
         self.inputs, self.protocol = inputs, inputs.protocol
         names = list(inputs.tissues)
         volumes = np.array([inputs.volumes_mm3()[name] for name in names]) * 1e-9
-        tissues = tissues_of(self.protocol, tuple(inputs.tissues.values()))
+        tissues = case_tissues(self.protocol, tuple(inputs.tissues.values()))
         self._places = {name: inputs.body.points_m(name) for name in names}
         drive_t = self.protocol.device.amplitude_t * self._strongest_drive()
         device = self.protocol.device
