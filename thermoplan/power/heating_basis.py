@@ -21,16 +21,21 @@ from ..tracer.tracer import Tracer, slp_w_kg
 class IronPoints(Protocol):
     """Iron as points, and the matrix ``(n_nodes, s)`` that spreads them over the nodes."""
 
-    points_m: Array
-    mass_kg: Array
-    deposit: Any
+    @property
+    def points_m(self) -> Array: ...
+    @property
+    def mass_kg(self) -> Array: ...
+    @property
+    def deposit(self) -> Any: ...
 
 
 class EddyLoad(Protocol):
     """Power induced in tissue: nodal loads at one amplitude; it grows with the amplitude squared."""
 
-    load_w: Array
-    amplitude_t: float
+    @property
+    def load_w(self) -> Array: ...
+    @property
+    def amplitude_t(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...base.arrays import Array, IntArray, frozen, put
 from ...base.errors import InputError
@@ -39,7 +40,7 @@ class CorrectedModel:
 
     model: Any
     times_s: Array
-    rise_k: Array
+    rise_k: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         put(self, times_s=frozen(self.times_s), rise_k=frozen(self.rise_k, np.float32))
@@ -77,12 +78,12 @@ class CorrectedModel:
         )
         return result
 
-    def rise_at(self, times_s: Array, nodes: Array) -> Array:
+    def rise_at(self, times_s: Array, nodes: IntArray) -> Array:
         """``(t, k)``; the ends are held."""
         return between_times(self.times_s, self.rise_k[:, nodes], times_s)
 
 
-def between_times(times_s: Array, values: Array, at_s: Array) -> Array:
+def between_times(times_s: Array, values: NDArray[np.floating], at_s: Array) -> Array:
     """Rows of ``values (t, ...)`` at other times, linear in between; the ends are held."""
     position = np.interp(at_s, times_s, np.arange(len(times_s)))
     lower = np.minimum(position.astype(int), max(0, len(times_s) - 2))

@@ -1,4 +1,4 @@
-"""Limits of safety that a protocol makes hard: what they leave of the drive, and how a search keeps them."""
+"""Hard limits of safety in a case: the drive that they leave, and the budgets that a search keeps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .heating_model import HeatingModel
 
 
 def exposure(case: Case, amplitude_t: float, duty: float = 1.0) -> Exposure:
-    """The drive as this body meets it."""
+    """Exposure of this body to the drive."""
     device, anatomy = case.protocol.device, case.anatomy
     relative = 1.0 if device.drive is None else float(device.drive_at(anatomy.points_m)[0].max())
     return Exposure(amplitude_t, device.frequency_hz, loop_radius_m(anatomy, device.drive_axis), duty, relative)
@@ -51,6 +51,8 @@ def allowed_amplitudes_t(case: Case, wanted: Sequence[float]) -> tuple[float, ..
     Amplitudes that a protocol lists are kept or left out, never changed.
     """
     highest, binding = highest_amplitude_t(exposure(case, case.protocol.device.amplitude_t), case.protocol.safety)
+    if binding is None:
+        return tuple(wanted)
     kept = tuple(a for a in wanted if a <= highest * (1.0 + 1e-9))
     if len(kept) == len(wanted):
         return kept
@@ -66,10 +68,10 @@ def allowed_amplitudes_t(case: Case, wanted: Sequence[float]) -> tuple[float, ..
 
 
 def field_notes(case: Case) -> list[str]:
-    """That a hard limit holds the drive below what the protocol asks for."""
+    """Note that a hard limit holds the drive below what the protocol asks for."""
     asked = case.protocol.device.amplitude_t
     highest, binding = highest_amplitude_t(exposure(case, asked), case.protocol.safety)
-    if asked <= highest * (1.0 + 1e-9):
+    if binding is None or asked <= highest * (1.0 + 1e-9):
         return []
     return [
         f"safety.{binding.quantity}_at_most = {binding.limit:.3g} {binding.unit} keeps the drive at "

@@ -42,7 +42,8 @@ class _Compared:
     def model(self, name: str) -> SearchModel:
         """The reduced model of one way to heat."""
         model = self.steering.model
-        return with_inputs(model, self.ways[name] @ np.asarray(model.inputs))
+        mixed: SearchModel = with_inputs(model, self.ways[name] @ np.asarray(model.inputs))
+        return mixed
 
     @property
     def cool_down_s(self) -> float:
@@ -58,7 +59,7 @@ def compare_alternatives(steering: Steering) -> list[AlternativeRecord]:
     limits.
     """
     engine, resolved = steering.setup.engine, steering.resolved
-    compared = _Compared(engine, steering, _ways(engine, steering))
+    compared = _Compared(engine, steering, _ways_to_heat(engine, steering))
     reached, case = _t90_within_limits_c(compared), engine.case
     goals_only = replace(
         resolved, rows=tuple(row for row in resolved.rows if row.goal.kind == "goal" or row.region in case.targets)
@@ -104,7 +105,7 @@ def comparison_sentence(rows: Sequence[AlternativeRecord], bound_c: float | None
     return words if bound_c is None else f"{words} No plan of these positions can exceed {bound_c:.1f} degC."
 
 
-def _ways(engine: HeatingModel, steering: Steering) -> dict[str, Array]:
+def _ways_to_heat(engine: HeatingModel, steering: Steering) -> dict[str, Array]:
     columns, n = steering.basis.columns, steering.candidates
     every = np.eye(len(columns))
     within = inside(engine.case, columns[:n])

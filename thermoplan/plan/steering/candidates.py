@@ -1,4 +1,4 @@
-"""Where, how hard and when the field-free region may heat: what a search chooses from."""
+"""Candidates of a search: positions, amplitudes and windows in which the field-free region may heat."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from ..case.case import Case
 from ..case.safety_limits import allowed_amplitudes_t
 
 WINDOWS = 8
+"""Windows of a session; twice as many double the search, and a session changes slower than that."""
 LEVELS = (0.5, 0.75, 1.0)
 """Amplitudes tried, as parts of the protocol's."""
 MARGIN_M = 3e-3
+"""Margin around the targets in which positions are tried: half the width of a focus, beyond which it misses them."""
 COOL_DOWN_SEARCHED_S = 240.0
+"""Time after heating that a search counts doses in; beyond it tissue is too cool to add to them."""
 LEAST_SHARE = 0.06
+"""Least share of a window that a position may have; below it a machine spends more on moving than on heating."""
 
 
 def candidate_columns(case: Case, most: int = MOST_POSITIONS) -> tuple[Column, ...]:
@@ -59,6 +63,7 @@ def candidate_columns(case: Case, most: int = MOST_POSITIONS) -> tuple[Column, .
 
 
 def without_gradient(case: Case, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """A column without any gradient for each amplitude."""
     amplitudes = dict.fromkeys(c.amplitude_t for c in columns)
     return tuple(Column(columns[0].center_m, a, 0.0) for a in amplitudes)
 
@@ -73,6 +78,7 @@ def window_edges_s(duration_s: float, windows: int) -> Array:
 
 
 def search_settings(case: Case) -> Settings:
+    """Settings of a search for this case."""
     cool = case.protocol.session.cool_down_s
     return Settings(
         max_duty=case.protocol.device.max_duty,

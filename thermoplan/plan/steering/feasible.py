@@ -1,4 +1,4 @@
-"""What no plan can do, found before anything is meshed or solved."""
+"""Feasibility of the goals: refusals of what no plan can do, before anything is meshed or solved."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .temperature_bound import TemperatureBound
 def refuse_impossible_goals(inputs: Inputs) -> None:
     """Raise with everything that no plan of this protocol can do."""
     where = inputs.protocol.path.name
-    complaints = [f"{where}: {text}" for text in impossible(inputs)]
+    complaints = [f"{where}: {text}" for text in _impossible(inputs)]
     if complaints:
         raise InputError(complaints)
 
 
-def impossible(inputs: Inputs) -> Iterator[str]:
+def _impossible(inputs: Inputs) -> Iterator[str]:
     """A machine without a drive, targets out of its reach or without tracer, goals against limits."""
     protocol = inputs.protocol
     if protocol.goals:
@@ -68,11 +68,13 @@ def _without_tracer(inputs: Inputs) -> Iterator[str]:
         for goal in inputs.protocol.goals
         if goal.kind == "goal" and goal.sense == "at_least" and (goal.shell_m is None or goal.shell_m[1] <= 0.0)
     ]  # tissue around a region may be near other tracer
-    warming = TemperatureBound(inputs) if wishes else None
+    if not wishes:
+        return
+    bound = TemperatureBound(inputs)
     for goal in wishes:
         for place, names in zip(goal.places, _parts(goal), strict=True):
-            near = [warming.near(name) for name in names if name in inputs.tissues]
-            most = max((warming.most(goal, part) for part in near), default=np.inf)
+            near = [bound.near(name) for name in names if name in inputs.tissues]
+            most = max((bound.most(goal, part) for part in near), default=np.inf)
             if most < goal.searched.bound:
                 iron_kg, highest = sum(part.iron_kg for part in near), max(part.iron_kg_m3 for part in near)
                 yield (

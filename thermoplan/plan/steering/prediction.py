@@ -42,11 +42,12 @@ def prediction_k(steering: Steering, outcome: Outcome) -> float:
     gaps = []
     for name, (nodes, weights) in outcome.series.regions.items():
         course = outcome.series.course(name)
-        for key, which in (("t90_c", 90.0), ("t50_c", 50.0), ("t10_c", 10.0), ("t_max_c", "max")):
-            gaps.append(gap(course[key], statistic(dofs[:, nodes], weights, which)))
-    for name, course in outcome.probes_c.items():
+        for level in (90.0, 50.0, 10.0):
+            gaps.append(gap(course[f"t{level:.0f}_c"], statistic(dofs[:, nodes], weights, level)))
+        gaps.append(gap(course["t_max_c"], statistic(dofs[:, nodes], weights, "max")))
+    for name, readings in outcome.probes_c.items():
         nodes, weights = outcome.probe_rows[name]
-        gaps.append(gap(course, dofs[:, nodes] @ weights))
+        gaps.append(gap(readings, dofs[:, nodes] @ weights))
     has_blood = dofs.shape[1] > len(outcome.dose.peak_c)
     if has_blood and outcome.core_c is not None:
         gaps.append(gap(outcome.core_c, dofs[:, -1]))

@@ -184,7 +184,7 @@ def _groups_s(steering: Steering) -> list[Array]:
 
 def _relinearize(
     setup: SearchSetup, steering: Steering, means: CycleMeans, stages: Stages
-) -> tuple[SearchSetup, Array | None]:
+) -> tuple[SearchSetup, NDArray[np.float32] | None]:
     """The setup with the reduced model of the linear system that is nearest to what the plan's perfusion did, and the
     rise ``(t, n_dof)`` that the full model still has more; None where nothing feeds back."""
     engine = setup.engine
@@ -197,8 +197,8 @@ def _relinearize(
     return setup, _rise(setup, steering, means)
 
 
-def _rise(setup: SearchSetup, steering: Steering, means: CycleMeans) -> Array:
-    """What the full model has more than the reduced one for the same plan, ``(t, n_dof)``."""
+def _rise(setup: SearchSetup, steering: Steering, means: CycleMeans) -> NDArray[np.float32]:
+    """Rise that the full model has more than the reduced one for the same plan, ``(t, n_dof)``."""
     model = restricted(setup.model, range(len(setup.columns)))
     played, edges = steering.sequenced.achieved, steering.edges_s
     predicted = [model.temperature(played, edges, times).mean(axis=0) for times in means.groups_s]

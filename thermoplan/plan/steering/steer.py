@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...base.arrays import Array
 from ...base.errors import InputError
@@ -91,7 +92,7 @@ class Correction:
     which none may change by more than ``reach``."""
 
     times_s: Array
-    rise_k: Array | None
+    rise_k: NDArray[np.float32] | None
     rows: Resolved
     shares: Array
     reach: float | None = None

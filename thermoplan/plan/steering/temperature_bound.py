@@ -1,4 +1,4 @@
-"""How warm a region could get at the very most, reckoned before anything is meshed or solved.
+"""Upper bound on the temperature of a region, reckoned before anything is meshed or solved.
 
 Blood warms by all the power that the body takes up until the core's limit stops it; metabolism, tracer and eddy
 currents warm tissue above its blood until perfusion holds them, or as fast as its heat capacity lets them. Heat that
@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ...anatomy.tissue import Tissue, canonical_tissue, scaled_metabolism
-from ...base.arrays import Array
+from ...base.arrays import Array, IntArray
 from ...goals import CORE, Goal, default_limits
 from ...goals.metrics.cem43 import cem43_rate
 from ...protocol import PerfusionCourse
@@ -27,16 +27,19 @@ NEAR_M = 3e-3
 LEAST_HEAT_J_M3_K = 2e6
 """Fat holds 2.1 MJ/m3/K, other soft tissue more [ITIS5]: no tracer warms it faster than this lets it."""
 BOILING_C = 100.0
+"""Highest temperature of a bound: water boils."""
 COOL_DOWN_S = 180.0
+"""Time after heating that a dose is bounded over; longer, and the bound lets goals pass that no plan meets."""
 EDDY_E = 2.0
 """Induced field, in parts of that of one round cylinder as wide as the body, where it grows from the middle to the rim:
 in 99 % of every tissue of the shipped mouse it is 1.8 of that at the rim at most (bone)."""
 _STEPS = 61
+"""Times that a course is bounded at, evenly over the heating."""
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """What is in and near a region: highest concentration (kg/m3) and mass (kg) of tracer, the tissues, and how far
+    """Surroundings of a region: highest concentration (kg/m3) and mass (kg) of tracer, the tissues, and how far
     from the body's middle line it reaches, in radii of the body."""
 
     iron_kg_m3: float
@@ -97,7 +100,7 @@ class TemperatureBound:
         return Near(highest, mass, tissues, radii)
 
     def _blood(self, tissues: Sequence[Tissue], volumes_m3: Array, power_w: float) -> tuple[float, float]:
-        """How fast blood warms if all heat stays in perfused tissue (K/s), and by what time it is ahead of that."""
+        """Rate of the blood if all heat stays in perfused tissue (K/s), and the time by which it is ahead of that."""
         flow = np.array([self._flow_w_m3_k(t) for t in tissues])
         capacity = np.array([t.density_kg_m3 * t.heat_capacity_j_kg_k for t in tissues]) * volumes_m3
         capacity, flow_w_k = capacity[flow > 0.0], (flow * volumes_m3)[flow > 0.0]
@@ -107,7 +110,7 @@ class TemperatureBound:
         return power_w / whole, float((capacity**2 / flow_w_k).sum() / whole)
 
     def _blood_c(self, times_s: Array) -> Array:
-        """What blood and surroundings reach at most: all heat stays in the body, until the core's limit."""
+        """Bound on blood and surroundings: all heat stays in the body, until the core's limit."""
         physiology, surroundings = self.protocol.physiology, self._surroundings_c()
         if physiology.core == "fixed":
             course = physiology.core_course
@@ -118,8 +121,8 @@ class TemperatureBound:
             for goal in (*self.protocol.goals, *self._defaults())
             if CORE in goal.region and goal.kind == "limit" and goal.metric == "Tmax"
         ]
-        blood = physiology.arterial_c + self._blood_k_s * (times_s + self._ahead_s)
-        result: Array = np.maximum(np.minimum(blood, min(limits, default=BOILING_C)), surroundings)
+        warmed = physiology.arterial_c + self._blood_k_s * (times_s + self._ahead_s)
+        result: Array = np.maximum(np.minimum(warmed, min(limits, default=BOILING_C)), surroundings)
         return result
 
     def _defaults(self) -> Sequence[Goal]:
@@ -174,12 +177,12 @@ class _Girth:
         self.middle_m = (sums / np.maximum(volume, 1e-30)).T
         self.radius_m = float(np.sqrt(volume.max() / self.slab_m / np.pi))
 
-    def _slab(self, points_m: Array) -> Array:
-        result: Array = np.clip(((points_m @ self.axis - self.low) / self.slab_m).astype(int), 0, self.slabs - 1)
+    def _slab(self, points_m: Array) -> IntArray:
+        result: IntArray = np.clip(((points_m @ self.axis - self.low) / self.slab_m).astype(int), 0, self.slabs - 1)
         return result
 
     def radii(self, points_m: Array) -> float:
-        """How far points, and what is near them, lie from the middle line; 1 at most."""
+        """Distance of points, and of what is near them, from the middle line, in radii; 1 at most."""
         across = points_m - np.outer(points_m @ self.axis, self.axis) - self.middle_m[self._slab(points_m)]
         return min(1.0, (float(np.linalg.norm(across, axis=1).max()) + NEAR_M) / self.radius_m)
 

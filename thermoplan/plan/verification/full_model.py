@@ -50,15 +50,13 @@ _NEVER = np.zeros(0)
 
 def columns_of(trajectory: Trajectory) -> tuple[tuple[Column, ...], IntArray]:
     """The distinct columns of a trajectory, and which one each stop plays; -1 where its amplitude is zero."""
-    keys = [
-        Column(tuple(s.center_m), s.amplitude_t, s.gradient_t_m, None if s.direction is None else tuple(s.direction))
-        if s.amplitude_t > 0.0
-        else None
-        for s in trajectory.stops
-    ]
-    distinct = [key for key in dict.fromkeys(keys) if key is not None]
-    number = {None: -1, **{column: i for i, column in enumerate(distinct)}}
-    return tuple(distinct), np.array([number[key] for key in keys], np.int64)
+    number: dict[Column, int] = {}
+    which = np.full(len(trajectory), -1, np.int64)
+    for i, stop in enumerate(trajectory.stops):
+        if stop.amplitude_t > 0.0:
+            column = Column(stop.center_m, stop.amplitude_t, stop.gradient_t_m, stop.direction)
+            which[i] = number.setdefault(column, len(number))
+    return tuple(number), which
 
 
 def segments_of(trajectory: Trajectory, load_w: Array, which: IntArray) -> list[Segment]:

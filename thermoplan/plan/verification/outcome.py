@@ -9,7 +9,7 @@ import numpy as np
 
 from ...anatomy.anatomy import Anatomy
 from ...base.arrays import Array, IntArray
-from ...base.errors import InputError
+from ...base.errors import InputError, SolverError
 from ...bioheat import EnergyAudit, Segment, evolve
 from ...files.run.plan_record import SolverRecord
 from ...goals import Meter, Resolved
@@ -53,6 +53,7 @@ class Outcome:
 
     @property
     def time_s(self) -> Array:
+        """Times of the courses."""
         return self.series.time_s
 
     def focus_dose_min(self, factor: float) -> float:
@@ -101,6 +102,7 @@ class OutcomeRecorder:
         self.last_s = 0.0
 
     def add(self, time_s: float, temperature: Array) -> None:
+        """Take the temperatures at one time."""
         n = self.engine.system.n_nodes
         self.dose.add(time_s, temperature[:n])
         self.frames.add(time_s, temperature[:n], self.dose.cem43_min)
@@ -124,8 +126,8 @@ class OutcomeRecorder:
 
     def outcome(self, basis: HeatingBasis, shares: Array, audit: EnergyAudit, solver: SolverRecord) -> Outcome:
         """Outcome once the history has ended."""
-        course = self.engine.case.protocol.physiology.core_course
-        core = np.array(self.core) if self.core else None if course is None else course.at(self.series.time_s)
+        if self.end_c is None:
+            raise SolverError("full model: the run ended before its heating did")
         return Outcome(
             basis,
             shares,
@@ -133,10 +135,10 @@ class OutcomeRecorder:
             self.dose.map(),
             self.meter.values() if self.meter else (),
             self.end_c,
-            core,
+            self._core_c(),
             {name: np.array(values) for name, values in self.probe_c.items()},
             self.probes,
-            self._scaled(basis, shares),
+            self._focus_scaled(basis, shares),
             self.frames.frames(),
             self.heating_s,
             self.last_s,
@@ -144,7 +146,14 @@ class OutcomeRecorder:
             solver,
         )
 
-    def _scaled(self, basis: HeatingBasis, shares: Array) -> dict[float, Array]:
+    def _core_c(self) -> Array | None:
+        """Core temperature as it was computed, or measured by the protocol; None where it is fixed."""
+        course = self.engine.case.protocol.physiology.core_course
+        if self.core or course is None:
+            return np.array(self.core) if self.core else None
+        return np.asarray(course.at(self.series.time_s))
+
+    def _focus_scaled(self, basis: HeatingBasis, shares: Array) -> dict[float, Array]:
         """T90 of the first target if the tracer heated less or more; eddy currents stay as they are."""
         if not self.focus:
             return {}
