@@ -11,6 +11,9 @@ from .errors import InputError
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+AnyArray = NDArray[Any]
+"""Values of an image or a file in whatever number type they have there."""
 
 
 def frozen(values: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from .arrays import Array, finite, frozen, put
+from .arrays import AnyArray, Array, finite, frozen, put
 from .errors import InputError
 
 
@@ -24,7 +23,7 @@ class Image:
         ``(4, 4)``; voxel index (centre) to RAS+ metres.
     """
 
-    data: NDArray
+    data: AnyArray
     affine_m: Array
 
     def __post_init__(self) -> None:
@@ -56,7 +55,7 @@ class Image:
         """Fractional voxel indices ``(..., 3)`` of points in RAS+ metres."""
         return (np.asarray(points_m) - self.affine_m[:3, 3]) @ np.linalg.inv(self.affine_m[:3, :3]).T
 
-    def sampled(self, points_m: Array, *, order: int = 1, outside: float = 0.0) -> NDArray:
+    def sampled(self, points_m: Array, *, order: int = 1, outside: float = 0.0) -> AnyArray:
         """Values at points ``(n, 3)``; order 0 keeps labels, order 1 is trilinear.
 
         A voxel reaches half its width beyond its centre, at the border too; order 1 fades to ``outside`` within
@@ -64,7 +63,7 @@ class Image:
         """
         index = self.indices(points_m).T
         dtype = self.data.dtype if order == 0 else np.float64
-        result: NDArray = ndimage.map_coordinates(
+        result: AnyArray = ndimage.map_coordinates(
             self.data.astype(dtype, copy=False), index, order=order, mode="grid-constant", cval=outside
         )
         return result
@@ -77,6 +76,6 @@ class Image:
         """The same values after a ``(4, 4)`` transform in metres has moved the image."""
         return Image(self.data, np.asarray(transform) @ self.affine_m)
 
-    def with_data(self, data: NDArray) -> Image:
+    def with_data(self, data: AnyArray) -> Image:
         """Other values on the same voxels."""
         return Image(data, self.affine_m)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..base.arrays import AnyArray, BoolArray
 from ..base.image import Image
 from ..files.images.nifti import read_image
 
@@ -23,11 +23,11 @@ class MapDifference:
 
     name: str
     a: Image
-    b: NDArray
-    both: NDArray[np.bool_]
+    b: AnyArray
+    both: BoolArray
 
     @property
-    def difference(self) -> NDArray:
+    def difference(self) -> AnyArray:
         """B - A, not a number outside either body."""
         return np.where(self.both, self.b - self.a.data, np.nan)
 
@@ -67,7 +67,7 @@ def map_differences(a: Path, b: Path) -> dict[str, MapDifference]:
     return found
 
 
-def _bodies(a: Path, b: Path) -> tuple[tuple[Image, Image], NDArray[np.bool_]] | None:
+def _bodies(a: Path, b: Path) -> tuple[tuple[Image, Image], BoolArray] | None:
     """Where each body is, by its temperature, which is nowhere 0 inside; and where both are, on A's voxels."""
     paths = [run / "maps" / "peak-temperature.nii.gz" for run in (a, b)]
     if not all(path.is_file() for path in paths):
@@ -77,16 +77,16 @@ def _bodies(a: Path, b: Path) -> tuple[tuple[Image, Image], NDArray[np.bool_]] |
     return (bodies[0], bodies[1]), (bodies[0].data > 0) & (covered > _INSIDE)
 
 
-def _resampled(image: Image, body: Image, onto: Image) -> NDArray:
+def _resampled(image: Image, body: Image, onto: Image) -> AnyArray:
     """Values of ``image`` at the voxels of ``onto``, from voxels inside its body alone."""
     if _same_voxels(image, onto):
         return image.data.astype(np.float64)
     share = _on(body, onto)
-    result: NDArray = np.divide(_on(image, onto), share, out=np.zeros(onto.shape), where=share > 0)
+    result: AnyArray = np.divide(_on(image, onto), share, out=np.zeros(onto.shape), where=share > 0)
     return result
 
 
-def _on(image: Image, onto: Image) -> NDArray:
+def _on(image: Image, onto: Image) -> AnyArray:
     if _same_voxels(image, onto):
         return image.data.astype(np.float64)
     index = np.argwhere(np.ones(onto.shape, bool))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage, stats
 
+from ..base.arrays import AnyArray, BoolArray
 from ..base.errors import InputError
 from ..base.image import Image
 
@@ -25,7 +25,7 @@ _FOOT = 1.5
 _FALSE_ALARM = 0.01
 _ROUNDING = 1e-6  # of single precision
 
-Mask = NDArray[np.bool_]
+Mask = BoolArray
 Shift = tuple[int, int, int]
 
 
@@ -113,7 +113,7 @@ def _told_by(image: Image, where: Mask, sigma: float) -> Background:
     return Background(level, sigma, where, correlation, image.data.size, float(image.data.max()))
 
 
-def reach(data: NDArray, seeds: Mask, background: Background) -> tuple[int, Mask]:
+def reach(data: AnyArray, seeds: Mask, background: Background) -> tuple[int, Mask]:
     """How many voxels signal spreads beyond ``seeds``, and where it does.
 
     Shell by shell around them, up to the first whose mean is no higher than chance allows; half as far again and one
@@ -145,12 +145,12 @@ def check_finite(image: Image, name: str = "image") -> None:
         raise InputError(f"{name}: every voxel is {float(image.data.flat[0]):g}: no signal above the detection limit")
 
 
-def _is_cut_off(data: NDArray) -> bool:
+def _is_cut_off(data: AnyArray) -> bool:
     """Whether many voxels are exactly the lowest, as a reconstruction that allows nothing negative leaves them."""
     return float((data == data.min()).mean()) >= _CUT_OFF
 
 
-def _cut_off(data: NDArray) -> tuple[Mask, float]:
+def _cut_off(data: AnyArray) -> tuple[Mask, float]:
     """Quiet voxels and noise where all below zero was cut off: noise is what stands alone among zeros."""
     above = data > data.min()
     cross = ndimage.generate_binary_structure(3, 1)
@@ -163,7 +163,7 @@ def _cut_off(data: NDArray) -> tuple[Mask, float]:
     return data <= data.min() + _CLIP * sigma, sigma
 
 
-def _clipped(data: NDArray) -> tuple[Mask, float]:
+def _clipped(data: AnyArray) -> tuple[Mask, float]:
     """Quiet voxels and noise from median and spread, taken again and again from what lies within three of it."""
     kept = data.astype(float).ravel()
     for _ in range(200):
@@ -176,12 +176,12 @@ def _clipped(data: NDArray) -> tuple[Mask, float]:
     return (data >= kept.min()) & (data <= kept.max()), _spread(kept)
 
 
-def _spread(clipped: NDArray) -> float:
+def _spread(clipped: AnyArray) -> float:
     """Standard deviation of normal noise of which nothing beyond three of it is left."""
     return float(clipped.std(dtype=float)) / _KEPT_WITHIN_CLIP
 
 
-def _correlation(data: NDArray, chosen: Mask, level: float) -> dict[Shift, float]:
+def _correlation(data: AnyArray, chosen: Mask, level: float) -> dict[Shift, float]:
     """Correlation of neighbours, where it is beyond three of its own standard errors; negative ones are left out."""
     held, noise = np.pad(chosen, _REACH), np.pad(np.where(chosen, data - level, 0.0), _REACH)
     stride = np.array(noise.strides) // noise.itemsize

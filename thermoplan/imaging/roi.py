@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage, special
 from scipy.cluster.vq import kmeans2
 
-from ..base.arrays import Array
+from ..base.arrays import AnyArray, Array
 from ..base.errors import InputError
 from ..base.image import Image
 from .background import Background, Mask, reach
@@ -211,7 +210,7 @@ def sphere(image: Image, center_m: Array, radius_m: float) -> Mask:
     return found
 
 
-def _sampled(image: Image, labels: Image) -> NDArray:
+def _sampled(image: Image, labels: Image) -> AnyArray:
     """Labels at the image's voxel centres, plane by plane."""
     found = np.zeros(image.shape, labels.data.dtype)
     plane = np.moveaxis(np.indices((1, *image.shape[1:])), 0, -1)

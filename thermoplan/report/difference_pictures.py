@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..base.arrays import AnyArray, BoolArray
 from ..base.errors import MissingPart
 from ..base.image import Image
 from .palette import INK, MUTED
@@ -22,8 +22,8 @@ class Difference:
     """Two maps on the voxels of ``a``; ``both`` is where both bodies are; ``level`` is drawn as an isoline of each."""
 
     a: Image
-    b: NDArray
-    both: NDArray[np.bool_]
+    b: AnyArray
+    both: BoolArray
     label: str
     level: float
 
@@ -41,7 +41,7 @@ def difference_png(pair: Difference) -> bytes | None:
     return stream.getvalue()
 
 
-def _drawn(pair: Difference, change: NDArray, at: tuple[int, ...], most: float) -> Any:
+def _drawn(pair: Difference, change: AnyArray, at: tuple[int, ...], most: float) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -55,14 +55,14 @@ def _drawn(pair: Difference, change: NDArray, at: tuple[int, ...], most: float) 
     return figure
 
 
-def _plane(axes: Any, pair: Difference, change: NDArray, at: tuple[int, ...], plane: tuple, most: float) -> Any:
+def _plane(axes: Any, pair: Difference, change: AnyArray, at: tuple[int, ...], plane: tuple, most: float) -> Any:
     """One plane with the same colours either way from no difference; the level of A solid, that of B dashed."""
     name, right, up, fixed = plane
     ticks = [1e3 * (pair.a.affine_m[k, 3] + pair.a.affine_m[k, k] * np.arange(pair.a.shape[k])) for k in range(3)]
 
-    def cut(values: NDArray) -> NDArray:
+    def cut(values: AnyArray) -> AnyArray:
         flat = np.take(values, at[fixed], axis=fixed)
-        result: NDArray = flat.T if right < up else flat
+        result: AnyArray = flat.T if right < up else flat
         return result
 
     shown = np.where(cut(pair.both), cut(change), np.nan)
@@ -88,7 +88,7 @@ def _plane(axes: Any, pair: Difference, change: NDArray, at: tuple[int, ...], pl
     return image
 
 
-def _window(ticks: NDArray, middle: float) -> tuple[float, float]:
+def _window(ticks: AnyArray, middle: float) -> tuple[float, float]:
     """The whole side where it is short, else a part about the middle."""
     half = 0.5 * min(WINDOW_MM, ticks[-1] - ticks[0])
     middle = float(np.clip(middle, ticks[0] + half, ticks[-1] - half))

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...base.arrays import Array
+from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError, MissingPart
 from ...base.image import Image
 from .dicom_pixels import decoded_frames, refuse_deflated, refuse_large
@@ -212,7 +211,7 @@ def _ordered(planes: list[_Plane], file: Any, name: str, notes: list[str]) -> tu
     return planes, step
 
 
-def _pixels(planes: list[_Plane], shape: tuple[int, int]) -> NDArray:
+def _pixels(planes: list[_Plane], shape: tuple[int, int]) -> AnyArray:
     """Values ``(columns, rows, planes)``, rescaled; whole numbers stay whole where no scale is due.
 
     Each file is decoded frame by frame and let go, so that a series is in memory once.

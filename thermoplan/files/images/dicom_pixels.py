@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...base.arrays import AnyArray
 from ...base.errors import InputError
 from .size_guard import guard_size
 
@@ -52,7 +52,7 @@ def refuse_deflated(path: Path, limit_bytes: int) -> None:
                 guard_size(path.name, (size,), np.dtype(np.uint8), limit_bytes)
 
 
-def decoded_frames(source: Any, wanted: list[int]) -> Iterator[NDArray]:
+def decoded_frames(source: Any, wanted: list[int]) -> Iterator[AnyArray]:
     """Frames of one file ``(rows, columns)``, in the order wanted."""
     from pydicom.pixels import iter_pixels
     from pydicom.uid import DeflatedExplicitVRLittleEndian

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...base.arrays import Array
+from ...base.arrays import AnyArray, Array
 from ...base.errors import MissingPart
 from ...base.image import Image
 
@@ -50,7 +49,7 @@ class Quantity:
 class Stack:
     """A volume as slices ``(slices, rows, columns)`` towards the head; columns run left, rows posterior."""
 
-    values: NDArray
+    values: AnyArray
     origins_mm: Array
     orientation: tuple[float, ...]
     spacing_mm: tuple[float, float, float]  # between slices, rows, columns

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...base.arrays import Array
+from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
 from .mdf_grid import gridded, numbers, text_of, upright
@@ -197,7 +196,7 @@ def _counts(data: Any, name: str) -> tuple[int, int, int]:
     return data.shape if len(data.shape) == 3 else (1, data.shape[0], 1)
 
 
-def _without_overscan(group: Any, values: NDArray, name: str, notes: list[str]) -> NDArray:
+def _without_overscan(group: Any, values: AnyArray, name: str, notes: list[str]) -> AnyArray:
     if "isOverscanRegion" not in group:
         return values
     outside = np.asarray(group["isOverscanRegion"]).ravel() != 0

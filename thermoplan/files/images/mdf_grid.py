@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...base.arrays import Array
+from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
 
 _MOST_NUMBERS = 100_000  # of what describes a scan
 
 
-def gridded(group: Any, values: NDArray, name: str, notes: list[str]) -> Image:
+def gridded(group: Any, values: AnyArray, name: str, notes: list[str]) -> Image:
     """Values at their places: by stored positions, else by size, field of view, centre and order."""
     if "positions" in group:
         return _from_positions(group, values, name)
@@ -41,7 +40,7 @@ def gridded(group: Any, values: NDArray, name: str, notes: list[str]) -> Image:
     return _axis_aligned(data, field / size, centre - field / size * (size - 1) / 2)
 
 
-def _from_positions(group: Any, values: NDArray, name: str) -> Image:
+def _from_positions(group: Any, values: AnyArray, name: str) -> Image:
     """Put values where their stored positions say; the positions must fill a regular grid."""
     positions = np.asarray(group["positions"], float)
     if positions.shape != (values.size, 3) or not np.isfinite(positions).all():
@@ -58,7 +57,7 @@ def _from_positions(group: Any, values: NDArray, name: str) -> Image:
     return _axis_aligned(data.reshape(shape), np.array(spacing), np.array(low))
 
 
-def _regular(x: Array, field: float, name: str) -> tuple[float, float, NDArray]:
+def _regular(x: Array, field: float, name: str) -> tuple[float, float, AnyArray]:
     """First place, spacing and index of coordinates that should be evenly spaced."""
     reach = float(np.ptp(x))
     places = np.unique(np.round(x, 9))  # a nanometre apart is the same place
@@ -73,13 +72,13 @@ def _regular(x: Array, field: float, name: str) -> tuple[float, float, NDArray]:
     return float(x.min()), spacing, index
 
 
-def _axis_aligned(data: NDArray, spacing: Array, origin: Array) -> Image:
+def _axis_aligned(data: AnyArray, spacing: Array, origin: Array) -> Image:
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = origin
     return Image(data, affine)
 
 
-def upright(image: Image) -> tuple[NDArray, Array, Array]:
+def upright(image: Image) -> tuple[AnyArray, Array, Array]:
     """Data, spacing and first voxel's centre with every axis rising along R, A, S."""
     matrix = image.affine_m[:3, :3]
     axis = np.abs(matrix).argmax(axis=0)

@@ -7,9 +7,8 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...base.arrays import Array
+from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
 from .nifti_header import check_head, header_affine_m, in_slabs, volume_at
@@ -73,7 +72,7 @@ def write_image(path: Path | str, image: Image, *, description: str = "") -> Non
     nibabel.save(file, path)
 
 
-def real(data: NDArray, name: str) -> NDArray:
+def real(data: AnyArray, name: str) -> AnyArray:
     """``data`` as native real or integer numbers."""
     if data.dtype.kind == "b":
         return data.astype(np.uint8)
@@ -82,7 +81,7 @@ def real(data: NDArray, name: str) -> NDArray:
     return data.astype(data.dtype.newbyteorder("="), copy=False)
 
 
-def storable(data: NDArray) -> NDArray:
+def storable(data: AnyArray) -> AnyArray:
     """``data`` in a type that other programs read from NIfTI: 64-bit integers shrink when they fit."""
     if data.dtype == bool:
         return data.astype(np.uint8)
@@ -127,7 +126,7 @@ def _largest_cosine(affine: Array) -> float:
     return float(np.abs(axes.T @ axes - np.eye(3)).max())
 
 
-def placed(data: NDArray, affine: Array, name: str, *, allow_shear: bool = False) -> Image:
+def placed(data: AnyArray, affine: Array, name: str, *, allow_shear: bool = False) -> Image:
     """``data`` at its place, checked; complaints name the file."""
     try:
         image = Image(real(data, name), affine)

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...base.arrays import Array
+from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from .size_guard import chosen
 
@@ -52,7 +51,7 @@ def is_packed(path: Path) -> bool:
     return path.name.lower().endswith(".gz")
 
 
-def in_slabs(stored: Any, place: tuple[int, ...], path: Path) -> NDArray:
+def in_slabs(stored: Any, place: tuple[int, ...], path: Path) -> AnyArray:
     """The volume at ``place`` of the further axes, a few planes at a time so that it is never in memory twice.
 
     A packed file is read on to its end where the volume is its last, so that its checksum is looked at.

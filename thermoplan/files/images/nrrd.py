@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...base.arrays import Array
+from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
 from .nifti import placed
@@ -74,7 +73,7 @@ class Nrrd:
 
     name: str
     header: dict[str, str]
-    data: NDArray
+    data: AnyArray
     spatial: tuple[int, ...]
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...base.arrays import AnyArray
 from ...base.errors import InputError
 
 _TEXT = ("text", "txt", "ascii")
@@ -26,7 +26,9 @@ _UNPACK: dict[str, Callable[[BinaryIO], Any]] = {
 LONGEST_LINE, LONGEST_HEADER, _CHUNK_BYTES, _WORDS_BYTES = 2**20, 2**24, 2**20, 2**16
 
 
-def unpacked_values(stream: BinaryIO, header: dict[str, str], dtype: np.dtype, sizes: list[int], name: str) -> NDArray:
+def unpacked_values(
+    stream: BinaryIO, header: dict[str, str], dtype: np.dtype[Any], sizes: list[int], name: str
+) -> AnyArray:
     """All values in the file's order, read straight into their array, in this machine's byte order."""
     encoding, count = header.get("encoding", "raw").lower(), math.prod(sizes)
     if encoding not in _UNPACK:
@@ -59,7 +61,7 @@ def unpacked_values(stream: BinaryIO, header: dict[str, str], dtype: np.dtype, s
     return _exactly(data[: filled // dtype.itemsize], count, name)
 
 
-def _filled(stream: BinaryIO, data: NDArray) -> int:
+def _filled(stream: BinaryIO, data: AnyArray) -> int:
     """Bytes that the stream had for ``data``."""
     view, filled = memoryview(data).cast("B"), 0
     while filled < len(view):
@@ -70,7 +72,7 @@ def _filled(stream: BinaryIO, data: NDArray) -> int:
     return filled
 
 
-def _from_text(stream: BinaryIO, dtype: np.dtype, count: int) -> NDArray:
+def _from_text(stream: BinaryIO, dtype: np.dtype[Any], count: int) -> AnyArray:
     """Numbers in text, a piece at a time: words as objects would take fifty times their room."""
     data, done, rest = np.empty(count, dtype), 0, b""
     while done < count and (piece := stream.read(_WORDS_BYTES)):
@@ -84,13 +86,13 @@ def _from_text(stream: BinaryIO, dtype: np.dtype, count: int) -> NDArray:
     return data[:done]
 
 
-def _put(text: bytes, data: NDArray, start: int) -> int:
+def _put(text: bytes, data: AnyArray, start: int) -> int:
     found = np.array(text.split()[: data.size - start], data.dtype)
     data[start : start + found.size] = found
     return found.size
 
 
-def _exactly(values: NDArray, count: int, name: str) -> NDArray:
+def _exactly(values: AnyArray, count: int, name: str) -> AnyArray:
     if values.size != count:
         raise InputError(f"{name}: is cut short: it holds fewer than {count} values")
     return values

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...base.arrays import AnyArray
 from ...base.errors import InputError
 from ...base.image import Image
 from .nifti import placed
@@ -43,7 +43,7 @@ def read_segmentation(
     return placed(labels, affine_m(file, notes), file.name), _numbered(segments, layered)
 
 
-def _merged(file: Nrrd, segments: list[_Segment], notes: list[str]) -> NDArray:
+def _merged(file: Nrrd, segments: list[_Segment], notes: list[str]) -> AnyArray:
     layers = np.moveaxis(file.data, next(iter(set(range(4)) - set(file.spatial))), 0)
     labels = np.zeros(layers.shape[1:], np.int32)
     overlap = 0

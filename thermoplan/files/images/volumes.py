@@ -11,9 +11,8 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...base.arrays import Array
+from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
 from ...base.units import NotAQuantity, iron_factor
@@ -158,7 +157,7 @@ def _numpy(path: Path, choice: _Choice) -> Image:
     return placed(data, affine_m, path.name, allow_shear=choice.allow_shear)
 
 
-def _packed_arrays(path: Path) -> tuple[NDArray, NDArray | None]:
+def _packed_arrays(path: Path) -> tuple[AnyArray, AnyArray | None]:
     """``data`` and ``affine`` of a packed file, each refused by what its own header says before it is unpacked."""
     with ZipFile(path) as packed:
         held = {name.removesuffix(".npy"): name for name in packed.namelist()}

@@ -16,13 +16,13 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...anatomy.anatomy import Anatomy
-from ...base.arrays import Array, IntArray
+from ...base.arrays import AnyArray, Array, IntArray
 from ...base.errors import InputError
 from ..images.labels import Label
-from ..images.nifti import existing
+from ..images.size_guard import existing
 from .vtkhdf import Steps, write_vtkhdf
 from .vtu import without_words, write_vtu
 
@@ -228,12 +228,12 @@ def _names(mesh: Any, tags: IntArray, table: Mapping[int, Label], name: str) -> 
     return names
 
 
-def _surfaces(mesh: Any) -> dict[str, NDArray]:
+def _surfaces(mesh: Any) -> dict[str, AnyArray]:
     """Triangles of gmsh's named surfaces."""
     field = {key: np.ravel(value) for key, value in mesh.field_data.items()}
     names = {int(v[0]): key for key, v in field.items() if v.size == 2 and int(v[1]) == 2}
     data = mesh.cell_data.get("gmsh:physical", [])
-    found: dict[str, list[NDArray]] = {}
+    found: dict[str, list[AnyArray]] = {}
     for block, tags in zip(mesh.cells, data, strict=False):
         for tag in np.unique(tags) if block.type in ("triangle", "triangle6") else ():
             if int(tag) in names:

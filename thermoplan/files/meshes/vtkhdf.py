@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...base.arrays import Array
+from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
-from ..images.nifti import existing
+from ..images.size_guard import existing
 
 _TETRAHEDRON = 10
 _PACKED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
@@ -30,13 +30,13 @@ class Steps:
     """Fields ``{name: (k, n)}`` at times ``(k,)``."""
 
     time_s: Array
-    fields: Mapping[str, NDArray]
+    fields: Mapping[str, AnyArray]
 
 
 def write_vtkhdf(
     path: Path | str,
-    points: NDArray,
-    tets: NDArray,
+    points: AnyArray,
+    tets: AnyArray,
     *,
     steps: Steps,
     point_data: Mapping[str, ArrayLike],
@@ -69,7 +69,7 @@ def write_vtkhdf(
         _write_steps(root, steps, len(points))
 
 
-def _keep(root: Any, name: str, values: NDArray) -> None:
+def _keep(root: Any, name: str, values: AnyArray) -> None:
     root.create_dataset(name, data=values, chunks=True, **_PACKED)
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from ...base.arrays import AnyArray
 
 _TYPES = {"float64": "Float64", "float32": "Float32", "int64": "Int64", "int32": "Int32", "uint8": "UInt8"}
 _TETRAHEDRON = 10
@@ -25,8 +27,8 @@ _STRINGS = re.compile(rb'<DataArray type="String"([^>]*format="ascii"[^>]*)>([\d
 
 def write_vtu(
     path: Path | str,
-    points: NDArray,
-    tets: NDArray,
+    points: AnyArray,
+    tets: AnyArray,
     *,
     point_data: Mapping[str, ArrayLike],
     cell_data: Mapping[str, ArrayLike],

@@ -19,7 +19,7 @@ from ...base.errors import InputError
 from ...device import Device
 from ...trajectory import Trajectory
 from ...trajectory.stops import CLOCK_S
-from ..images.nifti import existing
+from ..images.size_guard import existing
 
 COLUMNS = ("start_s", "dwell_s", "x_mm", "y_mm", "z_mm", "amplitude_mT")
 _DIRECTION = ("dir_x", "dir_y", "dir_z")

@@ -16,7 +16,7 @@ from pathlib import Path
 from ...base.errors import InputError
 from ...base.units import IRON_KG_MOL
 from ...imaging.fiducials import Fiducial
-from ..images.nifti import existing
+from ..images.size_guard import existing
 from .columns import number, read_rows
 
 _UG, _UL, _MM = 1e-9, 1e-9, 1e-3

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...base.arrays import Array
 from ...base.errors import InputError
-from ..images.nifti import existing
+from ..images.size_guard import existing
 
 _MOST_COMPLAINTS = 10
 

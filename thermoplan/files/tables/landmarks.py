@@ -13,7 +13,7 @@ import numpy as np
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...imaging.registration import Landmarks
-from ..images.nifti import existing
+from ..images.size_guard import existing
 from .columns import number
 
 SUFFIXES = (".csv", ".fcsv", ".json")

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from ...base.arrays import Array, frozen
 from ...base.errors import InputError
-from ..images.nifti import existing
+from ..images.size_guard import existing
 from .itk import ITK_TEXT, Step, compose_steps, steps_of_hdf5, steps_of_mat, steps_of_text
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

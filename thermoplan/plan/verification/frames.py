@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.arrays import Array
+from ...base.arrays import AnyArray, Array
 from ...files.meshes.vtkhdf import Steps
 
 FRAMES = 60
@@ -50,7 +50,7 @@ class FrameKeeper:
 
     def __init__(self, wanted_s: Array) -> None:
         self._wanted_s, self._next = wanted_s, 0
-        self._kept: list[tuple[float, NDArray, NDArray]] = []
+        self._kept: list[tuple[float, AnyArray, AnyArray]] = []
         self._last: tuple[float, Array, Array] | None = None
 
     def add(self, time_s: float, temperature_c: Array, cem43_min: Array) -> None:
