@@ -2,7 +2,7 @@
 # Both set up .venv on first use; PYTHON=/path/to/python3.12 names an interpreter.
 
 SHELL := /bin/bash
-.PHONY: demo test bench docs schema protocols setup doctor lint pins clean
+.PHONY: demo test bench coverage docs schema protocols setup doctor lint types pins pins-lowest clean
 
 demo: setup
 	@.venv/bin/thermoplan plan protocols/mouse-flank.toml
@@ -32,12 +32,25 @@ setup:
 doctor: setup
 	@.venv/bin/thermoplan doctor
 
+SOURCES := thermoplan tests meshes tools benchmarks setup.py
+
 lint: setup
-	@.venv/bin/ruff check thermoplan tests meshes tools benchmarks setup.py
+	@.venv/bin/ruff check $(SOURCES)
+	@.venv/bin/ruff format --check $(SOURCES)
+
+types: setup
+	@.venv/bin/python tools/check_types.py
+
+coverage: setup
+	@.venv/bin/python -m coverage run -m pytest -p no:xdist
+	@.venv/bin/python -m coverage report --skip-covered --sort cover
 
 pins: setup
 	@{ head -1 constraints.txt; .venv/bin/python -m pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 
+pins-lowest: setup
+	@.venv/bin/python tools/lowest_pins.py
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -11,9 +11,10 @@ modern() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/nul
 exec 9<tools/setup.sh
 flock 9 2>/dev/null || true    # two set-ups at once would spoil each other's .venv
 
+constraints=${CONSTRAINTS:-constraints.txt}    # another set of pins, such as the lowest versions
 stamp=.venv/.thermoplan-ready
 unfinished=.venv/.thermoplan-unfinished
-key=$({ pwd; cat pyproject.toml constraints.txt tools/setup.sh; } | sha256sum | cut -d' ' -f1)
+key=$({ pwd; cat pyproject.toml "$constraints" tools/setup.sh; } | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && modern .venv/bin/python; then exit 0; fi
 
 can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
@@ -74,8 +75,8 @@ fi
 rm -f "$stamp"
 touch "$unfinished"
 say "installing the pinned packages (some 500 MB; minutes on first use)"
-.venv/bin/python -m pip install -qq -c constraints.txt setuptools
-.venv/bin/python -m pip install -qq -c constraints.txt --no-build-isolation -e '.[fem,mesh,view,notebooks,docs,dev]'
+.venv/bin/python -m pip install -qq -c "$constraints" setuptools
+.venv/bin/python -m pip install -qq -c "$constraints" --no-build-isolation -e '.[fem,mesh,view,notebooks,docs,dev]'
 rm -f "$unfinished"
 
 say "checking every part"

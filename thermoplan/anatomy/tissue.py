@@ -119,7 +119,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Species:
-    """What a whole animal does, by body mass; laws go with mass to the power 0.75 [Kleiber1947]."""
+    """Whole-animal facts of a species by body mass; laws go with mass to the power 0.75 [Kleiber1947]."""
 
     name: str
     facts: Mapping[str, Fact]
@@ -135,7 +135,7 @@ class Species:
 
     @property
     def is_alive(self) -> bool:
-        """Whether there is blood and metabolic heat: a phantom has neither."""
+        """True for a body with blood and metabolic heat; a phantom has neither."""
         return self.facts["blood_fraction"].value > 0.0
 
     @property

@@ -1,4 +1,4 @@
-"""What is dear to work out and wanted again, in a folder of the user's cache: arrays under a name that says of what."""
+"""Disk cache of arrays that are dear to compute, each under a name made from its inputs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def load_cached(name: str) -> dict[str, Array] | None:
 
 
 def is_cached(name: str) -> bool:
-    """Whether there is a file under a name, damaged or not."""
+    """True if there is a file under a name, damaged or not."""
     return (cache_folder() / f"{name}.npz").is_file()
 
 

@@ -1,4 +1,4 @@
-"""What several displays share: cards of name and value for a notebook, and as many digits as tell two numbers apart."""
+"""Shared display helpers: notebook cards of name and value, and as many digits as tell two numbers apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong, one exit code each; every message says file, key, value and remedy."""
+"""Exceptions, one exit code each; every message says file, key, value and remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed and works, what is missing, and the command that brings it.
+"""Check of the installation: parts that work, parts that are missing, and the command that brings them.
 
 Set-up runs this file by path with a bare interpreter, before anything is installed: it imports only the
 standard library. Whatever can crash or take long is tried in a process of its own.
@@ -205,7 +205,7 @@ def _writable(folder: Path) -> bool:
 
 
 def _system_python() -> bool:
-    """Whether Debian packages serve this interpreter; one built from source brings its own headers."""
+    """True if Debian packages serve this interpreter; one built from source brings its own headers."""
     return sys.base_prefix == "/usr"
 
 

@@ -1,4 +1,4 @@
-"""What a process took of the machine's memory."""
+"""Peak memory of a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether ``mpiexec`` started this process, and who helps it; nothing of message passing is loaded to know."""
+"""Detection of ``mpiexec`` from the environment; no message-passing library is loaded."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ percent = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a key expects: the SI unit of the result, words for it, an example.
+    """Expected quantity of a key: the SI unit of the result, words for it, an example.
 
     ``also`` lists other dimensions that are understood, with their factor to the SI unit.
     """

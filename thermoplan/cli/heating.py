@@ -151,7 +151,7 @@ def library(
     what: Annotated[str, typer.Argument(metavar="tracers|devices|models", help="Which library.")],
     as_json: Json = False,
 ) -> None:
-    """What the package ships, with sources."""
+    """Print the shipped tracers, devices or models, with sources."""
     from ..commands.point_queries import library_answer
     from .show_heating import show_library
 

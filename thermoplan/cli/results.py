@@ -1,4 +1,4 @@
-"""What comes of a run folder: report, view, export, compare."""
+"""Verbs on a run folder: report, view, export, compare."""
 
 from __future__ import annotations
 

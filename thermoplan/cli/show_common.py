@@ -1,4 +1,4 @@
-"""What every verb's output shares: progress on standard error, tables and notes on standard output."""
+"""Shared output of the verbs: progress on standard error, tables and notes on standard output."""
 
 from __future__ import annotations
 

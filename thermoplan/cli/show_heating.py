@@ -57,7 +57,7 @@ def show_ffr(record: Mapping[str, Any]) -> None:
 
 
 def show_calorimetry(record: Mapping[str, Any]) -> None:
-    """What a heating curve says, and the line for a protocol."""
+    """Print the SLP of a heating curve, and the line for a protocol."""
     out, slp = stdout(), record["slp_w_per_g_fe"]
     out.print(f"[bold]{slp['value']:.4g} W per g of iron[/bold], {slp['low']:.4g} to {slp['high']:.4g} (95 %)")
     out.print(
@@ -91,7 +91,7 @@ def show_fit(record: Mapping[str, Any]) -> None:
 
 
 def show_shot(record: Mapping[str, Any]) -> None:
-    """What a test shot says, and what to put into the protocol."""
+    """Print the factor that a test shot gives, and the line for the protocol."""
     out, factor, slp = stdout(), record["factor"], record["slp_w_per_g_fe"]
     table = table_of("test shot", "reads, °C", "expected", "rise, K", "expected")
     for row in record["readings"]:

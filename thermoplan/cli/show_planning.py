@@ -58,7 +58,7 @@ def _solver_words(record: Mapping[str, Any]) -> str:
 
 
 def _show_accuracy(record: Mapping[str, Any]) -> None:
-    """What the mesh costs in temperature, where that was asked for."""
+    """Print the discretization error in temperature, where it was asked for."""
     found = record.get("accuracy")
     if found is None:
         return
@@ -146,7 +146,7 @@ def _safety_table(safety: Mapping[str, Any]) -> Table:
 
 
 def _show_reasons(record: Mapping[str, Any]) -> None:
-    """What stands against the goals, and what planning by hand would have done."""
+    """Print the conflicts with goals, and the result of planning by hand."""
     out, why = stdout(), record.get("explanation")
     if why:
         out.print("[bold]What limits this plan[/bold]")
@@ -220,7 +220,7 @@ def _what_broke(text: str) -> str:
 
 
 def _placement_words(rows: list[Mapping[str, Any]]) -> str:
-    """What it costs if the animal lies off and nobody notices."""
+    """Print the cost of an unnoticed position error of the animal."""
     costs = ", ".join(f"{row['axis']} {round(row['cost_k'], 1) + 0.0:g} K" for row in rows)
     return f"Off by {rows[0]['off_mm']:g} mm unnoticed costs of T90: {costs}"
 
@@ -234,7 +234,7 @@ def _stage_table(stages: list[Mapping[str, Any]]) -> Table:
 
 
 def show_understood(record: Mapping[str, Any]) -> None:
-    """What `check` understood: a row per input, then notes."""
+    """Print the inputs as `check` read them: a row per input, then notes."""
     out = stdout()
     table = table_of("what", "understood as", title=f"{escape(record['name'])}: every input can be read")
     table.columns[1].justify = "left"

@@ -1,4 +1,4 @@
-"""What comes of a run folder."""
+"""Output of the verbs on a run folder."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from .show_common import stdout, table_of
 
 
 def show_findings(record: Mapping[str, Any]) -> None:
-    """What is installed and what is missing, with the remedy."""
+    """Print the parts that are installed and those that are missing, with the remedy."""
     table = table_of("part", "version", "", "remedy")
     for row in record["findings"]:
         table.add_row(

@@ -46,7 +46,7 @@ ORGAN_KEYS = (
 
 
 def compare(a: Path | str, b: Path | str) -> dict[str, Any]:
-    """What two run folders have in common and where they differ, as plain data.
+    """Compare two run folders: common values and differences, as plain data.
 
     Every entry with ``a``, ``b`` and ``difference`` has None where a run does not say it.
     """
@@ -90,7 +90,7 @@ def _headed(folder: Path, plan: Plan) -> dict[str, Any]:
 
 
 def _pair(a: Any, b: Any) -> dict[str, Any]:
-    """What differs by rounding alone does not differ."""
+    """Treat values that differ by rounding alone as equal."""
     if not (usable(a) and usable(b)):
         return {"a": a, "b": b, "difference": None}
     return {"a": a, "b": b, "difference": 0.0 if math.isclose(a, b, rel_tol=1e-9) else b - a}

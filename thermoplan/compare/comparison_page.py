@@ -34,7 +34,7 @@ def write_page(a: Path, b: Path, found: Mapping[str, Any], path: Path) -> Path:
 
 
 def context(a: Path, b: Path, found: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template names."""
+    """Variables of the page's template."""
     plans = read_plan(a), read_plan(b)
     return {
         "found": found,

@@ -68,7 +68,7 @@ def map_differences(a: Path, b: Path) -> dict[str, MapDifference]:
 
 
 def _bodies(a: Path, b: Path) -> tuple[tuple[Image, Image], BoolArray] | None:
-    """Where each body is, by its temperature, which is nowhere 0 inside; and where both are, on A's voxels."""
+    """Masks of each body, by its temperature, which is nowhere 0 inside, and of both, on A's voxels."""
     paths = [run / "maps" / "peak-temperature.nii.gz" for run in (a, b)]
     if not all(path.is_file() for path in paths):
         return None

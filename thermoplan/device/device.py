@@ -243,7 +243,7 @@ class Device:
         frequency_hz: ArrayLike = (),
         directions: ArrayLike = (),
     ) -> list[str]:
-        """What of a request is outside the machine's ranges, each sentence naming the limit.
+        """Violations of the machine's ranges by a request, each sentence naming the limit.
 
         ``directions (n, 3)`` are of lines, NaN where none is asked for.
         """

@@ -1,4 +1,4 @@
-"""What a machine cannot be, and what of a request it cannot play; each sentence names key and limit."""
+"""Limits of a machine: faults of its definition and requests out of range; each sentence names key and limit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RANGES = (
 def violations(
     device: Any, centers_m: ArrayLike | None, asked: Mapping[str, ArrayLike], directions: Array
 ) -> list[str]:
-    """What of places, quantities and directions of lines ``(n, 3)`` is outside the machine's ranges."""
+    """Violations of the machine's ranges by places, quantities and directions of lines ``(n, 3)``."""
     found = []
     if centers_m is not None:
         centers = np.atleast_2d(centers_m)
@@ -81,7 +81,7 @@ def _askew(device: Any, directions: Array) -> list[str]:
 
 
 def unknown_field(device: Any, points_m: Array) -> list[str]:
-    """Where a field that was measured or computed in a ball is only carried on, for points ``(n, 3)`` of the body."""
+    """Extrapolation note: points ``(n, 3)`` of the body outside the ball of a measured or computed field."""
     found = []
     machine = device.machine_m(points_m)
     for what, field in (("selection field", device.selection), ("drive field", device.drive)):
@@ -101,7 +101,7 @@ def _axis(vector: Array) -> str:
 
 
 def faults(device: Any) -> list[str]:
-    """What is wrong with a device that is being made, by key."""
+    """Faults of a device definition, by key."""
     if device.kind not in KINDS:
         return [f'kind = "{device.kind}": expected one of {", ".join(KINDS)}']
     found = [*_line_faults(device), *_tensor_faults(device), *_selection_faults(device)]

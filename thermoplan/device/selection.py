@@ -67,7 +67,7 @@ class SelectionField:
         return result
 
     def field_free_point_m(self) -> Array:
-        """Where the field vanishes, by Newton's method from the centre; refused outside the ball."""
+        """Field-free point, by Newton's method from the centre; refused outside the ball."""
         point = self.center_m
         for _ in range(50):
             step = np.linalg.solve(self.tensor_t_m(point), self.field_t(point)[0])

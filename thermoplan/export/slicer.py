@@ -65,7 +65,7 @@ def _path(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _span(image: Image) -> tuple[float, float]:
-    """What is coloured: from the lowest value in the body but for a few voxels at its edge, to the highest."""
+    """Colour range: from the lowest value in the body but for a few voxels at its edge, to the highest."""
     inside = image.data[image.data > 0]
     if not inside.size:
         return 0.0, 1.0

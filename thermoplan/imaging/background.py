@@ -1,4 +1,4 @@
-"""What an image shows where there is no tracer: its level, its noise, and how noise adds up over a region."""
+"""Background of an image: its level, its noise, and how noise adds up over a region."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class Background:
 
     @property
     def voxels(self) -> int:
-        """How many voxels told."""
+        """Number of voxels that the estimate rests on."""
         return int(self.where.sum())
 
     @property
     def peak_limit(self) -> float:
-        """What a voxel has to reach to be signal: noise alone passes it in one image of a hundred."""
+        """Threshold of signal: noise alone passes it in one image of a hundred."""
         sigmas = float(stats.norm.isf(_FALSE_ALARM / max(self.among, 1)))
         return max(self.level + sigmas * self.sigma, self.rounding)
 
@@ -114,7 +114,7 @@ def _told_by(image: Image, where: Mask, sigma: float) -> Background:
 
 
 def reach(data: AnyArray, seeds: Mask, background: Background) -> tuple[int, Mask]:
-    """How many voxels signal spreads beyond ``seeds``, and where it does.
+    """Number of voxels that signal spreads beyond ``seeds``, and the mask of where it does.
 
     Shell by shell around them, up to the first whose mean is no higher than chance allows; half as far again and one
     voxel more, since the foot of a tail is lost in noise.
@@ -146,7 +146,7 @@ def check_finite(image: Image, name: str = "image") -> None:
 
 
 def _is_cut_off(data: AnyArray) -> bool:
-    """Whether many voxels are exactly the lowest, as a reconstruction that allows nothing negative leaves them."""
+    """True if many voxels are exactly the lowest, as a non-negative reconstruction leaves them."""
     return float((data == data.min()).mean()) >= _CUT_OFF
 
 

@@ -43,7 +43,7 @@ class RegionIron:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantified:
-    """What `quantified` found; ``regions`` ends with what lies in none of those that were named."""
+    """Result of `quantify_image`; ``regions`` ends with the iron that lies in none of the named ones."""
 
     iron: IronMap
     regions: tuple[RegionIron, ...]

@@ -43,7 +43,7 @@ _HIDDEN_BY_EDGE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RoiRule:
-    """How voxels are chosen inside a region of the anatomy, or inside a fiducial's sphere.
+    """Rule that chooses voxels inside a region of the anatomy, or inside a fiducial's sphere.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class RoiRule:
 
     @property
     def sensible(self) -> bool:
-        """Whether a region can be chosen so: part of a maximum below all of it, two clusters or more."""
+        """True if the rule makes sense: part of a maximum below all of it, two clusters or more."""
         return not (
             self.grown_m < 0.0
             or (self.kind == "fraction" and not 0.0 < self.value < 1.0)
@@ -81,7 +81,7 @@ class RoiRule:
         )
 
     def threshold(self, values: Array, background: Background) -> float:
-        """What a voxel has to exceed, given those of its region."""
+        """Threshold for a voxel, given those of its region."""
         if self.kind == "everything":
             return -np.inf
         if self.kind == "threshold":
@@ -149,7 +149,7 @@ def kept_share(fraction: float, dimensions: int = 3) -> float:
 
 
 def cut_short(image: Image, rule: RoiRule, background: Background, mask: Mask) -> float | None:
-    """What a threshold would keep of a point as bright as the brightest voxel of ``mask``; None where it is widened."""
+    """Share of a point as bright as the brightest voxel of ``mask`` that a threshold keeps; None if it is widened."""
     values = image.data[mask].astype(float)
     if rule.grown_m != 0.0 or rule.kind == "everything" or not len(values):
         return None

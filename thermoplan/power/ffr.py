@@ -62,7 +62,7 @@ def slp_point(
 
 
 def validity(tracer: Tracer, model: str | None = None) -> str:
-    """Where a model holds, in words; of a measured table, how far it goes."""
+    """Range of validity of a model, in words; of a measured table, its range."""
     model = model or tracer.model
     reach = "" if model != "table" or tracer.table is None else f"{tracer.table.reach}; "
     return f"{reach}{VALIDITY[model]}"
@@ -77,7 +77,7 @@ def model_warnings(
     across_t: float = 0.0,
     model: str | None = None,
 ) -> list[str]:
-    """What speaks against the model, for the size that holds most of what the tracer heats."""
+    """Warnings against the model, for the size that holds most of what the tracer heats."""
     model = model or tracer.model
     if model == "table":
         return []
@@ -140,7 +140,7 @@ def gradient_for_t_m(tracer: Tracer, device: Device, diameter_m: float, *, model
 
 
 def focus_warnings(tracer: Tracer, device: Device) -> list[str]:
-    """What a plan should say of its tracer on its machine: how its SLP is known, the model's range, and how sharp the
+    """Warnings of a plan about its tracer on its machine: how its SLP is known, the model's range, and how sharp the
     focus may be."""
     found = [
         *_slp_warnings(tracer, device),
@@ -157,7 +157,7 @@ def focus_warnings(tracer: Tracer, device: Device) -> list[str]:
 
 
 def slow_warnings(tracer: Tracer) -> list[str]:
-    """What the exact model costs a plan: 65 points for one size and 2,300 for 56, a tenth of a second each."""
+    """Cost note of the exact model in a plan: 65 points for one size and 2,300 for 56, a tenth of a second each."""
     if tracer.model != "fokker-planck":
         return []
     sizes = len(tracer.sizes()[0])

@@ -194,7 +194,7 @@ def half_width_t(
 
 
 def _half_near(ratio: Callable[[Array], Array], guess: float) -> float:
-    """Where a ratio that takes long falls through a half, near a guess that is a few per cent off."""
+    """Half-value crossing of a ratio that is slow to evaluate, near a guess that is a few per cent off."""
     places = guess * np.array([0.8, 0.9, 1.0, 1.1, 1.2])
     values = ratio(places)
     if not values[0] > 0.5 > values[-1] or (np.diff(values) >= 0.0).any():
@@ -203,7 +203,7 @@ def _half_near(ratio: Callable[[Array], Array], guess: float) -> float:
 
 
 def _first_half(ratio: Callable[[Array], Array], limit: float) -> float:
-    """Where a ratio that begins at 1 first falls below a half; infinite where it does not before ``limit``."""
+    """First half-value crossing of a ratio that begins at 1; infinite where there is none before ``limit``."""
     low, high = 0.0, limit
     grid = np.concatenate([[0.0], np.geomspace(1e-4 * limit, limit, 96)])
     for _ in range(6):

@@ -1,4 +1,4 @@
-"""What the drive field does to a body, against the limits that people quote, each with its source."""
+"""Safety of the drive field: exposure of a body beside published limits, each with its source."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class HardLimit:
-    """What a protocol wants kept: a bound of its own, or (``at_most`` None) the published one of ``source``."""
+    """Hard limit of a protocol: a bound of its own, or (``at_most`` None) the published one of ``source``."""
 
     quantity: str
     source: str

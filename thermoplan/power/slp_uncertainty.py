@@ -1,4 +1,4 @@
-"""What is open about a tracer's heating: SLP and focal width over what its particles may be."""
+"""Uncertainty of a tracer's heating: SLP and focal width over the plausible particles."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class SlpInterval:
 
 
 def slp_interval(tracer: Tracer, device: Device) -> SlpInterval:
-    """What a measurement leaves open; without one, the model's own spread over `plausible_tracers`."""
+    """Interval that a measurement leaves; without one, the model's own spread over `plausible_tracers`."""
     return _interval(tracer, device.amplitude_t, device.frequency_hz)
 
 

@@ -1,4 +1,4 @@
-"""What is wrong between the keys of a protocol, found on the raw file so that nothing hides the rest."""
+"""Cross-checks between the keys of a protocol, made on the raw file so that no complaint hides another."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _LONGEST_NAME = 255
 
 
 def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
-    """What single keys cannot show: keys that exclude or need each other, and what is not built yet."""
+    """Complaints between keys: keys that exclude or need each other, and what is not built yet."""
     for path, keys, example in _ONE_OF:
         for name, table in _tables_at(raw, path):
             given = [key for key in keys if key in table]

@@ -177,7 +177,7 @@ def _device(values: Table | dict[str, Any], name: str, folder: Path, where: str)
 
 
 def _named[Part](make: Callable[[], Part], where: str) -> Part:
-    """What ``make`` makes; complaints that do not name the file get its name."""
+    """Result of ``make``; complaints that do not name the file get its name."""
     try:
         return make()
     except InputError as error:

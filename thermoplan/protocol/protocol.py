@@ -1,4 +1,4 @@
-"""What a protocol says, in SI; defaults live here, each in one place."""
+"""Protocol as data in SI; defaults live here, each in one place."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Physiology:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """How a part of the skin meets its surroundings: "robin", "dirichlet" or "insulated".
+    """Boundary condition of a part of the skin: "robin", "dirichlet" or "insulated".
 
     ``heat_transfer_w_m2_k`` None means the species' value; ``normal`` selects facets that face that way, ``surface``
     a named surface of the mesh. ``course`` is that of the air, ``emissivity`` what radiates to the surroundings.
@@ -166,7 +166,7 @@ def _sink_w_m3_k(perfusion: Perfusion, density_kg_m3: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class MeshInput:
-    """Edge lengths; None leaves DESIGN's default. Elements of ``order`` 2 are quadratic, in a simulation."""
+    """Edge lengths; None leaves the default. Elements of ``order`` 2 are quadratic, in a simulation."""
 
     size_m: float | None = None
     target_size_m: float | None = None

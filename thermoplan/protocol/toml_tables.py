@@ -1,4 +1,4 @@
-"""What a protocol file may say: one model a table (pydantic stays here and in its neighbours).
+"""Tables of a protocol file as pydantic models, one a table (pydantic stays here and in its neighbours).
 
 Keys are the file's; a quantity leaves its model as a float in SI. No model knows a default: what a
 protocol leaves out is None here, and ``protocol`` says what then holds.
@@ -33,7 +33,7 @@ class Table(BaseModel):
 
 
 class RegistrationTable(Table):
-    """How the image comes into the anatomy's frame: exactly one of file, landmarks and reference.
+    """Registration of the image to the anatomy's frame: exactly one of file, landmarks and reference.
 
     ``moving`` is an image of the frame of the iron image that is registered in its place.
     """
@@ -110,7 +110,7 @@ class PopulationTable(Table):
 
 
 class ImagingTable(Table):
-    """What relaxometry or a scanner says of a tracer; it describes, and does not enter the physics."""
+    """Imaging figures of a tracer, from relaxometry or a scanner; they describe, and do not enter the physics."""
 
     fwhm: values.Field_ | None = None
     sensitivity: values.Weight | None = None

@@ -312,7 +312,7 @@ def quality(plan: Plan) -> Markup | None:
 
 
 def _named_at(plan: Plan) -> float:
-    """Where curves carry their names: when heating ends, else at the end."""
+    """Time at which curves carry their names: when heating ends, else at the end."""
     minutes = _minutes(plan)
     return float(min(at(plan, "timing.heating_end_s", 60.0 * minutes[-1]) / 60.0, minutes[-1]))
 

@@ -24,7 +24,7 @@ ISODOSES_MIN = (2.0, 10.0, 60.0, 240.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldView:
-    """What the pictures show: nodal fields ``(n,)``, the hottest point (3,), FFR centres ``(k, 3)``."""
+    """Data of the pictures: nodal fields ``(n,)``, the hottest point (3,), FFR centres ``(k, 3)``."""
 
     anatomy: Anatomy
     temperature_peak_c: Array
@@ -35,8 +35,8 @@ class FieldView:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
-    """How one field is coloured, and which of its isolines are drawn."""
+class ColourScale:
+    """Colour scale of one field, and the isolines that are drawn."""
 
     field: str
     label: str
@@ -60,8 +60,8 @@ def write_figures(view: FieldView, folder: Path) -> dict[str, str]:
     return {name: f"{folder.name}/{name}.png" for name in scales} | {"volume": f"{folder.name}/volume.json"}
 
 
-def _channels(view: FieldView, scales: Mapping[str, Scale]) -> dict[str, tuple[Array, float, float, str]]:
-    """What the page's linked slices show; the dose as its logarithm."""
+def _channels(view: FieldView, scales: Mapping[str, ColourScale]) -> dict[str, tuple[Array, float, float, str]]:
+    """Fields of the page's linked slices; the dose as its logarithm."""
     heat, dose = scales["slices"], scales["dose"]
     logarithm = np.log10(np.maximum(view.cem43_min, dose.low))
     iron = max(5.0 * iron_level(view), 1e-9) if np.isfinite(iron_level(view)) else 1.0
@@ -72,19 +72,19 @@ def _channels(view: FieldView, scales: Mapping[str, Scale]) -> dict[str, tuple[A
     }
 
 
-def _temperature(view: FieldView, cuts: tuple[Plane, ...]) -> Scale:
+def _temperature(view: FieldView, cuts: tuple[Plane, ...]) -> ColourScale:
     """From the coolest that is seen, but for a few voxels of ear or paw, to the hottest."""
     seen = np.concatenate([cut.values(view.anatomy, view.temperature_peak_c).ravel() for cut in cuts])
     low, high = np.floor(np.nanpercentile(seen, 1)), np.ceil(max(view.temperature_peak_c.max(), 43.0))
-    return Scale("temperature_peak_c", "highest temperature, °C", "inferno", low, high, ISOTHERMS_C, "°C")
+    return ColourScale("temperature_peak_c", "highest temperature, °C", "inferno", low, high, ISOTHERMS_C, "°C")
 
 
-def _dose(view: FieldView) -> Scale:
+def _dose(view: FieldView) -> ColourScale:
     high = float(np.clip(view.cem43_min.max(), 1e2, 1e4))
-    return Scale("cem43_min", "CEM43, min", "viridis", 0.01, high, ISODOSES_MIN, "min", log=True)
+    return ColourScale("cem43_min", "CEM43, min", "viridis", 0.01, high, ISODOSES_MIN, "min", log=True)
 
 
-def _drawn(view: FieldView, cuts: tuple[Plane, ...], scale: Scale) -> Any:
+def _drawn(view: FieldView, cuts: tuple[Plane, ...], scale: ColourScale) -> Any:
     """Coronal and sagittal side by side, axial beside them on top, scale and legend under it."""
     try:
         from matplotlib.figure import Figure
@@ -112,7 +112,7 @@ def _drawn(view: FieldView, cuts: tuple[Plane, ...], scale: Scale) -> Any:
     return figure
 
 
-def _bar(figure: Any, axes: Any, image: Any, scale: Scale) -> None:
+def _bar(figure: Any, axes: Any, image: Any, scale: ColourScale) -> None:
     """The colour bar, with the isolines' values as its ticks on top."""
     from matplotlib.patheffects import withStroke
 
@@ -126,7 +126,7 @@ def _bar(figure: Any, axes: Any, image: Any, scale: Scale) -> None:
     above.minorticks_off()
 
 
-def _plane(axes: Any, view: FieldView, cut: Plane, scale: Scale, bar_mm: int) -> Any:
+def _plane(axes: Any, view: FieldView, cut: Plane, scale: ColourScale, bar_mm: int) -> Any:
     values = cut.values(view.anatomy, getattr(view, scale.field))
     if scale.log:
         values = np.maximum(values, scale.low)
@@ -146,7 +146,7 @@ def _plane(axes: Any, view: FieldView, cut: Plane, scale: Scale, bar_mm: int) ->
     return image
 
 
-def _norm(scale: Scale) -> Any:
+def _norm(scale: ColourScale) -> Any:
     from matplotlib.colors import LogNorm, Normalize
 
     return (LogNorm if scale.log else Normalize)(scale.low, scale.high)
@@ -165,7 +165,7 @@ def _outlines(axes: Any, view: FieldView, cut: Plane) -> None:
                 axes.contour(1e3 * cut.right_m, 1e3 * cut.up_m, smooth, [0.5], colors=stroke, linewidths=width)
 
 
-def _isolines(axes: Any, right: Array, up: Array, values: Array, scale: Scale) -> None:
+def _isolines(axes: Any, right: Array, up: Array, values: Array, scale: ColourScale) -> None:
     """White lines edged in ink; which value each has is read off the colour bar, where they stand again."""
     from matplotlib.patheffects import withStroke
 

@@ -46,7 +46,7 @@ def _mesh(plan: Plan) -> str:
 
 
 def iron_known(plan: Plan) -> str:
-    """How well the iron is known, where the plan tells."""
+    """Uncertainty of the iron in words, where the plan tells."""
     known = at(plan, "iron.relative_uncertainty")
     return f"calibration known to ± {f.percent(known)} (one standard uncertainty)" if usable(known) and known else ""
 

@@ -83,7 +83,7 @@ def template(name: str = "report.html") -> Any:
 
 
 def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
-    """What the template names: rows, charts and pictures."""
+    """Variables of the page's template: rows, charts and pictures."""
     return {
         "plan": plan,
         "verdict": page_rows.verdict(plan),

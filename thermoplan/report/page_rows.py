@@ -80,7 +80,7 @@ def _margin(value: Any, bound: Any, unit: str | None, least: bool) -> str:
 
 
 def _gauge(value: Any, bound: Any, unit: str | None) -> Row:
-    """Where value and bound lie on the card's bar, in percent."""
+    """Positions of value and bound on the card's bar, in percent."""
     if not (usable(value) and usable(bound)):
         return {"fill": 0.0, "mark": 0.0}
     low = min(36.0, value, bound) if unit in ("degC", "°C") else 0.0
@@ -100,7 +100,7 @@ def heat_factors(plan: Plan) -> tuple[float, float]:
 
 
 def heat_name(plan: Plan) -> str:
-    """What the factors multiply: the SLP, and where its uncertainty is known the iron with it."""
+    """Name of the quantity that the factors multiply: the SLP, and where its uncertainty is known the iron with it."""
     alone = at(plan, "summary.slp_interval.shown_factors", [])
     return "SLP" if not alone or list(heat_factors(plan)) == list(alone) else "SLP and iron"
 

@@ -112,7 +112,7 @@ def expected(plan: Plan) -> Table:
 
 
 def shot(plan: Plan) -> Table:
-    """What every probe should read during the test shot, and with the SLP x 0.7 and 1.3."""
+    """Table of expected probe readings during the test shot, and with the SLP x 0.7 and 1.3."""
     given = at(plan, "test_shot.rows", [])
     names = [
         key.removesuffix("_c")
@@ -133,7 +133,7 @@ def shot(plan: Plan) -> Table:
 
 
 def shot_words(plan: Plan) -> str:
-    """How to play the test shot, in a sentence."""
+    """Instruction for the test shot, in a sentence."""
     found = at(plan, "test_shot", {})
     if not found:
         return ""
@@ -176,7 +176,7 @@ def alternatives(plan: Plan) -> Table:
 
 
 def without_gradient(plan: Plan) -> str:
-    """What the drive field alone would have done for the same goal, in words."""
+    """Result of the drive field alone for the same goal, in words."""
     rows = [r for r in plan.get("alternatives") or [] if isinstance(r, Mapping)]
     row = next((r for r in rows if r.get("name") == "no gradient"), {})
     if not usable(row.get("t90_c")):
@@ -192,7 +192,7 @@ def without_gradient(plan: Plan) -> str:
 
 
 def placement(plan: Plan) -> Table:
-    """What it costs if the animal lies off, one row an axis of the machine."""
+    """Table of the cost of a position error, one row an axis of the machine."""
     rows = [r for r in plan.get("placement") or [] if isinstance(r, Mapping)]
     header = ["Off by", "T90 °C", "costs K", "CEM43 T90 min", "Limits broken besides"]
     return header, [
@@ -233,7 +233,7 @@ def _by_suffix(key: str, value: Any) -> str:
 
 
 def limit_costs(plan: Plan) -> Table:
-    """What each limit costs the goal: those near their bound, and those that would stop the plan first."""
+    """Table of the cost of each limit to the goal: those near their bound, and those that would stop the plan first."""
     given = [r for r in at(plan, "explanation.limits", []) if isinstance(r, Mapping)]
     body = []
     for row in given:
@@ -277,7 +277,7 @@ def mesh_facts(plan: Plan) -> list[tuple[str, str]]:
 
 
 def solver(plan: Plan) -> list[tuple[str, str]]:
-    """How the full model went through time."""
+    """Facts of the time integration of the full model."""
     found = at(plan, "solver", {})
     engine = {"exact": "exact (Krylov spaces)", "implicit": "implicit (TR-BDF2)"}.get(str(found.get("engine")), "")
     return facts(
@@ -323,7 +323,7 @@ def goals(plan: Plan) -> Table:
 
 
 def predicted(plan: Plan) -> Table:
-    """What the search promised beside what the full model found for the sequence."""
+    """Table of predicted against verified values of the sequence."""
     given = [r for r in at(plan, "optimizer.predicted", []) if isinstance(r, Mapping)]
     body = []
     for row in given:

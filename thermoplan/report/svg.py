@@ -21,7 +21,7 @@ class Axis:
     log: bool = False
 
     def share(self, value: float) -> float:
-        """Where ``value`` lies, 0 at the low end and 1 at the high end, held inside."""
+        """Position of ``value``, 0 at the low end and 1 at the high end, held inside."""
         if self.log:
             value, low, high = (math.log10(max(v, 1e-12)) for v in (value, self.low, self.high))
         else:

@@ -65,13 +65,13 @@ def smooth(surface: pv.PolyData, *, rounds: int = 20) -> pv.PolyData:
 
 
 def isotherms(plotter: pv.Plotter, body: pv.UnstructuredGrid) -> Iterator[tuple[str, str]]:
-    """Where the temperature was ever above each level."""
+    """Isosurfaces of peak temperature, one a level."""
     for level in surfaces(plotter, body, "temperature_peak_c", ISOTHERMS):
         yield f"peak {level:g} °C", ISOTHERMS.colours[level]
 
 
 def isodoses(plotter: pv.Plotter, body: pv.UnstructuredGrid) -> Iterator[tuple[str, str]]:
-    """Where the whole dose is above each level."""
+    """Isosurfaces of the whole dose, one a level."""
     for level in surfaces(plotter, body, "cem43_min", ISODOSES):
         yield f"CEM43 {level:g} min", ISODOSES.colours[level]
 

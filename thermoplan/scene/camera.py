@@ -1,4 +1,4 @@
-"""Where the scene is looked at from, and the arrows that say which way is which."""
+"""Camera of the scene, and the compass arrows."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class Live:
             self.plotter.remove_scalar_bar(render=False)
 
     def under(self, x: float, y: float) -> Array | None:
-        """What lies under a pixel, counted from the lower left corner: the cut, else an organ, else the skin."""
+        """Pick what lies under a pixel, counted from the lower left corner: the cut, else an organ, else the skin."""
         from vtkmodules.vtkRenderingCore import vtkCellPicker
 
         for part in (CUT, "region", "body"):
@@ -235,7 +235,7 @@ class Live:
             actor.mapper.AddClippingPlane(self.plane)
 
     def _clipped(self) -> Iterator[Any]:
-        """What a plane cuts: neither words nor arrows nor the machine nor the cut itself."""
+        """Actors that a plane cuts: neither words nor arrows nor the machine nor the cut itself."""
         for name, actor in self.plotter.actors.items():
             solid = isinstance(actor, self.stage.pv.Actor | self.stage.pv.Volume)
             if solid and not name.startswith(("axis", "letter", CUT, MARK, *MACHINE)):

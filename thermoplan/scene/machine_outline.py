@@ -23,7 +23,7 @@ DRIVE = "#3a3f9c"
 def machine(
     pv: Any, plotter: pv.Plotter, plan: Mapping[str, Any], body: pv.UnstructuredGrid
 ) -> Iterator[tuple[str, str]]:
-    """What the plan says of the machine and of the pose in it, in the anatomy's frame; yields rows of the legend."""
+    """Draw the machine and the pose in it, in the anatomy's frame; yields rows of the legend."""
     if at(plan, "device.to_device") is None:
         return
     matrix = np.reshape(at(plan, "device.to_device"), (4, 4))

@@ -26,7 +26,7 @@ class Embedded:
 
 
 def in_notebook() -> bool:
-    """Whether this interpreter serves a notebook."""
+    """True if this interpreter serves a notebook."""
     shell = sys.modules.get("IPython")
     running = shell.get_ipython() if shell is not None else None
     return running is not None and "IPKernelApp" in running.config

@@ -1,4 +1,4 @@
-"""What a run folder holds for a scene: the drawing library, the fields and the names of the regions."""
+"""Inputs of a scene from a run folder: the drawing library, the fields and the names of the regions."""
 
 from __future__ import annotations
 

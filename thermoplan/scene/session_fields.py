@@ -23,7 +23,7 @@ TEMPERATURE, DOSE = "temperature_c", "cem43_min"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldReading:
-    """What a probe would show at a point: RAS millimetres, the region there, degrees Celsius, CEM43 in minutes."""
+    """Reading of a virtual probe: RAS millimetres, the region there, degrees Celsius, CEM43 in minutes."""
 
     position_mm: Array
     region: str
@@ -59,7 +59,7 @@ class SessionFields:
         return {name: (1.0 - share) * frames[k] + share * frames[k + 1] for name, frames in self.steps.fields.items()}
 
     def focus_mm(self, time_s: float) -> Array | None:
-        """Where the field-free region is at a moment, in a pause where it was last; None before and after heating."""
+        """Centre of the field-free region at a moment, in a pause its last one; None before and after heating."""
         if not len(self.start_s) or not self.start_s[0] <= time_s <= self.end_s[-1]:
             return None
         result: Array | None = self.stops_mm[int(np.searchsorted(self.start_s, time_s, side="right")) - 1]

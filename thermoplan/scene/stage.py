@@ -25,7 +25,7 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
-    """What is drawn where there is a choice: surfaces of dose in place of temperature, iron as points or a volume."""
+    """Display options of a scene: surfaces of dose in place of temperature, iron as points or a volume."""
 
     dose: bool = False
     iron_volume: bool = False
@@ -63,7 +63,7 @@ def staged(run: Path, look: ViewOptions | None = None, *, off_screen: bool) -> p
 
 
 def furnish(stage: Stage, hot: Iterable[Row], ffr: Iterable[Row]) -> None:
-    """What stands at all times, with ``hot`` and ``ffr`` drawn in their order; then the legend and the camera."""
+    """Draw the static parts, with ``hot`` and ``ffr`` in their order; then the legend and the camera."""
     pv, plotter, plan, body = stage.pv, stage.plotter, stage.plan, stage.body
     points = iron_volume(pv, plotter, stage.run) if stage.look.iron_volume else iron(pv, plotter, body)
     rows = [*organs(plotter, body, region_names(body, plan)), *hot, *points, *centres(pv, plotter, plan), *ffr]

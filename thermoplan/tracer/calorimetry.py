@@ -17,7 +17,7 @@ FWHM_XI = 4.161049  # full width of L'(xi) at half of its 1/3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CorrectedSlope:
-    """What a heating curve says: W per kg of iron, and the loss to the room, W/K.
+    """Corrected slope of a heating curve: W per kg of iron, and the loss to the room, W/K.
 
     ``slope_k_s`` and ``rise_k`` are the windows' ``(windows,)``, through which the line was laid.
     """

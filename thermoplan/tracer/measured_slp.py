@@ -1,4 +1,4 @@
-"""What was measured of a tracer's heating: values with their intervals, SLPs as they were stated."""
+"""Measured heating of a tracer: values with their intervals, SLPs as they were stated."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class MeasuredSlp:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What fixed a tracer's heating efficiency.
+    """Calibration of a tracer's heating efficiency.
 
     ``low`` and ``high`` are factors on the SLP that the measurements leave open, of 95 %; ``misfit_rel`` is how
     far the model's course over the fields is from them, rms.
@@ -127,7 +127,7 @@ class Calibration:
 
 
 def describe_measured_slp(measured: Sequence[MeasuredSlp]) -> str:
-    """How a loss was measured, in a sentence for the report."""
+    """Description of a loss measurement, in a sentence for the report."""
     if len(measured) == 1:
         m = measured[0]
         return (

@@ -1,4 +1,4 @@
-"""What relaxometry or a scanner says of a tracer: it describes, and does not enter the physics."""
+"""Imaging figures of a tracer, from relaxometry or a scanner; they describe, and do not enter the physics."""
 
 from __future__ import annotations
 

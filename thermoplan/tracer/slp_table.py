@@ -42,7 +42,7 @@ class SlpTable:
 
     @property
     def reach(self) -> str:
-        """What was measured, in words."""
+        """Description of the measurement."""
         parts = (
             (self.amplitude_t, 1e3, "mT"),
             (self.frequency_hz, 1e-3, "kHz"),

@@ -90,7 +90,7 @@ class Tracer:
 
     @property
     def slp_source(self) -> str:
-        """How the loss is known, in a sentence for the report."""
+        """Source of the loss, in a sentence for the report."""
         if self.calibration is not None:
             return str(self.calibration)
         if self.model == "table":

@@ -37,7 +37,7 @@ class ValidationRow:
 
     @property
     def bound(self) -> str:
-        """What the error or the value is held against, in words."""
+        """Bound of the error or the value, in words."""
         sign = {"near": "error <=", "at_least": ">=", "at_most": "<="}[self.sense]
         return f"{sign} {self.tolerance:.2g}"
 

@@ -206,7 +206,7 @@ def _with_volumes(
 
 
 def _corrections(draft: Draft, volumes: Array) -> Array:
-    """How far each region's level has to rise for its volume, and the outside's for the body's."""
+    """Level offset of each region that restores its volume, and of the outside that restores the body's."""
     have, area, skin = region_volumes_m3(draft, len(volumes))
     shift = np.append(_BOTH_SIDES * (volumes - have) / np.maximum(area, 1e-30), (have.sum() - volumes.sum()) / skin)
     edge = np.cbrt(have.sum() / len(draft.tets))

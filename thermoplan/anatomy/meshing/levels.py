@@ -1,4 +1,4 @@
-"""Where each region is, as a level in metres: about the distance to its border, positive inside."""
+"""Level sets of the regions in metres: about the distance to the border, positive inside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to know about a mesh before trusting it."""
+"""Quality report of a mesh: volumes, areas, shape of its elements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long edges should be, and the graded lattice that has them."""
+"""Target edge lengths, and the graded lattice that has them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class MeshSizes:
 
     @property
     def grades(self) -> int:
-        """How many times the coarsest cell is halved."""
+        """Number of times that the coarsest cell is halved."""
         return max(int(np.floor(np.log2(self.size_m / self.finest_m) + 1e-6)), 0)
 
     def edge_m(self, from_target_m: Array, from_skin_m: Array) -> Array:

@@ -114,7 +114,7 @@ def _ailing(draft: Draft, worst: float, most_1_m2: float) -> tuple[np.ndarray, n
 
 
 def aimed(draft: Draft, levels: Levels, offsets_m: Array) -> Array:
-    """Where the border nodes would be if no element minded."""
+    """Target positions of border nodes, before element quality limits them."""
     toward, _ = _toward(draft.points, borders(draft, levels.count), levels, offsets_m)
     return draft.points + toward
 

@@ -1,4 +1,4 @@
-"""How well shaped tetrahedra are."""
+"""Shape quality of tetrahedra."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _MOST_FRAMES = 65_536
 
 
 def refuse_large(files: list[Any], name: str, limit_bytes: int) -> None:
-    """What the headers say of the size, before any pixel is unpacked."""
+    """Size of the images by their headers, before any pixel is unpacked."""
     total = 0
     for file in files:
         count, size = int(file.get("NumberOfFrames", 1) or 1), int(file.Rows) * int(file.Columns)

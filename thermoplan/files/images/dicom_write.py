@@ -20,7 +20,7 @@ _LO, _SH = 64, 16
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What the files of an export have in common: one animal, one plan, one frame of reference.
+    """Common identity of the files of an export: one animal, one plan, one frame of reference.
 
     Identifiers are made from ``digest``, so that the same run exported twice is the same study.
     """
@@ -37,7 +37,7 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What a map's values are: ``key`` names its files, ``unit`` is a UCUM code and ``unit_words`` its meaning."""
+    """Quantity of a map: ``key`` names its files, ``unit`` is a UCUM code and ``unit_words`` its meaning."""
 
     key: str
     words: str

@@ -29,7 +29,7 @@ _GROUPS = ("study", "experiment", "tracer", "scanner", "acquisition")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MdfInfo:
-    """What an MDF file says besides its image; empty or None where it says nothing."""
+    """Metadata of an MDF file besides its image; empty or None where it says nothing."""
 
     version: str
     time: str
@@ -166,7 +166,7 @@ def _reconstruction(file: Any, name: str) -> Any:
 
 
 def _refuse_large(group: Any, name: str, limit_bytes: int) -> None:
-    """What would be unpacked is refused by what the file says of it: the image, its chunks, what stands beside it."""
+    """Refuse by the sizes stated in the file, before unpacking: the image, its chunks, what stands beside it."""
     import h5py
 
     for key in ("data", "positions", "isOverscanRegion"):

@@ -1,4 +1,4 @@
-"""What of NIfTI is not nibabel's: which volume, how far its values are, where it lies, how much memory it takes."""
+"""NIfTI beyond nibabel: choice of the volume, scaling, position, memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LAYOUTS = (
 
 
 def check_head(path: Path, limit_bytes: int) -> None:
-    """What nibabel mends in silence, or unpacks before anyone can object: voxel sizes, and notes before the values."""
+    """Checks of a header that nibabel mends in silence or reads too late: voxel sizes, and notes before the values."""
     opened = gzip.open if is_packed(path) else Path.open
     with opened(path, "rb") as stream:
         head = stream.read(_HEAD_BYTES)

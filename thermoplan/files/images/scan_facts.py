@@ -1,4 +1,4 @@
-"""What a scan knew of itself, kept beside its image where the format has a place for it [Knopp2016]."""
+"""Scan facts (tracer, gradient, widths) kept beside an image where the format has a place for them [Knopp2016]."""
 
 from __future__ import annotations
 

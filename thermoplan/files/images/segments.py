@@ -83,12 +83,12 @@ def _segments(header: dict[str, str], name: str) -> list[_Segment]:
 
 
 def names_segments(path: Path) -> bool:
-    """Whether a file is of a kind that may name its segments, by its suffix."""
+    """True if a file, by its suffix, may name its segments."""
     return path.suffix.lower() in (".nrrd", ".nhdr")
 
 
 def has_segments(path: Path | str) -> bool:
-    """Whether a file is a segmentation of 3D Slicer, by its header."""
+    """True if a file, by its header, is a segmentation of 3D Slicer."""
     path = Path(path)
     if not names_segments(path) or not path.is_file():
         return False

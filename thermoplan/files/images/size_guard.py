@@ -1,4 +1,4 @@
-"""What stands between a file and memory: is it there, which part of it, would it fit."""
+"""Guard in front of a reader: the file exists, the wanted part exists, and it fits in memory."""
 
 from __future__ import annotations
 

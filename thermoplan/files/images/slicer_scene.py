@@ -1,4 +1,4 @@
-"""What 3D Slicer opens: a segmentation (``.seg.nrrd``), points (``.mrk.json``) and a scene that names them."""
+"""Scene files of 3D Slicer: a segmentation (``.seg.nrrd``), points (``.mrk.json``) and the scene that names them."""
 
 from __future__ import annotations
 

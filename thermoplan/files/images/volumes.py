@@ -26,7 +26,7 @@ from .size_guard import LIMIT_BYTES, existing, guard_size
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What of a file is wanted: frame and channel counted from 0, a place where it gives none, axes as they are."""
+    """Selection from a file: frame and channel counted from 0, an affine where it gives none, shear allowed or not."""
 
     frame: int | None
     channel: int | None

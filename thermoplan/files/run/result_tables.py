@@ -63,7 +63,7 @@ def write_expected(path: Path, plan: Mapping[str, Any]) -> None:
 
 
 def write_shot(path: Path, shot: Mapping[str, Any]) -> None:
-    """What to play as the test shot, in comment lines, and what each probe should read."""
+    """Write the test shot: its settings in comment lines, and the expected reading of each probe."""
     place = " ".join(f"{round(v, 3) + 0.0:g}" for v in shot["position_mm"])
     rows = shot["rows"]
     write_rows(

@@ -61,7 +61,7 @@ def run_folder(
 
 
 def free_folder(name: str, *, runs: Path = RUNS) -> Path:
-    """Where `run_folder` would put a run of this name."""
+    """Folder that `run_folder` would give a run of this name."""
     return Path(os.path.abspath(_free(runs, slug(name))))
 
 

@@ -1,4 +1,4 @@
-"""What ``init`` copies: a shipped protocol or notebook with the inputs it names, side by side.
+"""Starter of ``init``: a shipped protocol or notebook with the inputs it names, side by side.
 
 Package data in a wheel, the repository's own files in a checkout.
 """
@@ -69,7 +69,7 @@ def _notebook(wanted: str) -> Mapping[str, bytes]:
 
 
 def shipped_names(room: str, ending: str) -> list[str]:
-    """What there is in ``protocols`` or ``notebooks``, without endings."""
+    """Names in ``protocols`` or ``notebooks``, without endings."""
     return sorted(item.name.removesuffix(ending) for item in _room(room).iterdir() if item.name.endswith(ending))
 
 

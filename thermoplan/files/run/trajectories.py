@@ -120,7 +120,7 @@ def _trajectory(column: Mapping[str, Array], device: Device, duration_s: float) 
 
 
 def _parsed(path: Path) -> tuple[dict[str, str], list[str], list[dict[str, str]]]:
-    """What the comment lines say, the column names, the rows."""
+    """Comment lines as keys and values, column names, rows."""
     try:
         text = path.read_text(encoding="utf-8-sig").splitlines()
         said = dict(line[1:].strip().partition(": ")[::2] for line in text if line.startswith("#"))

@@ -106,7 +106,7 @@ def _mode(mode: Population) -> Iterator[str]:
 
 
 def _imaging(row: Relaxometry) -> Iterator[str]:
-    """What imaging says of it; sizes and widths are those of the tracer that the fit started from."""
+    """Imaging table of the tracer; sizes and widths are those of the tracer that the fit started from."""
     yield "[imaging]"
     for key, value, scale, unit in (("fwhm", row.fwhm_t, 1e3, "mT"), ("diameter", row.diameter_m, 1e9, "nm")):
         if value is not None:

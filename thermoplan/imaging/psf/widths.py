@@ -1,4 +1,4 @@
-"""What a point-spread function is, and how wide."""
+"""Interface of a point-spread function, and its widths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FARTHEST_M = 1.0
 
 
 class Psf(Protocol):
-    """What blurs an image: its value at offsets from the point, 1 at the point, 0 beyond ``reach_m``."""
+    """Point-spread function: its value at offsets from the point, 1 at the point, 0 beyond ``reach_m``."""
 
     @property
     def reach_m(self) -> Array:
@@ -51,7 +51,7 @@ def fwhm_m(psf: Psf, direction: ArrayLike) -> float:
 
 
 def _crest(psf: Psf, axis: Array) -> tuple[float, float]:
-    """Where along a line the function is highest, and how high; only a lag moves it from the point."""
+    """Position of the function's maximum along a line, and its value; only a lag moves it from the point."""
     reach = float(psf.reach_m @ np.abs(axis))
     if not np.isfinite(reach):
         return 0.0, float(psf.at(np.zeros(3)))

@@ -128,7 +128,7 @@ def _around(pair: _Pair, end: Array) -> Iterator[Array]:
 
 
 def _ends(pair: _Pair, starts: Iterable[Array], factors: Sequence[int]) -> list[tuple[Array, float]]:
-    """Where searches end, and their metrics (the lower the better); those in which the images part are left out."""
+    """End points of the searches and their metrics, lower is better; those in which the images part are left out."""
     found = (_searched(pair, start, factors) for start in starts)
     return [end for end in found if end is not None]
 

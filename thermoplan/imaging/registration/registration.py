@@ -1,4 +1,4 @@
-"""What a registration is, and how far it can be trusted where it matters."""
+"""Registration: a transform with its residual and its expected error at a target."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Registration:
         return np.linalg.norm(moved(self.matrix_m, self.landmarks.moving_m) - self.landmarks.fixed_m, axis=1)
 
     def displacement_m(self, points_m: Array) -> Array:
-        """How far what now lies at ``points_m (..., 3)`` was moved, as a vector."""
+        """Displacement vector of what now lies at ``points_m (..., 3)``."""
         return np.asarray(points_m) - moved(np.linalg.inv(self.matrix_m), points_m)
 
     def expected_error_m(self, point_m: Array) -> float | None:

@@ -1,4 +1,4 @@
-"""Where each model holds: in words, and as reasons against trusting it at one point."""
+"""Ranges of validity of the models: in words, and as reasons against trusting one at a point."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ VALIDITY: Mapping[str, str] = {
 def outside_validity(
     model: str, xi_a: float, omega_tau: float, xi_bias: float, barrier: float | None = None
 ) -> list[str]:
-    """Why a model should not be trusted here, in sentences; empty where it may be."""
+    """Reasons against trusting a model here, in sentences; empty where there are none."""
     strong = max(xi_a, xi_bias)
     rules = {
         "mrsh": [(xi_a > 20.0, f"xi = {xi_a:.3g}: the closure was compared with the exact solution up to 20")],
