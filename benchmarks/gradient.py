@@ -17,7 +17,7 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator, cg
 
 from thermoplan.bioheat import ReducedModel, Segment, evolve
-from thermoplan.bioheat.linalg.krylov import Operator, grown
+from thermoplan.bioheat.linalg.krylov import Operator, build_space
 from thermoplan.bioheat.linalg.phi import decay, phi1
 from thermoplan.goals import Goal, GoalRow
 from thermoplan.optimize.program.modal_heat import ModalHeat
@@ -44,7 +44,7 @@ def _rows(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: Mo
     for name, walk in (("exact engine", exact), ("implicit Euler, 5 s", implicit)):
         if walk is implicit and heat.step_s != STEP_S:
             continue
-        op.products = 0
+        op.counter.products = 0
         (forward, backward), slope = walk(b, op, loads, shares, heat, terms["tumour"][0])
         full[name] = forward + backward
         turn = float((slope * found).sum() / np.linalg.norm(slope) / np.linalg.norm(found))
@@ -52,7 +52,7 @@ def _rows(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: Mo
             "row": f"full objective and gradient, {name}, {each}",
             "forward_s": forward,
             "backward_s": backward,
-            "products": op.products,
+            "products": op.counter.products,
             "nodes": b.system.n_dof,
             "reduced_one_minus_cosine": 1.0 - turn,
             "reduced_length": float(np.linalg.norm(found) / np.linalg.norm(slope)),
@@ -130,7 +130,7 @@ def exact(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: Mo
         for i in range(len(times) - 1, 0, -1):
             y[nodes] += slopes[i] / op.root_capacity[nodes]
             span = float(times[i] - times[i - 1])
-            space = grown(op, y, span, tolerance=ADJOINT_TOLERANCE * span * max(op.largest_k(y), 1e-300))
+            space = build_space(op, y, span, tolerance=ADJOINT_TOLERANCE * span * max(op.largest_k(y), 1e-300))
             scalar = np.concatenate([decay(space.rates_1_s, [span]), phi1(space.rates_1_s, [span])])
             y, integral = space.weights(scalar) @ space.basis
             past[min(WINDOWS - 1, int(times[i - 1] / PLAN_S * WINDOWS + 1e-9))] += integral

@@ -20,7 +20,7 @@ from peers import fipy, linear_problem, ngsolve, tuned, voxels
 from scipy.linalg.blas import daxpy
 
 from thermoplan.bioheat import ReducedModel, Segment, evolve, evolve_implicit, reduced_model
-from thermoplan.bioheat.linalg.krylov import Operator, grown, operator, spectral_radius_1_s
+from thermoplan.bioheat.linalg.krylov import Operator, build_space, operator, spectral_radius_1_s
 from thermoplan.bioheat.linalg.symmetric import SymmetricMatrix
 from thermoplan.goals.dose import Dose
 from thermoplan.plan.case.model_cache import MODES, TOLERANCE_K
@@ -52,12 +52,12 @@ def forward(b: Body) -> Iterator[dict]:
     reference = last(evolve(b.system, [Segment(load, MINUTE_S)], [], tolerance_k=1e-9, engine=op))
 
     def measured(name: str, run: Callable[[], np.ndarray], repeats: int = 3) -> dict:
-        op.products = 0
+        op.counter.products = 0
         seconds, found = spent(run, repeats)
         return {
             "row": name,
             "s_per_min": seconds,
-            "products": op.products // repeats,
+            "products": op.counter.products // repeats,
             "error_k": float(np.abs(found - reference).max()),
         }
 
@@ -151,9 +151,9 @@ def kernel(b: Body) -> Iterator[dict]:
     x, y = np.random.default_rng(0).random((2, TRIAD_DOUBLES))
     triad, _ = spent(lambda: daxpy(x, y, a=1e-9), 5)
     product, _ = spent(lambda: op @ start, 5)
-    op.products = 0
-    seconds, _ = spent(lambda: grown(op, start, MINUTE_S, tolerance=1e-5), 5)
-    each = 5.0 * seconds / op.products
+    op.counter.products = 0
+    seconds, _ = spent(lambda: build_space(op, start, MINUTE_S, tolerance=1e-5), 5)
+    each = 5.0 * seconds / op.counter.products
     bandwidth = 24.0 * TRIAD_DOUBLES / triad
     yield {
         "row": "Lanczos step",
@@ -171,7 +171,7 @@ def kernel(b: Body) -> Iterator[dict]:
 def warm(b: Body, op: Operator) -> None:
     """Compile, and touch what a first run touches."""
     last(evolve(b.system, [Segment(b.foci(1)[0], 1.0)], [], engine=op))
-    op.products = 0
+    op.counter.products = 0
 
 
 def plan(b: Body) -> Iterator[dict]:
@@ -182,12 +182,12 @@ def plan(b: Body) -> Iterator[dict]:
     for name, rows in ((f"{len(b.watched)} nodes of organs", b.watched), ("every node", None)):
         if rows is None and b.system.n_dof > MANY:
             continue
-        op.products = 0
+        op.counter.products = 0
         seconds, _ = spent(lambda: last(evolve(b.system, dwells, times, rows=rows, engine=op)))  # noqa: B023
         yield {
             "row": f"30 minutes of ten dwells, {name} each 5 s",
             "s": seconds,
-            "products": op.products,
+            "products": op.counter.products,
             "nodes": b.system.n_dof,
         }
 
@@ -199,17 +199,17 @@ def made(b: Body, positions: int) -> tuple[dict, ReducedModel, np.ndarray, Opera
     dwells, times = [Segment(load, DWELL_S) for load in loads[:10]], np.arange(0.0, PLAN_S, LOOK_S)
     warm(b, op)
     full, _ = spent(lambda: last(evolve(b.system, dwells, times, rows=b.watched, engine=op)), 2)
-    products, op.products = op.products // 2, 0
+    products, op.counter.products = op.counter.products // 2, 0
     seconds, model = spent(
         lambda: reduced_model(b.system, loads, PLAN_S, n_modes=MODES, tolerance_k=TOLERANCE_K, engine=op)
     )
     row = {
         "row": f"reduced model of {positions} foci",
         "s": seconds,
-        "products": op.products,
+        "products": op.counter.products,
         "modes": model.size,
         "error_k": model.error_k,
-        "full_plans": op.products / products,
+        "full_plans": op.counter.products / products,
         "full_plans_s": seconds / full,
         "nodes": b.system.n_dof,
     }

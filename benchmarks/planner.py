@@ -119,7 +119,7 @@ def verification(system, loads, model, resolved: Resolved, plan: Shares) -> tupl
         "dwells": len(listed),
         "verified_off_k": off,
         "verified": list(meter.values()),
-        "products": op.products,
+        "products": op.counter.products,
     }
 
 

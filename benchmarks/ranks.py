@@ -24,7 +24,7 @@ from bodies import uniform
 from common import quiet, timed, write
 
 from thermoplan.base.memory import peak_memory_mb
-from thermoplan.base.mpi_launch import CREW, under_mpiexec
+from thermoplan.base.mpi_launch import under_mpiexec
 from thermoplan.bioheat import Segment, ThermalSystem, evolve, play_sequence
 from thermoplan.bioheat.linalg.krylov import Operator, operator
 
@@ -46,7 +46,7 @@ def last(history: Iterator[tuple[float, np.ndarray]]) -> np.ndarray:
 
 def loop(system: ThermalSystem, load: np.ndarray, op: Operator) -> np.ndarray:
     """The time loop: the dwell, and every output of every node that is held here."""
-    op.products = 0
+    op.counter.products = 0
     return last(evolve(system, [Segment(load, DWELL_S)], OUTPUTS_S, engine=op))
 
 
@@ -58,13 +58,13 @@ def side_by_side(size: str) -> dict[str, object] | None:
     system, load = body(size) if comm.rank == 0 else (None, None)
     shared = make_halo(comm, system)
     alone = operator(system.stiffness, system.capacity_j_k) if comm.rank == 0 else None
-    link, part = shared.team, shared.team.part.system
-    mine = link.scattered(system.loads(load) if alone else None)[: part.n_nodes]
+    halo, part = shared.communicator, shared.communicator.part.system
+    mine = halo.scattered(system.loads(load) if alone else None)[: part.n_nodes]
     with nullcontext() if alone is None else quiet():
         together(comm)
         rounds = [one_round(comm, (system, load, alone), (part, mine, shared)) for _ in range(ROUNDS)]
     (*_, wanted, found), seconds = rounds[-1], [times[:2] for times in rounds]
-    found, held = link.gathered(found), comm.gather(link.bytes_held + 8 * shared.products * part.n_dof, 0)
+    found, held = halo.gathered(found), comm.gather(halo.bytes_held + 8 * shared.counter.products * part.n_dof, 0)
     if not alone:
         return None
     whole = sum(a.nbytes for a in (alone.matrix.data, alone.matrix.indices, alone.matrix.indptr))
@@ -77,11 +77,11 @@ def side_by_side(size: str) -> dict[str, object] | None:
         "speed_up": best[0] / best[1],
         "speed_up_of_medians": middle[0] / middle[1],
         "rounds": len(seconds),
-        "products": [alone.products, shared.products],
+        "products": [alone.counter.products, shared.counter.products],
         "apart_k": float(np.abs(found - wanted).max()),
-        "bytes_alone": whole + 8 * alone.products * system.n_dof,
+        "bytes_alone": whole + 8 * alone.counter.products * system.n_dof,
         "bytes_by_rank": held,
-        "front_nodes": int(link.part.border.shape[1]),
+        "front_nodes": int(halo.part.border.shape[1]),
     }
 
 
@@ -100,10 +100,10 @@ def together(comm) -> None:
         time.sleep(1e-3)
 
 
-def peaks(size: str) -> dict[str, object]:
+def peaks(size: str, crew=None) -> dict[str, object]:
     """Peak memory of processes that do nothing else, as `simulate` does it: rank 0 has the mesh and every output."""
     system, load = body(size)
-    built, crew = peak_memory_mb(), CREW.get()
+    built = peak_memory_mb()
     op = crew.operator(system) if crew else operator(system.stiffness, system.capacity_j_k)
     pieces = [Segment(load, DWELL_S)]
     seconds, _ = timed(lambda: last((crew.play if crew else play_sequence)(system, pieces, OUTPUTS_S, engine=op)))
@@ -140,7 +140,7 @@ def among(what: str, size: str) -> None:
     if what == "loop":
         found = side_by_side(size)
     else:
-        found = among_ranks(lambda: peaks(size)) if under_mpiexec()[1] > 1 else peaks(size)
+        found = among_ranks(lambda crew: peaks(size, crew)) if under_mpiexec()[1] > 1 else peaks(size)
     if found:
         print(json.dumps(found))
 

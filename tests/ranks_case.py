@@ -8,7 +8,7 @@ import sys
 import numpy as np
 from heat_cases import box, problem, rising_law
 
-from thermoplan.base.mpi_launch import CREW, under_mpiexec
+from thermoplan.base.mpi_launch import under_mpiexec
 from thermoplan.bioheat import (
     Boundary,
     CheckpointPolicy,
@@ -56,19 +56,19 @@ def sequence(n_nodes):
     ]
 
 
-def compared(system, feedback):
+def compared(crew, system, feedback):
     """Play it alone, then by all ranks: left after a few outputs, then whole, then from a mark in its middle."""
-    crew, pieces = CREW.get(), sequence(system.n_nodes)
+    pieces = sequence(system.n_nodes)
     times = np.arange(0.0, sum(p.duration_s for p in pieces), 5.0)
     alone, shared = operator(system.stiffness, system.capacity_j_k), crew.operator(system)
     audits = [EnergyAudit(system, pieces) for _ in range(2)]
-    before = [op.products for op in (alone, shared) if op.radius_1_s]
+    before = [op.counter.products for op in (alone, shared) if op.radius_1_s]
     wanted = list(play_sequence(system, pieces, times, feedback=feedback, ledger=audits[0], engine=alone))
-    products = [alone.products - before[0]]
+    products = [alone.counter.products - before[0]]
     left = crew.play(system, pieces, times, feedback=feedback, engine=shared)
     for _ in range(3):
         next(left)
-    before, marks = shared.products, []
+    before, marks = shared.counter.products, []
     found = list(
         crew.play(
             system,
@@ -81,7 +81,7 @@ def compared(system, feedback):
         )
     )
     left.close()
-    products.append(shared.products - before)
+    products.append(shared.counter.products - before)
     start = marks[len(marks) // 2]
     again = list(
         crew.play(system, pieces, times, feedback=feedback, engine=shared, keeping=CheckpointPolicy(start=start))
@@ -106,15 +106,15 @@ def rise(history):
     return float(max((c - history[0][1]).max() for _, c in history))
 
 
-def all_engines():
+def all_engines(crew):
     linear, feedback = body()
-    found = {"exact": compared(linear, None), "coupled": compared(settle(linear, feedback), feedback)}
+    found = {"exact": compared(crew, linear, None), "coupled": compared(crew, settle(linear, feedback), feedback)}
     return found
 
 
-def implicit():
+def implicit(crew):
     linear, feedback = body()
-    return {"implicit": compared(settle(linear, feedback), feedback)}
+    return {"implicit": compared(crew, settle(linear, feedback), feedback)}
 
 
 def main():

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
-from thermoplan.base.mpi_launch import CREW
 from thermoplan.base.plain_data import plain
 from thermoplan.plan import simulate
 from thermoplan.plan.verification.resume import Checkpoints, describe_checkpoint, read_checkpoint
@@ -24,50 +22,39 @@ def leaving(stage, fraction, text):
         raise Left(text)
 
 
-@contextmanager
-def alone():
-    """Rank 0 by itself; the others wait."""
-    token = CREW.set(None)
+def left(protocol, run, crew=None):
+    saved = Checkpoints(run, describe_checkpoint(read_protocol(protocol), None, {}), 0.0)
     try:
-        yield
-    finally:
-        CREW.reset(token)
-
-
-def left(protocol, run):
-    saved = Checkpoints(run, describe_checkpoint(read_protocol(protocol), None), 0.0)
-    try:
-        simulate(protocol, checkpoints=saved, listener=leaving)
+        simulate(protocol, checkpoints=saved, crew=crew, listener=leaving)
     except Left:
         return
     raise AssertionError("it was done before it could be left")
 
 
-def gone_on(run):
+def gone_on(run, crew=None):
     """What `resume_and_write` does before it writes: the history, and where it began."""
     protocol, trajectory, options = read_checkpoint(run)
-    plan = simulate(protocol, trajectory, checkpoints=Checkpoints(run, {}, resuming=True), **options)
+    plan = simulate(protocol, trajectory, checkpoints=Checkpoints(run, {}, resuming=True), crew=crew, **options)
     return plan.record["history"], [line for line in plan.stages.log if "goes on from" in line]
 
 
-def resumed(protocol):
+def resumed(protocol, crew):
     """Histories of the whole by one process, and of runs left and gone on with by other numbers of ranks."""
     folder, found = protocol.parent, {}
-    left(protocol, folder / "two")
-    found["two, two"] = gone_on(folder / "two")
-    with alone():
-        found["whole"] = simulate(protocol).record["history"], []
-        found["two, one"] = gone_on(folder / "two")
-        left(protocol, folder / "one")
-    found["one, two"] = gone_on(folder / "one")
+    left(protocol, folder / "two", crew)
+    found["two, two"] = gone_on(folder / "two", crew)
+    found["whole"] = simulate(protocol).record["history"], []
+    found["two, one"] = gone_on(folder / "two")
+    left(protocol, folder / "one")
+    found["one, two"] = gone_on(folder / "one", crew)
     return found
 
 
 def main():
-    from thermoplan.bioheat.ranks import crew
+    from thermoplan.bioheat.ranks.crew import among_ranks
 
     protocol = Path(sys.argv[1])
-    found = crew.among_ranks(lambda: resumed(protocol))
+    found = among_ranks(lambda crew: resumed(protocol, crew))
     if found:
         (protocol.parent / "found.json").write_text(json.dumps(plain(found)))
 

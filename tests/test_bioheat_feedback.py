@@ -19,18 +19,18 @@ from thermoplan.bioheat import (
     EnergyAudit,
     Segment,
     TemperatureCourse,
+    choose_engine,
     evolve,
     evolve_coupled,
     evolve_implicit,
     feedback_of,
     play_sequence,
-    preferred,
     settle,
     thermal_system,
 )
 from thermoplan.bioheat.engines.coupled import REFUSED, _Coupling, _split
-from thermoplan.bioheat.engines.evolve import started
-from thermoplan.bioheat.engines.implicit import _marching, _step
+from thermoplan.bioheat.engines.engine_run import start_run
+from thermoplan.bioheat.engines.implicit import _March, _step
 from thermoplan.bioheat.linalg.krylov import operator
 from thermoplan.fem import linear
 from thermoplan.validate import balance
@@ -74,7 +74,7 @@ def test_a_step_is_of_second_order(body):
     *_, (_, exact) = evolve(system, [Segment(one, 20.0)], [], tolerance_k=1e-9)
     errors, counts = [], np.array([20, 40, 80, 160])
     for n in counts:
-        march = _marching(system, None, 1e-8, None, None)
+        march = _March(operator(system.stiffness, system.scale_j_k), system, tolerance_k=1e-8)
         load = system.loads(one) / march.op.root_capacity
         rate = load
         for _ in range(n):
@@ -90,7 +90,7 @@ def test_the_error_of_a_step_is_estimated_to_third_order(body):
     # after 20 s all is smooth but for what is fast, which the estimate damps: in h it then falls as h^3
     _, system, one, _ = body
     *_, (_, warm) = evolve(system, [Segment(one, 20.0)], [], tolerance_k=1e-9)
-    march = _marching(system, None, 1e-8, None, None)
+    march = _March(operator(system.stiffness, system.scale_j_k), system, tolerance_k=1e-8)
     march.y = (warm - system.base_c) * march.op.root_capacity
     load = system.loads(one) / march.op.root_capacity
     steps = np.array([0.5, 0.25, 0.125])
@@ -245,10 +245,10 @@ def test_a_feedback_that_runs_away_is_an_error_not_an_answer(body, engine):
 def test_the_exact_engine_is_preferred_until_a_few_elements_drive_the_spectrum(body):
     _, system, one, two = body
     pieces = [Segment(one, 180.0), Cycle((Segment(one, 1.0), Segment(two, 0.5)), 100)]
-    assert preferred(operator(system.stiffness, system.capacity_j_k), pieces).engine == "exact"
+    assert choose_engine(operator(system.stiffness, system.capacity_j_k), pieces).engine == "exact"
     tiny = system.capacity_j_k.copy()
     tiny[171] *= 1e-5
-    assert preferred(operator(system.stiffness, tiny), [Segment(one, 1800.0)]).engine == "implicit"
+    assert choose_engine(operator(system.stiffness, tiny), [Segment(one, 1800.0)]).engine == "implicit"
 
 
 def test_playing_is_the_exact_engine_unless_something_feeds_back(body):
@@ -302,10 +302,11 @@ def test_the_coupling_is_of_second_order(body):
     system = settle(thermal_system(case), feedback)
 
     def end(n):
-        run = started(system, [Segment(one, 40.0)], [], tolerance_k=1e-9, ledger=None, engine=None)
+        op = operator(system.stiffness, system.capacity_j_k)
+        run = start_run(op, system, pieces=[Segment(one, 40.0)], output_times_s=[], tolerance_k=1e-9, ledger=None)
         coupling = _Coupling(run, feedback, 1e3)
         for _ in range(n):
-            coupling._stretched(Segment(one, 40.0 / n))
+            coupling._play_stretch(Segment(one, 40.0 / n))
         return run.y / run.op.root_capacity
 
     counts, best = np.array([5, 10, 20, 40]), end(640)

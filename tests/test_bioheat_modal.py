@@ -18,9 +18,9 @@ from thermoplan.bioheat import (
     EngineState,
     Segment,
     TemperatureCourse,
+    choose_engine,
     evolve_implicit,
     feedback_of,
-    preferred,
     settle,
 )
 from thermoplan.bioheat.engines import modal
@@ -95,10 +95,10 @@ def test_three_hundred_uneven_dwells_are_those_of_the_implicit_engine_for_a_tent
     ours = list(evolve_modal(system, segments, times, engine=op, ledger=audit))
     theirs = list(evolve_implicit(system, segments, times, engine=stepped, tolerance_k=1e-4))
     worst = max(abs(a - b).max() for (_, a), (_, b) in zip(ours, theirs, strict=True))
-    print("apart", worst, "K, products", op.products, stepped.products, "energy", audit.balance_rel)
+    print("apart", worst, "K, products", op.counter.products, stepped.counter.products, "energy", audit.balance_rel)
     assert worst < 1e-3
     assert audit.balance_rel < 1e-8
-    assert 10 * op.products < stepped.products
+    assert 10 * op.counter.products < stepped.counter.products
 
 
 def test_a_run_goes_on_from_a_mark_to_the_same_temperatures(body):
@@ -167,15 +167,15 @@ def test_what_feeds_back_is_that_of_the_implicit_engine_dwell_by_dwell(fed_back)
         "K, hottest",
         ours[-1][1].max(),
         "products",
-        op.products,
-        stepped.products,
+        op.counter.products,
+        stepped.counter.products,
         "energy",
         audit.balance_rel,
     )
     assert moved > 2.0
     assert worst < 3e-3
     assert audit.balance_rel < 1e-6
-    assert 4 * op.products < stepped.products
+    assert 4 * op.counter.products < stepped.counter.products
 
 
 def test_a_run_that_feeds_back_goes_on_from_a_mark(fed_back):
@@ -192,7 +192,7 @@ def test_modes_are_taken_where_they_are_cheaper_and_fit(body, monkeypatch):
     op = operator(system.stiffness, system.scale_j_k)
 
     def chosen(pieces, **more):
-        return preferred(op, pieces, lumped=False, **more).engine
+        return choose_engine(op, pieces, lumped=False, **more).engine
 
     assert chosen(uneven(loads, 300)) == chosen(uneven(loads, 300), feedback=True) == "exact"
     assert chosen([Segment(loads[0], 600.0)], feedback=True) == "implicit"

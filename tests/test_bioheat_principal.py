@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thermoplan.bioheat.engines.compression import PIECE, mixed, principal, products, rows_of
+from thermoplan.bioheat.engines.compression import PIECE, combine_rows, compress_rows, products, rows_of
 
 WIDTH = 2 * PIECE + 7
 SIZES = np.array([1.0, 1e-2, 1e-4])
@@ -22,7 +22,7 @@ def mixtures():
 def test_principal_rows_take_the_place_of_the_rows_and_are_as_long_as_what_was_mixed():
     rows, lengths = mixtures()
     room = rows.astype(np.float32)
-    kept = principal(rows_of(room), room, 1e-5)
+    kept = compress_rows(rows_of(room), room, 1e-5)
     gram = products(rows_of(room[:kept]), rows_of(room[:kept]), WIDTH)
     assert kept == 3
     assert np.sqrt(np.diag(gram)) == pytest.approx(lengths, rel=2e-3)
@@ -31,8 +31,8 @@ def test_principal_rows_take_the_place_of_the_rows_and_are_as_long_as_what_was_m
 
 def test_what_is_shorter_than_the_tolerance_is_left_out_and_so_is_what_is_too_many():
     rows, _ = mixtures()
-    assert principal(rows_of(rows), np.empty((6, WIDTH), np.float32), 1e-3) == 2
-    assert principal(rows_of(rows), np.empty((6, WIDTH), np.float32), 1e-5, most=1) == 1
+    assert compress_rows(rows_of(rows), np.empty((6, WIDTH), np.float32), 1e-3) == 2
+    assert compress_rows(rows_of(rows), np.empty((6, WIDTH), np.float32), 1e-5, most=1) == 1
 
 
 def test_products_of_pieces_are_those_of_the_whole_rows():
@@ -44,5 +44,5 @@ def test_products_of_pieces_are_those_of_the_whole_rows():
 def test_rows_may_be_mixed_where_they_stand():
     rows, _ = mixtures()
     mix, room = np.random.default_rng(1).normal(size=(4, 6)), rows.copy()
-    mixed(mix, rows_of(room), room)
+    combine_rows(mix, rows_of(room), room)
     assert room[:4] == pytest.approx(mix @ rows, abs=1e-12)

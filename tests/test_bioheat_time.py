@@ -261,7 +261,7 @@ def test_matrix_products_grow_with_the_root_of_dwell_and_spectral_radius(body):
     def products(repeats):
         op = operator(system.stiffness, system.capacity_j_k)
         final(system, [Cycle(turns, repeats)], engine=op)
-        return op.products
+        return op.counter.products
 
     few, many = products(25), products(400)
     print(

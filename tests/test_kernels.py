@@ -17,8 +17,8 @@ from thermoplan.base.errors import MissingPart, SolverError
 from thermoplan.bioheat import Boundary, thermal_system
 from thermoplan.bioheat.linalg import krylov
 from thermoplan.bioheat.linalg.communicator import SERIAL, Serial
-from thermoplan.bioheat.linalg.kernels import cleared
-from thermoplan.bioheat.linalg.krylov import operator
+from thermoplan.bioheat.linalg.kernels import subtract
+from thermoplan.bioheat.linalg.krylov import Operator, operator
 from thermoplan.bioheat.linalg.symmetric import SymmetricMatrix
 
 
@@ -59,69 +59,11 @@ def test_a_matrix_stored_by_half_multiplies_as_the_whole(n, density):
     assert half.product(y, out) == pytest.approx(y @ dense @ y, rel=1e-11)
 
 
-def lattice(counts, *, without=()):
-    """Neighbours of a lattice cut into tetrahedra: one step along any axes at once; some nodes are joined to none."""
-    rng, n = np.random.default_rng(7), int(np.prod(counts))
-    number = np.arange(n).reshape(counts)
-    matrix = np.diag(rng.normal(size=n))
-    for step in np.ndindex(2, 2, 2):
-        near = number[tuple(slice(0, c - s) for c, s in zip(counts, step, strict=True))].ravel()
-        far = number[tuple(slice(s, c) for c, s in zip(counts, step, strict=True))].ravel()
-        if any(step):
-            matrix[near, far] = matrix[far, near] = rng.normal(size=len(near))
-    matrix[list(without)] = matrix[:, list(without)] = 0.0
-    return matrix
-
-
-@pytest.mark.parametrize(
-    ("counts", "without"),
-    [
-        ((1, 1, 9), ()),
-        ((1, 1, 31), ()),
-        ((1, 1, 32), ()),
-        ((1, 1, 33), ()),
-        ((2, 3, 5), ()),
-        ((4, 6, 7), ()),
-        ((3, 5, 16), ()),
-        ((5, 7, 9), (0, 100, 101, 102, 103, 314)),
-        ((1, 2, 150), range(64, 79)),
-    ],
-)
-def test_neighbours_on_a_lattice_are_multiplied_eight_at_once_and_the_rest_one_by_one(counts, without):
-    dense, rng = lattice(counts, without=without), np.random.default_rng(8)
-    n, half = len(dense), SymmetricMatrix.of(csr_array(dense), most_strays=1.0)
-    assert np.count_nonzero(half.values) == np.count_nonzero(np.tril(dense, -1))
-    y, around = rng.normal(size=n), np.full(n + 400, np.nan)
-    before, guarded = rng.normal(size=n), np.full(n + 40, 7.0)
-    around[200:-200], out = y, guarded[20:-20]
-    wanted = 0.3 * (dense @ y) - 1.7 * before
-    along = half.product(around[200:-200], out, share=0.3, before=before, less=1.7)
-    assert out == pytest.approx(wanted, abs=1e-13)
-    assert along == pytest.approx(y @ wanted, abs=1e-12)
-    assert (guarded[:20] == 7.0).all() and (guarded[-20:] == 7.0).all()
-
-
-def test_nearly_all_of_a_box_lies_in_bands_that_both_sides_share():
-    dense = lattice((6, 9, 40))
-    entries, half = np.count_nonzero(np.tril(dense, -1)), SymmetricMatrix.of(csr_array(dense), most_strays=1.0)
-    print(entries, len(half.columns), len(half.values), len(half.bases))
-    assert len(half.columns) < 0.05 * entries
-    assert len(half.values) < 1.15 * entries  # with the zeros that fill bands up and part them
-    assert len(half.bases) < 0.2 * entries / 8
-
-
-def test_bands_are_left_where_many_rows_have_neighbours_out_of_line(bled):
-    dense = lattice((6, 9, 40))
-    order = np.random.default_rng(5).permutation(len(dense))
-    assert len(SymmetricMatrix.of(csr_array(dense)).bases)
-    assert not len(SymmetricMatrix.of(csr_array(dense[order][:, order])).bases)
-
-
 def test_equal_patterns_are_laid_out_alike_whatever_their_numbers():
-    whole = csr_array(lattice((4, 5, 9)))
+    whole = symmetric(180, 0.1)
     other = csr_array((np.where(np.arange(whole.nnz) % 3, whole.data, 0.0), whole.indices, whole.indptr), whole.shape)
     other = csr_array((0.5 * (other.data + other.T.tocsr().data), whole.indices, whole.indptr), whole.shape)
-    first, second = (SymmetricMatrix.of(some, most_strays=1.0) for some in (whole, other))
+    first, second = (SymmetricMatrix.of(some) for some in (whole, other))
     joined = replace(first, values=first.values + 2.0 * second.values, diagonal=first.diagonal + 2.0 * second.diagonal)
     y, out = np.random.default_rng(9).normal(size=180), np.empty(180)
     joined.product(y, out)
@@ -134,7 +76,7 @@ def test_rows_in_any_order_and_vectors_of_any_layout_multiply_alike():
     turned = csr_array(mixed.T @ mixed)  # its rows come unsorted
     op = operator(turned, np.ones(60))
     assert op @ many[1] == pytest.approx(turned.toarray() @ many[1], rel=1e-12)
-    assert op.products == 1
+    assert op.counter.products == 1
 
 
 def test_the_row_of_a_pool_of_blood_is_multiplied_with_the_rest(bled):
@@ -146,7 +88,7 @@ def test_the_row_of_a_pool_of_blood_is_multiplied_with_the_rest(bled):
 def test_what_lies_along_a_vector_is_taken_out_of_another():
     w, y = np.random.default_rng(4).normal(size=(2, 1001))
     wanted = w - 0.7 * y
-    assert cleared(w, y, 0.7) == pytest.approx(wanted @ wanted, rel=1e-14)
+    assert subtract(w, y, 0.7) == pytest.approx(wanted @ wanted, rel=1e-14)
     assert w == pytest.approx(wanted, abs=1e-15)
 
 
@@ -181,12 +123,12 @@ def test_many_steps_in_one_call_are_the_same_steps(bled):
         basis, spans, along = np.full((steps + 1, bled.n_dof), np.nan), np.zeros(steps + 1), np.zeros(steps)
         basis[0] = np.random.default_rng(6).normal(size=bled.n_dof)
         spans[0] = np.linalg.norm(basis[0])
-        bled.products = 0
+        before = bled.counter.products
         if many:
             assert [bled.extended(basis, spans, along, *ends) for ends in ((0, 1), (1, 7), (7, steps))] == [1, 7, steps]
         else:
             along[:] = [bled.following(basis, spans, m) for m in range(1, steps + 1)]
-        assert bled.products == steps
+        assert bled.counter.products - before == steps
         found.append(np.concatenate([basis.ravel(), spans, along]))
     assert np.array_equal(*found)
 
@@ -194,11 +136,11 @@ def test_many_steps_in_one_call_are_the_same_steps(bled):
 @pytest.mark.parametrize("alone", [True, False])
 def test_steps_end_where_nothing_but_rounding_is_left(alone):
     # three rates: the fourth vector is 0
-    op = operator(csr_array(np.diag(np.tile([1.0, 2.0, 5.0], 20))), np.ones(60))
-    op.team = SERIAL if alone else Serial()
+    matrix = csr_array(np.diag(np.tile([1.0, 2.0, 5.0], 20)))
+    op = Operator(matrix, np.ones(60), communicator=SERIAL if alone else Serial())
     basis, spans, along = np.empty((11, 60)), np.zeros(11), np.zeros(10)
     basis[0], spans[0] = 1.0, np.sqrt(60.0)
-    assert op.extended(basis, spans, along, 0, 10) == op.products == 3
+    assert op.extended(basis, spans, along, 0, 10) == op.counter.products == 3
     assert krylov._ritz(along[:3], spans[1:3])[0] == pytest.approx([1.0, 2.0, 5.0], rel=1e-12)
 
 
@@ -206,7 +148,7 @@ def test_a_load_that_is_no_number_is_refused(bled):
     load = np.ones(bled.n_dof)
     load[5] = np.nan
     with pytest.raises(SolverError, match="no numbers"):
-        krylov.grown(bled, load, 10.0, tolerance=1e-5)
+        krylov.build_space(bled, load, 10.0, tolerance=1e-5)
 
 
 def test_what_is_no_number_stays_so():
@@ -214,7 +156,7 @@ def test_what_is_no_number_stays_so():
     y = np.ones(50)
     y[17] = np.nan
     assert np.isnan(half.product(y, out)) and np.isnan(out[17])
-    assert np.isnan(cleared(out, y, 1.0))
+    assert np.isnan(subtract(out, y, 1.0))
 
 
 def test_a_machine_where_nothing_can_be_kept_compiles_anew_each_time():
@@ -240,14 +182,14 @@ def test_a_full_disk_keeps_nothing_and_computes(monkeypatch):
     monkeypatch.setattr(caching.IndexDataCacheFile, "load", lambda *_: None)
     monkeypatch.delitem(sys.modules, "thermoplan.bioheat.linalg.kernels")
     fresh = import_module("thermoplan.bioheat.linalg.kernels")
-    assert fresh.cleared(np.array([3.0, 4.0]), np.ones(2), 0.0) == 25.0
+    assert fresh.subtract(np.array([3.0, 4.0]), np.ones(2), 0.0) == 25.0
 
 
 def test_without_numba_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "thermoplan.bioheat.linalg.simd")
+    monkeypatch.delitem(sys.modules, "thermoplan.bioheat.linalg.compilation")
     with pytest.raises(MissingPart, match=r"numba.* is missing: pip install \"thermoplan\[fem\]\""):
-        import_module("thermoplan.bioheat.linalg.simd")
+        import_module("thermoplan.bioheat.linalg.compilation")
 
 
 @pytest.mark.parametrize(("horizon_s", "most_checks"), [(3.0, 1), (60.0, 5), (1800.0, 6)])
@@ -256,7 +198,7 @@ def test_the_end_of_a_space_is_found_in_a_few_looks(bled, horizon_s, most_checks
     monkeypatch.setattr(krylov, "_ritz", lambda *parts: looks.append(len(parts[0])) or ritz(*parts))
     load = np.zeros(bled.n_dof)
     load[bled.n_dof // 2] = 0.05 / bled.root_capacity[bled.n_dof // 2]
-    space = krylov.grown(bled, load, horizon_s, tolerance=1e-5)
+    space = krylov.build_space(bled, load, horizon_s, tolerance=1e-5)
     print(looks)
     assert (space.reach, looks[-1]) == (horizon_s, len(space.basis))
     assert len(looks) <= most_checks

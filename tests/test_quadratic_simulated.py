@@ -14,7 +14,6 @@ from heat_cases import box
 from test_checkpoint import Stopped, same
 
 from thermoplan.base.errors import InputError
-from thermoplan.base.mpi_launch import CREW
 from thermoplan.cli.show_planning import show_run
 from thermoplan.commands.check import check_protocol
 from thermoplan.plan import make_plan, resume_and_write, simulate, simulate_and_write
@@ -137,9 +136,5 @@ def test_what_only_linear_elements_have_is_refused(body):
         make_plan(protocol)
     with pytest.raises(InputError, match=r"mesh\.order = 2: --estimate-error holds linear elements against"):
         simulate(protocol, estimate_error=True)
-    token = CREW.set(object())
-    try:
-        with pytest.raises(InputError, match=r"mesh\.order = 2: several ranks share linear elements only"):
-            simulate(protocol)
-    finally:
-        CREW.reset(token)
+    with pytest.raises(InputError, match=r"mesh\.order = 2: several ranks share linear elements only"):
+        simulate(protocol, crew=object())

@@ -88,15 +88,13 @@ def test_parts_together_are_the_whole(count):
     assert np.abs(found - op.matrix @ y).max() < 1e-12 * np.abs(found).max()
 
 
-def test_ranks_take_stretches_of_a_lattice_s_numbers_and_fronts_of_a_mesh_without_order():
+def test_ranks_take_fronts_of_a_mesh_whatever_the_order_of_its_nodes():
     system, _ = body()
-    assert (np.diff(owners(system.stiffness, system.n_nodes, 2)) >= 0).all()
-    order = np.random.default_rng(0).permutation(system.n_nodes)
-    mixed = csr_array(system.stiffness[: len(order)][:, : len(order)][order][:, order])
-    owner = owners(mixed, system.n_nodes, 2)
-    rows = np.repeat(np.arange(system.n_nodes), np.diff(mixed.indptr))
-    assert np.count_nonzero(owner[rows] != owner[mixed.indices]) < 0.3 * mixed.nnz
-    assert (np.diff(owner) < 0).any()
+    for order in (np.arange(system.n_nodes), np.random.default_rng(0).permutation(system.n_nodes)):
+        mixed = csr_array(system.stiffness[: len(order)][:, : len(order)][order][:, order])
+        owner = owners(mixed, system.n_nodes, 2)
+        rows = np.repeat(np.arange(system.n_nodes), np.diff(mixed.indptr))
+        assert np.count_nonzero(owner[rows] != owner[mixed.indices]) < 0.3 * mixed.nnz
 
 
 def test_every_rank_of_four_has_a_quarter_of_the_work_and_two_fronts():

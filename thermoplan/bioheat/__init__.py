@@ -6,7 +6,7 @@ from .assembly import feedback_of, thermal_system
 from .audit import EnergyAudit
 from .engines.checkpoint import CheckpointPolicy, EngineState
 from .engines.coupled import evolve_coupled
-from .engines.dispatch import Choice, play_sequence, preferred
+from .engines.dispatch import EngineChoice, choose_engine, play_sequence
 from .engines.evolve import evolve
 from .engines.implicit import evolve_implicit
 from .engines.reduced import ReducedModel, reduced_model
@@ -25,10 +25,10 @@ __all__ = [
     "BioheatProblem",
     "Boundary",
     "CheckpointPolicy",
-    "Choice",
     "CourseFeedback",
     "Cycle",
     "EnergyAudit",
+    "EngineChoice",
     "EngineState",
     "Feedback",
     "FeedbackSum",
@@ -42,13 +42,13 @@ __all__ = [
     "Vessel",
     "active_terms",
     "after",
+    "choose_engine",
     "cycles",
     "evolve",
     "evolve_coupled",
     "evolve_implicit",
     "feedback_of",
     "play_sequence",
-    "preferred",
     "reduced_model",
     "settle",
     "spatial_error_k",

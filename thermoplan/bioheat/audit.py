@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..base.arrays import Array
-from .load_sequence import Cycle, Segment
+from .load_sequence import Cycle, Segment, same_loads
 from .system import ThermalSystem
 
 
 class EnergyAudit:
     """A ledger for ``evolve``: hand it over, exhaust the history, read ``balance_rel``.
 
-    What goes out is the engine's exact time integral of rows that were summed from regions and facets;
-    what is stored is the difference of two reported states; what comes in is summed from the sequence
-    alone. A term that the solver drops, a dwell that it skips or a state that it gets wrong therefore shows.
+    Heat that leaves is the engine's exact time integral of rows that were summed from regions and facets;
+    heat that is stored is the difference of two reported states; heat that comes in is summed from the
+    sequence alone. A term that the solver drops, a dwell that it skips or a state that it gets wrong therefore shows.
     The balance is drawn up twice, for the tissue (blood outside) and for tissue and blood together. An engine
     with feedback adds its integrals of the feedback's power on tissue and on all, which count as supplied.
     """
@@ -32,7 +32,7 @@ class EnergyAudit:
             [np.where(np.arange(system.n_dof) < system.n_nodes, system.capacity_j_k, 0.0), system.capacity_j_k]
         )
         self._edges_s, self._supplied_j = supplied_energy(system, pieces)
-        self._last: tuple[float, Array, Array] | None = None
+        self._last: tuple[float, Array] | None = None
         self._residual_w = 0.0
         self._power_w = 0.0
 
@@ -61,14 +61,14 @@ class EnergyAudit:
 
 def supplied_energy(system: ThermalSystem, pieces: Sequence[Segment | Cycle]) -> tuple[Array, Array]:
     """Edges of the dwells ``(k + 1,)`` in s and the energy in J that went in until each."""
-    power: dict[int, float] = {}
-    durations, watts = [], []
-    for piece in pieces:
-        parts = piece.segments if isinstance(piece, Cycle) else (piece,)
-        for part in parts:
-            power.setdefault(id(part), float(system.loads(part.load_w).sum()))
-        repeats = piece.repeats if isinstance(piece, Cycle) else 1
-        durations += [part.duration_s for part in parts] * repeats
-        watts += [power[id(part)] for part in parts] * repeats
-    step = np.array(durations)
-    return np.append(0.0, np.cumsum(step)), np.append(0.0, np.cumsum(step * np.array(watts)))
+    parts = [piece.segments if isinstance(piece, Cycle) else (piece,) for piece in pieces]
+    repeats = [piece.repeats if isinstance(piece, Cycle) else 1 for piece in pieces]
+    segments = [segment for part in parts for segment in part]
+    watts = np.empty(len(segments))
+    for members in same_loads(segments):
+        watts[members] = system.loads(segments[members[0]].load_w).sum()
+    ends = np.cumsum([len(part) for part in parts])
+    dwells = [np.arange(end - len(part), end) for part, end in zip(parts, ends, strict=True)]
+    played = np.concatenate([np.tile(some, count) for some, count in zip(dwells, repeats, strict=True)])
+    step = np.array([segment.duration_s for segment in segments])[played]
+    return np.append(0.0, np.cumsum(step)), np.append(0.0, np.cumsum(step * watts[played]))

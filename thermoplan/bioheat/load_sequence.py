@@ -1,10 +1,9 @@
-"""What is played: dwells, cycles of them, and how cycles are found in a flat list of dwells."""
+"""Sequence of loads: dwells, cycles of them, and the search for cycles in a flat list of dwells."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 
@@ -12,9 +11,13 @@ from ..base.arrays import Array, IntArray, frozen, put
 from ..base.errors import InputError
 
 LONGEST_PERIOD = 128
+"""Dwells of the longest cycle that is looked for; the search takes time and memory in proportion."""
 FEWEST_REPEATS = 3
+"""Repeats that make a cycle: two cost as much played by themselves."""
 CLOCK_S = 1e-7
+"""Times that are one for a clock that sums durations."""
 ROUNDED_S = 5e-6
+"""Durations that are one, as files round them to 10 us; at twice as much, dwells that differ would be made equal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +35,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cycle:
-    """Segments played in turn, ``repeats`` times over."""
+    """Segments in turn, ``repeats`` times over."""
 
     segments: tuple[Segment, ...]
     repeats: int
@@ -58,7 +61,7 @@ def flat(pieces: Sequence[Segment | Cycle]) -> list[Segment]:
 
 
 def after(pieces: Sequence[Segment | Cycle], time_s: float) -> list[Segment | Cycle]:
-    """What is left to play at a time, as for a run that goes on from a saved state."""
+    """Rest of a sequence after a time, as for a run that goes on from a saved state."""
     left: list[Segment | Cycle] = []
     for i, piece in enumerate(pieces):
         if time_s >= piece.duration_s - CLOCK_S:
@@ -82,7 +85,7 @@ def cycles(segments: Sequence[Segment]) -> list[Segment | Cycle]:
     Durations within 5 microseconds are one, as files round them; a cycle takes their means, so that the sequence
     lasts as long as before.
     """
-    code = _coded(segments)
+    code = _dwell_kinds(segments)
     lengths = _repeat_lengths(code)
     found: list[Segment | Cycle] = []
     i = 0
@@ -107,18 +110,22 @@ def _cycle(segments: Sequence[Segment], period: int) -> Cycle:
 
 
 def same_loads(segments: Sequence[Segment]) -> list[list[int]]:
-    """Numbers of the segments that have each distinct load."""
-    digests: dict[int, bytes] = {}
-    members: dict[bytes, list[int]] = {}
+    """Numbers of the segments that have each distinct load, in the order of their first."""
+    groups: list[list[int]] = []
+    of_sum: dict[float, list[list[int]]] = {}
     for i, segment in enumerate(segments):
-        where = segment.load_w.__array_interface__["data"][0]
-        if where not in digests:
-            digests[where] = blake2b(segment.load_w.tobytes(), digest_size=16).digest()
-        members.setdefault(digests[where], []).append(i)
-    return list(members.values())
+        alike = of_sum.setdefault(float(segment.load_w.sum()), [])
+        for members in alike:
+            if np.array_equal(segments[members[0]].load_w, segment.load_w):
+                members.append(i)
+                break
+        else:
+            groups.append([i])
+            alike.append(groups[-1])
+    return groups
 
 
-def _coded(segments: Sequence[Segment]) -> IntArray:
+def _dwell_kinds(segments: Sequence[Segment]) -> IntArray:
     """One number for each kind of dwell: same load, same duration."""
     code, used = np.zeros(len(segments), np.int64), 0
     for members in same_loads(segments):
@@ -131,7 +138,7 @@ def _coded(segments: Sequence[Segment]) -> IntArray:
 
 
 def _repeat_lengths(code: IntArray) -> IntArray:
-    """``[p - 1, i]``: for how many entries from i on the sequence equals itself p later."""
+    """Number ``[p - 1, i]`` of entries from i on at which the sequence equals itself p later."""
     n = len(code)
     periods = range(1, min(LONGEST_PERIOD, n // FEWEST_REPEATS) + 1)
     lengths = np.zeros((len(periods), n), np.int64)

@@ -30,7 +30,7 @@ def _among_ranks() -> None:
         raise InputError(f"mpiexec started {count} ranks: only simulate can use them; run other verbs without mpiexec")
     from ..bioheat.ranks.crew import among_ranks
 
-    among_ranks(lambda: _told(app))
+    among_ranks(lambda crew: _told(lambda: app(obj=crew)))
 
 
 def _told(work: Callable[[], object]) -> None:

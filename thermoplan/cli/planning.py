@@ -64,6 +64,7 @@ def mesh(
 
 @app.command(rich_help_panel=_PANEL)
 def simulate(
+    context: typer.Context,
     protocol: Annotated[Path | None, typer.Argument(metavar="PROTOCOL", help="The protocol, a TOML file.")] = None,
     trajectory: Annotated[Path | None, typer.Option(metavar="T.csv", help="The trajectory to play.")] = None,
     resume: Annotated[
@@ -100,7 +101,7 @@ def simulate(
         )
     with listening() as listener:
         run = (
-            resume_and_write(resume, checkpoint_s=every_s, listener=listener)
+            resume_and_write(resume, checkpoint_s=every_s, crew=context.obj, listener=listener)
             if resume
             else simulate_and_write(
                 protocol_with(protocol, settings),
@@ -108,6 +109,7 @@ def simulate(
                 output=output,
                 force=force,
                 checkpoint_s=every_s,
+                crew=context.obj,
                 listener=listener,
                 quick=quick,
                 estimate_error=estimate_error,

@@ -23,4 +23,4 @@ def conclude(run: VerifiedRun, stages: Stages, search: SearchRecord = NO_SEARCH,
         warnings.insert(0, "the search was interrupted: this is the best plan it had found")
     accuracy = estimate_mesh_error(model, outcome, stages) if estimate_error else None
     record = plan_record(run, stages, search, Appendix(warnings, shot, accuracy))
-    return Plan(record, Products(record, model, outcome, run.trajectory), stages)
+    return Plan(record, Products(record, model, outcome, run.trajectory, run.crew), stages)

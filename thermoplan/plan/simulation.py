@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from ..base.errors import InputError
 from ..base.progress import Listener, Stages, silent
@@ -29,6 +29,9 @@ from .verification.resume import (
 )
 from .verification.verified_run import VerifiedRun
 
+if TYPE_CHECKING:
+    from ..bioheat.ranks.crew import Crew  # loads MPI
+
 
 @one_thread
 def simulate(
@@ -38,13 +41,14 @@ def simulate(
     quick: bool = False,
     estimate_error: bool = False,
     checkpoints: Checkpoints | None = None,
+    crew: Crew | None = None,
     listener: Listener = silent,
 ) -> Plan:
     """The full model over a given trajectory (``trajectory.csv``), else the one that the protocol names; without
     either, a uniform device heats throughout. With ``estimate_error`` the mesh is held against quadratic elements;
-    with ``checkpoints`` the run is saved on the way."""
+    with ``checkpoints`` the run is saved on the way; a ``crew`` of ranks shares the work."""
     stages, protocol = Stages(listener), load_protocol(protocol)
-    refuse_unfit(protocol, estimate_error=estimate_error)
+    refuse_unfit(protocol, estimate_error=estimate_error, among_ranks=crew is not None)
     notes: list[str] = []
     played = _load_trajectory(protocol, trajectory, notes)
     notes += limit_violations(played, protocol.device)
@@ -52,9 +56,9 @@ def simulate(
     model = prepare_model(inputs, stages, quick=quick)
     resolved = resolve_goals(model) if protocol.goals else None
     with stages.stage("full model"):
-        outcome = verify(model, played, resolved, stages, checkpoints=checkpoints)
+        outcome = verify(model, played, resolved, stages, checkpoints=checkpoints, crew=crew)
     notes = [*(resolved.notes if resolved else ()), *notes, *(checkpoints.complaints if checkpoints else ())]
-    run = VerifiedRun("simulate", quick, model, played, outcome, resolved, notes)
+    run = VerifiedRun("simulate", quick, model, played, outcome, resolved, notes, crew=crew)
     return conclude(run, stages, estimate_error=estimate_error)
 
 
@@ -83,6 +87,7 @@ def simulate_and_write(
     output: Path | None = None,
     force: bool = False,
     checkpoint_s: float = EVERY_S,
+    crew: Crew | None = None,
     listener: Listener = silent,
     **options: Unpack[SimulationOptions],
 ) -> Run:
@@ -97,16 +102,18 @@ def simulate_and_write(
     refuse_unwritable(final)
     saved = Checkpoints(final, describe_checkpoint(protocol, trajectory, options), checkpoint_s)
     with resumable(saved):
-        plan = simulate(protocol, trajectory, checkpoints=saved, listener=listener, **options)
+        plan = simulate(protocol, trajectory, checkpoints=saved, crew=crew, listener=listener, **options)
     return plan.write(final, force=force)
 
 
-def resume_and_write(run: Path, *, checkpoint_s: float = EVERY_S, listener: Listener = silent) -> Run:
+def resume_and_write(
+    run: Path, *, checkpoint_s: float = EVERY_S, crew: Crew | None = None, listener: Listener = silent
+) -> Run:
     """Go on with a simulation that was stopped, and write its run folder."""
     refuse_full(run)
     refuse_unwritable(run)
     protocol, trajectory, options = read_checkpoint(run)
     saved = Checkpoints(run, describe_checkpoint(protocol, trajectory, options), checkpoint_s, resuming=True)
     with resumable(saved):
-        plan = simulate(protocol, trajectory, checkpoints=saved, listener=listener, **options)
+        plan = simulate(protocol, trajectory, checkpoints=saved, crew=crew, listener=listener, **options)
     return plan.write(run)

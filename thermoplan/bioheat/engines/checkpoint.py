@@ -1,4 +1,4 @@
-"""Where a run stands, so that it can be left and gone on with."""
+"""Checkpoint of an engine's run: the state to resume from."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class EngineState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckpointPolicy:
-    """Where a run starts from, None for the state before heating, and who is told where it could go on from.
+    """Checkpoint to start from, None for the state before heating, and consumer of the checkpoints of a run.
 
-    ``mark`` is called when every output up to that time has been taken. A run that starts from a mark does what the
-    run that made it would have done; its first output is the state that it starts from.
+    ``mark`` is called when every output up to that time has been taken. A run that starts from a checkpoint does the
+    same as the run that made it; its first output is the state that it starts from.
     """
 
     start: EngineState | None = None
@@ -41,4 +41,4 @@ class CheckpointPolicy:
 
 
 NO_CHECKPOINT = CheckpointPolicy()
-"""From the state before heating, and nobody is told."""
+"""From the state before heating, and no checkpoint is made."""

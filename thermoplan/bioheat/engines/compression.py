@@ -1,4 +1,4 @@
-"""Principal combinations of many long rows, a piece of the nodes at a time.
+"""Compression of many long rows to their principal combinations, a piece of the nodes at a time.
 
 Rows are kept in single precision, in one room that is used again and again: memory that is touched anew costs more than
 the sums. Those are in double precision, and so is what an eigenvalue problem sees of rows that were rounded.
@@ -6,8 +6,9 @@ the sums. Those are in double precision, and so is what an eigenvalue problem se
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +17,21 @@ from scipy.linalg import eigh
 from ...base.arrays import Array
 
 PIECE = 1024
-"""Nodes of which the temporaries stay in a cache."""
+"""Nodes of which the temporaries stay in a cache: of a few hundred rows, 2 MB. Of twice as many they would not."""
 Room = NDArray[np.float32]
 Rows = Callable[[slice], Array]
 """Many rows at some of the nodes, made when they are asked for."""
 
 
-def roomy(room: Room, held: int, more: int) -> Room:
-    """The room, or one that has space for so many rows beside those that are held."""
+def with_space(room: Room, held: int, more: int) -> Room:
+    """Room with space for so many rows beside those that are held: the same where it has it."""
     if held + more <= len(room):
         return room
     return np.concatenate([room[:held], np.empty((more, room.shape[1]), room.dtype)])
 
 
 def rows_of(room: Room | Array) -> Rows:
+    """Rows that are there, in double precision."""
     return partial(_part, room)
 
 
@@ -38,17 +40,20 @@ def _part(room: Room | Array, piece: slice) -> Array:
 
 
 def pieces(width: int) -> Iterator[slice]:
+    """Parts of so many nodes, one after the other."""
     return (slice(start, min(start + PIECE, width)) for start in range(0, width, PIECE))
 
 
 def products(rows: Rows, others: Rows, width: int) -> Array:
-    """Of each row with each of the others; of ``rows`` with themselves in half the time."""
+    """Scalar products of each row with each of the others; of ``rows`` with themselves in half the time."""
     if rows is others:
-        return sum(some @ some.T for some in map(rows, pieces(width)))
-    return sum(rows(piece) @ others(piece).T for piece in pieces(width))
+        parts = (some @ some.T for some in map(rows, pieces(width)))
+    else:
+        parts = (rows(piece) @ others(piece).T for piece in pieces(width))
+    return reduce(operator.add, parts)
 
 
-def turned(gram: Array, tolerance: float) -> tuple[Array, int]:
+def principal_combinations(gram: Array, tolerance: float) -> tuple[Array, int]:
     """Orthogonal combinations of rows ``(p, p)``, each a row, the longest first, from the products of those with each
     other; the fewest of them that leave no row with more than tolerance times the longest."""
     values, vectors = eigh(gram)
@@ -56,15 +61,15 @@ def turned(gram: Array, tolerance: float) -> tuple[Array, int]:
     return np.ascontiguousarray(vectors[:, ::-1].T), max(1, int((left > tolerance**2 * left[0]).sum()))
 
 
-def mixed(mix: Array, rows: Rows, room: Room | Array) -> None:
+def combine_rows(mix: Array, rows: Rows, room: Room | Array) -> None:
     """Put combinations of the rows into the head of a room ``(.., n)``, which may hold them."""
     for piece in pieces(room.shape[1]):
         room[: len(mix), piece] = mix @ rows(piece)
 
 
-def principal(rows: Rows, room: Room, tolerance: float, most: int | None = None) -> int:
+def compress_rows(rows: Rows, room: Room, tolerance: float, most: int | None = None) -> int:
     """Put the principal combinations into the head of a room; how many there are, at most so many."""
-    mix, keep = turned(products(rows, rows, room.shape[1]), tolerance)
+    mix, keep = principal_combinations(products(rows, rows, room.shape[1]), tolerance)
     mix = mix[:keep][:most]
-    mixed(mix, rows, room)
+    combine_rows(mix, rows, room)
     return len(mix)

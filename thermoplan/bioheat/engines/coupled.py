@@ -18,21 +18,39 @@ import numpy as np
 from ...base.arrays import Array
 from ...base.errors import SolverError
 from ..feedback import Feedback
-from ..linalg.krylov import Operator, Space, grown
+from ..linalg.krylov import KrylovSpace, Operator, build_space, operator
 from ..linalg.phi import phi2, phi3
 from ..load_sequence import Cycle, Segment
 from ..system import ThermalSystem
 from .checkpoint import NO_CHECKPOINT, CheckpointPolicy
-from .evolve import SAME_TIME_S, EngineRun, Ledger, combined, play_piece, resumed, started, watched
+from .engine_run import EngineRun, Ledger, Moment, resume_run, start_run, yield_outputs
+from .evolve import combine, play_piece, watched_integrals
 
-FIRST_STRETCH_S, SHORTEST_STRETCH_S, LONGEST_STRETCH_S = 10.0, 1e-4, 120.0
+FIRST_STRETCH_S = 10.0
+"""First stretch. One that is too long is refused and cut, one that is too short grows threefold: twice as much costs a
+refusal, or saves a stretch."""
+SHORTEST_STRETCH_S = 1e-4
+"""Stretch below which a feedback counts as one that jumps. At twice as much some steep laws would be given up."""
+LONGEST_STRETCH_S = 120.0
+"""Longest stretch, so that a feedback which awakes late is seen; twice as much saves half of few stretches."""
 TOLERANCE_K = 1e-2
-PLAYED, CORRECTED = 1e-4, 1e-5
-"""Of the tolerance, what a stretch is played to and what its correction is: energy then closes to 1e-6."""
-WHOLE, REFUSED = 1.2, 1.5
-"""A part is played whole up to so many stretches, and refused above so many tolerances. The stretch after a refusal is
-at most 0.9 / sqrt(REFUSED) = 0.74 of the part: the part is then 1.36 stretches long, and split."""
-Moment = tuple[float, Array, Array]
+"""Correction of a stretch. Its error is of the next order: twice as much makes stretches 1.4 times as long and their
+error twice as large."""
+PLAYED = 1e-4
+"""Of the tolerance, the error that a stretch is played to: energy then closes to 1e-6."""
+CORRECTED = 1e-5
+"""Of the tolerance, the error of a stretch's correction: energy then closes to 1e-6."""
+SAFE = 0.9
+"""Of the stretch that the estimate allows, the one that is taken; a tenth more is refused more often than it saves."""
+WHOLE = 1.2
+"""Stretches up to which a part is played whole; see ``REFUSED``."""
+REFUSED = 1.5
+"""Tolerances above which a stretch is refused. The next is at most ``SAFE / sqrt(REFUSED)`` = 0.74 of the part: the
+part is then 1.36 stretches long, more than ``WHOLE``, and split."""
+MOST_GROWTH = 3.0
+"""Stretches that the next may be long, as an estimate that is very small says little."""
+LEAST_SHRINKAGE = 0.2
+"""Of a stretch, the least that the next may be."""
 
 
 def evolve_coupled(
@@ -46,30 +64,31 @@ def evolve_coupled(
     engine: Operator | None = None,
     keeping: CheckpointPolicy = NO_CHECKPOINT,
 ) -> Iterator[tuple[float, Array]]:
-    """As ``evolve``, with feedback relative to its value in ``system.base_c`` (see ``settled``).
+    """As ``evolve``, with feedback relative to its value in ``system.base_c`` (see ``settle``).
 
     Parameters
     ----------
     tolerance_k
         Largest correction of a stretch over the nodes; the error of a run is well below it.
     """
-    run = started(system, pieces, output_times_s, tolerance_k=PLAYED * tolerance_k, ledger=ledger, engine=engine)
-    left = resumed(run, pieces, keeping)
+    op = engine or operator(system.stiffness, system.capacity_j_k)
+    run = start_run(
+        op,
+        system,
+        pieces=pieces,
+        output_times_s=output_times_s,
+        tolerance_k=PLAYED * tolerance_k,
+        ledger=ledger,
+    )
+    left = resume_run(run, pieces, keeping)
     coupling = _Coupling(run, feedback, tolerance_k)
     if keeping.start is not None:
         coupling.stretch = keeping.start.pace_s
-    last = None
-    for time, y, sums in coupling.played(left):
-        if last is not None and time <= last + SAME_TIME_S:
-            continue
-        last, rise = time, y / run.op.root_capacity
-        if ledger is not None:
-            ledger.enter(time, rise, sums)
-        yield time, system.base_c + rise
+    yield from yield_outputs(run.rises(coupling.play(left)), system.base_c, ledger)
 
 
 class _Coupling:
-    """A run, what feeds back into it, and the length of stretch that it bears."""
+    """A run, its feedback, and the length of stretch that it bears."""
 
     def __init__(self, run: EngineRun, feedback: Feedback, tolerance_k: float) -> None:
         self.run, self.feedback, self.tolerance = run, feedback, tolerance_k
@@ -80,46 +99,46 @@ class _Coupling:
     def gain(self, time_s: float, y: Array) -> Array:
         """Feedback power in W relative to the state before heating, none where nodes are held."""
         state = self.run.system.base_c + y / self.run.op.root_capacity
-        power = self.feedback.power_w(time_s, state) - self.base
+        power: Array = self.feedback.power_w(time_s, state) - self.base
         power[self.run.system.held] = 0.0
         return power
 
-    def played(self, pieces: Sequence[Segment | Cycle]) -> Iterator[Moment]:
+    def play(self, pieces: Sequence[Segment | Cycle]) -> Iterator[Moment]:
         yield self.run.clock, self.run.y, np.append(self.run.integrals, self.gained)
         for piece in pieces:
             rest: list[Segment | Cycle] = [piece]
             while rest:
                 part, *later = _split(rest[0], self.stretch, rest[1:])
-                moments = self._stretched(part)
+                moments = self._play_stretch(part)
                 if moments is not None:
                     rest = later
                     yield from moments
                     self.run.mark(self.stretch)
         yield self.run.clock, self.run.y, np.append(self.run.integrals, self.gained)
 
-    def _stretched(self, part: Segment | Cycle) -> list[Moment] | None:
+    def _play_stretch(self, part: Segment | Cycle) -> list[Moment] | None:
         """Play one stretch; None, with a shorter stretch set, where the feedback moved too much."""
         run, h = self.run, part.duration_s
         before = run.clock, run.y, run.integrals
         held = self.gain(run.clock, run.y)
         run.offset = held / run.op.root_capacity
-        keeping, run.keeping = run.keeping, NO_CHECKPOINT  # what is not corrected yet is no place to go on from
+        keeping, run.keeping = run.keeping, NO_CHECKPOINT  # an uncorrected state is no checkpoint
         moments = list(play_piece(run, part))
         run.keeping = keeping
         change = self.gain(run.clock, run.y) - held
-        space = grown(run.op, change / run.op.root_capacity / h, h, tolerance=CORRECTED * self.tolerance)
+        space = build_space(run.op, change / run.op.root_capacity / h, h, tolerance=CORRECTED * self.tolerance)
         if space.reach < h:
             raise SolverError(
                 f"feedback: a Krylov space of {len(space.rates_1_s)} vectors is good for "
                 f"{space.reach:.1e} s of a stretch of {h:.1f} s"
             )
-        correction = combined(space, phi2(space.rates_1_s, [h]))[0]
+        correction = combine(space, phi2(space.rates_1_s, [h]))[0]
         error = run.op.largest_k(correction)
         self.stretch = float(
             np.clip(
-                0.9 * h * np.sqrt(self.tolerance / max(error, 1e-300)),
-                0.2 * h,
-                min(3.0 * max(h, self.stretch), LONGEST_STRETCH_S),
+                SAFE * h * np.sqrt(self.tolerance / max(error, 1e-300)),
+                LEAST_SHRINKAGE * h,
+                min(MOST_GROWTH * max(h, self.stretch), LONGEST_STRETCH_S),
             )
         )
         if error > REFUSED * self.tolerance:
@@ -130,31 +149,35 @@ class _Coupling:
                 )
             run.clock, run.y, run.integrals = before
             return None
-        return self._corrected(moments, before[0], held, change, space, correction)
+        run.y = run.y + correction
+        return self._correct(moments, before[0], (held, change), space)
 
-    def _corrected(
-        self, moments: list[Moment], begun: float, held: Array, change: Array, space: Space, correction: Array
+    def _correct(
+        self, moments: list[Moment], begun: float, powers_w: tuple[Array, Array], space: KrylovSpace
     ) -> list[Moment]:
+        """Moments of a stretch, and the run's integrals, with the feedback's change as a straight line.
+
+        ``powers_w`` are the feedback at the start and its change, ``space`` is that of the change.
+        """
         run, n = self.run, self.run.system.n_nodes
         h = run.clock - begun
-        flows = run.op.team.summed(np.array([[p[:n].sum(), p.sum()] for p in (held, change)]))
+        flows = run.op.communicator.summed(np.array([[p[:n].sum(), p.sum()] for p in powers_w]))
         since = np.array([time - begun for time, _, _ in moments])
-        found = []
+        found: list[Moment] = []
         if moments:
-            states = combined(space, phi2(space.rates_1_s, since))
-            sums = watched(space, run.rows, phi3, since)
+            states = combine(space, phi2(space.rates_1_s, since))
+            sums = watched_integrals(space, run.rows, phi3, since)
             gained = self.gained + np.outer(since, flows[0]) + np.outer(since**2 / (2.0 * h), flows[1])
             found = [
                 (t, y + dy, np.append(s + ds, g))
                 for (t, y, s), dy, ds, g in zip(moments, states, sums, gained, strict=True)
             ]
-        run.y = run.y + correction
-        run.integrals = run.integrals + watched(space, run.rows, phi3, [h])[0]
+        run.integrals = run.integrals + watched_integrals(space, run.rows, phi3, [h])[0]
         self.gained = self.gained + h * flows[0] + 0.5 * h * flows[1]
         return found
 
 
-def _split(piece: Segment | Cycle, stretch: float, after: list) -> list[Segment | Cycle]:
+def _split(piece: Segment | Cycle, stretch: float, after: Sequence[Segment | Cycle]) -> list[Segment | Cycle]:
     """The piece as a part of about one stretch and what is left of it; a part that was refused comes back shorter."""
     if isinstance(piece, Segment):
         if piece.duration_s <= WHOLE * stretch:

@@ -1,4 +1,4 @@
-"""One door to the engines, and the estimate by which it chooses.
+"""Choice of the engine for a sequence, by an estimate of its matrix products.
 
 Exact is a Krylov space for every dwell or cycle where the capacity is lumped, and one of modes for all loads where it
 is not; the implicit engine steps through every dwell.
@@ -19,23 +19,37 @@ from ..load_sequence import Cycle, Segment, flat, same_loads
 from ..system import ThermalSystem
 from .checkpoint import NO_CHECKPOINT, CheckpointPolicy
 from .coupled import evolve_coupled
-from .evolve import Ledger, evolve
+from .engine_run import Ledger
+from .evolve import evolve
 from .implicit import evolve_implicit
 from .modal import evolve_modal
 
 IMPLICIT_TIMES = 1000.0
-MOST_K, OF_RISE, FINEST_K = 1e-6, 1e-6, 1e-10
-"""Tolerance at most, as a share of the mean rise that the supplied energy would make if none were lost, and at least:
-energy then closes to 1e-6 in every step. A step of the implicit engine is looser: it keeps the energy whatever its
-tolerance, and estimates the error of each step and not of a whole dwell."""
-EXACT_PER_ROOT, EXACT_AT_LEAST = 1.7, 12.0
+"""Tolerance of a step of the implicit engine over that of a dwell of the exact one: it keeps the energy whatever its
+tolerance, and estimates the error of each step and not of a whole dwell. Twice as much saves a fifth of the steps."""
+MOST_K = 1e-6
+"""Tolerance of a dwell at most: energy then closes to 1e-6 in every step. Twice as much saves a product or two a
+dwell."""
+OF_RISE = 1e-6
+"""Tolerance as a share of the mean rise that the supplied energy would make if none were lost, for the same balance."""
+FINEST_K = 1e-10
+"""Tolerance at least: below it, rounding of temperatures in degC is all that is left."""
+EXACT_PER_ROOT = 1.7
+"""Matrix products per root of (rate times seconds) of a dwell in a Krylov space, counted on a mouse of 74,000 nodes:
+252 for 180 s at 28/s. Twice as much would leave sequences to the implicit engine that the exact one plays with
+fewer."""
+EXACT_AT_LEAST = 12.0
+"""Matrix products of the shortest dwell in a Krylov space."""
 IMPLICIT_PER_ROOT = 18.0
-"""Matrix products per root of (rate times seconds) of a dwell, counted on a mouse of 74,000 nodes: 252 for 180 s
-at 28/s in a Krylov space, 1425 for the same by TR-BDF2 at 1 mK, where Jacobi leaves the rate of the bulk."""
+"""The same by TR-BDF2 at 1 mK, 1425 for 180 s at 28/s, where Jacobi leaves the rate of the bulk."""
+BULK_PERCENTILE = 95.0
+"""Percentile of the rates on the diagonal that stands for the bulk of a mesh."""
 MODES_PER_ROOT = 8.0
 """The same for a load in modes and a whole run: 8893 for five loads and 1920 s at 28/s."""
-MODES_A_LOAD, MODES_BYTES = 20, 2e9
-"""What modes may take of memory, reckoned from those that a load needs."""
+MODES_A_LOAD = 20
+"""Modes that a load needs, about."""
+MODES_BYTES = 2e9
+"""Memory that modes may take; runs that need more are stepped through."""
 
 
 def play_sequence(
@@ -50,28 +64,39 @@ def play_sequence(
 ) -> Iterator[tuple[float, Array]]:
     """As ``evolve``; the implicit engine steps in where it is cheaper, and feedback is coupled to either."""
     op = engine or operator(system.stiffness, system.scale_j_k)
-    run = {"feedback": feedback, "ledger": ledger, "engine": op, "keeping": keeping}
     tolerance_k = _tolerance_k(op, system, pieces)
     lumped = system.mass_j_k is None
-    if preferred(op, pieces, lumped=lumped, feedback=feedback is not None).engine == "implicit":
-        return evolve_implicit(system, pieces, output_times_s, **run, tolerance_k=IMPLICIT_TIMES * tolerance_k)
+    if choose_engine(op, pieces, lumped=lumped, feedback=feedback is not None).engine == "implicit":
+        return evolve_implicit(
+            system,
+            pieces,
+            output_times_s,
+            feedback=feedback,
+            tolerance_k=IMPLICIT_TIMES * tolerance_k,
+            ledger=ledger,
+            engine=op,
+            keeping=keeping,
+        )
     if not lumped:
-        return evolve_modal(system, pieces, output_times_s, **run)
+        return evolve_modal(
+            system, pieces, output_times_s, feedback=feedback, ledger=ledger, engine=op, keeping=keeping
+        )
     if feedback is not None:
-        return evolve_coupled(system, pieces, output_times_s, **run)
-    del run["feedback"]
-    return evolve(system, pieces, output_times_s, **run, tolerance_k=tolerance_k)
+        return evolve_coupled(
+            system, pieces, output_times_s, feedback=feedback, ledger=ledger, engine=op, keeping=keeping
+        )
+    return evolve(system, pieces, output_times_s, tolerance_k=tolerance_k, ledger=ledger, engine=op, keeping=keeping)
 
 
 def _tolerance_k(op: Operator, system: ThermalSystem, pieces: Sequence[Segment | Cycle]) -> float:
     """`MOST_K`, and less where little energy comes in: a scan of milliwatts balances as well as a treatment."""
     here = supplied_energy(system, pieces)[1][-1], system.capacity_j_k.sum()
-    supplied_j, capacity_j_k = op.team.summed(np.array(here)).tolist()
+    supplied_j, capacity_j_k = op.communicator.summed(np.array(here)).tolist()
     return float(min(MOST_K, max(OF_RISE * supplied_j / capacity_j_k, FINEST_K)))
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EngineChoice:
     """``engine`` is ``exact`` or ``implicit``, whichever is expected to need fewer matrix products."""
 
     engine: str
@@ -80,26 +105,26 @@ class Choice:
     implicit_products: float
 
 
-def preferred(
+def choose_engine(
     op: Operator, pieces: Sequence[Segment | Cycle], *, lumped: bool = True, feedback: bool = False
-) -> Choice:
-    """The cheaper engine for a sequence, and why; modes, for capacity that is not lumped, have to fit in memory too,
-    and what feeds back is stepped through on top of them."""
-    bulk, segments = min(2.0 * op.typical_1_s(95.0), op.radius_1_s), flat(pieces)
+) -> EngineChoice:
+    """The cheaper engine for a sequence, and the estimates; modes, for capacity that is not lumped, have to fit in
+    memory too, and feedback is stepped through on top of them."""
+    bulk, segments = min(2.0 * op.typical_1_s(BULK_PERCENTILE), op.radius_1_s), flat(pieces)
     if lumped:
-        exact, can = sum(_exact(op.radius_1_s, op.room, piece) for piece in pieces), True
+        exact, fits = sum(_exact_products(op.radius_1_s, op.room, piece) for piece in pieces), True
     else:
-        loads = sum(segments[members[0]].load_w.any() for members in same_loads(segments))
+        loads = int(sum(segments[members[0]].load_w.any() for members in same_loads(segments)))
         each = loads * MODES_PER_ROOT + feedback * IMPLICIT_PER_ROOT
-        exact = each * np.sqrt(bulk * sum(s.duration_s for s in segments))
-        can = 8 * MODES_A_LOAD * loads * op.n_dof <= MODES_BYTES
-    implicit = sum(IMPLICIT_PER_ROOT * np.sqrt(bulk * s.duration_s) for s in segments)
-    engine = "exact" if can and exact <= implicit else "implicit"
-    return Choice(engine, op.radius_1_s, float(exact), float(implicit))
+        exact = float(each * np.sqrt(bulk * sum(s.duration_s for s in segments)))
+        fits = 8 * MODES_A_LOAD * loads * op.n_dof <= MODES_BYTES
+    implicit = float(sum(IMPLICIT_PER_ROOT * np.sqrt(bulk * s.duration_s) for s in segments))
+    engine = "exact" if fits and exact <= implicit else "implicit"
+    return EngineChoice(engine, op.radius_1_s, exact, implicit)
 
 
-def _exact(radius: float, room: int, piece: Segment | Cycle) -> float:
-    """Dwells of one pass and a space for the rest; a window beyond what memory holds is cut."""
+def _exact_products(radius: float, room: int, piece: Segment | Cycle) -> float:
+    """Matrix products of the dwells of one pass and of a space for the rest; a window beyond the memory is cut."""
     spaces = [piece.duration_s]
     if isinstance(piece, Cycle):
         spaces += [s.duration_s for s in piece.segments]

@@ -8,69 +8,34 @@ which is no average: the sum is a function of A, and one space from ``d`` has it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
-from ..linalg.krylov import Operator, Space, grown, operator
+from ..linalg.krylov import KrylovSpace, Operator, build_space, operator
 from ..linalg.phi import decay, phi1, phi2
-from ..load_sequence import Cycle, Segment, after, flat
+from ..load_sequence import Cycle, Segment, flat
 from ..system import ThermalSystem
-from .checkpoint import NO_CHECKPOINT, CheckpointPolicy, EngineState
+from .checkpoint import NO_CHECKPOINT, CheckpointPolicy
+from .engine_run import SAME_TIME_S, EngineRun, Ledger, Moment, resume_run, start_run, yield_outputs
 
 TOLERANCE_K = 1e-5
+"""Error of a dwell, far below what any dose notices. Errors fall ever faster with each vector: twice as much saves a
+matrix product or two a dwell."""
 OUTPUT_BYTES = 100e6
+"""Memory for outputs that are worked out at once. Twice as much saves nothing measurable."""
+OUTPUT_COPIES = 4
+"""Arrays of the size of the outputs that exist at once while a block of them is worked out."""
 CYCLES_AT_ONCE = 4096
+"""Repeats that are summed in one go: tables of that many times some hundred Ritz values take 10 MB."""
+FEWEST_OUTPUTS = 4
+"""Outputs that are worked out at once however large the mesh is."""
 FEWEST_CYCLED = 2
-SAME_TIME_S = 1e-6
-
-
-class Ledger(Protocol):
-    """Consumer of the engine's exact time integrals, such as the energy audit."""
-
-    rows: Array
-
-    def enter(self, time_s: float, rise_k: Array, integrals: Array) -> None:
-        """``integrals`` is the time integral since 0 of ``rows @ rise``."""
-
-
-@dataclass(slots=True, eq=False)
-class EngineRun:
-    """Where the engine stands: scaled state, clock, what has been asked for and what is watched.
-
-    ``offset`` is a scaled power on every dof that comes on top of any load; outputs are of the ``shown`` dofs.
-    """
-
-    op: Operator
-    system: ThermalSystem
-    times: Array
-    tolerance: float
-    rows: Array
-    y: Array
-    clock: float = 0.0
-    integrals: Array = field(default_factory=lambda: np.zeros(0))
-    offset: Array | float = 0.0
-    shown: IntArray | slice = slice(None)
-    keeping: CheckpointPolicy = NO_CHECKPOINT
-    end_s: float = np.inf
-
-    def scaled(self, load_w: Array) -> Array:
-        return self.system.loads(load_w) / self.op.root_capacity + self.offset
-
-    def due(self, end: float) -> Array:
-        """Requested times in (clock, end], as times since the clock."""
-        now = (self.times > self.clock + SAME_TIME_S) & (self.times <= end + SAME_TIME_S)
-        return self.times[now] - self.clock
-
-    def mark(self, pace_s: float = 0.0) -> None:
-        """Tell where the run stands, if anything is left to play."""
-        if self.keeping.mark is not None and self.clock < self.end_s - SAME_TIME_S:
-            state = self.system.base_c + self.y / self.op.root_capacity
-            self.keeping.mark(EngineState(self.clock, state, pace_s))
+"""Repeats up to which each is played by itself: a space for the cycle costs about as much as two passes."""
 
 
 def evolve(
@@ -98,146 +63,104 @@ def evolve(
     tolerance_k
         Largest error of a piece over the nodes, estimated by its residual.
     engine
-        ``operator(system.stiffness, system.capacity_j_k)``, where many runs share one or its counts are read.
+        ``operator(system.stiffness, system.capacity_j_k)``, where many runs share one or its products are counted.
     keeping
-        A place in the run to go on from, in the times of the whole run, and who is told of such places.
+        Checkpoint to start from, in the times of the whole run, and consumer of checkpoints.
     """
-    run = started(system, pieces, output_times_s, tolerance_k=tolerance_k, ledger=ledger, engine=engine)
-    left = resumed(run, pieces, keeping)
+    op = engine or operator(system.stiffness, system.capacity_j_k)
+    run = start_run(op, system, pieces=pieces, output_times_s=output_times_s, tolerance_k=tolerance_k, ledger=ledger)
+    left = resume_run(run, pieces, keeping)
     if start_c is not None:
-        run.y = (start_c - system.base_c) * run.op.root_capacity
+        run.y = (start_c - system.base_c) * op.root_capacity
     if rows is not None:
         if ledger is not None:
             raise InputError("evolve: a ledger needs every row")
         run.shown = np.asarray(rows, np.int64)
-    root_capacity, base = run.op.root_capacity[run.shown], system.base_c[run.shown]
-    last = None
-    for time, y, integrals in _played(run, left, sum(p.duration_s for p in pieces)):
-        if last is not None and time <= last + SAME_TIME_S:
-            continue
-        last, rise = time, y / root_capacity
-        if ledger is not None:
-            ledger.enter(time, rise, integrals)
-        yield time, base + rise
+    yield from yield_outputs(run.rises(_play(run, left)), system.base_c[run.shown], ledger)
 
 
-def started(
-    system: ThermalSystem,
-    pieces: Sequence[Segment | Cycle],
-    output_times_s: Array,
-    *,
-    tolerance_k: float,
-    ledger: Ledger | None,
-    engine: Operator | None,
-) -> EngineRun:
-    """A run at time 0 in the state before heating; refuses output times outside the run."""
-    end = sum(p.duration_s for p in pieces)
-    times = np.unique(np.asarray(output_times_s, float))
-    if len(times) and not 0.0 <= times[0] <= times[-1] <= end + SAME_TIME_S:
-        raise InputError(f"output times from {times[0]} to {times[-1]} s: the run is from 0 to {end} s")
-    op = engine or operator(system.stiffness, system.capacity_j_k)
-    rows = np.zeros((0, system.n_dof)) if ledger is None else ledger.rows
-    return EngineRun(
-        op,
-        system,
-        times,
-        tolerance_k,
-        rows / op.root_capacity,
-        np.zeros(system.n_dof),
-        integrals=np.zeros(len(rows)),
-        end_s=end,
-    )
-
-
-def resumed(run: EngineRun, pieces: Sequence[Segment | Cycle], keeping: CheckpointPolicy) -> Sequence[Segment | Cycle]:
-    """Put the run where it is to start from; what is left to play."""
-    run.keeping = keeping
-    if keeping.start is None:
-        return pieces
-    run.clock = keeping.start.time_s
-    run.y = (keeping.start.temperature_c - run.system.base_c) * run.op.root_capacity
-    return after(pieces, run.clock)
-
-
-def _played(run: EngineRun, pieces: Sequence[Segment | Cycle], end_s: float) -> Iterator[tuple[float, Array, Array]]:
+def _play(run: EngineRun, pieces: Sequence[Segment | Cycle]) -> Iterator[Moment]:
     yield run.clock, run.y[run.shown], run.integrals
     for piece in pieces:
         yield from play_piece(run, piece)
-    yield end_s, run.y[run.shown], run.integrals
+    yield run.end_s, run.y[run.shown], run.integrals
 
 
-def play_piece(run: EngineRun, piece: Segment | Cycle) -> Iterator[tuple[float, Array, Array]]:
-    """Outputs that are due in a piece; the run stands at its end when they are exhausted."""
+def play_piece(run: EngineRun, piece: Segment | Cycle) -> Iterator[Moment]:
+    """Outputs that are due in a piece; the run is at its end when they are exhausted."""
     if isinstance(piece, Cycle) and piece.repeats > FEWEST_CYCLED:
-        yield from _cycle(run, piece)
+        yield from _play_cycle(run, piece)
     else:
         for segment in flat([piece]):
-            yield from _segment(run, segment)
+            yield from _play_segment(run, segment)
 
 
-def _segment(run: EngineRun, segment: Segment) -> Iterator[tuple[float, Array, Array]]:
+def _play_segment(run: EngineRun, segment: Segment) -> Iterator[Moment]:
     left, load = segment.duration_s, run.scaled(segment.load_w)
     while left > 0.0:
-        space = grown(run.op, load - run.op @ run.y, left, tolerance=run.tolerance)
+        space = build_space(run.op, load - run.op @ run.y, left, tolerance=run.tolerance)
         step = left if space.reach >= left else space.reach
         due, flow = run.due(run.clock + step), run.op.inner(run.rows, run.y)
-        for since in _blocks(due, run.op.widest):
-            states = run.y[run.shown] + combined(space, phi1(space.rates_1_s, since), run.shown)
-            sums = run.integrals + np.outer(since, flow) + watched(space, run.rows, phi2, since)
+        for block in _blocks(len(due), run.op.widest):
+            since = due[block]
+            states = run.y[run.shown] + combine(space, phi1(space.rates_1_s, since), run.shown)
+            sums = run.integrals + np.outer(since, flow) + watched_integrals(space, run.rows, phi2, since)
             yield from zip(run.clock + since, states, sums, strict=True)
-        run.integrals = run.integrals + step * flow + watched(space, run.rows, phi2, [step])[0]
-        run.y = run.y + combined(space, phi1(space.rates_1_s, np.array([step])))[0]
+        run.integrals = run.integrals + step * flow + watched_integrals(space, run.rows, phi2, [step])[0]
+        run.y = run.y + combine(space, phi1(space.rates_1_s, [step]))[0]
         run.clock += step
         left = left - step if step < left else 0.0
         run.mark()
 
 
-def combined(space: Space, scalar: Array, shown: IntArray | slice = slice(None)) -> Array:
+def combine(space: KrylovSpace, scalar: Array, shown: IntArray | slice = slice(None)) -> Array:
     """``f(A) v`` at the shown dofs, ``(k, n)``, where ``scalar (k, m)`` is f at the Ritz values."""
     return space.weights(scalar) @ space.basis[:, shown]
 
 
-def watched(space: Space, rows: Array, function, times) -> Array:
-    """``rows @ f(A) v`` as ``(k, n_rows)``."""
+def watched_integrals(
+    space: KrylovSpace, rows: Array, function: Callable[[Array, ArrayLike], Array], times: ArrayLike
+) -> Array:
+    """``rows @ f(A) v`` as ``(k, n_rows)``, where f is a function of rates and times such as ``phi2``."""
     if not len(rows):
-        return np.zeros((len(times), 0))
+        return np.zeros((np.size(times), 0))
     weights = np.array([space.projected(row) for row in rows])
-    result: Array = function(space.rates_1_s, np.asarray(times)) @ weights.T
+    result: Array = function(space.rates_1_s, times) @ weights.T
     return result
 
 
-def _blocks(times: Array, n: int) -> Iterator[Array]:
-    size = max(1, int(OUTPUT_BYTES / (4 * 8 * n)))
-    for i in range(0, len(times), size):
-        yield times[i : i + size]
+def _blocks(count: int, n: int) -> Iterator[slice]:
+    """Parts of so many outputs of ``n`` dofs, as memory holds them at once."""
+    size = max(1, int(OUTPUT_BYTES / (OUTPUT_COPIES * 8 * n)))
+    return (slice(i, min(i + size, count)) for i in range(0, count, size))
 
 
-def _cycle(run: EngineRun, cycle: Cycle) -> Iterator[tuple[float, Array, Array]]:
+def _play_cycle(run: EngineRun, cycle: Cycle) -> Iterator[Moment]:
     left, period = cycle.repeats, cycle.period_s
     while left > FEWEST_CYCLED:
-        due, repeats = _portion(run, period, left)
-        passes = np.floor((due + SAME_TIME_S) / period).astype(int)
-        first = _first_pass(run, cycle, np.maximum(due - passes * period, 0.0), repeats)
+        due, repeats = _repeats_at_once(run, period, left)
+        passes = np.floor((due + SAME_TIME_S) / period).astype(np.int64)
+        first = _play_first_pass(run, cycle, np.maximum(due - passes * period, 0.0), repeats)
         # the residual bound is for a rate: an increment a period is one, divided by the period
-        space = grown(run.op, (first.end - run.y) / period, period * repeats, tolerance=run.tolerance)
+        space = build_space(run.op, (first.end - run.y) / period, period * repeats, tolerance=run.tolerance)
         done = repeats if space.reach >= period * repeats else int(space.reach / period)
         if done < 2:
             done = 1
             for segment in cycle.segments:
-                yield from _segment(run, segment)
+                yield from _play_segment(run, segment)
         else:
-            yield from _repeated(run, first, space, due, passes, period, done)
+            yield from _repeat(run, first, space, due=due, passes=passes, period=period, done=done)
             run.mark()
         left -= done
     for segment in cycle.segments * left:
-        yield from _segment(run, segment)
+        yield from _play_segment(run, segment)
 
 
-def _portion(run: EngineRun, period: float, left: int) -> tuple[Array, int]:
+def _repeats_at_once(run: EngineRun, period: float, left: int) -> tuple[Array, int]:
     """Outputs that are due, and as many repeats as there is memory for them."""
     repeats = min(left, CYCLES_AT_ONCE)
     due = run.due(run.clock + period * repeats)
-    most = max(4, int(OUTPUT_BYTES / (8 * run.op.n_dof)))
+    most = max(FEWEST_OUTPUTS, int(OUTPUT_BYTES / (8 * run.op.n_dof)))
     if len(due) > most:
         repeats = max(1, int(due[most] / period))
         due = run.due(run.clock + period * repeats)
@@ -255,26 +178,24 @@ class _FirstPass:
     end_sums: Array
 
 
-def _first_pass(run: EngineRun, cycle: Cycle, wanted: Array, repeats: int) -> _FirstPass:
+def _play_first_pass(run: EngineRun, cycle: Cycle, wanted: Array, repeats: int) -> _FirstPass:
     """Play the cycle once; its errors come back in every repeat, so it is played that much finer."""
     tolerance = run.tolerance / (repeats * len(cycle.segments))
     nothing = np.zeros(len(run.rows))
-    trial = EngineRun(
-        run.op,
-        run.system,
-        np.unique(wanted),
-        tolerance,
-        run.rows,
-        run.y,
+    trial = replace(
+        run,
+        times=np.unique(wanted),
+        tolerance=tolerance,
+        clock=0.0,
         integrals=nothing,
-        offset=run.offset,
-        shown=run.shown,
+        keeping=NO_CHECKPOINT,
+        end_s=np.inf,
     )
     now = run.y[run.shown]
     states, sums = np.empty((len(wanted), len(now))), np.empty((len(wanted), len(run.rows)))
     _keep(wanted, states, sums, 0.0, now, trial.integrals)
     for segment in cycle.segments:
-        for time, y, integrals in _segment(trial, segment):
+        for time, y, integrals in _play_segment(trial, segment):
             _keep(wanted, states, sums, time, y, integrals)
     return _FirstPass(wanted, states, sums, trial.y, trial.integrals)
 
@@ -284,28 +205,29 @@ def _keep(wanted: Array, states: Array, sums: Array, time: float, y: Array, inte
     states[here], sums[here] = y, integrals
 
 
-def _repeated(
-    run: EngineRun, first: _FirstPass, space: Space, due: Array, passes: Array, period: float, done: int
-) -> Iterator[tuple[float, Array, Array]]:
+def _repeat(
+    run: EngineRun, first: _FirstPass, space: KrylovSpace, *, due: Array, passes: IntArray, period: float, done: int
+) -> Iterator[Moment]:
     """Outputs of ``done`` passes, then the state after them; see the top of this file."""
     rates = space.rates_1_s
     each = _running_sum(decay(rates, period * np.arange(done)))
     whole = _running_sum(each) * phi1(rates, [period])
     watch = np.array([space.projected(row) for row in run.rows]).reshape(len(run.rows), len(rates)).T * period
 
-    def sums(n: Array, since: Array) -> Array:
+    def sums(n: IntArray, since: Array) -> Array:
         result: Array = run.integrals + np.outer(n, first.end_sums) + (whole[n] + phi1(rates, since) * each[n]) @ watch
         return result
 
-    now = due <= done * period + SAME_TIME_S
+    now = np.flatnonzero(due <= done * period + SAME_TIME_S)
     clock = run.clock
-    for block in _blocks(np.flatnonzero(now), run.op.widest):
+    for part in _blocks(len(now), run.op.widest):
+        block = now[part]
         n, since = passes[block], first.wanted[block]
-        states = first.states[block] + combined(space, period * decay(rates, since) * each[n], run.shown)
+        states = first.states[block] + combine(space, period * decay(rates, since) * each[n], run.shown)
         yield from zip(clock + due[block], states, sums(n, since) + first.sums[block], strict=True)
-    n, start = np.array([done]), np.zeros(1)
-    run.integrals = sums(n, start)[0]
-    run.y = run.y + combined(space, period * each[n])[0]
+    after_all = np.array([done])
+    run.integrals = sums(after_all, np.zeros(1))[0]
+    run.y = run.y + combine(space, period * each[after_all])[0]
     run.clock = clock + done * period
 
 

@@ -1,12 +1,12 @@
 """Many dwells of few loads, where the capacity is not lumped: exact in time, in one space of modes.
 
-What a load has heated, averaged over times that are exponentially distributed with mean g, is ``(C + g K)^-1 g q``:
-one linear system of the implicit engine. The space of such means, of all loads and for g from less than the shortest
-dwell to the whole run, is a rational Krylov space [DruskinKnizhnermanZaslavsky2009] and holds what they heat at any
-time. In it every mode is an equation of its own, and a dwell costs nothing; none is left out or averaged. Warmth that
-is even over the tissue or the blood is in the space, so that energy balances to rounding.
+The rise of a load, averaged over times that are exponentially distributed with mean g, is ``(C + g K)^-1 g q``: one
+linear system of the implicit engine. The space of such means, of all loads and for g from less than the shortest dwell
+to the whole run, is a rational Krylov space [DruskinKnizhnermanZaslavsky2009] and holds their rise at any time. In it
+every mode is an equation of its own, and a dwell costs nothing; none is left out or averaged. Warmth that is even over
+the tissue or the blood is in the space, so that energy balances to rounding.
 
-What feeds back hardly follows single dwells: the implicit engine steps through it alone, on top of the loads' rise.
+Feedback hardly follows single dwells: the implicit engine steps through it alone, on top of the loads' rise.
 """
 
 from __future__ import annotations
@@ -27,22 +27,30 @@ from ..linalg.phi import decay, phi1, phi2
 from ..linalg.shifted import ShiftedMatrices
 from ..load_sequence import Cycle, Segment, after, flat, same_loads
 from ..system import ThermalSystem
-from .checkpoint import NO_CHECKPOINT, CheckpointPolicy, EngineState
-from .evolve import SAME_TIME_S, EngineRun, Ledger, resumed, started
+from .checkpoint import NO_CHECKPOINT, CheckpointPolicy
+from .engine_run import SAME_TIME_S, EngineRun, Ledger, Moment, resume_run, start_run, yield_outputs
 from .implicit import evolve_implicit, implicit_matrices
 
 TOLERANCE_K = 1e-5
+"""Largest part of a load's rise, averaged over any time, that the space may miss; twice as much saves
+few modes, as the error falls by a factor with each."""
 SOLVE_SHARE = 0.1
+"""Of the tolerance, the residual of a linear system; at twice as much it would show in what the space misses."""
 RUNG = 4.0
-"""Ratio of mean times that are tried before those between them."""
-SHORTEST_S, OF_SHORTEST = 5e-3, 0.5
+"""Ratio of mean times that are tried before those between them; twice as much may step over a time that is missed."""
+SHORTEST_S = 5e-3
+"""Shortest mean time that is tried: within it heat moves less than an element is wide. Half of it costs a few modes."""
+OF_SHORTEST = 0.5
+"""Of the shortest dwell, the mean time from which the space has to hold."""
 MOST = 60
-"""Modes a load."""
+"""Modes a load, for which room is made; runs take about twenty."""
 SAME_K = 1e-9
+"""Difference of a start from the space that is no more than rounding."""
 STEPPED_K = 1e-3
-"""Largest estimated error of a step through what feeds back: runs are then within 2 mK of those dwell by dwell."""
+"""Largest estimated error of a step through the feedback: runs are then within 2 mK of those dwell by dwell. Twice as
+much saves a fifth of the steps."""
 OUTPUTS = 16
-"""Outputs that are put together at once."""
+"""Outputs that are put together at once: one pass over the modes for all of them, in memory for sixteen vectors."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +61,8 @@ class Modes:
     shapes: Array
 
 
-class _Growing:
-    """A basis that is orthonormal by capacity, and what the stiffness makes of it."""
+class _ModalBasis:
+    """A basis that is orthonormal by capacity, and the stiffness between its vectors."""
 
     def __init__(self, op: Operator, matrices: ShiftedMatrices, most: int, tolerance_k: float) -> None:
         self.op, self.matrices, self.tolerance = op, matrices, tolerance_k
@@ -64,17 +72,18 @@ class _Growing:
             self.add(row)
 
     def add(self, row: Array) -> None:
+        """Add a direction, made orthogonal to the others twice, as rounding needs."""
         if self.m == len(self.basis):
             raise SolverError(f"modes: {self.m} do not hold what the loads heat within {self.tolerance:.0e} K")
         for _ in range(2):
             row = row - (self.basis[: self.m] @ self.matrices.weighed(row)) @ self.basis[: self.m]
-        self.basis[self.m] = row / np.sqrt(self.op.inner(row, self.matrices.weighed(row)))
+        self.basis[self.m] = row / np.sqrt(self.op.dot(row, self.matrices.weighed(row)))
         self.m += 1
         here = self.basis[: self.m] @ (self.op @ self.basis[self.m - 1])
         self.among[self.m - 1, : self.m] = self.among[: self.m, self.m - 1] = here
 
-    def missed_k(self, source: Array, mean_s: float) -> float:
-        """What the space misses of ``(C + g K)^-1`` times a source, which is added where it is above the tolerance."""
+    def add_missing(self, source: Array, mean_s: float) -> float:
+        """Largest part of ``(C + g K)^-1`` times a source, in K, outside the space; it is added above the tolerance."""
         basis, nothing = self.basis[: self.m], np.zeros(len(source))
         among = np.eye(self.m) + mean_s * self.among[: self.m, : self.m]
         held = solve(among, basis @ source, assume_a="pos") @ basis
@@ -85,20 +94,20 @@ class _Growing:
             self.add(missed)
         return largest
 
-    def take(self, source: Callable[[float], Array], shortest_s: float, longest_s: float) -> None:
-        """Grow until no mean in a range of times misses more than the tolerance; ``source`` is what each is of."""
+    def grow(self, source: Callable[[float], Array], shortest_s: float, longest_s: float) -> None:
+        """Grow until no mean in a range of times misses more than the tolerance; ``source`` is that of each mean."""
         count = max(2, round(np.log(longest_s / shortest_s) / np.log(RUNG)) + 1)
         rungs = np.geomspace(longest_s, shortest_s, count)
-        missed = [self.missed_k(source(mean), mean) for mean in rungs]
+        missed = [self.add_missing(source(mean), mean) for mean in rungs]
         gaps = [gap for gap, ends in zip(pairwise(rungs), pairwise(missed), strict=True) if max(ends) > self.tolerance]
         while gaps:
             longer, shorter = gaps.pop()
             between = float(np.sqrt(longer * shorter))
-            if self.missed_k(source(between), between) > self.tolerance:
+            if self.add_missing(source(between), between) > self.tolerance:
                 gaps += [(longer, between), (between, shorter)]
 
-    def missing(self, y: Array) -> Array:
-        """What the space does not hold of a state."""
+    def outside(self, y: Array) -> Array:
+        """Part of a state that is orthogonal to the space."""
         return y - (self.basis[: self.m] @ self.matrices.weighed(y)) @ self.basis[: self.m]
 
     def modes(self) -> Modes:
@@ -122,47 +131,45 @@ def evolve_modal(
     Parameters
     ----------
     feedback
-        What it makes of the temperatures is stepped through by the implicit engine on top of what the loads do.
+        Stepped through by the implicit engine on top of the loads' rise.
     tolerance_k
         Most, over the nodes, that the space may miss of a load's rise averaged over any time.
     """
     op = engine or operator(system.stiffness, system.scale_j_k)
-    run = started(system, pieces, output_times_s, tolerance_k=tolerance_k, ledger=ledger, engine=op)
-    if feedback is not None:
-        course = _course(run, pieces)
-        rest = [Segment(np.zeros(system.n_nodes), run.end_s)]
-        yield from evolve_implicit(
-            system,
-            rest,
-            run.times,
-            feedback=feedback,
-            tolerance_k=STEPPED_K,
-            ledger=ledger,
-            engine=op,
-            keeping=keeping,
-            given=course,
-        )
+    run = start_run(op, system, pieces=pieces, output_times_s=output_times_s, tolerance_k=tolerance_k, ledger=ledger)
+    if feedback is None:
+        resume_run(run, pieces, keeping)
+        yield from yield_outputs(run.rises(_play(run, pieces)), system.base_c, ledger)
         return
-    resumed(run, pieces, keeping)
+    yield from evolve_implicit(
+        system,
+        [Segment(np.zeros(system.n_nodes), run.end_s)],
+        run.times,
+        feedback=feedback,
+        tolerance_k=STEPPED_K,
+        ledger=ledger,
+        engine=op,
+        keeping=keeping,
+        given=_modal_course(run, pieces),
+    )
+
+
+def _play(run: EngineRun, pieces: Sequence[Segment | Cycle]) -> Iterator[Moment]:
+    """Moments of a run without feedback, and a checkpoint at each."""
     times = np.append(run.times[run.times < run.end_s - SAME_TIME_S], run.end_s)
     times = times[times > run.clock + SAME_TIME_S]
-    if ledger is not None:
-        ledger.enter(run.clock, run.y / op.root_capacity, run.integrals)
-    yield run.clock, system.base_c + run.y / op.root_capacity
-    course = _course(run, pieces)
+    yield run.clock, run.y, run.integrals
+    course = _modal_course(run, pieces)
     for block in batched(times.tolist(), OUTPUTS):
-        for time, y, integrals in zip(block, *course.at(np.array(block)), strict=True):
-            rise = y / op.root_capacity
-            if ledger is not None:
-                ledger.enter(time, rise, integrals)
-            yield time, system.base_c + rise
-            if keeping.mark is not None and time < run.end_s - SAME_TIME_S:
-                keeping.mark(EngineState(time, system.base_c + rise))
+        for time_s, y, integrals in zip(block, *course.at(np.array(block)), strict=True):
+            run.clock, run.y = time_s, y
+            yield time_s, y, integrals
+            run.mark()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModalCourse:
-    """What dwells heat, at any time.
+    """Rise of a sequence of dwells at any time.
 
     Parameters
     ----------
@@ -171,7 +178,7 @@ class ModalCourse:
     states, sums, entries
         ``(k, r)`` modes at the start of each dwell, their integrals until then, and the power on each in it.
     rows
-        ``(r, n_rows)`` what is watched of each mode.
+        ``(r, n_rows)`` watched rows of each mode.
     """
 
     modes: Modes
@@ -182,53 +189,48 @@ class ModalCourse:
     rows: Array
 
     def at(self, times_s: Array) -> tuple[Array, Array]:
-        """States ``(j, n_dof)``, scaled, and integrals ``(j, n_rows)`` of what is watched of them, since the start."""
+        """States ``(j, n_dof)``, scaled, and integrals ``(j, n_rows)`` of their watched rows, since the start."""
         k = np.maximum(np.searchsorted(self.edges_s, times_s, "right") - 1, 0)
-        states, sums = _moved(
+        states, sums = _advance(
             self.modes.rates_1_s, times_s - self.edges_s[k], (self.states[k], self.sums[k]), self.entries[k]
         )
         return states @ self.modes.shapes, sums @ self.rows
 
 
-def _moved(rates_1_s: Array, since_s: Array, before: tuple[Array, Array], entry: Array) -> tuple[Array, Array]:
-    """Modes and their integrals some time after they were so, under a power on each."""
-    (state, total), grown = before, phi1(rates_1_s, since_s)
-    return (decay(rates_1_s, since_s) * state + grown * entry, total + grown * state + phi2(rates_1_s, since_s) * entry)
+def _advance(rates_1_s: Array, since_s: Array, before: tuple[Array, Array], entry: Array) -> tuple[Array, Array]:
+    """Modes and their integrals after some times under a power on each."""
+    (state, total), rise = before, phi1(rates_1_s, since_s)
+    return (decay(rates_1_s, since_s) * state + rise * entry, total + rise * state + phi2(rates_1_s, since_s) * entry)
 
 
-def _course(run: EngineRun, pieces: Sequence[Segment | Cycle]) -> ModalCourse:
-    """Of a run from where it stands."""
-    modes, state = _grown(run, pieces)
+def _modal_course(run: EngineRun, pieces: Sequence[Segment | Cycle]) -> ModalCourse:
+    """Rise of the dwells that are left to a run."""
+    modes, state = _run_modes(run, pieces)
     left = flat(after(pieces, run.clock))
     entries = np.empty((len(left), len(state)))
     for members in same_loads(left):
         entries[members] = modes.shapes @ run.scaled(left[members[0]].load_w)
     durations = np.array([segment.duration_s for segment in left])
-    found = [(state, np.zeros(len(state)))]
-    for duration, entry in zip(durations, entries, strict=True):
-        found.append(tuple(row[0] for row in _moved(modes.rates_1_s, np.array([duration]), found[-1], entry)))
-    states, sums = (np.array(rows[:-1]) for rows in zip(*found, strict=True))
-    return ModalCourse(
-        modes, run.clock + np.cumsum(durations) - durations, states, sums, entries, modes.shapes @ run.rows.T
-    )
+    states, sums = [state], [np.zeros(len(state))]
+    for duration, entry in zip(durations[:-1], entries[:-1], strict=True):
+        after_dwell, integrals = _advance(modes.rates_1_s, np.array([duration]), (states[-1], sums[-1]), entry)
+        states.append(after_dwell[0])
+        sums.append(integrals[0])
+    edges = run.clock + np.cumsum(durations) - durations
+    return ModalCourse(modes, edges, np.array(states), np.array(sums), entries, modes.shapes @ run.rows.T)
 
 
-def _grown(run: EngineRun, pieces: Sequence[Segment | Cycle]) -> tuple[Modes, Array]:
+def _run_modes(run: EngineRun, pieces: Sequence[Segment | Cycle]) -> tuple[Modes, Array]:
     """Modes of every load of the whole run and of the state that it starts from, and that state in them ``(r,)``."""
     segments, op = flat(pieces), run.op
     groups = [members[0] for members in same_loads(segments) if segments[members[0]].load_w.any()]
-    growing = _Growing(
-        op,
-        implicit_matrices(op, run.system),
-        MOST * (len(groups) + 1),
-        run.tolerance,
-    )
+    basis = _ModalBasis(op, implicit_matrices(op, run.system), MOST * (len(groups) + 1), run.tolerance)
     range_s = max(SHORTEST_S, OF_SHORTEST * min(s.duration_s for s in segments)), run.end_s
     for i in groups:
-        load = run.scaled(segments[i].load_w)
-        growing.take(partial(np.multiply, load), *range_s)
-    if op.largest_k(growing.missing(run.y)) > SAME_K:
-        growing.add(run.y)
-        growing.take(lambda _: growing.matrices.weighed(run.y), *range_s)
-    modes = growing.modes()
-    return modes, modes.shapes @ growing.matrices.weighed(run.y)
+        basis.grow(partial(np.multiply, run.scaled(segments[i].load_w)), *range_s)
+    start = run.y
+    if op.largest_k(basis.outside(start)) > SAME_K:
+        basis.add(start)
+        basis.grow(lambda _: basis.matrices.weighed(start), *range_s)
+    modes = basis.modes()
+    return modes, modes.shapes @ basis.matrices.weighed(start)

@@ -16,23 +16,64 @@ from scipy.linalg import eigh
 
 from ...base.arrays import Array, IntArray, frozen, put
 from ...base.errors import InputError, SolverError
-from ..linalg.krylov import Operator, grown, operator
+from ..linalg.krylov import Operator, build_space, operator
 from ..linalg.phi import decay, phi1
 from ..system import ThermalSystem
-from .compression import Room, mixed, pieces, principal, products, roomy, rows_of, turned
+from .compression import (
+    Room,
+    combine_rows,
+    compress_rows,
+    pieces,
+    principal_combinations,
+    products,
+    rows_of,
+    with_space,
+)
 
 STAGES_S = (60.0, 300.0)
-FIRST_SNAPSHOTS, SNAPSHOTS = 6, 3
+"""Times after which step responses are compressed again. Each stage costs a compression and saves Krylov spaces, as
+fewer rows are followed; at twice these times more rows would be followed for longer."""
+LONG_ENOUGH = 0.7
+"""Of the session, the time up to which a stage may end, as a short last one is not worth a compression."""
+FIRST_SNAPSHOTS = 6
+"""Snapshots of the first stage, in which responses change shape most; twice as many double its compression."""
+SNAPSHOTS = 3
+"""Snapshots of each later stage."""
+FIRST_SNAPSHOT_S = 1.0
+"""First snapshot: heat has then moved about the width of an element."""
+FIRST_OF_SHORT = 0.25
+"""Of a short first stage, its first snapshot."""
+FIRST_OF_LATER = 0.125
+"""Of a later stage, its first snapshot."""
 LOAD_TOLERANCE = 2e-3
+"""Relative length of principal loads that are left out; at twice as much, what is left out shows beside the tolerance
+of a model of 200 modes."""
 RESPONSE_TOLERANCE_K = 2e-3
+"""Error of a step response of a load at full share, well below a model's error of some millikelvin."""
 SHAPE_TOLERANCE = 3e-5
+"""Relative length of principal shapes that are left out; the modes that are taken are far longer."""
 EARLY = 0.25
 """Snapshots count by their time to the power of minus this: the early ones are small, but as wrong in kelvin."""
 MORE = (1.0, 1.25, 1.5)
+"""Factors on the number of modes that are tried until the tolerance is kept."""
 WORST_COLUMN_S = 60.0
+"""Time for which the worst column is followed by the full model: later, conduction has smoothed what the modes miss."""
+EXACT_SHARE = 0.1
+"""Of the tolerance of responses, that of the response which the worst column is held against."""
 MOST_SPACES = 400
+"""Krylov spaces of one response before its mesh counts as too fine for it."""
 AT_ONCE = 32
-"""Rows of a basis whose products with the matrix are held."""
+"""Rows of a basis whose products with the matrix are held; twice as many take twice the memory and save nothing."""
+TRIALS = 6
+"""Random sequences that two models are compared over; the largest difference grows little with more."""
+WINDOWS = 10
+"""Windows of a random sequence."""
+FOCI = 4
+"""Columns that share a window of a random sequence."""
+AFTER_SWITCH = (0.002, 0.01, 0.03, 0.1)
+"""Times after a switch, in parts of the session, of which one is looked at in each window."""
+Galerkin = tuple[Array, Array, Array]
+"""Rates ``(r,)``, modes ``(rows, r)`` in a basis, and inputs ``(n_columns, r)`` of a model."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,11 +110,11 @@ class ReducedModel:
         return len(self.rates_1_s)
 
     def response(self, window_edges_s: Array, times_s: Array) -> Array:
-        """``(n_times, n_windows, r)``: what unit input during a window has left in each mode at each time."""
+        """Response ``(n_times, n_windows, r)`` of each mode at each time to unit input during a window."""
         edges, times = np.asarray(window_edges_s, float), np.asarray(times_s, float)
         since = np.maximum(times[:, None] - edges[None, :], 0.0)
-        grown_since = phi1(self.rates_1_s, since.ravel()).reshape(*since.shape, self.size)
-        return grown_since[:, :-1] - grown_since[:, 1:]
+        risen = phi1(self.rates_1_s, since.ravel()).reshape(*since.shape, self.size)
+        return risen[:, :-1] - risen[:, 1:]
 
     def states(self, shares: Array, window_edges_s: Array, times_s: Array) -> Array:
         """``z (n_times, r)`` for shares ``(n_windows, n_columns)`` that are constant in each window."""
@@ -117,8 +158,8 @@ def reduced_model(
     for size in sizes:
         small, large = (projected.modal(min(r, len(basis))) for r in (size, 2 * size))
         error = max(
-            _difference(small, large, op, basis, float(duration_s)),
-            _worst_column(small, op, basis, rates, float(duration_s)),
+            _largest_difference_k(small, large, op, basis, float(duration_s)),
+            _worst_column_k(small, op, basis, rates, float(duration_s)),
         )
         if error <= tolerance_k:
             break
@@ -136,28 +177,29 @@ def _basis(op: Operator, rates: Array, duration_s: float, most: int) -> Room:
     stages = _stages(duration_s)
     weights = [(start + times) ** -EARLY for start, times in stages]
     for i, (_, times) in enumerate(stages):
-        mix, alive = turned(rates @ rates.T, LOAD_TOLERANCE)
+        mix, alive = principal_combinations(rates @ rates.T, LOAD_TOLERANCE)
         for rows in (rates, risen):
-            mixed(mix, rows_of(rows), rows)
+            combine_rows(mix, rows_of(rows), rows)
         settled = np.linalg.norm(np.concatenate(weights[i:])) * risen[alive:]
         rates, risen = rates[:alive], risen[:alive]
-        room = roomy(room, held, len(settled) + alive * len(times))
+        room = with_space(room, held, len(settled) + alive * len(times))
         room[held : held + len(settled)] = settled
         held += len(settled)
         held += _stage(op, rates, risen, (times, weights[i]), room[held:])
-    return room[: principal(rows_of(room[:held]), room, SHAPE_TOLERANCE, most)]
+    return room[: compress_rows(rows_of(room[:held]), room, SHAPE_TOLERANCE, most)]
 
 
 def _stages(duration_s: float) -> list[tuple[float, Array]]:
-    """When each stage starts, and its snapshots, counted from then."""
-    edges = [0.0, *(t for t in STAGES_S if t < 0.7 * duration_s), duration_s]
+    """Start of each stage, and the times of its snapshots since then."""
+    edges = [0.0, *(t for t in STAGES_S if t < LONG_ENOUGH * duration_s), duration_s]
     return [(start, _snapshot_times(end - start, first=start == 0.0)) for start, end in pairwise(edges)]
 
 
 def _snapshot_times(span_s: float, *, first: bool) -> Array:
+    """Times of the snapshots of a stage since its start."""
     if first:
-        return np.geomspace(min(1.0, span_s / 4.0), span_s, FIRST_SNAPSHOTS)
-    return np.geomspace(span_s / 8.0, span_s, SNAPSHOTS)
+        return np.geomspace(min(FIRST_SNAPSHOT_S, FIRST_OF_SHORT * span_s), span_s, FIRST_SNAPSHOTS)
+    return np.geomspace(FIRST_OF_LATER * span_s, span_s, SNAPSHOTS)
 
 
 def _stage(op: Operator, rates: Array, risen: Array, when: tuple[Array, Array], room: Room) -> int:
@@ -173,7 +215,7 @@ def _stage(op: Operator, rates: Array, risen: Array, when: tuple[Array, Array], 
         shot[:-1] += risen[i]
         rates[i], risen[i] = shot[-1], shot[-2]
         np.multiply(shot[:-1], weights[:, None], out=room[i * len(times) : (i + 1) * len(times)], casting="same_kind")
-    return principal(rows_of(room[:count]), room, SHAPE_TOLERANCE)
+    return compress_rows(rows_of(room[:count]), room, SHAPE_TOLERANCE)
 
 
 def _response(op: Operator, rate: Array, times: Array, tolerance_k: float, out: Array | None = None) -> Array:
@@ -182,12 +224,12 @@ def _response(op: Operator, rate: Array, times: Array, tolerance_k: float, out: 
     found = np.empty((len(times) + 1, len(rate))) if out is None else out
     risen, begun = np.zeros_like(rate), 0.0
     for _ in range(MOST_SPACES):
-        space = grown(op, rate, times[-1] - begun, tolerance=tolerance_k)
+        space = build_space(op, rate, times[-1] - begun, tolerance=tolerance_k)
         reach, ritz = space.reach, space.rates_1_s
         whole = reach >= times[-1] - begun
         now = (times > begun) & (whole | (times <= begun + reach))
         asked = np.append(times[now] - begun, [] if whole else reach)
-        weights = space.weights(np.concatenate([phi1(ritz, asked), decay(ritz, np.array([reach]))]))
+        weights = space.weights(np.concatenate([phi1(ritz, asked), decay(ritz, [reach])]))
         if whole:
             rows = np.matmul(weights, space.basis, out=found[-len(weights) :])
             if begun:
@@ -223,7 +265,7 @@ class _Projected:
             stiffness[start:end, :start] = stiffness[:start, start:end].T
         return cls(products(rows, rows, width), stiffness, products(rows_of(rates), rows, width))
 
-    def modal(self, size: int) -> tuple[Array, Array, Array]:
+    def modal(self, size: int) -> Galerkin:
         """Rates, modes ``(size, r)`` in the basis, and inputs of the Galerkin model of its first ``size`` rows.
 
         These are orthogonal but for rounding, which counts where they are short; the modes are to the last digit.
@@ -233,19 +275,19 @@ class _Projected:
 
 
 def _trials(n_columns: int, duration_s: float) -> Iterator[tuple[Array, Array, Array]]:
-    """Random sequences: ten windows, each divided between four columns; times just after switches and between."""
+    """Random sequences: shares of the columns, edges of the windows, and times just after switches and between."""
     rng = np.random.default_rng(0)
-    edges = np.linspace(0.0, duration_s, 11)
-    for _ in range(6):
-        shares = np.zeros((10, n_columns))
+    edges = np.linspace(0.0, duration_s, WINDOWS + 1)
+    for _ in range(TRIALS):
+        shares = np.zeros((WINDOWS, n_columns))
         for row in shares:
-            row[rng.integers(n_columns, size=4)] += rng.dirichlet(np.ones(4))
-        after = rng.choice([0.002, 0.01, 0.03, 0.1], 10) * duration_s
+            row[rng.integers(n_columns, size=FOCI)] += rng.dirichlet(np.ones(FOCI))
+        after = rng.choice(AFTER_SWITCH, WINDOWS) * duration_s
         yield shares, edges, edges[:-1] + after
 
 
-def _difference(small, large, op: Operator, basis: Room, duration_s: float) -> float:
-    """Of two models, largest over the trials."""
+def _largest_difference_k(small: Galerkin, large: Galerkin, op: Operator, basis: Room, duration_s: float) -> float:
+    """Difference of two models, the largest over the trials."""
     found = []
     for shares, edges, times in _trials(len(small[2]), duration_s):
         apart = np.zeros((len(times), len(basis)))
@@ -259,12 +301,12 @@ def _difference(small, large, op: Operator, basis: Room, duration_s: float) -> f
     )
 
 
-def _worst_column(small, op: Operator, basis: Room, rates: Array, duration_s: float) -> float:
+def _worst_column_k(small: Galerkin, op: Operator, basis: Room, rates: Array, duration_s: float) -> float:
     """Error of the step response of the column whose load lies farthest from the modes."""
     ritz, vectors, inputs = small
     worst = int((np.einsum("cn,cn->c", rates, rates) - (inputs**2).sum(axis=1)).argmax())
     times = _snapshot_times(min(WORST_COLUMN_S, duration_s), first=True)
-    exact = _response(op, rates[worst], times, 0.1 * RESPONSE_TOLERANCE_K)[:-1]
+    exact = _response(op, rates[worst], times, EXACT_SHARE * RESPONSE_TOLERANCE_K)[:-1]
     found = np.empty_like(exact)
-    mixed((phi1(ritz, times) * inputs[worst]) @ vectors.T, rows_of(basis[: len(vectors)]), found)
+    combine_rows((phi1(ritz, times) * inputs[worst]) @ vectors.T, rows_of(basis[: len(vectors)]), found)
     return op.largest_k(exact - found)

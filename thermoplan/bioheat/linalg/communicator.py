@@ -1,4 +1,5 @@
-"""Who computes together: the few sums over all dofs that the engines need, where each process holds some of them."""
+"""Communicator of the ranks: the few sums over all dofs that the engines need, where each process holds some of
+them."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ from ...base.arrays import Array
 
 
 class Communicator(Protocol):
-    """What a vector over some of the dofs needs from whoever holds the others."""
+    """Exchange with the ranks that hold the other dofs of a vector."""
 
     def n_dof(self, here: int) -> int:
         """Dofs of all, where ``here`` are held here."""
 
     def widest(self, here: int) -> int:
-        """Most dofs that anybody holds."""
+        """Most dofs that one rank holds."""
 
     def product(self, own: Callable[[], float], y: Array, *, share: float, out: Array) -> float:
         """Rows of the whole matrix that are held here times the whole vector, ``share`` of it, added up in ``out``.
@@ -26,10 +27,13 @@ class Communicator(Protocol):
         """
 
     def summed(self, values: Array) -> Array:
-        """Sum of everybody's numbers, the same for all."""
+        """Sums of an array over all ranks, the same on each."""
+
+    def total(self, value: float) -> float:
+        """Sum of a number over all ranks, the same on each."""
 
     def largest(self, value: float) -> float:
-        """Largest of everybody's numbers."""
+        """Largest of the ranks' numbers."""
 
     def typical_1_s(self, diagonal: Array, percentile: float) -> float:
         """A percentile of all rates on the diagonal."""
@@ -39,7 +43,7 @@ class Communicator(Protocol):
 
 
 class Serial:
-    """One process that holds everything."""
+    """Communicator of a process that holds all dofs."""
 
     def n_dof(self, here: int) -> int:
         return here
@@ -52,6 +56,9 @@ class Serial:
 
     def summed(self, values: Array) -> Array:
         return values
+
+    def total(self, value: float) -> float:
+        return value
 
     def largest(self, value: float) -> float:
         return value

@@ -1,9 +1,8 @@
-"""What the exact engine spends its time in, compiled by Numba: a symmetric product with what Lanczos does beside it.
+"""Inner loops of the exact engine, compiled by Numba: a symmetric product, and the Lanczos recurrence around it.
 
-Memory is what limits it on large meshes, the count of instructions on small ones. The matrix is stored by half, see
-``half``; neighbours along diagonals are multiplied eight at once, in order and without a list of columns; a step passes
-twice over its vectors; and what comes next in memory is asked for ahead: of the many streams that rows read, the
-processor foresees too few.
+Memory is what limits them on large meshes, the count of instructions on small ones. The matrix is stored by half, see
+``symmetric``; a step passes twice over its vectors; and what comes next in memory is prefetched: of the many streams
+that rows read, the processor foresees too few.
 """
 
 from __future__ import annotations
@@ -13,49 +12,49 @@ import math
 import numpy as np
 from numba import types
 
-from .simd import LANES, alike, compiled, eight, plus_times, put_eight, soon, total
+from ...base.arrays import Array, IntArray
+from .compilation import compiled, prefetch
 
 AHEAD = np.uint64(64)
-"""Rows that are asked for ahead, of vectors and of each diagonal."""
+"""Rows of a vector that are prefetched ahead: eight cache lines, about what arrives while they are worked on. Twice as
+many would push out of the first cache what is still to be read."""
 ENTRIES_AHEAD = np.uint64(512)
-"""The same in entries that are multiplied one by one; a row has about seven."""
-_STEP = np.uint64(LANES)
-_ONE = np.uint64(1)
+"""Entries of the matrix that are prefetched ahead; a row has about seven, so that they are as far ahead as vectors."""
+CACHE_LINE = np.uint64(8)
+"""Doubles of a cache line: one prefetch asks for that many rows."""
 
 _READ = types.Array(types.float64, 1, "C", readonly=True)
 _WRITTEN = types.Array(types.float64, 1, "C")
 _ROWS = types.Array(types.float64, 2, "C")
 _NUMBERS = types.Array(types.uint32, 1, "C", readonly=True)
-_SIGNED = types.Array(types.int32, 1, "C", readonly=True)
-_MATRIX = (_READ, _SIGNED, _SIGNED, _NUMBERS, _NUMBERS, _NUMBERS, _NUMBERS, _READ)
+_MATRIX = (_READ, _NUMBERS, _NUMBERS, _READ)
 
 
-@compiled(_READ, _NUMBERS, _NUMBERS, types.uint64, types.uint64, _READ, types.float64, _WRITTEN)
-def _strays(values, columns, starts, rest, row, y, share, out):
-    """What a row has in no band, on both sides of the diagonal."""
-    here, left = share * y[row], 0.0
-    for k in range(np.uint64(starts[row]), np.uint64(starts[row + _ONE])):
-        j, value = columns[np.uint64(k) - rest], values[np.uint64(k)]
-        left += value * y[j]
-        out[j] += value * here
-    out[row] += share * left
-    return here * left
-
-
-@compiled(_READ, _NUMBERS, _NUMBERS, _READ, _READ, types.float64, _READ, types.float64, _WRITTEN, types.boolean)
-def _one_by_one(values, columns, starts, diagonal, y, share, before, less, out, ahead):
-    """`product` of a matrix without bands, in one pass over rows."""
+@compiled(*_MATRIX, _READ, types.float64, _READ, types.float64, _WRITTEN, types.boolean)
+def product(
+    values: Array,
+    columns: IntArray,
+    starts: IntArray,
+    diagonal: Array,
+    y: Array,
+    share: float,
+    before: Array,
+    less: float,
+    out: Array,
+    ahead: bool,
+) -> float:
+    """``out = share * (matrix @ y) - less * before``; returns ``y @ out``. The matrix is a `SymmetricMatrix`."""
     on, off, begin = 0.0, 0.0, np.uint64(starts[0])
     for row in range(diagonal.size):
         i, end = np.uint64(row), np.uint64(starts[row + 1])
         if ahead:
-            soon(values, begin + ENTRIES_AHEAD)
-            soon(columns, begin + ENTRIES_AHEAD + ENTRIES_AHEAD)
-        if ahead and i % _STEP == 0:
-            soon(y, i + AHEAD)
-            soon(before, i + AHEAD)
-            soon(out, i + AHEAD)
-            soon(diagonal, i + AHEAD)
+            prefetch(values, begin + ENTRIES_AHEAD)
+            prefetch(columns, begin + ENTRIES_AHEAD + ENTRIES_AHEAD)
+        if ahead and i % CACHE_LINE == 0:
+            prefetch(y, i + AHEAD)
+            prefetch(before, i + AHEAD)
+            prefetch(out, i + AHEAD)
+            prefetch(diagonal, i + AHEAD)
         here, left = share * y[i], 0.0
         own = diagonal[i] * here - less * before[i]
         for k in range(begin, end):
@@ -69,46 +68,8 @@ def _one_by_one(values, columns, starts, diagonal, y, share, before, less, out, 
     return on + 2.0 * off
 
 
-@compiled(*_MATRIX, _READ, types.float64, _READ, types.float64, _WRITTEN, types.boolean)
-def product(values, bases, offsets, blocks, uses, columns, starts, diagonal, y, share, before, less, out, ahead):
-    """``out = share * (matrix @ y) - less * before``; returns ``y @ out``. The matrix is that of `HalfStored`."""
-    if bases.size == 0:
-        return _one_by_one(values, columns, starts, diagonal, y, share, before, less, out, ahead)
-    nothing = alike(0.0)
-    shares, lesses, on = alike(share), alike(-less), nothing
-    off, rest = 0.0, np.uint64(starts[0])
-    for group in range(blocks.size - 1):
-        first, last = np.uint64(uses[group]), np.uint64(uses[group + 1])
-        for block in range(np.uint64(blocks[group]), np.uint64(blocks[group + 1])):
-            i = np.uint64(block) * _STEP
-            here = eight(y, i)
-            sums = plus_times(nothing, eight(diagonal, i), here)
-            if ahead:
-                soon(diagonal, i + AHEAD)
-                soon(before, i + AHEAD)
-                soon(out, i + AHEAD)
-            for use in range(first, last):
-                at = i + np.uint64(bases[use])
-                if ahead:
-                    soon(values, at + AHEAD)
-                sums = plus_times(sums, eight(values, at), eight(y, i + np.uint64(offsets[use])))
-            own = plus_times(plus_times(nothing, lesses, eight(before, i)), shares, sums)
-            put_eight(out, i, own)
-            on = plus_times(on, here, own)
-            if starts[i + _STEP] > starts[i]:
-                for row in range(i, i + _STEP):
-                    off += _strays(values, columns, starts, rest, np.uint64(row), y, share, out)
-    alone = 0.0
-    for row in range(np.uint64(blocks[blocks.size - 1]) * _STEP, np.uint64(diagonal.size)):
-        i = np.uint64(row)
-        out[i] = share * diagonal[i] * y[i] - less * before[i]
-        alone += y[i] * out[i]
-        off += _strays(values, columns, starts, rest, i, y, share, out)
-    return total(on) + alone + 2.0 * off
-
-
 @compiled(_WRITTEN, _READ, types.float64)
-def cleared(w, y, less):
+def subtract(w: Array, y: Array, less: float) -> float:
     """``w -= less * y`` in place; the square of what ``w`` is then long."""
     square = 0.0
     for i in range(w.size):
@@ -119,9 +80,19 @@ def cleared(w, y, less):
 
 
 @compiled(*_MATRIX, _ROWS, _WRITTEN, _WRITTEN, types.int64, types.int64, types.float64, types.boolean)
-def extended(
-    values, bases, offsets, blocks, uses, columns, starts, diagonal, basis, spans, along, begin, end, nil, ahead
-):
+def extend_basis(
+    values: Array,
+    columns: IntArray,
+    starts: IntArray,
+    diagonal: Array,
+    basis: Array,
+    spans: Array,
+    along: Array,
+    begin: int,
+    end: int,
+    nil: float,
+    ahead: bool,
+) -> int:
     """Put the next vectors of Lanczos into ``basis[begin + 1 : end + 1]``, as `Operator.following` does one at a time.
 
     Returns the number of the last: it ends early at one that is shorter than ``nil`` of the largest of ``along``.
@@ -133,10 +104,8 @@ def extended(
         y, before, share, less = basis[m - 1], basis[max(m - 2, 0)], 1.0 / (spans[m - 1] or 1.0), 0.0
         if m > 1:
             less = spans[m - 1] / (spans[m - 2] or 1.0)
-        here = share * product(
-            values, bases, offsets, blocks, uses, columns, starts, diagonal, y, share, before, less, basis[m], ahead
-        )
-        spans[m] = math.sqrt(cleared(basis[m], y, here * share))
+        here = share * product(values, columns, starts, diagonal, y, share, before, less, basis[m], ahead)
+        spans[m] = math.sqrt(subtract(basis[m], y, here * share))
         along[m - 1] = here
         largest = max(largest, here)
         if spans[m] <= nil * largest:

@@ -6,7 +6,7 @@ import numpy as np
 from numba import types
 
 from ...base.arrays import Array, IntArray
-from .simd import compiled
+from .compilation import compiled
 
 FEW = 24
 """Nodes around the share that are put in order; bisection leaves no more, but where values are equal."""

@@ -1,38 +1,47 @@
-"""What a mode at each rate does in each time: decay, and what constant or growing power leaves in it [Saad1992]."""
+"""Functions of a decay rate and a time: decay, and the response to constant, growing and bending power [Saad1992]."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arrays import Array
 
+SMALL = 1e-2
+"""Rate times time below which series are used: they are then good to 1e-11, and the closed forms lose up to five
+digits. At twice as much the series would be good to 2e-10."""
+LINEAR = 1e-12
+"""Rate times time below which the response to constant power is the time itself, to the last digit."""
 
-def decay(rates_1_s: Array, times_s: Array) -> Array:
+
+def decay(rates_1_s: Array, times_s: ArrayLike) -> Array:
     """``exp(-t r)`` as ``(k, m)``."""
     return np.exp(-np.outer(times_s, rates_1_s))
 
 
-def phi1(rates_1_s: Array, times_s: Array) -> Array:
+def phi1(rates_1_s: Array, times_s: ArrayLike) -> Array:
     """``t phi1(-t r) = (1 - exp(-t r)) / r`` as ``(k, m)``."""
     x = np.outer(times_s, rates_1_s)
-    return np.asarray(times_s)[:, None] * np.where(x > 1e-12, -np.expm1(-x) / np.maximum(x, 1e-300), 1.0)
+    return _column(times_s) * np.where(x > LINEAR, -np.expm1(-x) / np.maximum(x, 1e-300), 1.0)
 
 
-def phi2(rates_1_s: Array, times_s: Array) -> Array:
+def phi2(rates_1_s: Array, times_s: ArrayLike) -> Array:
     """``t^2 phi2(-t r) = (t - (1 - exp(-t r)) / r) / r`` as ``(k, m)``."""
     x = np.outer(times_s, rates_1_s)
-    small = x < 1e-2
+    small = x < SMALL
     series = 0.5 - x / 6.0 + x**2 / 24.0 - x**3 / 120.0 + x**4 / 720.0
     safe = np.where(small, 1.0, x)
-    return np.asarray(times_s)[:, None] ** 2 * np.where(small, series, (safe + np.expm1(-safe)) / safe**2)
+    return _column(times_s) ** 2 * np.where(small, series, (safe + np.expm1(-safe)) / safe**2)
 
 
-def phi3(rates_1_s: Array, times_s: Array) -> Array:
+def phi3(rates_1_s: Array, times_s: ArrayLike) -> Array:
     """``t^3 phi3(-t r) = (t^2 / 2 - t^2 phi2(-t r)) / r`` as ``(k, m)``."""
     x = np.outer(times_s, rates_1_s)
-    small = x < 1e-2
+    small = x < SMALL
     series = 1.0 / 6.0 - x / 24.0 + x**2 / 120.0 - x**3 / 720.0
     safe = np.where(small, 1.0, x)
-    return np.asarray(times_s)[:, None] ** 3 * np.where(
-        small, series, (0.5 * safe**2 - safe - np.expm1(-safe)) / safe**3
-    )
+    return _column(times_s) ** 3 * np.where(small, series, (0.5 * safe**2 - safe - np.expm1(-safe)) / safe**3)
+
+
+def _column(times_s: ArrayLike) -> Array:
+    return np.asarray(times_s, float)[:, None]

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from .symmetric import SymmetricMatrix
 
 CG_ITERATIONS = 2000
+"""Most iterations, many times what a step takes; twice as many would only delay the message about a step that is far
+too long."""
 Solve = Callable[[Array, float, Array], Array]
-"""Right-hand side, largest residual in K, first guess."""
+"""Solution for a right-hand side, a largest residual in K, and a first guess."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +41,8 @@ class _Pair:
         return replace(a, values=a.values + factor * b.values, diagonal=a.diagonal + factor * b.diagonal - less)
 
 
-def _paired(first: csr_array, second: csr_array) -> _Pair:
+def _pair(first: csr_array, second: csr_array) -> _Pair:
+    """Both matrices on their common pattern."""
     from .symmetric import SymmetricMatrix  # loads Numba
 
     both = csr_array(abs(first) + abs(second))
@@ -61,7 +64,7 @@ def _times(matrix: SymmetricMatrix, y: Array) -> Array:
 
 
 def _places(matrix: csr_array) -> IntArray:
-    """Of its entries among all that a matrix of its shape could have."""
+    """Places of its entries among all that a matrix of its shape could have."""
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     result: IntArray = rows * matrix.shape[1] + matrix.indices
     return result
@@ -69,8 +72,8 @@ def _places(matrix: csr_array) -> IntArray:
 
 @dataclass(slots=True, eq=False)
 class ShiftedMatrices:
-    """The matrices of a system, ``pair`` where its capacity is not lumped, and the warmths that are even over tissue
-    or blood, ``(k, n)``, with what ``B`` and ``A`` make of them."""
+    """Matrices of a system, ``pair`` where its capacity is not lumped, and the warmths that are even over tissue or
+    blood, ``(k, n)``, with their products with ``B`` and ``A``."""
 
     op: Operator
     pair: _Pair | None
@@ -87,13 +90,13 @@ class ShiftedMatrices:
         return y if self.pair is None else _times(self.pair.first, y)
 
     def solver(self, factor_s: float, slope: Array) -> Solve:
-        """Of ``B + factor (A - slope)``."""
+        """Solver of ``B + factor (A - slope)``."""
         multiply = self._product(factor_s, slope)
         inverse = 1.0 / (1.0 - factor_s * slope + factor_s * self.op.diagonal)
-        levelled = self._levelled(factor_s, slope)
+        level = self._leveller(factor_s, slope)
 
         def solve(right: Array, tolerance_k: float, start: Array) -> Array:
-            return levelled(*_conjugate(self.op, multiply, inverse, (right, tolerance_k, start)))
+            return level(*_solve(self.op, multiply, inverse, (right, tolerance_k, start)))
 
         return solve
 
@@ -105,13 +108,13 @@ class ShiftedMatrices:
         whole = self.pair.joined(factor_s, factor_s * slope)
 
         def product(x: Array) -> Array:
-            op.products += 1
+            op.counter.add()
             return _times(whole, x)
 
         return product
 
-    def _levelled(self, factor_s: float, slope: Array) -> Callable[[Array, Array], Array]:
-        """Adds even warmths to a solution, such that its residual has none of their energy."""
+    def _leveller(self, factor_s: float, slope: Array) -> Callable[[Array, Array], Array]:
+        """Addition of even warmths to a solution, such that its residual has none of their energy."""
         even = self.even
         weighed = self._weighed - factor_s * slope * even + factor_s * self._driven
         among = np.linalg.inv(self.op.inner(even, weighed.T))
@@ -138,13 +141,13 @@ def shifted_matrices(op: Operator, *, n_tissue: int, held: IntArray, mass_j_k: c
     even = np.zeros((2, len(root)))
     even[0, :n], even[1, n:] = root[:n], root[n:]
     even[0, held] = 0.0
-    there = [op.inner(row, row) > 0.0 for row in even]
+    there = [op.dot(row, row) > 0.0 for row in even]
     scale = diags_array(1.0 / root)
-    pair = None if mass_j_k is None else _paired(csr_array(scale @ mass_j_k @ scale), op.matrix)
+    pair = None if mass_j_k is None else _pair(csr_array(scale @ mass_j_k @ scale), op.matrix)
     return ShiftedMatrices(op, pair, even[there])
 
 
-def _conjugate(
+def _solve(
     op: Operator, multiply: Callable[[Array], Array], inverse: Array, wanted: tuple[Array, float, Array]
 ) -> tuple[Array, Array]:
     """Solution and residual, with Jacobi; raises with iterations and residual if it does not get there."""
@@ -152,16 +155,16 @@ def _conjugate(
     x = start.copy()
     r = right - multiply(x) if op.largest_k(start) else right.copy()
     z = inverse * r
-    p, rz = z, op.inner(r, z)
+    p, rz = z, op.dot(r, z)
     for _ in range(CG_ITERATIONS):
         if op.largest_k(r) <= tolerance_k:
             return x, r
         ap = multiply(p)
-        alpha = rz / op.inner(p, ap)
+        alpha = rz / op.dot(p, ap)
         x += alpha * p
         r -= alpha * ap
         z = inverse * r
-        rz, before = op.inner(r, z), rz
+        rz, before = op.dot(r, z), rz
         p = z + (rz / before) * p
     left = op.largest_k(r)
     if left <= tolerance_k:

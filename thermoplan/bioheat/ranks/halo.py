@@ -1,4 +1,4 @@
-"""How a part of a system is joined to the others: what neighbours tell each other in a product, and sums over all."""
+"""Halo exchange between ranks: the values along the fronts of a part in a product, and sums over all parts."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from scipy.linalg.blas import daxpy
 from ...base.arrays import Array, IntArray
 from ...base.errors import MissingPart
 from ...base.mpi_launch import REMEDY
-from ..linalg.krylov import Operator
+from ..linalg.krylov import Operator, ProductCounter
 from ..system import ThermalSystem
 from .partition import Part, parts
 
 try:
     with suppress(ModuleNotFoundError):
         import dolfinx_solver  # noqa: F401  (its wheel has to be imported before whatever uses its libraries)
-    from mpi4py import MPI
+    from mpi4py import MPI as MPI
 except (ImportError, RuntimeError) as absent:
     raise MissingPart(f"several ranks need mpi4py and its library ({absent}): {REMEDY}") from absent
 
 
 class HaloExchange:
-    """The ``Team`` of a part: neighbours exchange what lies along their fronts while each multiplies its own rows.
+    """Communicator of a part: neighbours exchange the values along their fronts while each multiplies its own rows.
 
     Parameters
     ----------
@@ -72,7 +72,10 @@ class HaloExchange:
         total = np.array(values, float)
         if total.size:
             self.comm.Allreduce(MPI.IN_PLACE, total)
-        return total if total.ndim else total[()]
+        return total
+
+    def total(self, value: float) -> float:
+        return float(self.summed(np.array(value)))
 
     def largest(self, value: float) -> float:
         return float(self.comm.allreduce(value, MPI.MAX))
@@ -85,7 +88,7 @@ class HaloExchange:
 
     @property
     def bytes_held(self) -> int:
-        """Of the matrix and of one vector's neighbours."""
+        """Memory of the matrix and of one vector's neighbours."""
         matrices = (self.part.system.stiffness, self.part.border)
         return int(sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in matrices) + self._halo.nbytes)
 
@@ -94,7 +97,7 @@ class HaloExchange:
         return self.comm.rank == 0
 
     def gathered(self, y: Array) -> Array | None:
-        """The whole vector on rank 0, None elsewhere."""
+        """Whole vector on rank 0, None elsewhere."""
         if not self.leads:
             self.comm.Send(np.ascontiguousarray(y), 0)
             return None
@@ -107,8 +110,8 @@ class HaloExchange:
         return whole
 
     def scattered(self, whole: Array | None) -> Array:
-        """What is held here of a vector that rank 0 has."""
-        if self.leads:
+        """Own part of a vector, which rank 0 gives."""
+        if whole is not None:
             for rank, own in enumerate(self.others, 1):
                 self.comm.Send(whole[own], rank)
             return whole[self.part.own]
@@ -117,20 +120,27 @@ class HaloExchange:
         return piece
 
 
-def make_halo(comm: MPI.Intracomm, system: ThermalSystem | None) -> Operator:
-    """The operator of this rank's part of a system that rank 0 has; all ranks call it together.
+def make_halo(comm: MPI.Intracomm, system: ThermalSystem | None, *, counter: ProductCounter | None = None) -> Operator:
+    """Operator of this rank's part of a system, which rank 0 gives; all ranks call it together.
 
-    Its ``team`` is a `Link`, which has the part; the largest rate of the whole is found at once.
+    Its communicator is a `HaloExchange`, which has the part; the largest rate of the whole is found at once.
     """
-    if comm.rank == 0:
+    if system is None:
+        halo = HaloExchange(comm, comm.recv(source=0))
+    else:
         shares = parts(system, comm.size)
         part, others = next(shares), []
         for rank, share in enumerate(shares, 1):
             comm.send(share, rank)
             others.append(share.own)
-        link = HaloExchange(comm, part, others)
-    else:
-        link = HaloExchange(comm, comm.recv(source=0))
-    op = Operator(link.part.system.stiffness, link.part.root_capacity, team=link)
+        halo = HaloExchange(comm, part, others)
+    op = Operator(halo.part.system.stiffness, halo.part.root_capacity, communicator=halo, counter=counter)
     _ = op.radius_1_s  # all ranks take part in it, and later rank 0 asks alone
     return op
+
+
+def halo_of(op: Operator) -> HaloExchange:
+    """Halo exchange of an operator that `make_halo` made."""
+    if not isinstance(op.communicator, HaloExchange):
+        raise TypeError("an operator of one process: expected one of Crew.operator")
+    return op.communicator

@@ -12,7 +12,6 @@ import numpy as np
 from ...anatomy.anatomy import Anatomy
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
-from ...base.mpi_launch import CREW
 from ...bioheat import Feedback, ThermalSystem, feedback_of, settle, thermal_system
 from ...fem import quadratic as elements
 from ...fem.quadratic import QuadraticMesh, quadratic_mesh
@@ -45,12 +44,12 @@ def refuse_planning(protocol: Protocol) -> None:
         )
 
 
-def refuse_unfit(protocol: Protocol, *, estimate_error: bool) -> None:
+def refuse_unfit(protocol: Protocol, *, estimate_error: bool, among_ranks: bool = False) -> None:
     """Refuse quadratic elements beside something that only linear ones have."""
     if protocol.mesh.order == 1:
         return
     wrong = []
-    if CREW.get():
+    if among_ranks:
         wrong.append(
             f"{protocol.path.name}: mesh.order = 2: several ranks share linear elements only; leave out "
             "mpiexec, or the order"

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ... import __version__
 from ...base.installation import versions
 from ...base.memory import peak_memory_mb
-from ...base.mpi_launch import CREW
 from ...base.plain_data import plain
 from ...base.progress import Stages
 from ...files.run.plan_record import (
@@ -36,6 +36,9 @@ from ..verification.verified_run import VerifiedRun
 from . import results, sources
 from .trajectory_section import trajectory_section
 from .verdict import check_residuals, run_status, verdict
+
+if TYPE_CHECKING:
+    from ...bioheat.ranks.crew import Crew  # loads MPI
 
 NO_SEARCH: SearchRecord = {
     "optimizer": None,
@@ -93,7 +96,7 @@ def plan_record(run: VerifiedRun, stages: Stages, search: SearchRecord, appendix
         "parameters": parameter_rows(case),
         "mesh": sources.mesh_section(case),
         "solver": outcome.solver,
-        "provenance": provenance(case, stages),
+        "provenance": provenance(case, stages, run.crew),
         "figures": {},
         "accuracy": appendix.accuracy,
     }
@@ -137,9 +140,9 @@ def _slp_interval(slp: SlpInterval) -> SlpIntervalRecord:
     }
 
 
-def provenance(case: Case, stages: Stages) -> ProvenanceRecord:
+def provenance(case: Case, stages: Stages, crew: Crew | None) -> ProvenanceRecord:
     """Versions, digests of the inputs, and the time and memory that stages took so far."""
-    home, crew = case.protocol.path.parent, CREW.get()
+    home = case.protocol.path.parent
     record: ProvenanceRecord = {
         "thermoplan": __version__,
         "platform": platform.platform(),
@@ -148,7 +151,7 @@ def provenance(case: Case, stages: Stages) -> ProvenanceRecord:
         "stages": [{"name": name, "seconds": seconds} for name, seconds in stages.seconds.items()],
         "peak_memory_mb": peak_memory_mb(),
     }
-    if crew:
+    if crew is not None:
         record["rank_memory_mb"] = crew.peak_memory_mb()
     return record
 

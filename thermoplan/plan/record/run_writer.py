@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from ..verification.outcome import Outcome
 from .results import PROBE_K
 from .run_record import provenance
 
+if TYPE_CHECKING:
+    from ...bioheat.ranks.crew import Crew  # loads MPI
+
 MAP_VOXEL_M = 0.5e-3
 """Least voxel of a map: voxels finer than the edges of the mesh show nothing more, and half of this takes eight times
 the space."""
@@ -33,12 +37,13 @@ the space."""
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """Products of a run: the record and the data behind it."""
+    """Products of a run: the record and the data behind it; the crew of ranks that shared the work, if any did."""
 
     record: PlanRecord
     engine: HeatingModel
     outcome: Outcome
     trajectory: Trajectory
+    crew: Crew | None = None
 
 
 def write_run(folder: Path, products: Products, stages: Stages) -> PlanRecord:
@@ -64,7 +69,7 @@ def write_run(folder: Path, products: Products, stages: Stages) -> PlanRecord:
     _save(folder, record)
     with stages.stage("figures"):
         record["figures"] = _draw_figures(folder, products, fields, record)
-    record["provenance"] |= provenance(engine.case, stages)
+    record["provenance"] |= provenance(engine.case, stages, products.crew)
     _save(folder, record)
     with stages.stage("report"):
         from ...report import write_report

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
-from ...base.mpi_launch import CREW
 from ...base.progress import Stages
 from ...bioheat import (
     Cycle,
@@ -16,12 +16,12 @@ from ...bioheat import (
     Segment,
     ThermalSystem,
     active_terms,
+    choose_engine,
     cycles,
     play_sequence,
-    preferred,
 )
 from ...bioheat.engines.checkpoint import NO_CHECKPOINT
-from ...bioheat.linalg.krylov import operator
+from ...bioheat.linalg.krylov import ProductCounter, operator
 from ...files.run.plan_record import SolverRecord
 from ...goals import Resolved
 from ...power.heating_basis import Column
@@ -29,6 +29,9 @@ from ...trajectory import Trajectory
 from ..case.heating_model import HeatingModel
 from .outcome import Outcome, OutcomeRecorder
 from .resume import Checkpoints, model_digest
+
+if TYPE_CHECKING:
+    from ...bioheat.ranks.crew import Crew  # loads MPI
 
 SAFE_C = 39.0
 """Highest temperature at which a cool-down may end early: below it a dose grows by less than a second a minute."""
@@ -106,9 +109,10 @@ def verify(
     also_s: Array = _NEVER,
     watchers: Sequence[Callable[[float, Array], None]] = (),
     checkpoints: Checkpoints | None = None,
+    crew: Crew | None = None,
 ) -> Outcome:
-    """Play a trajectory with the full model and measure what comes of it, at the times ``also_s`` too; ``watchers`` are
-    told every time and temperature, ``checkpoints`` save it on the way."""
+    """Play a trajectory with the full model and measure its outcome, at the times ``also_s`` too; ``watchers`` are told
+    every time and temperature, ``checkpoints`` save it on the way, and a ``crew`` of ranks shares the work."""
     protocol, full = engine.case.protocol, engine.finer or engine
     system = full.system
     columns, which = columns_of(trajectory)
@@ -127,9 +131,12 @@ def verify(
     times = np.concatenate([looked_at, dwell_ends_s(trajectory), also_s])
     times = np.unique(np.where(np.abs(times - heating) < 1e-6, heating, times))  # of two ends of heating the exact one
     watch = OutcomeRecorder(engine, resolved, heating, times)
-    crew = CREW.get()
-    op = crew.operator(system) if crew else operator(system.stiffness, system.scale_j_k)
-    choice = preferred(op, pieces, lumped=system.mass_j_k is None, feedback=full.feedback is not None)
+    counter = ProductCounter()
+    if crew is None:
+        op = operator(system.stiffness, system.scale_j_k, counter=counter)
+    else:
+        op = crew.operator(system, counter=counter)
+    choice = choose_engine(op, pieces, lumped=system.mass_j_k is None, feedback=full.feedback is not None)
     stages.note(
         f"spectral radius {choice.spectral_radius_1_s:.3g} 1/s: {choice.engine} engine in time"
         + (f" on {crew.size} ranks" if crew else "")
@@ -167,7 +174,7 @@ def verify(
         "spectral_radius_1_s": choice.spectral_radius_1_s,
         "exact_products": choice.exact_products,
         "implicit_products": choice.implicit_products,
-        "matrix_products": op.products,
+        "matrix_products": counter.products,
         "feedback": engine.feedback is not None,
         "elements": "linear" if engine.finer is None else "quadratic",
         "unknowns": system.n_dof,
