@@ -35,7 +35,7 @@ FOCI, DWELLS = 64, 180
 POWER_W_M3, SPREAD_M = 1.5e6, np.array([3e-3, 3e-3, 2e-3])
 WINDOWS = (10, 30)
 STEP_S = 10.0
-SETTINGS = Settings(starts=1, limit_margin_k=0.0, dose_margin=0.0, time_limit_s=600.0)
+SETTINGS = Settings(starts=1, limit_margin_k=0.0, dose_margin=0.0, iteration_budget=2000)
 OTHERS = {"L-BFGS-B": lbfgsb_shares, "Ipopt": ipopt_shares}
 EVALUATIONS = {WINDOWS[0]: (300, 120), WINDOWS[1]: (150, 60)}
 """Of the other methods, by windows: from nothing, and from the plan."""

@@ -9,7 +9,7 @@ import pytest
 from test_optimize import EDGES, LOOSE, at_least, at_most, case, plan
 
 from thermoplan.goals import resolve
-from thermoplan.optimize import CorrectedModel, SequentialLP, highest_percentile_c
+from thermoplan.optimize import CorrectedModel, MeritFunction, highest_percentile_c
 from thermoplan.optimize.program.modal_heat import ModalHeat
 from thermoplan.optimize.program.search_terms import Iterate
 
@@ -40,13 +40,13 @@ def test_random_plans_within_the_limits_stay_below_the_bound():
     anatomy, reduced = case()
     resolved = resolve([at_least("T90", 60.0), *LIMITS], anatomy, defaults=False)
     most, rng = bound("T90"), np.random.default_rng(2)
-    search = SequentialLP(ModalHeat(reduced, EDGES, 0.0, 60.0), resolved, FINE, None)
+    merit = MeritFunction(ModalHeat(reduced, EDGES, 0.0, 60.0), resolved, FINE)
     highest = 0.0
     for _ in range(60):
-        pattern = rng.random((3, search.heat.n_columns)) * (rng.random(search.heat.n_columns) < 0.2)
+        pattern = rng.random((3, merit.heat.n_columns)) * (rng.random(merit.heat.n_columns) < 0.2)
         for scale in np.geomspace(0.005, 0.5, 12):
-            look = Iterate(search.heat, scale * pattern)
-            found, *values = [term.value_stated(look) for term in search.required]
+            look = Iterate(merit.heat, scale * pattern)
+            found, *values = [term.value_stated(look) for term in merit.terms.required]
             kept = all(value <= limit for value, limit in zip(values, (39.0, 45.0, 42.0), strict=True))
             if kept and look.shares.sum(axis=1).max() <= 1.0:
                 highest = max(highest, found)

@@ -12,7 +12,7 @@ from test_optimize import EDGES, LOOSE, at_least, at_most, case
 
 from thermoplan.base.errors import MissingPart
 from thermoplan.goals import resolve
-from thermoplan.optimize import SequentialLP, ipopt_shares, optimize_shares
+from thermoplan.optimize import MeritFunction, ipopt_shares, optimize_shares
 from thermoplan.optimize.program.modal_heat import ModalHeat, restricted
 from thermoplan.optimize.program.search_terms import Iterate
 
@@ -59,9 +59,9 @@ def test_a_dose_is_also_sought_in_a_short_hot_part_of_the_session(metric):
     anatomy, reduced = case()
     one, goals = restricted(reduced, [13]), [at_least(metric, 1e4), at_most("Tmax", 38.5, "core")]
     resolved = resolve(goals, anatomy, defaults=False)
-    search = SequentialLP(ModalHeat(one, EDGES, 0.0, 60.0), resolved, LOOSE, None)
+    merit = MeritFunction(ModalHeat(one, EDGES, 0.0, 60.0), resolved, LOOSE)
     line = np.linspace(0.0, 1.0, 13)
-    best = min(search.merit_of(Iterate(search.heat, np.array(shares)[:, None])) for shares in product(line, repeat=3))
+    best = min(merit(Iterate(merit.heat, np.array(shares)[:, None])) for shares in product(line, repeat=3))
     found = optimize_shares(one, resolved, window_edges_s=EDGES, settings=LOOSE)
     assert found.objective <= best * (1.0 + 1e-3)
     assert len(found.starts) == 4 and max(found.starts) > found.objective + 50.0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
+from itertools import count
 
 import numpy as np
 import pytest
@@ -13,9 +16,18 @@ from small_heat import grid_of, model, phantom
 from thermoplan.base.errors import InputError
 from thermoplan.goals import METRICS, Goal, Meter, SafetyBudget, resolve
 from thermoplan.goals.metrics.metric import hold_weights
-from thermoplan.optimize import CorrectedModel, SequentialLP, Settings, explain, optimize_shares
+from thermoplan.optimize import (
+    CorrectedModel,
+    MeritFunction,
+    SequentialLP,
+    Settings,
+    explain,
+    optimize_shares,
+    sequential_lp,
+)
 from thermoplan.optimize.program.linear_program import Program
 from thermoplan.optimize.program.modal_heat import ModalHeat
+from thermoplan.optimize.program.row_builders import build_rows
 from thermoplan.optimize.program.search_terms import Iterate, gradient
 
 EDGES = np.array([0.0, 400.0, 900.0, 1800.0])
@@ -87,13 +99,13 @@ def test_a_temperature_plan_with_limits_on_doses_has_a_bound_that_no_plan_falls_
     goals = [at_least(metric, 50.0), at_most("Tmax", 38.6, "core"), at_most("CEM43max", dose)]
     found = plan(goals)
     assert found.gap is not None and 0.0 <= found.gap <= most
-    search = SequentialLP(ModalHeat(reduced, EDGES, 0.0, 60.0), resolve(goals, anatomy, defaults=False), LOOSE, None)
+    merit = MeritFunction(ModalHeat(reduced, EDGES, 0.0, 60.0), resolve(goals, anatomy, defaults=False), LOOSE)
     rng = np.random.default_rng(3)
     for scale in np.linspace(0.0, 1.0, 30):
-        shares = rng.random((3, search.heat.n_columns)) ** 4
+        shares = rng.random((3, merit.heat.n_columns)) ** 4
         shares *= scale / shares.sum(axis=1, keepdims=True)
         for tried in (shares, 0.5 * (shares + found.shares)):
-            assert search.merit_of(Iterate(search.heat, tried)) >= found.bound - 1e-6
+            assert merit(Iterate(merit.heat, tried)) >= found.bound - 1e-6
 
 
 def test_two_columns_and_a_dose_goal_agree_with_brute_force():
@@ -104,9 +116,9 @@ def test_two_columns_and_a_dose_goal_agree_with_brute_force():
     edges = np.array([0.0, 1200.0])
     found = optimize_shares(two, resolved, window_edges_s=edges, settings=LOOSE)
     heat = ModalHeat(two, edges, 0.0, 60.0)
-    search = SequentialLP(heat, resolved, LOOSE, None)
+    merit = MeritFunction(heat, resolved, LOOSE)
     line = np.linspace(0.0, 1.0, 17)
-    best = min(search.merit_of(Iterate(heat, np.array([[a, b]]))) for a in line for b in line if 0.5 < a + b <= 1.0)
+    best = min(merit(Iterate(heat, np.array([[a, b]]))) for a in line for b in line if 0.5 < a + b <= 1.0)
     assert found.objective <= best * (1.0 + 1e-3)
 
 
@@ -118,21 +130,22 @@ def test_a_wanted_percentile_never_falls_short_of_what_its_linear_program_promis
         course = np.outer([0.0, -colder_k], np.ones(len(reduced.base_c)))
         reduced = CorrectedModel(reduced, np.array([0.0, 600.0]), course)
     resolved = resolve([at_least(metric, bound), at_most("Tmax", 38.5, "core")], anatomy, defaults=False)
-    search = SequentialLP(ModalHeat(reduced, EDGES, 0.0, 30.0), resolved, replace(LOOSE, peak_cost=0.0), None)
-    center = np.zeros((3, search.heat.n_columns))
+    merit = MeritFunction(ModalHeat(reduced, EDGES, 0.0, 30.0), resolved, replace(LOOSE, peak_cost=0.0))
+    center = np.zeros((3, merit.heat.n_columns))
     center[:, 13] = 0.4
-    look = Iterate(search.heat, center)
+    look = Iterate(merit.heat, center)
     program = Program(
-        search.heat, search.share_cost, lower=0.0 * center, upper=1.0 + 0.0 * center, max_duty=1.0, active=center > 0.0
+        merit.heat, merit.share_cost, lower=0.0 * center, upper=1.0 + 0.0 * center, max_duty=1.0, active=center > 0.0
     )
-    for form in search.forms:
-        form.begin(program, look)
+    builders = [build_rows(term) for term in merit.terms.all]
+    for rows in builders:
+        rows.begin(program, look)
     while True:
         optimum = program.solve()
-        trial = Iterate(search.heat, optimum.shares)
-        if not sum(form.cut(program, trial, optimum.variables) for form in search.forms):
+        trial = Iterate(merit.heat, optimum.shares)
+        if not sum(rows.cut(program, trial, optimum.variables) for rows in builders):
             break
-    term = search.terms[0]
+    term = merit.terms.rows[0]
     assert np.abs(optimum.shares - center).max() > 0.05
     assert term.value_k(trial) >= term.bound.aim_k - term.bound.slack_k(optimum.variables) - 0.01
 
@@ -159,9 +172,9 @@ def test_a_budget_of_safety_is_kept_as_in_one_linear_program_over_all_nodes_and_
     base_c = row.weights_m3 @ reduced.base_c[row.nodes] / row.weights_m3.sum()
     assert found.status == "optimal" and found.values[0] == pytest.approx(base_c - best.fun, abs=2e-3)
     assert found.values[1] == pytest.approx(100.0, abs=0.01) and found.broken == (row.label,)
-    search = SequentialLP(heat, resolved, settings, None)
-    value_k, slope = search.required[1].share_slope(look := Iterate(heat, found.shares))
-    assert value_k == pytest.approx(float((slope * found.shares).sum())) == search.required[1].value_k(look)
+    merit = MeritFunction(heat, resolved, settings)
+    value_k, slope = merit.terms.required[1].share_slope(look := Iterate(heat, found.shares))
+    assert value_k == pytest.approx(float((slope * found.shares).sum())) == merit.terms.required[1].value_k(look)
     told = explain(reduced, resolved, found, settings=settings)
     price = -best.ineqlin.marginals[0] * 0.01
     (cost_of_it,) = told.limits
@@ -178,7 +191,7 @@ def test_gradients_pass_a_second_order_taylor_test(metric, sense):
     bound = {"V43C": 30.0, "V60CEM43": 30.0}.get(metric, 1.0 if metric.startswith("CEM") else 40.0)
     resolved = resolve([Goal("goal", ("tumour",), metric, bound, sense)], anatomy, defaults=False)
     heat = ModalHeat(reduced, EDGES, 120.0, 60.0)
-    term = SequentialLP(heat, resolved, LOOSE, None).terms[0]
+    term = MeritFunction(heat, resolved, LOOSE).terms.rows[0]
     rng = np.random.default_rng(1)
     shares = 0.03 * rng.random((3, heat.n_columns))
     direction = 0.03 * rng.random(shares.shape)
@@ -283,9 +296,9 @@ def test_many_windows_are_no_worse_than_the_few_that_they_are_begun_with():
         for n in (6, 18)
     )
     assert many.objective <= few.objective and many.shares.shape[0] == 18
-    search = SequentialLP(ModalHeat(reduced, np.linspace(0.0, 1800.0, 19), 0.0, 60.0), resolved, LOOSE, None)
-    begun = next(search.starts(None))
-    assert search.merit_of(begun) == pytest.approx(few.objective, rel=0.01), "the same plan, looked at more often"
+    merit = MeritFunction(ModalHeat(reduced, np.linspace(0.0, 1800.0, 19), 0.0, 60.0), resolved, LOOSE)
+    begun = SequentialLP(merit).coarse_start()
+    assert merit(begun) == pytest.approx(few.objective, rel=0.01), "the same plan, looked at more often"
 
 
 def test_in_many_windows_a_temperature_plan_is_as_good_as_its_bound():
@@ -304,7 +317,7 @@ def test_control_c_among_few_windows_returns_their_plan_in_the_many_that_were_as
     resolved = resolve([at_least("CEM43T90", 1e4), at_most("Tmax", 38.5, "core")], anatomy, defaults=False)
 
     def stop(progress):
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     found = optimize_shares(
         reduced, resolved, window_edges_s=np.linspace(0.0, 1800.0, 19), settings=LOOSE, progress=stop
@@ -320,10 +333,10 @@ def test_on_a_symmetric_phantom_the_plan_and_its_mirror_image_are_the_same_but_f
     found = plan(goals, anatomy_model=(anatomy, reduced), settings=exact)
     key = {tuple(np.round(p * 1e6).astype(int)): i for i, p in enumerate(reduced.centers_m)}
     mirror = np.array([key[int(SHAPE[0] * STEP_M * 1e6) - p[0], p[1], p[2]] for p in key])
-    search = SequentialLP(ModalHeat(reduced, EDGES, 0.0, 60.0), resolve(goals, anatomy, defaults=False), exact, None)
+    merit = MeritFunction(ModalHeat(reduced, EDGES, 0.0, 60.0), resolve(goals, anatomy, defaults=False), exact)
     even = 0.5 * (found.shares + found.shares[:, mirror])
     for shares in (found.shares[:, mirror], even):
-        assert search.merit_of(Iterate(search.heat, shares)) == pytest.approx(found.objective, rel=1e-5)
+        assert merit(Iterate(merit.heat, shares)) == pytest.approx(found.objective, rel=1e-5)
 
 
 def test_without_steering_one_column_is_enough():
@@ -386,11 +399,50 @@ def test_a_limit_on_the_hottest_part_is_kept_by_a_convex_plan_and_costs_less_tha
 def test_control_c_returns_the_best_so_far_and_says_so():
     def stop(progress):
         if progress.iteration == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     found = plan([at_least("CEM43T90", 1e4), at_most("Tmax", 38.5, "core")], progress=stop)
     assert found.status == "interrupted" and found.iterations == 2
     assert found.values[0] > 0.01
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_control_c_during_a_search_is_an_interrupt_as_ever():
+    def stop(progress):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        plan([at_least("CEM43T90", 1e4), at_most("Tmax", 38.5, "core")], progress=stop)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_search_stops_when_it_is_asked_to_and_then_control_c_is_left_alone():
+    """Off the main thread too, where no signal comes; the plan is the one that an uninterrupted search had by then."""
+    goals, seen = [at_least("CEM43T90", 1e4), at_most("Tmax", 38.5, "core")], []
+
+    def asked():
+        seen.append(signal.getsignal(signal.SIGINT))
+        return len(seen) > 3
+
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(plan, goals, should_stop=asked).result()
+        whole = pool.submit(plan, goals).result()
+    assert found.status == "interrupted" and whole.status == "converged"
+    assert found.iterations < whole.iterations and found.objective > whole.objective
+    assert set(seen) == {signal.default_int_handler}
+
+
+def test_a_search_ends_with_its_budget_of_iterations_whatever_the_clock_says(monkeypatch):
+    """On a machine a thousand times as slow the plan is the same, and so is one whose budget is spent."""
+    goals = [at_least("CEM43T90", 1e4), at_most("Tmax", 38.5, "core")]
+    free, short = plan(goals), plan(goals, settings=replace(LOOSE, iteration_budget=3))
+    assert short.status == "iteration limit" and short.iterations == 3 and free.iterations > 3
+    clock = count(step=3600.0)
+    monkeypatch.setattr(sequential_lp.time, "perf_counter", lambda: next(clock))
+    slow = plan(goals)
+    np.testing.assert_array_equal(slow.shares, free.shares)
+    assert (slow.status, slow.iterations) == (free.status, free.iterations) and slow.seconds >= 3600.0
 
 
 def test_progress_tells_a_falling_objective_and_the_worst_limit():

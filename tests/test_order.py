@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_control_c_on_the_way_returns_what_was_found_for_the_higher_priority():
 
     def stop(progress):
         if seen and progress.iteration < seen[-1]:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         seen.append(progress.iteration)
 
     found = plan(goals, progress=stop)

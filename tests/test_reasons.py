@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from functools import partial
 from importlib.resources import files
 
 import jsonschema
@@ -10,6 +12,7 @@ import pytest
 from small_case import PROTOCOL, write_case
 
 from thermoplan.plan import make_plan
+from thermoplan.plan.steering import candidates
 
 SHORT = PROTOCOL.replace('duration = "10 min"', 'duration = "10 min"\ncool_down = "0 min"')
 PEAK = '[[limits]]\nregion = "tumour"\nmetric = "Tmax"\nat_most = "46 degC"\n\n[[probes]]'
@@ -88,7 +91,7 @@ def test_control_c_during_the_search_gives_the_best_plan_so_far_verified_and_mar
     def stop(stage: str, fraction: float | None, text: str) -> None:
         told.append(text)
         if text.startswith("iteration 3:"):
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     path = write_case(tmp_path / "case", protocol=PROTOCOL.replace('at_least = "2 min"', 'at_least = "500 min"'))
     record = make_plan(path, quick=True, listener=stop).record
@@ -97,6 +100,14 @@ def test_control_c_during_the_search_gives_the_best_plan_so_far_verified_and_mar
     assert record["optimizer"]["iterations"] == 3
     line = next(text for text in told if text.startswith("iteration 3:"))
     assert "objective" in line and "worst limit" in line
+
+
+def test_a_search_that_stopped_at_its_limit_is_a_warning_of_the_plan(tmp_path, monkeypatch):
+    monkeypatch.setattr(candidates, "Settings", partial(candidates.Settings, iteration_budget=2))
+    path = write_case(tmp_path / "case", protocol=PROTOCOL.replace('at_least = "2 min"', 'at_least = "500 min"'))
+    record = make_plan(path, quick=True).record
+    assert record["optimizer"]["status"] == "iteration limit" and record["optimizer"]["iterations"] == 2
+    assert any("stopped at its limit after 2 iterations" in text for text in record["warnings"])
 
 
 def test_the_reasons_fit_the_schema_of_plan_json(met, missed):

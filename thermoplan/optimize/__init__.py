@@ -7,21 +7,25 @@ from .certificate import highest_percentile_c
 from .explain import Explanation, LimitCost, Relaxation, explain
 from .ipopt import ipopt_shares
 from .lbfgsb import lbfgsb_shares
+from .merit_function import MeritFunction
 from .pareto import ParetoFront, pareto_front
 from .priorities import HELD_K, optimize_shares, weighted_shares
 from .program.modal_heat import CorrectedModel
 from .sequential_lp import SequentialLP
-from .settings import Progress, Settings, Shares
+from .settings import GOAL_COST, Progress, SearchControl, Settings, Shares
 from .stretch_goal import first_goal, stretched
 
 __all__ = [
+    "GOAL_COST",
     "HELD_K",
     "CorrectedModel",
     "Explanation",
     "LimitCost",
+    "MeritFunction",
     "ParetoFront",
     "Progress",
     "Relaxation",
+    "SearchControl",
     "SequentialLP",
     "Settings",
     "Shares",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..goals import GoalRow, Requirement, Resolved, row_value
+from .merit_function import MeritFunction
 from .priorities import weighted_shares
 from .program.modal_heat import ModalHeat, Model
 from .program.search_terms import GoalTerm, Iterate
@@ -21,7 +22,8 @@ _YIELDING, _HELPFUL = 0.02, 0.01
 _MOST_RELAXED = 4
 _LONGER = 1.5
 _STEP_K = 0.02
-_SECONDS_RELAXED = 10.0
+_ITERATIONS_RELAXED = 60
+"""Linear programs to find out what one limit more would buy: a third of a search's own, since a plan is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,9 @@ def explain(
         key=lambda cost: -cost.gain,
     )
     labels = tuple(resolved.rows[i].label for i in missed)
-    settings = replace(settings, starts=1, reach=None, time_limit_s=min(_SECONDS_RELAXED, settings.time_limit_s))
+    settings = replace(
+        settings, starts=1, reach=None, iteration_budget=min(_ITERATIONS_RELAXED, settings.iteration_budget)
+    )
     found = (
         (
             *_relaxations(model, resolved, shares, settings, limits),
@@ -145,13 +149,14 @@ class _Prices:
 
     def __init__(self, model: Model, resolved: Resolved, shares: Shares, settings: Settings, asked: int) -> None:
         heat = ModalHeat(model, shares.window_edges_s, settings.cool_down_s, settings.step_s)
-        search = SequentialLP(heat, resolved, settings, None)
-        program, optimum = search.priced(shares.shares)
-        raw = [program.price(optimum, term.bound.slack[1]) for term in search.required]
+        merit = MeritFunction(heat, resolved, settings)
+        search = SequentialLP(merit)
+        program, optimum = search.multipliers(shares.shares)
+        raw = [program.price(optimum, term.bound.slack[1]) for term in merit.terms.required]
         unit = raw[asked] if raw[asked] > 0.0 else np.inf
         self.asked, self.of = asked, [price / unit for price in raw]
         self.duty_gain = 0.1 * float(optimum.duty.sum()) / unit
-        self.doublings_per_k = _doublings_per_k(search.merit_terms.rows[asked], search.look)
+        self.doublings_per_k = _doublings_per_k(merit.terms.rows[asked], search.look)
         self.rivals = {
             i for i, row in enumerate(resolved.rows) if i != asked and row.kind == "goal" and self.of[i] > _WORTH
         }

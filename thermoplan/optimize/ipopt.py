@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -9,11 +11,12 @@ import numpy as np
 from ..base.arrays import Array
 from ..base.errors import MissingPart
 from ..goals import Resolved
+from .merit_function import MeritFunction
 from .program.linearize import at_node
 from .program.modal_heat import ModalHeat, Model
 from .program.search_terms import GoalTerm, Iterate, Term
-from .sequential_lp import SequentialLP
-from .settings import Settings, Shares
+from .settings import SearchStatus, Settings, Shares
+from .starting_points import even_start
 
 METHOD = "Ipopt with cutting planes"
 _ROUNDS, _WORST, _NEAR_K, _TOLERANCE_K = 12, 12, 0.7, 2e-3
@@ -50,19 +53,19 @@ def ipopt_shares(
     limited-memory BFGS, steps are Ipopt's own.
     """
     problem_type = _ipopt()
-    settings = settings or Settings()
+    began, settings = time.perf_counter(), settings or Settings()
     heat = ModalHeat(model, window_edges_s, settings.cool_down_s, settings.step_s)
-    search = SequentialLP(heat, resolved, settings, None)
-    first = search.even() if start is None else search.fitted(heat.checked(start))
-    problem = _Interior(search, first)
-    status = "iteration limit"
-    while search.iterations < evaluations:
-        problem.solve(problem_type, evaluations - search.iterations)
+    merit = MeritFunction(heat, resolved, settings)
+    first = even_start(merit) if start is None else merit.fitted(heat.checked(start))
+    problem = _InteriorProblem(merit, first)
+    status: SearchStatus = "iteration limit"
+    while problem.evaluations < evaluations:
+        problem.solve(problem_type, evaluations - problem.evaluations)
         if not problem.cut():
             status = "converged"
             break
-    search.best = problem.best
-    return search.result(status, None, METHOD)
+    found = merit.evaluate(problem.best[0], status=status, method=METHOD)
+    return replace(found, iterations=problem.evaluations, seconds=time.perf_counter() - began)
 
 
 def _ipopt() -> Any:
@@ -73,31 +76,32 @@ def _ipopt() -> Any:
     return Problem
 
 
-class _Interior:
-    """Variables are the shares ``(w * c,)`` and two slacks a term; rows are duty, then other terms, then cuts."""
+class _InteriorProblem:
+    """Problem as Ipopt sees it: variables are the shares ``(w * c,)`` and two slacks a term; rows are duty, then terms
+    but those of the hottest node, then cuts of those."""
 
-    def __init__(self, search: SequentialLP, first: Iterate) -> None:
-        self.search, self.heat = search, search.heat
-        terms = search.terms
+    def __init__(self, merit: MeritFunction, first: Iterate) -> None:
+        self.merit, self.heat, self.evaluations = merit, merit.heat, 0
+        self.terms = terms = merit.terms.all
         self.hottest = {i: term for i, term in enumerate(terms) if _is_hottest(term)}
         self.smooth = [i for i in range(len(terms)) if i not in self.hottest]
         self.n, self.windows = first.shares.size, len(first.shares)
-        self.cost = np.concatenate([search.share_cost.ravel(), *([t.bound.soft_cost, t.bound.cost] for t in terms)])
+        self.cost = np.concatenate([merit.share_cost.ravel(), *([t.bound.soft_cost, t.bound.cost] for t in terms)])
         self.cuts: list[tuple[int, Array, float]] = []
         self._written: set[tuple[int, int, int]] = set()
-        self.look, self.best = first, (first, search.merit_of(first))
+        self.look, self.best = first, (first, merit(first))
         for i, term in self.hottest.items():
             self._cut(i, first, term.bound.aim_k - _NEAR_K)
 
     def solve(self, problem_type: Any, evaluations: int) -> None:
         """From the best plan so far."""
-        n_rows, terms = self.windows + len(self.smooth) + len(self.cuts), self.search.terms
+        n_rows, terms = self.windows + len(self.smooth) + len(self.cuts), self.terms
         soft = [t.bound.soft_k if t.bound.soft_k > 0.0 else 1e-9 for t in terms]
         upper = np.concatenate([np.ones(self.n), *([s, 1e3] for s in soft)])
         first = self.best[0]
         excess = [t.bound.excess_k(t.value_k(first)) for t in terms]
         gives = np.concatenate([[min(max(e, 0.0), s), max(e - s, 0.0)] for e, s in zip(excess, soft, strict=True)])
-        limits = np.concatenate([np.full(self.windows, self.search.settings.max_duty), np.zeros(n_rows - self.windows)])
+        limits = np.concatenate([np.full(self.windows, self.merit.settings.max_duty), np.zeros(n_rows - self.windows)])
         rows, columns = self._pattern()
         problem = problem_type(
             self.n + 2 * len(terms),
@@ -150,7 +154,7 @@ class _Interior:
         shares = np.clip(x[: self.n], 0.0, None).reshape(self.look.shares.shape)
         if not np.array_equal(shares, self.look.shares):
             self.look = Iterate(self.heat, shares)
-            self.search.iterations += 1
+            self.evaluations += 1
         return self.look
 
     def _objective(self, x: Array) -> float:
@@ -160,15 +164,15 @@ class _Interior:
         out[:] = self.cost
         look = self._at(x)
         fitting = (
-            look if look.shares.sum(axis=1).max() <= self.search.settings.max_duty else self.search.fitted(look.shares)
+            look if look.shares.sum(axis=1).max() <= self.merit.settings.max_duty else self.merit.fitted(look.shares)
         )
-        merit = self.search.merit_of(fitting)
-        if merit < self.best[1]:
-            self.best = fitting, merit
+        value = self.merit(fitting)
+        if value < self.best[1]:
+            self.best = fitting, value
         return out
 
     def _values(self, x: Array, out: Array) -> Array:
-        look, terms = self._at(x), self.search.terms
+        look, terms = self._at(x), self.terms
         given = x[self.n :].reshape(-1, 2).sum(axis=1)
         out[: self.windows] = look.shares.sum(axis=1)
         at = self.windows
@@ -186,7 +190,7 @@ class _Interior:
         blocks = out[self.n :].reshape(-1, self.n + 2)
         blocks[:, self.n :] = -1.0
         for row, i in enumerate(self.smooth):
-            term = self.search.terms[i]
+            term = self.terms[i]
             by_share = term.share_slope(look)[1].ravel()
             blocks[row, : self.n] = -by_share if term.bound.at_least else by_share
         for row, (_, slope, _) in enumerate(self.cuts, start=len(self.smooth)):

@@ -1,21 +1,33 @@
-"""A second method with nothing in common but the gradients: to check what the linear programs found."""
+"""L-BFGS-B on rounded penalties: a second method that shares only the gradients, to check the linear programs with."""
 
 from __future__ import annotations
+
+import time
+from dataclasses import replace
 
 from scipy.optimize import minimize
 
 from ..base.arrays import Array
 from ..goals import Resolved
+from .merit_function import MeritFunction
 from .program.modal_heat import ModalHeat, Model
 from .program.penalty import softplus
 from .program.search_terms import Iterate
-from .sequential_lp import SequentialLP
 from .settings import Settings, Shares
+from .starting_points import even_start
 
+METHOD = "L-BFGS-B on rounded penalties"
 _ROUNDINGS_K = (0.5, 0.15, 0.05, 0.02)
+"""Widths over which the corners of the penalties are rounded, one after the other: the first for a way to go, the last
+for a plan within a fiftieth of a kelvin. From the last alone the search stops where it begins."""
+_MEMORY = 30
+"""Steps from which the Hessian is made; with ten the last rounding needs twice the evaluations."""
 _DUTY_COST = 1000.0
-_DUTY_ROUNDING = 0.02
+"""Price of a share beyond the duty, which is made exact at the end: as dear as a limit."""
+_DUTY_ROUNDING_K = 0.02
+"""Width of the duty's corner for each kelvin of the others': shares are about a fiftieth of the kelvins they make."""
 _NO_SLOPE = 1e-12
+"""A penalty with less slope is flat, and its gradient is not computed."""
 
 
 def lbfgsb_shares(
@@ -32,18 +44,15 @@ def lbfgsb_shares(
     Slower than `optimize_shares` and no better where that works; where it finds a lower objective, the linear
     programs stopped at a local optimum. Duty is a penalty too, and made exact at the end.
     """
-    settings = settings or Settings()
+    began, settings = time.perf_counter(), settings or Settings()
     heat = ModalHeat(model, window_edges_s, settings.cool_down_s, settings.step_s)
-    search = SequentialLP(heat, resolved, settings, None)
-    shape = (heat.n_windows, heat.n_columns)
-    if start is None:
-        start = search.even().shares
-    now = heat.checked(start).ravel()
-    found = search.fitted(now.reshape(shape))
+    merit = MeritFunction(heat, resolved, settings)
+    first = even_start(merit).shares if start is None else heat.checked(start)
+    now, best, iterations = first.ravel(), merit.fitted(first), 0
     for rounding_k in _ROUNDINGS_K:
 
         def smooth(a: Array, rounding_k: float = rounding_k) -> tuple[float, Array]:
-            return _smooth(search, a.reshape(shape), rounding_k)
+            return _rounded_merit(merit, a.reshape(first.shape), rounding_k)
 
         result = minimize(
             smooth,
@@ -51,24 +60,25 @@ def lbfgsb_shares(
             jac=True,
             method="L-BFGS-B",
             bounds=[(0.0, settings.max_duty)] * len(now),
-            options={"maxfun": evaluations // len(_ROUNDINGS_K), "maxcor": 30},
+            options={"maxfun": evaluations // len(_ROUNDINGS_K), "maxcor": _MEMORY},
         )
         now = result.x
-        found = min(found, search.fitted(now.reshape(shape)), key=search.merit_of)
-        search.iterations += int(result.nfev)
-    search.best = found, search.merit_of(found)
-    return search.result("converged", None, "L-BFGS-B on rounded penalties")
+        best = min(best, merit.fitted(now.reshape(first.shape)), key=merit)
+        iterations += int(result.nfev)
+    found = merit.evaluate(best, status="converged", method=METHOD)
+    return replace(found, iterations=iterations, seconds=time.perf_counter() - began)
 
 
-def _smooth(search: SequentialLP, shares: Array, rounding_k: float) -> tuple[float, Array]:
-    look, over = Iterate(search.heat, shares), shares.sum(axis=1) - search.settings.max_duty
-    total = float((search.share_cost * shares).sum())
-    slope = search.share_cost.copy()
-    for term in search.terms:
+def _rounded_merit(merit: MeritFunction, shares: Array, rounding_k: float) -> tuple[float, Array]:
+    """Merit with its corners, and that of the duty, rounded; and its slope ``(w * c,)``."""
+    look, over = Iterate(merit.heat, shares), shares.sum(axis=1) - merit.settings.max_duty
+    total = float((merit.share_cost * shares).sum())
+    slope = merit.share_cost.copy()
+    for term in merit.terms.all:
         value_k, by_share = term.share_slope(look)
         penalty, steepness = term.bound.rounded_penalty(value_k, rounding_k)
         total += penalty
         if steepness > _NO_SLOPE:
             slope += (-steepness if term.bound.at_least else steepness) * by_share
-    penalties, steep = softplus(over, _DUTY_ROUNDING * rounding_k)
+    penalties, steep = softplus(over, _DUTY_ROUNDING_K * rounding_k)
     return total + _DUTY_COST * float(penalties.sum()), (slope + _DUTY_COST * steep[:, None]).ravel()

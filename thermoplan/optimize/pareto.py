@@ -10,9 +10,10 @@ import numpy as np
 from ..base.arrays import Array, frozen, put
 from ..base.errors import InputError
 from ..goals import Resolved
+from .cancellation import stop_on_interrupt
 from .priorities import weighted_shares
 from .program.modal_heat import Model
-from .settings import Settings, Shares
+from .settings import Settings, Shares, StopRequest
 from .stretch_goal import first_goal, stretched
 
 
@@ -45,26 +46,32 @@ def pareto_front(
     bounds: Sequence[float],
     settings: Settings | None = None,
     progress: Callable[[int, int], None] | None = None,
+    should_stop: StopRequest | None = None,
 ) -> ParetoFront:
     """Best of the first goal for each bound of row number ``limit``, all other limits kept.
 
-    Each point starts from the one before it, whose limit was narrower, so the front never falls. Control-C ends it:
-    the points found so far are returned.
+    Each point starts from the one before it, whose limit was narrower, so the front never falls. ``should_stop``, or
+    without it Control-C, ends it: the points found so far are returned.
     """
     rows, goal = resolved.rows, first_goal(resolved)
     if goal is None or rows[limit].goal.kind != "limit" or len(bounds) == 0:
         raise InputError("pareto: expected a goal, a limit to trade it for, and bounds of that limit")
     plans: list[Shares] = []
-    for i, bound in enumerate(sorted(bounds)):
-        start = plans[-1].shares if plans else None
-        plan = weighted_shares(
-            model, _asking(resolved, goal, limit, bound), window_edges_s=window_edges_s, settings=settings, start=start
-        )
-        if plan.status == "interrupted" and plans:
-            break
-        plans.append(plan)
-        if progress is not None:
-            progress(i + 1, len(bounds))
+    with stop_on_interrupt(should_stop) as stop:
+        for i, bound in enumerate(sorted(bounds)):
+            plan = weighted_shares(
+                model,
+                _asking(resolved, goal, limit, bound),
+                window_edges_s=window_edges_s,
+                settings=settings,
+                start=plans[-1].shares if plans else None,
+                should_stop=stop,
+            )
+            if plan.interrupted and plans:
+                break
+            plans.append(plan)
+            if progress is not None:
+                progress(i + 1, len(bounds))
     values = np.array([plan.values for plan in plans])
     return ParetoFront(
         rows[goal].label,

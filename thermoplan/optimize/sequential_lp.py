@@ -1,355 +1,313 @@
-"""The search for the best time shares.
+"""Sequential linear program for the best time shares.
 
-Sequential linear programs. Temperature is affine in the shares, so temperature limits are cutting planes and
-a temperature plan is a convex program whose lower bound is reported; doses and percentiles are replaced by
-what is exact at the iterate (`search.linearize`, `search.knots`). An exact penalty decides: limits, then goals
-by priority and weight, then a margin for what verification adds, then heat outside the targets and the
-targets' own peak.
+Temperature is affine in the shares, so temperature limits are cutting planes, and a temperature plan is a convex
+program whose lower bound is reported; doses and percentiles are replaced by rows that are exact at the iterate
+(`program.linearize`, `program.percentile_rows`). The exact penalties of the merit function decide: limits, then goals
+by priority and weight, then a margin for what verification adds, then heat outside the targets and the targets' own
+peak. A trust region follows what came of each step.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ..base.arrays import Array
 from ..base.errors import SolverError
-from ..goals import Resolved
-from .objective import merit_terms, outside_heat, worth_of
+from .merit_function import MeritFunction
 from .program.linear_program import Optimum, Program
 from .program.linearize import DoseCuttingPlanes
 from .program.modal_heat import ModalHeat
 from .program.percentile_rows import PercentileRows
 from .program.row_builders import RowBuilder, build_rows
 from .program.search_terms import Iterate
-from .settings import Progress, Settings, Shares, Watcher
+from .settings import Progress, SearchControl, SearchStatus, Shares
+from .starting_points import burst_starts, even_start, other_starts
+from .trust_region import Move, TrustRegion
 
 METHOD = "sequential linear programs with cutting planes (HiGHS)"
-_INNER, _BOUND_ROUNDS = 10, 100
-_BANDS_K, _ALL_MET = (0.1, 0.02, 0.0), 2.0
-_RADII, _FREED_RADII = (1.0, 1e-3), (0.3, 0.05)
-_PERCENTILES = (PercentileRows, DoseCuttingPlanes)
+_ROUNDS_A_STEP = 10
+"""Rounds of cutting planes within one step; most need two."""
+_SUFFICIENT_GAIN = 0.5
+"""A trial with this part of the promised gain ends its step, though rows are missing: the next program has them."""
+_PRICING_ROUNDS = 30
+"""Rounds of cutting planes for the multipliers of a plan, which are right only with every row."""
+_BOUND_ROUNDS = 100
+"""Rounds of cutting planes for the lower bound, which starts from no plan; fewer only lower it."""
+_RADIUS, _LEAST_RADIUS = 1.0, 1e-3
+_FREED_RADIUS, _LEAST_FREED_RADIUS = 0.3, 0.05
+_BANDS_K = (0.1, 0.02, 0.0)
+"""Widths of the band around a percentile whose nodes are freed to change places, from wide to none."""
+_NEGLIGIBLE_MERIT = 2.0
+"""Merit of a plan whose goals are all met; what is left is the price of heat and of margins."""
 _STALLED = 2
-_KEPT, _NARROWER, _CUT_OFF = 0.75, (0.05, 0.7), 0.25
-_SUFFICIENT = 0.5
-_MANY_WINDOWS, _COARSER, _PARTS = 16, 3, 3
-_FIRST_COLUMNS, _FEW_COLUMNS, _RANDOM_COLUMNS, _PRUNINGS = 12, 4, 8, 12
-_FIRST_SCALES = np.concatenate([[0.0], np.geomspace(0.02, 1.0, 14)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """What one linear program promised, what came of it, and how far its trial lay; ``bound`` is a lower bound of the
-    objective where the problem is convex."""
-
-    gain: float
-    promised: float
-    step: float
-    bound: float | None
-
-    def next_radius(self, radius: float, most: float) -> float:
-        """Wider where the promise was kept. Narrower where it was not: to where gain would be largest if it fell
-        behind its promise as the square of the step; and where rows that are no bounds cut off the iterate itself."""
-        if self.promised < 0.0:
-            return _CUT_OFF * radius
-        if self.gain >= _KEPT * self.promised:
-            return min(most, 2.0 * radius) if self.step > 0.99 * radius else radius
-        best = self.promised / (2.0 * (self.promised - self.gain))
-        return min(radius, self.step) * float(np.clip(best, *_NARROWER))
+"""Steps in a row without a gain to speak of that end a descent: after one the radius may still be wrong."""
+_MANY_WINDOWS = 16
+"""From more windows on the search begins with a plan in a third as many, most of the way for a tenth of the time."""
+_COARSER = 3
+_PRUNINGS = 12
+"""Rounds in which shares that are too small to be played are given up; each gives up at least one."""
+_FIRST_COLUMNS = 12
+"""Columns of each window with which the first program begins; others enter when they are worth it."""
+_BANDED = (PercentileRows, DoseCuttingPlanes)
 
 
 class SequentialLP:
-    """One search; `run` it once."""
+    """One search; `run` it once.
 
-    def __init__(self, heat: ModalHeat, resolved: Resolved, settings: Settings, progress: Watcher | None) -> None:
-        self.heat, self.settings, self._watch, self.resolved = heat, settings, progress, resolved
-        self._began = time.perf_counter()
-        self.merit_terms = merit_terms(resolved, heat, settings)
-        self.terms = self.merit_terms.all
-        self.required = self.merit_terms.required
-        self.forms: list[RowBuilder] = [build_rows(term) for term in self.terms]
-        self.share_cost = settings.heat_cost * outside_heat(resolved, heat)
-        self.look = Iterate(heat, np.zeros((heat.n_windows, heat.n_columns)))
-        self.merit = self.merit_of(self.look)
-        self.best = self.look, self.merit
-        self._allowed = np.ones(self.look.shares.shape, bool)
+    ``look`` is the iterate with its ``value`` of the merit function, ``best`` the best one so far; ``ends`` are the
+    merits at which descents ended.
+    """
+
+    def __init__(self, merit: MeritFunction, control: SearchControl | None = None) -> None:
+        self.merit, self.settings, self.heat = merit, merit.settings, merit.heat
+        self.control = control or SearchControl()
+        self.builders: list[RowBuilder] = [build_rows(term) for term in merit.terms.all]
+        self.look = Iterate(self.heat, np.zeros((self.heat.n_windows, self.heat.n_columns)))
+        self.value = merit(self.look)
+        self.best = self.look, self.value
         self.iterations = 0
         self.ends: list[float] = []
+        self._began = time.perf_counter()  # told in the record; nothing depends on it
+        self._allowed = np.ones(self.look.shares.shape, bool)
+        self._active = np.zeros(self.look.shares.shape, bool)
         self._anchor: Array | None = None
 
     def run(self, start: Array | None = None) -> Shares:
-        status, bound = "interrupted", None
-        try:
-            if self.settings.max_duty > 0.0 and self.required:
-                given = None if start is None else self.fitted(self.heat.checked(start))
-                if given is not None and self.settings.reach is not None:
-                    self._anchor = given.shares
-                for first in self.starts(given):
-                    self._accept(first)
-                    status, bound = self._iterate(bound)
-                    self.ends.append(self.merit)
-                    if self.best[1] < _ALL_MET or status == "optimal" or self._late() or self._anchor is not None:
-                        break
-                status, bound = self._freed(status, bound)
-                status, bound = self._pruned(status, bound) if self._anchor is None else (status, None)
-                if status != "optimal":
-                    bound = max(filter(None, (bound, self._relaxed())), default=None)
-                if bound is not None and self.best[1] - bound <= self.settings.tolerance * (1.0 + abs(bound)):
-                    status = "optimal"
-            else:
-                status = "optimal"
-        except KeyboardInterrupt:
-            status = "interrupted"
-        return self.result(status, bound)
+        """The best plan, from a given one or from starting points of its own."""
+        if self.settings.max_duty <= 0.0 or not self.merit.terms.required:
+            return self._result("optimal", None)
+        given = None if start is None else self.merit.fitted(self.heat.checked(start))
+        if given is not None and self.settings.reach is not None:
+            self._anchor = given.shares
+        status, bound = self._descend_from(self._starts(given))
+        status, bound = self._free_percentiles(status, bound)
+        if self._anchor is None:
+            status = self._prune(status)
+        else:
+            bound = None  # of the plans within reach alone
+        if status == "interrupted":
+            return self._result(status, bound)
+        if status != "optimal":
+            bound = max((b for b in (bound, self._lower_bound()) if b), default=None)
+        if bound is not None and self.best[1] - bound <= self.settings.tolerance * (1.0 + abs(bound)):
+            status = "optimal"
+        return self._result(status, bound)
 
-    def _pruned(self, status: str, bound: float | None) -> tuple[str, float | None]:
-        """Search on without the shares that are too small to be played, soon only with those there are."""
+    def multipliers(self, shares: Array) -> tuple[Program, Optimum]:
+        """The linear program at a plan, with every row that it needs: its multipliers are the plan's prices."""
+        self._accept(self.merit.look(shares))
+        program = self._program(self.look.shares > 0.0, self.settings.max_duty)
+        return program, self._solve_with_cuts(program, self.builders, _PRICING_ROUNDS)
+
+    def _starts(self, given: Iterate | None) -> Iterator[Iterate]:
+        """The given plan or equal shares of what heats the targets best; then the best place alone, random places, and
+        parts of the session."""
+        many = self.heat.n_windows > _MANY_WINDOWS
+        yield given or (self.coarse_start() if many else even_start(self.merit))
+        yield from other_starts(self.merit)
+        if not many and (given is None or self.settings.starts > 1):
+            yield from burst_starts(self.merit, lambda: self.best[0].shares)
+
+    def coarse_start(self) -> Iterate:
+        """The plan of a search in a third as many windows."""
+        edges = self.heat.window_edges_s
+        kept = np.unique(np.append(np.arange(0, len(edges), _COARSER), len(edges) - 1))
+        heat = ModalHeat(self.heat.model, edges[kept], self.settings.cool_down_s, self.settings.step_s)
+        settings = replace(self.settings, starts=1, min_share=0.0)
+        found = SequentialLP(MeritFunction(heat, self.merit.resolved, settings), self.control).run()
+        return Iterate(self.heat, np.repeat(found.shares, np.diff(kept), axis=0))
+
+    def _descend_from(self, starts: Iterator[Iterate]) -> tuple[SearchStatus, float | None]:
+        """Descend from one start after the other, until a plan meets all goals or is known to be the best."""
+        status: SearchStatus = "converged"
+        bound: float | None = None
+        for first in starts:
+            self._accept(first)
+            status, bound = self._descend(bound, _RADIUS, _LEAST_RADIUS)
+            if status == "interrupted":
+                break
+            self.ends.append(self.value)
+            done = self.best[1] < _NEGLIGIBLE_MERIT or status == "optimal" or self._is_spent
+            if done or self._anchor is not None:
+                break
+        return status, bound
+
+    def _free_percentiles(self, status: SearchStatus, bound: float | None) -> tuple[SearchStatus, float | None]:
+        """Descend from the best plan on with freer percentiles, which may trade one node for another."""
+        if self.best[1] < _NEGLIGIBLE_MERIT or status != "converged" or not self._set_band(_BANDS_K[0]):
+            return status, bound
+        self._accept(*self.best)
+        for band_k in _BANDS_K:
+            self._set_band(band_k)
+            status, bound = self._descend(bound, _FREED_RADIUS, _LEAST_FREED_RADIUS)
+            if status == "interrupted":
+                break
+        return status, bound
+
+    def _prune(self, status: SearchStatus) -> SearchStatus:
+        """Descend without the shares that are too small to be played, soon only with those there are."""
         for i in range(_PRUNINGS):
             shares = self.best[0].shares
             small = (shares > 0.0) & (shares < self.settings.min_share)
-            if not small.any():
+            if status == "interrupted" or not small.any():
                 break
             self._allowed &= ~small & ((i < 1) | (shares > 0.0))
             self.best = Iterate(self.heat, np.zeros_like(shares)), np.inf
             self._accept(Iterate(self.heat, np.where(small, 0.0, shares)))
-            status, _ = self._iterate(None)
-        return status, bound
+            status, _ = self._descend(None, _RADIUS, _LEAST_RADIUS)
+        return status
 
-    def starts(self, given: Iterate | None) -> Iterator[Iterate]:
-        """The given plan or equal shares of what heats the targets best; then the best place alone, then
-        random places."""
-        worth = worth_of(self.merit_terms.rows, self.heat)
-        yield given or (self._coarse() if self.heat.n_windows > _MANY_WINDOWS else self.even())
-        rng = np.random.default_rng(0)
-        for i in range(1, self.settings.starts if self.heat.n_columns > _FEW_COLUMNS else 1):
-            alone = worth >= worth.max(initial=0.0)
-            yield self._scaled(alone if i == 1 else _few(rng, worth))
-        if self.heat.n_windows <= _MANY_WINDOWS and (given is None or self.settings.starts > 1):
-            yield from self._bursts()
-
-    def even(self) -> Iterate:
-        """Equal shares of what heats the targets best, throughout."""
-        worth = worth_of(self.merit_terms.rows, self.heat)
-        return self._scaled(worth >= 0.5 * worth.max(initial=0.0))
-
-    def _bursts(self) -> Iterator[Iterate]:
-        """The best plan's columns in an early, a middle and a late part of the session alone. A dose is convex in the
-        temperature, so that a short hot plan and a long mild one can be optima each of its own."""
-        edges, middles = self.heat.window_edges_s, 0.5 * (self.heat.window_edges_s[1:] + self.heat.window_edges_s[:-1])
-        if self.heat.n_windows < 2 or not any(
-            t.at_least and t.metric.scale.is_logarithmic for t in self.merit_terms.rows
-        ):
-            return
-        third = np.minimum((_PARTS * middles / edges[-1]).astype(int), _PARTS - 1)
-        for part in np.unique(third):
-            yield self._scaled(np.diff(edges) @ self.best[0].shares, third == part)
-
-    def _coarse(self) -> Iterate:
-        """The plan of a search in a third as many windows: most of the way for a tenth of the time."""
-        edges = self.heat.window_edges_s
-        kept = np.unique(np.append(np.arange(0, len(edges), _COARSER), len(edges) - 1))
-        heat = ModalHeat(self.heat.model, edges[kept], self.settings.cool_down_s, self.settings.step_s)
-        found = SequentialLP(heat, self.resolved, replace(self.settings, starts=1, min_share=0.0), self._watch).run()
-        self._accept(Iterate(self.heat, np.repeat(found.shares, np.diff(kept), axis=0)))
-        if found.status == "interrupted":
-            raise KeyboardInterrupt
-        return self.look
-
-    def _scaled(self, pattern: Array, windows: Array | None = None) -> Iterate:
-        """The same shares in every window, or in some, at the best common scale."""
-        full = np.tile(pattern / max(float(pattern.sum()), 1e-30) * self.settings.max_duty, (self.heat.n_windows, 1))
-        full[np.zeros(len(full), bool) if windows is None else ~windows] = 0.0
-        return min((self.fitted(full * scale) for scale in _FIRST_SCALES), key=self.merit_of)
-
-    def merit_of(self, look: Iterate) -> float:
-        penalties = sum(term.bound.penalty(term.value_k(look)) for term in self.terms)
-        return float(penalties + (self.share_cost * look.shares).sum())
-
-    def fitted(self, shares: Array) -> Iterate:
-        """A look at shares, scaled down in windows where they exceed the duty."""
-        sums = shares.sum(axis=1, keepdims=True)
-        return Iterate(self.heat, shares * np.minimum(1.0, self.settings.max_duty / np.maximum(sums, 1e-30)))
-
-    def _accept(self, look: Iterate, merit: float | None = None) -> None:
-        self.look, self.merit = look, self.merit_of(look) if merit is None else merit
-        if self.merit < self.best[1]:
-            self.best = self.look, self.merit
-
-    def _iterate(self, bound: float | None, radii: tuple[float, float] = _RADII) -> tuple[str, float | None]:
-        """Linearise and solve within a radius that follows what came of it, until nothing more is promised or it falls
-        below the second of the ``radii``; parts of the duty."""
-        settings, duty, small = self.settings, self.settings.max_duty, 0
-        radius, least = (part * duty for part in radii)
-        self._active, first = _largest(self.look.shares), self.iterations
-        convex = self._anchor is None and not self._banded and all(term.is_convex for term in self.terms)
+    def _descend(self, bound: float | None, radius: float, least: float) -> tuple[SearchStatus, float | None]:
+        """Linearize and solve within a trust region, until nothing more is promised or the region is spent; radii are
+        parts of the duty."""
+        settings, duty, stalled = self.settings, self.settings.max_duty, 0
+        if self.control.should_stop():
+            return "interrupted", bound
+        region = TrustRegion(radius * duty, duty, least * duty)
+        self._active, first = _largest_shares(self.look.shares), self.iterations
+        convex = self._anchor is None and not self._has_band and all(term.is_convex for term in self.merit.terms.all)
         for self.iterations in range(first + 1, first + settings.max_iterations + 1):
-            move = self._advance(radius)
-            if convex and radius >= duty and move.bound is not None:
+            move = self._advance(region.radius)
+            if convex and region.radius >= duty and move.bound is not None:
                 bound = move.bound if bound is None else max(bound, move.bound)
             self._tell()
-            scale = settings.tolerance * (1.0 + abs(self.merit))
-            if bound is not None and self.merit - bound <= scale:
+            if self.control.should_stop():
+                return "interrupted", bound
+            negligible = settings.tolerance * (1.0 + abs(self.value))
+            if bound is not None and self.value - bound <= negligible:
                 return "optimal", bound
-            if self._late():
+            if self._is_spent:
                 return "iteration limit", bound
-            small = small + 1 if 0.0 < move.gain <= scale else 0
-            radius = move.next_radius(radius, duty)
-            if 0.0 <= move.promised <= scale or small >= _STALLED or radius < least:
+            stalled = stalled + 1 if 0.0 < move.gain <= negligible else 0
+            region = region.after(move)
+            if 0.0 <= move.promised <= negligible or stalled >= _STALLED or region.is_spent:
                 return "converged", bound
         return "iteration limit", bound
 
-    def _freed(self, status: str, bound: float | None) -> tuple[str, float | None]:
-        """From the best plan on with freer percentiles, which may trade one node for another."""
-        if self.best[1] < _ALL_MET or status != "converged":
-            return status, bound
-        self._accept(*self.best)
-        for band_k in _BANDS_K if self._loosen(_BANDS_K[0]) else ():
-            self._loosen(band_k)
-            status, bound = self._iterate(bound, _FREED_RADII)
-        return status, bound
-
-    def _late(self) -> bool:
-        return time.perf_counter() - self._began > self.settings.time_limit_s
-
-    @property
-    def _banded(self) -> bool:
-        return any(isinstance(form, _PERCENTILES) and form.band_k > 0.0 for form in self.forms)
-
-    def _relaxed(self) -> float | None:
-        """What no plan falls below where every goal is convex: the optimum without the terms that are not, which can
-        but add to it. None where it would take too many columns."""
-        convex = [term.is_convex for term in self.terms]
-        goals = [known for known, term in zip(convex, self.terms, strict=True) if term.requirement.kind == "goal"]
-        if not all(goals):
-            return None
-        self._loosen(0.0)
-        forms = [form for form, known in zip(self.forms, convex, strict=True) if known]
-        nothing, look = np.zeros(self.look.shares.shape), self.best[0]
-        program = Program(
-            self.heat,
-            self.share_cost,
-            lower=nothing,
-            upper=nothing + np.inf,
-            max_duty=self.settings.max_duty,
-            active=_largest(look.shares),
-        )
-        for form in forms:
-            form.begin(program, look)
-        optimum = self._cut(program, forms, _BOUND_ROUNDS)
-        return optimum.objective if optimum.complete else None
-
-    def _cut(self, program: Program, forms: list[RowBuilder], rounds: int = 3 * _INNER) -> Optimum:
-        """A program's optimum with every row that it needs, as far as some rounds go."""
-        for _ in range(rounds):
-            optimum = program.solve()
-            trial = Iterate(self.heat, optimum.shares)
-            if not sum(form.cut(program, trial, optimum.variables) for form in forms):
-                break
-        return optimum
-
-    def _loosen(self, band_k: float) -> bool:
-        """Give percentiles a band; false where there is none to give."""
-        percentiles = [form for form in self.forms if isinstance(form, _PERCENTILES)]
-        for form in percentiles:
-            form.band_k = band_k
-        return bool(percentiles)
-
-    def _advance(self, radius: float) -> _Move:
-        """One linearisation, accepted where it is better."""
+    def _advance(self, radius: float) -> Move:
+        """One step, accepted where it is better."""
         program = self._program(self._active, radius)
-        trial, merit, optimum = self._step(program)
+        trial, value, optimum = self._step(program)
         self._active = optimum.shares > 0.0
-        move = _Move(
-            self.merit - merit,
-            self.merit - optimum.objective,
+        move = Move(
+            self.value - value,
+            self.value - optimum.objective,
             float(np.abs(trial.shares - self.look.shares).max()),
             optimum.objective if optimum.complete else None,
         )
         if move.gain > 0.0:
-            self._accept(trial, merit)
+            self._accept(trial, value)
         return move
 
-    def _program(self, active: Array, radius: float) -> Program:
-        now, duty = self.look.shares, self.settings.max_duty
-        upper = np.where(self._allowed, np.where(now + radius < duty, now + radius, np.inf), 0.0)
-        lower = np.maximum(0.0, now - radius)
-        if self._anchor is not None:
-            upper = np.minimum(upper, self._anchor + self.settings.reach)
-            lower = np.maximum(lower, self._anchor - self.settings.reach)
-        program = Program(self.heat, self.share_cost, lower=lower, upper=upper, max_duty=duty, active=active)
-        for form in self.forms:
-            form.begin(program, self.look)
-        return program
-
-    def priced(self, shares: Array) -> tuple[Program, Optimum]:
-        """The linear program at a plan, with every row that it needs: its multipliers are the plan's prices."""
-        self._accept(Iterate(self.heat, self.heat.checked(shares)))
-        program = self._program(self.look.shares > 0.0, self.settings.max_duty)
-        return program, self._cut(program, self.forms)
-
     def _step(self, program: Program) -> tuple[Iterate, float, Optimum]:
-        """Best trial of one linearisation, its merit, and what the program had last."""
+        """Best trial of one linearization, its merit, and the last optimum of the program."""
         best: tuple[Iterate, float] | None = None
-        for _ in range(_INNER):
-            optimum: Optimum = program.solve()
+        for _ in range(_ROUNDS_A_STEP):
+            optimum = program.solve()
             trial = Iterate(self.heat, optimum.shares)
-            merit = self.merit_of(trial)
-            if best is None or merit < best[1]:
-                best = trial, merit
-            missing = sum(form.cut(program, trial, optimum.variables) for form in self.forms)
-            promised = self.merit - optimum.objective
-            if not missing or self.merit - merit > _SUFFICIENT * promised > self.settings.tolerance * self.merit:
+            value = self.merit(trial)
+            if best is None or value < best[1]:
+                best = trial, value
+            missing = sum(rows.cut(program, trial, optimum.variables) for rows in self.builders)
+            promised = self.value - optimum.objective
+            enough = self.value - value > _SUFFICIENT_GAIN * promised > self.settings.tolerance * self.value
+            if not missing or enough or self.control.should_stop():
                 break
         if best is None:
             raise SolverError("optimizer: no trial was made")
         return *best, optimum
 
+    def _program(self, active: Array, radius: float) -> Program:
+        """The linear program at the iterate, within a radius and within reach."""
+        now, duty = self.look.shares, self.settings.max_duty
+        upper = np.where(self._allowed, np.where(now + radius < duty, now + radius, np.inf), 0.0)
+        lower = np.maximum(0.0, now - radius)
+        if self._anchor is not None and self.settings.reach is not None:
+            upper = np.minimum(upper, self._anchor + self.settings.reach)
+            lower = np.maximum(lower, self._anchor - self.settings.reach)
+        return self._begin_program(self.builders, self.look, active, lower, upper)
+
+    def _begin_program(
+        self, builders: list[RowBuilder], look: Iterate, active: Array, lower: Array, upper: Array
+    ) -> Program:
+        duty = self.settings.max_duty
+        program = Program(self.heat, self.merit.share_cost, lower=lower, upper=upper, max_duty=duty, active=active)
+        for rows in builders:
+            rows.begin(program, look)
+        return program
+
+    def _solve_with_cuts(self, program: Program, builders: list[RowBuilder], rounds: int) -> Optimum:
+        """A program's optimum with every row that it needs, as far as some rounds go."""
+        optimum = program.solve()
+        for _ in range(rounds - 1):
+            trial = Iterate(self.heat, optimum.shares)
+            missing = sum(rows.cut(program, trial, optimum.variables) for rows in builders)
+            if not missing or self.control.should_stop():
+                break
+            optimum = program.solve()
+        return optimum
+
+    def _lower_bound(self) -> float | None:
+        """Lower bound of the merit where every goal is convex: the optimum without the terms that are not, which can
+        but add to it. None where it would take too many columns."""
+        terms = self.merit.terms.all
+        if not all(term.is_convex for term in terms if term.requirement.kind == "goal"):
+            return None
+        self._set_band(0.0)
+        builders = [rows for rows, term in zip(self.builders, terms, strict=True) if term.is_convex]
+        nothing, look = np.zeros(self.look.shares.shape), self.best[0]
+        program = self._begin_program(builders, look, _largest_shares(look.shares), nothing, nothing + np.inf)
+        optimum = self._solve_with_cuts(program, builders, _BOUND_ROUNDS)
+        return optimum.objective if optimum.complete else None
+
+    @property
+    def _is_spent(self) -> bool:
+        return self.iterations >= self.settings.iteration_budget
+
+    @property
+    def _has_band(self) -> bool:
+        return any(isinstance(rows, _BANDED) and rows.band_k > 0.0 for rows in self.builders)
+
+    def _set_band(self, band_k: float) -> bool:
+        """Give percentiles a band; false where there is none to give."""
+        percentiles = [rows for rows in self.builders if isinstance(rows, _BANDED)]
+        for rows in percentiles:
+            rows.band_k = band_k
+        return bool(percentiles)
+
+    def _accept(self, look: Iterate, value: float | None = None) -> None:
+        self.look, self.value = look, self.merit(look) if value is None else value
+        if self.value < self.best[1]:
+            self.best = self.look, self.value
+
     def _tell(self) -> None:
-        if self._watch is None:
+        if self.control.progress is None:
             return
-        look, merit = self.best
+        look, value = self.best
         limits = [
             (term.bound.excess_k(term.value_k(look)) - term.bound.margin_k, term.label)
-            for term in self.required
+            for term in self.merit.terms.required
             if term.requirement.kind == "limit"
         ]
         worst = max(limits, default=(-np.inf, ""))
-        self._watch(Progress(self.iterations, merit, *worst, time.perf_counter() - self._began))
+        self.control.progress(Progress(self.iterations, value, *worst, time.perf_counter() - self._began))
 
-    def result(self, status: str, bound: float | None, method: str = METHOD) -> Shares:
-        look, merit = self.best
-        values = tuple(term.value_stated(look) for term in self.required)
-        rows = zip((term.requirement for term in self.required), values, strict=True)
-        broken = tuple(row.label for row, value in rows if not row.met(value))
-        return Shares(
-            look.shares,
-            self.heat.window_edges_s,
-            values,
-            broken,
-            status,
-            merit,
-            bound,
-            self.iterations,
-            time.perf_counter() - self._began,
-            method,
-            tuple(self.ends),
+    def _result(self, status: SearchStatus, bound: float | None) -> Shares:
+        return replace(
+            self.merit.evaluate(self.best[0], status=status, method=METHOD),
+            bound=bound,
+            iterations=self.iterations,
+            seconds=time.perf_counter() - self._began,
+            starts=tuple(self.ends),
         )
 
 
-def _largest(shares: Array) -> Array:
-    """Which columns a first program begins with: the largest of each window; others enter when they are worth it."""
+def _largest_shares(shares: Array) -> Array:
+    """Columns with which a first program begins: the largest shares of each window."""
     found = np.zeros(shares.shape, bool)
     np.put_along_axis(found, np.argsort(shares, axis=1)[:, -_FIRST_COLUMNS:], True, axis=1)
     return found & (shares > 0.0)
-
-
-def _few(rng: np.random.Generator, worth: Array) -> Array:
-    """Random shares of a few columns, likelier the more they heat the targets."""
-    chance = worth / max(float(worth.sum()), 1e-30)
-    drawn = rng.choice(len(worth), min(_RANDOM_COLUMNS, int((worth > 0.0).sum())), replace=False, p=chance)
-    pattern = np.zeros(len(worth))
-    pattern[drawn] = 0.2 + rng.random(len(drawn))
-    return pattern

@@ -1,17 +1,22 @@
-"""What a search may use, what it tells while it runs, and what it found."""
+"""Settings of a search, the progress that it tells, and the shares that it finds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from ..base.arrays import Array, frozen, put
 from ..goals import Goal
 
+GOAL_COST = 100.0
+"""Price of 1 K, or a doubling of a dose, short of a goal of weight and priority 1; `Settings` has the others. It only
+sets the unit: all prices twice as high, and twice the tolerance, make the same plan."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the search may use and what it aims at.
+    """Means and aims of a search.
 
     Parameters
     ----------
@@ -25,12 +30,18 @@ class Settings:
     heat_cost, peak_cost
         Price of 1 K of mean temperature outside the targets, and of the targets' highest temperature, against
             100 for 1 K of a goal of priority 1.
-    min_share
-        Shares below this are given up, as far as a few rounds go: a machine has a shortest dwell.
     limit_cost
         Price of 1 K, or a doubling of a dose, beyond a limit; where goals are worth more than that it is raised.
     starts
         Starting points tried while a goal is missed: percentiles and doses make local optima.
+    min_share
+        Shares below this are given up, as far as a few rounds go: a machine has a shortest dwell.
+    max_iterations
+        Linear programs from one starting point; a descent takes 3 to 15 of them.
+    iteration_budget
+        Linear programs of the whole search, all starting points together. The hardest known takes 30.
+    tolerance
+        Part of the merit, or of 1 where that is less, that is no gain.
     reach
         Largest change of any share from the start that is given, which is then the only one; None for any.
     """
@@ -46,7 +57,7 @@ class Settings:
     starts: int = 3
     min_share: float = 0.0
     max_iterations: int = 30
-    time_limit_s: float = 60.0
+    iteration_budget: int = 200
     tolerance: float = 1e-3
     reach: float | None = None
 
@@ -66,35 +77,59 @@ class Progress:
     seconds: float
 
 
+Watcher = Callable[[Progress], None]
+SearchStatus = Literal["optimal", "converged", "iteration limit", "interrupted"]
+StopRequest = Callable[[], bool]
+"""True once a search is to stop."""
+
+
+def never() -> bool:
+    """A request to stop that never comes."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchControl:
+    """Listener of a search: where it tells its progress, and the request to stop that it asks for after each iteration.
+
+    A search that was asked to stop returns its best plan so far with status "interrupted".
+    """
+
+    progress: Watcher | None = None
+    should_stop: StopRequest = never
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Shares:
     """The plan found by the search.
 
-    ``shares (n_windows, n_columns)``; ``values`` of the goals' rows as predicted (degrees C or minutes);
-    ``status`` "optimal" (bound reached), "converged", "iteration limit" or "interrupted"; ``bound`` is a
-    lower bound of the objective where the problem is convex; ``broken`` names the rows that are not met;
-    ``starts`` are the objectives at which the search ended from each of its starting points.
+    ``shares (n_windows, n_columns)``; ``values`` as predicted of the goals' rows (degrees C, minutes or per cent), then
+    of the budgets (per cent); ``broken`` names those that are not met. ``status`` is "optimal" (bound reached),
+    "converged", "iteration limit" or "interrupted"; ``bound`` is a lower bound of the objective where the problem is
+    convex; ``starts`` are the objectives at which the search ended from each of its starting points.
     """
 
     shares: Array
     window_edges_s: Array
     values: tuple[float, ...]
     broken: tuple[str, ...]
-    status: str
+    status: SearchStatus
     objective: float
-    bound: float | None
-    iterations: int
-    seconds: float
-    method: str
+    bound: float | None = None
+    iterations: int = 0
+    seconds: float = 0.0
+    method: str = ""
     starts: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         put(self, shares=frozen(self.shares), window_edges_s=frozen(self.window_edges_s))
 
     @property
+    def interrupted(self) -> bool:
+        """Whether the search was asked to stop."""
+        return self.status == "interrupted"
+
+    @property
     def gap(self) -> float | None:
-        """How far, at most, the objective is above the least possible; ``None`` where that is not known."""
+        """Most by which the objective is above the least possible; None where that is not known."""
         return None if self.bound is None else max(0.0, self.objective - self.bound)
-
-
-Watcher = Callable[[Progress], None]

@@ -16,7 +16,7 @@ PercentileFinder = Callable[[Array, Array, float], tuple[IntArray, Array]]
 """Two nodes ``(t, 2)`` of each row of values ``(t, k)`` with weights ``(k,)``, and their mixture, that make the value
 at a share of the weight: `statistics.between`, or a compiled one."""
 
-_SAME_TIME_S = 1e-9
+SAME_TIME_S = 1e-9
 """Times closer than this are one: a tenth of a rounding error of an hour in seconds would do; a thousand of them are
 still far below the shortest time step."""
 _LEAST_DOSE_MIN = 1e-300
@@ -121,8 +121,8 @@ class JudgedTimes:
     @property
     def inside(self) -> IntArray:
         """Numbers of the judged times."""
-        late_enough = self.times_s >= self.start_s - _SAME_TIME_S
-        return np.flatnonzero(late_enough & (self.times_s <= self.end_s + _SAME_TIME_S))
+        late_enough = self.times_s >= self.start_s - SAME_TIME_S
+        return np.flatnonzero(late_enough & (self.times_s <= self.end_s + SAME_TIME_S))
 
     @property
     def hold_weights(self) -> Array:

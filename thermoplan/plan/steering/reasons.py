@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ...files.run.plan_record import ExplanationRecord, LimitCostRecord, MachineRecord
 from ...goals import GoalRow, SafetyBudget
-from ...optimize import Explanation, LimitCost, explain
-from ...optimize.objective import GOAL_COST
+from ...optimize import GOAL_COST, Explanation, LimitCost, explain
 from ...optimize.program.modal_heat import restricted
 from ..verification.outcome import Outcome
 from .steer import Steering, apart_k

@@ -27,7 +27,7 @@ from ..verification.outcome import Outcome
 from ..verification.verified_run import VerifiedRun
 from .prediction import CYCLE_SAMPLES, prediction_k
 from .search_setup import SearchSetup
-from .steer import Correction, Steering, steer
+from .steer import Correction, Steering, search_notes, steer
 
 AGREED_K = 0.1
 """Largest gap of prediction and verification, over every reported region and probe, that counts as agreement; it is
@@ -72,7 +72,12 @@ class SettledPlan:
             sequenced.trajectory,
             self.outcome,
             steering.resolved,
-            notes=[*steering.resolved.notes, *sequenced.notes, *field_notes(self.model.case)],
+            notes=[
+                *steering.resolved.notes,
+                *search_notes(steering.shares),
+                *sequenced.notes,
+                *field_notes(self.model.case),
+            ],
             prediction_k=self.gap_k,
             interrupted=steering.interrupted,
         )

@@ -12,8 +12,7 @@ from ...base.errors import InputError
 from ...base.progress import Stages
 from ...files.run.plan_record import OptimizerRecord, RoundRecord
 from ...goals import Resolved, resolve
-from ...optimize import CorrectedModel, Shares
-from ...optimize.objective import GOAL_COST
+from ...optimize import GOAL_COST, CorrectedModel, Shares
 from ...power.heating_basis import HeatingBasis
 from ...trajectory import Sequenced
 from ..case.heating_model import HeatingModel
@@ -161,3 +160,10 @@ def apart_k(shares: Shares) -> float | None:
     """Spread of the searches from different starting points, in kelvins (or doublings) of a goal of weight and
     priority 1; None where one was enough."""
     return (max(shares.starts) - min(shares.starts)) / GOAL_COST if len(shares.starts) > 1 else None
+
+
+def search_notes(shares: Shares) -> list[str]:
+    """Warning where a search stopped before it was done."""
+    if shares.status != "iteration limit":
+        return []
+    return [f"the search stopped at its limit after {shares.iterations} iterations: there may be a better plan"]

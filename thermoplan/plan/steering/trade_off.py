@@ -25,7 +25,8 @@ AT_BOUND_K = 0.05
 """Distance from its bound at which a limit counts as reached: half of what a temperature is shown to."""
 _SCALES = np.linspace(0.35, 1.0, POINTS)
 """Parts of the most heating that the other limits allow: what each does to the limit is a bound of the front."""
-_SECONDS_A_POINT = 10.0
+_ITERATIONS_A_POINT = 60
+"""Linear programs a point, a third of a search's own: each starts from the plan of the point before it."""
 
 
 def choose_limit(resolved: Resolved, name: str) -> int | None:
@@ -70,7 +71,7 @@ class _Search:
             limit_margin_k=0.0,
             dose_margin=0.0,
             peak_cost=0.0,
-            time_limit_s=_SECONDS_A_POINT,
+            iteration_budget=_ITERATIONS_A_POINT,
         )
         return cls(restricted(steering.model, used), steering.asked.restricted(used), steering.edges_s, settings)
 

@@ -1,22 +1,21 @@
-"""Merit function of a search: a term for every goal, limit and budget, and the price of heat where it is unwanted."""
+"""Merit function of a search: an exact penalty of every goal, limit and budget, and the price of heat elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..base.arrays import Array
 from ..goals import Goal, GoalRow, Resolved, SafetyBudget
+from ..goals.metrics.metric import SAME_TIME_S
 from .program.modal_heat import ModalHeat
 from .program.penalty import PenalizedBound
 from .program.region_nodes import RegionNodes
-from .program.search_terms import BudgetTerm, GoalTerm, Term
-from .settings import Settings
+from .program.search_terms import BudgetTerm, GoalTerm, Iterate, Term
+from .settings import GOAL_COST, SearchStatus, Settings, Shares
 
-GOAL_COST = 100.0
-"""Of 1 K, or a doubling of a dose, short of a goal; beyond a limit it is `Settings.limit_cost`."""
 _SOFT_OF_LIMIT = 2.0 / 3.0
 """Part of a limit's margin that a goal may use up; the rest is kept even against a goal, so that what verification adds
 breaks no limit. Of a goal's margin all may go."""
@@ -24,8 +23,18 @@ _SOFT_COST = 1.0
 _SOFT_PART = 0.1
 """Price of a kelvin of that part: a hundredth of a goal's, and a tenth of its own where that weighs less. Twice as much
 would buy margins with heat where it is not wanted."""
-MOST_WEIGHT = 1.0
-"""Where a goal weighs more, all of its priority are scaled down: none is worth a limit."""
+_MOST_WEIGHT = 1.0
+"""Where a goal weighs more, all of its priority are scaled down, so that none is worth a limit: with twice as much a
+goal of weight 2 would cost a fifth of a limit instead of a tenth."""
+_PRIORITY_RATIO = 10.0
+"""A goal costs so many times less than one of the priority before it, until `priorities` puts them in order: a kelvin
+of the first is not sold for less than ten of the second, and the linear program still tells both from rounding."""
+_LEAST_RATE_1_S = 1e-9
+"""Rate of a mode that decays in 30 years: a slower one counts as this, so that its steady rise is finite."""
+NO_SHARE = 1e-30
+"""Stands for a sum of shares of nothing, by which nothing is divided."""
+_NO_VOLUME_M3 = 1e-30
+"""Stands for a volume of nothing, by which nothing is divided."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,11 +95,11 @@ def _penalized(bound_k: float, at_least: bool, cost: float, margin_k: float, *, 
 
 
 def _scales(resolved: Resolved) -> dict[int, float]:
-    """By priority, what weights are multiplied with."""
+    """Factor of the weights of each priority."""
     largest: dict[int, float] = {}
     for goal in (row.goal for row in resolved.rows if row.goal.kind == "goal"):
-        largest[goal.priority] = max(goal.weight, largest.get(goal.priority, MOST_WEIGHT))
-    return {priority: MOST_WEIGHT / weight / 10.0 ** (priority - 1) for priority, weight in largest.items()}
+        largest[goal.priority] = max(goal.weight, largest.get(goal.priority, _MOST_WEIGHT))
+    return {priority: _MOST_WEIGHT / weight / _PRIORITY_RATIO ** (priority - 1) for priority, weight in largest.items()}
 
 
 def _peaks(resolved: Resolved, heat: ModalHeat) -> list[GoalRow]:
@@ -101,23 +110,55 @@ def _peaks(resolved: Resolved, heat: ModalHeat) -> list[GoalRow]:
     return found
 
 
-def outside_heat(resolved: Resolved, heat: ModalHeat) -> Array:
+def _outside_rise_k(resolved: Resolved, heat: ModalHeat) -> Array:
     """Mean rise outside the targets while heating, K per share ``(w, c)``."""
     volume = resolved.outside_m3
     modes = np.asarray(heat.model.modes)[: len(volume)]
-    mean = (volume / max(volume.sum(), 1e-30)) @ modes
-    heating = heat.times_s <= heat.heating_s + 1e-9
+    mean = (volume / max(volume.sum(), _NO_VOLUME_M3)) @ modes
+    heating = heat.times_s <= heat.heating_s + SAME_TIME_S
     weights = np.zeros(len(heat.times_s))
     weights[heating] = np.gradient(heat.times_s[heating]) / heat.heating_s
     return heat.gradient(heat.adjoint(weights[:, None] * mean))
 
 
-def worth_of(terms: Sequence[GoalTerm], heat: ModalHeat) -> Array:
-    """Mean steady rise ``(c,)`` of the regions of the goals, per share of each column."""
-    worth = np.zeros(heat.n_columns)
-    rates = np.maximum(np.asarray(heat.model.rates_1_s), 1e-9)
-    for term in terms:
-        if term.at_least:
-            mean = term.tissue.weights_m3 / term.tissue.weights_m3.sum() @ term.tissue.modes
-            worth += np.asarray(heat.model.inputs) @ (mean / rates)
-    return np.maximum(worth, 0.0)
+class MeritFunction:
+    """Sum of the penalties of all terms and of the price of heat outside the targets; a search makes it least.
+
+    ``share_cost (n_windows, n_columns)`` is that price of each share.
+    """
+
+    def __init__(self, heat: ModalHeat, resolved: Resolved, settings: Settings) -> None:
+        self.heat, self.resolved, self.settings = heat, resolved, settings
+        self.terms = merit_terms(resolved, heat, settings)
+        self.share_cost = settings.heat_cost * _outside_rise_k(resolved, heat)
+
+    def __call__(self, look: Iterate) -> float:
+        penalties = sum(term.bound.penalty(term.value_k(look)) for term in self.terms.all)
+        return float(penalties + (self.share_cost * look.shares).sum())
+
+    def look(self, shares: Array) -> Iterate:
+        """Iterate at shares, which are checked."""
+        return Iterate(self.heat, self.heat.checked(shares))
+
+    def fitted(self, shares: Array) -> Iterate:
+        """Iterate at shares, scaled down in windows where they exceed the duty."""
+        sums = shares.sum(axis=1, keepdims=True)
+        scale = np.minimum(1.0, self.settings.max_duty / np.maximum(sums, NO_SHARE))
+        return Iterate(self.heat, shares * scale)
+
+    def target_rise(self) -> Array:
+        """Mean steady rise ``(c,)`` of the regions of the goals, per share of each column."""
+        rise = np.zeros(self.heat.n_columns)
+        rates = np.maximum(np.asarray(self.heat.model.rates_1_s), _LEAST_RATE_1_S)
+        for term in self.terms.rows:
+            if term.at_least:
+                mean = term.tissue.weights_m3 / term.tissue.weights_m3.sum() @ term.tissue.modes
+                rise += np.asarray(self.heat.model.inputs) @ (mean / rates)
+        return np.maximum(rise, 0.0)
+
+    def evaluate(self, look: Iterate, *, status: SearchStatus, method: str) -> Shares:
+        """The plan at an iterate: values as the requirements state them, those that are not met, and the merit."""
+        values = tuple(term.value_stated(look) for term in self.terms.required)
+        asked = zip(self.resolved.requirements, values, strict=True)
+        broken = tuple(requirement.label for requirement, value in asked if not requirement.met(value))
+        return Shares(look.shares, self.heat.window_edges_s, values, broken, status, self(look), method=method)
