@@ -127,9 +127,9 @@ def _outer_triangles(tets: IntArray) -> tuple[IntArray, IntArray]:
     shared[1:-1] = ordered[1:] == ordered[:-1]
     single = ordered[~(shared[1:] | shared[:-1])]
     del ordered, shared
-    for face in range(4 if len(single) else 0):
-        place = np.minimum(np.searchsorted(single, keys[:, face]), len(single) - 1)
-        keys[:, face] = single[place] == keys[:, face]
+    for side in range(4 if len(single) else 0):
+        place = np.minimum(np.searchsorted(single, keys[:, side]), len(single) - 1)
+        keys[:, side] = single[place] == keys[:, side]
     alone = np.flatnonzero(keys)
     owner, face = np.divmod(alone, 4)
     return np.take_along_axis(tets[owner], _FACES[face], axis=1), owner

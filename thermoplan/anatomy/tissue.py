@@ -326,8 +326,8 @@ LAW_SOURCES: Mapping[str, str] = MappingProxyType(
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    with files("thermoplan.data").joinpath(name).open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    text = files("thermoplan.data").joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
 
 
 @cache

@@ -39,7 +39,7 @@ def unit(vector: ArrayLike, what: str = "direction") -> Array:
     v = finite(vector, what)
     length = float(np.linalg.norm(v))
     if v.shape != (3,) or length == 0.0:
-        raise InputError(f"{what}: expected three numbers that are not all zero, got {vector}")
+        raise InputError(f"{what}: expected three numbers that are not all zero, got {vector!s}")
     return frozen(v / length)
 
 

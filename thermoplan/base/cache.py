@@ -73,7 +73,7 @@ def store_cached(name: str, arrays: Mapping[str, Array | float]) -> None:
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=cache_folder(), suffix=".tmp", delete=False) as out:
-            np.savez(out, **arrays)
+            np.savez(out, allow_pickle=False, **arrays)
         os.replace(out.name, cache_folder() / f"{name}.npz")
     except OSError:
         pass

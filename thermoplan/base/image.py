@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from .arrays import AnyArray, Array, finite, frozen, put
@@ -36,7 +37,8 @@ class Image:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return self.data.shape  # type: ignore[return-value]
+        nx, ny, nz = self.data.shape
+        return nx, ny, nz
 
     @property
     def spacing_m(self) -> Array:
@@ -47,7 +49,7 @@ class Image:
     def voxel_volume_m3(self) -> float:
         return float(abs(np.linalg.det(self.affine_m[:3, :3])))
 
-    def positions_m(self, index: Array) -> Array:
+    def positions_m(self, index: ArrayLike) -> Array:
         """RAS+ metres ``(..., 3)`` of (fractional) voxel indices ``(..., 3)``."""
         return np.asarray(index) @ self.affine_m[:3, :3].T + self.affine_m[:3, 3]
 

@@ -181,7 +181,7 @@ def vector(text: Any, kind: str = "length") -> tuple[float, float, float]:
     example = f"4.1 -2.0 31.5 {KINDS[kind].example.split()[-1]}"
     match = _VECTOR.fullmatch(text) if isinstance(text, str) else None
     values = [_to_si(float(match[i]), match[4], KINDS[kind]) for i in (1, 2, 3)] if match else [None]
-    if None in values or not all(math.isfinite(v) for v in values):
+    if not all(v is not None and math.isfinite(v) for v in values):
         raise NotAQuantity(f'expected three numbers and a unit of length, such as "{example}"')
     return values[0], values[1], values[2]
 

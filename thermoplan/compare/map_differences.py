@@ -39,8 +39,8 @@ class MapDifference:
         return {
             "unit": MAPS[self.name],
             "voxels": int(self.both.sum()),
-            "highest": self._extreme(np.nanargmax(change)),
-            "lowest": self._extreme(np.nanargmin(change)),
+            "highest": self._extreme(int(np.nanargmax(change))),
+            "lowest": self._extreme(int(np.nanargmin(change))),
             "mean_size": float(np.nanmean(np.abs(change))),
         }
 

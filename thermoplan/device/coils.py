@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +15,9 @@ from ..base.errors import InputError, MissingPart
 from .selection import SelectionField, selection_field
 
 _FREE = 0.5
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def coil_field_t(parts: Sequence[Loop | Magnet], points_m: ArrayLike) -> Array:
     return sum((_source(magpy, part).getB(points).reshape(points.shape) for part in parts), np.zeros(points.shape))
 
 
-def _source(magpy: ModuleType, part: Loop | Magnet):
+def _source(magpy: ModuleType, part: Loop | Magnet) -> Any:
     placed = {"position": part.center_m, "orientation": _turn(np.asarray(part.axis))}
     if isinstance(part, Loop):
         return magpy.current.Circle(current=part.ampere_turns, diameter=2.0 * part.radius_m, **placed)
@@ -70,7 +74,7 @@ def _source(magpy: ModuleType, part: Loop | Magnet):
     return magpy.magnet.Cylinder(polarization=(0.0, 0.0, part.remanence_t), dimension=size, **placed)
 
 
-def _turn(axis: Array):
+def _turn(axis: Array) -> Rotation:
     """Rotation that takes z to ``axis``."""
     from scipy.spatial.transform import Rotation
 

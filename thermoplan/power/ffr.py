@@ -110,7 +110,8 @@ class FfrProfile:
     def off_target(self, radius_m: float) -> tuple[float, float]:
         """Share of each profile's integral that lies farther than ``radius_m`` from the centre."""
         away = np.abs(self.position_m) > radius_m
-        return tuple(float(v[away].sum() / v.sum()) for v in (self.along_w_kg, self.across_w_kg))
+        along, across = (float(v[away].sum() / v.sum()) for v in (self.along_w_kg, self.across_w_kg))
+        return along, across
 
 
 def ffr_profile(
@@ -118,11 +119,12 @@ def ffr_profile(
 ) -> FfrProfile:
     """Directly solved profiles through the field-free region, and their full widths at half maximum."""
     position = np.linspace(-reach_m, reach_m, count)
-    curves = [
+    along, across = (
         displaced_slp_w_kg(tracer, device, position[:, None] * direction, model=model)
         for direction in directions(device)
-    ]
-    return FfrProfile(position, *curves, *ffr_widths_m(tracer, device, model=model))
+    )
+    fwhm_along_m, fwhm_across_m = ffr_widths_m(tracer, device, model=model)
+    return FfrProfile(position, along, across, fwhm_along_m, fwhm_across_m)
 
 
 def gradient_for_t_m(tracer: Tracer, device: Device, diameter_m: float, *, model: str | None = None) -> float:
@@ -188,9 +190,12 @@ def slp_fields(tracer: Tracer, device: Device) -> dict[str, float | None]:
 
     Imaging is None where a measured table does not reach it.
     """
-    drive = {"amplitude_t": device.amplitude_t, "frequency_hz": device.frequency_hz}
+    amplitude_t, frequency_hz = device.amplitude_t, device.frequency_hz
+    imaging: float | None
     try:
-        imaging = float(slp_w_kg(tracer, **IMAGING))
+        imaging = float(slp_w_kg(tracer, amplitude_t=IMAGING["amplitude_t"], frequency_hz=IMAGING["frequency_hz"]))
     except InputError:
         imaging = None
-    return {"heating": float(slp_w_kg(tracer, **drive)), "bound": slp_bound_w_kg(tracer, **drive), "imaging": imaging}
+    heating = float(slp_w_kg(tracer, amplitude_t=amplitude_t, frequency_hz=frequency_hz))
+    bound = slp_bound_w_kg(tracer, amplitude_t=amplitude_t, frequency_hz=frequency_hz)
+    return {"heating": heating, "bound": bound, "imaging": imaging}

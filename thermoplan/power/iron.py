@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from ..anatomy.anatomy import Anatomy
-from ..base.arrays import Array, IntArray, frozen, put
+from ..base.arrays import Array, BoolArray, IntArray, frozen, put
 from ..base.image import Image
 from ..imaging.iron_map import IronMap
 
@@ -127,7 +127,7 @@ def _subvoxels(image: Image, anatomy: Anatomy, margin_m: float) -> tuple[Array, 
     return points, mass, np.concatenate([element, np.full(len(points) - len(element), -1)])
 
 
-def _by_element(image: Image, anatomy: Anatomy) -> tuple[Array, Array, IntArray, Array]:
+def _by_element(image: Image, anatomy: Anatomy) -> tuple[Array, Array, IntArray, BoolArray]:
     """Middles of the elements that share a voxel, their iron, which they are, and the voxels that are shared so."""
     centroids, shape = anatomy.centroids_m, image.shape
     voxel = np.rint(image.indices(centroids)).astype(np.int64)
@@ -160,7 +160,9 @@ def _surface_points(anatomy: Anatomy, *names: str) -> tuple[Array, IntArray, Arr
     return points, np.repeat(owner, len(share)), weights
 
 
-def _snapped(anatomy: Anatomy, points: Array, cell: IntArray, weights: Array, reach_m: float):
+def _snapped(
+    anatomy: Anatomy, points: Array, cell: IntArray, weights: Array, reach_m: float
+) -> tuple[IntArray, Array, BoolArray]:
     """Points off the skin but within reach go to the nearest place of the surface."""
     place, owner, share = _surface_points(anatomy)
     off = np.flatnonzero(cell < 0)
@@ -172,7 +174,9 @@ def _snapped(anatomy: Anatomy, points: Array, cell: IntArray, weights: Array, re
     return cell, weights, cell >= 0
 
 
-def _confined(anatomy: Anatomy, iron: tuple, uptake: Sequence[str], fwhm_m: float) -> tuple:
+def _confined(
+    anatomy: Anatomy, iron: tuple[Array, Array, IntArray, Array], uptake: Sequence[str], fwhm_m: float
+) -> tuple[Array, Array, IntArray, Array, float]:
     points, mass, cell, weights = iron
     home = np.full(len(anatomy.region_names), -1)
     for number, name in enumerate(uptake):
@@ -190,7 +194,7 @@ def _confined(anatomy: Anatomy, iron: tuple, uptake: Sequence[str], fwhm_m: floa
     keep = np.ones(len(points), bool)
     keep[moving] = False
     points, mass, cell, weights = points[keep], mass[keep], cell[keep], weights[keep]
-    for number in np.flatnonzero((held == 0) & (gain > 0)):
+    for number in np.flatnonzero((held == 0) & (gain > 0)).tolist():
         inside = anatomy.cells(uptake[number])
         volume = anatomy.volumes_m3[inside]
         points = np.vstack([points, anatomy.centroids_m[inside]])

@@ -79,14 +79,18 @@ def slp_interval(tracer: Tracer, device: Device) -> SlpInterval:
 
 @lru_cache(maxsize=32)
 def _interval(tracer: Tracer, amplitude_t: float, frequency_hz: float) -> SlpInterval:
-    drive = {"amplitude_t": amplitude_t, "frequency_hz": frequency_hz}
-    value = float(slp_w_kg(tracer, **drive))
+
+    def slp(particles: Tracer) -> float:
+        return float(slp_w_kg(particles, amplitude_t=amplitude_t, frequency_hz=frequency_hz))
+
+    value = slp(tracer)
     if tracer.calibration is not None:
         known = tracer.calibration
         return SlpInterval(value, known.low * value, known.high * value, known.basis)
     if tracer.table is not None:
-        return SlpInterval(value, *(factor * value for factor in USUAL_SPAN), "a measured table without stated errors")
-    cases = {words: float(slp_w_kg(other, **drive)) for words, other in plausible_tracers(tracer, frequency_hz)}
+        low, high = USUAL_SPAN
+        return SlpInterval(value, low * value, high * value, "a measured table without stated errors")
+    cases = {words: slp(other) for words, other in plausible_tracers(tracer, frequency_hz)}
     return SlpInterval(
         value,
         min(value, *cases.values()),

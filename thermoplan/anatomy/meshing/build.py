@@ -91,9 +91,10 @@ def mesh_function(
     targets = [shape for name, (_, shape) in shapes.items() if name in sizes.target_regions]
 
     def from_target(at: Array, reach: float) -> Array:
-        return (
-            np.maximum(-np.max([shape(at) for shape in targets], axis=0), 0.0) if targets else np.full(len(at), np.inf)
-        )
+        if not targets:
+            return np.full(len(at), np.inf)
+        highest: Array = np.max(np.array([shape(at) for shape in targets]), axis=0)
+        return np.maximum(-highest, 0.0)
 
     def from_skin(at: Array, reach: float) -> Array:
         result: Array = -np.minimum(at - low, high - at).min(axis=1)

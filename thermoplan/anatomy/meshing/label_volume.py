@@ -33,7 +33,8 @@ class Regions:
     @property
     def volumes_m3(self) -> Array:
         voxel = abs(np.linalg.det(self.affine_m[:3, :3]))
-        return np.bincount(self.index[self.index >= 0], minlength=len(self.names)) * float(voxel)
+        counts: Array = np.bincount(self.index[self.index >= 0], minlength=len(self.names)).astype(float)
+        return counts * float(voxel)
 
     def positions_m(self, voxels: Array) -> Array:
         return np.asarray(voxels) @ self.affine_m[:3, :3].T + self.affine_m[:3, 3]

@@ -55,7 +55,7 @@ def octree(roots: tuple[int, int, int], levels: int, wanted: Callable[[Array, fl
     split: list[IntArray] = []
     for level in range(levels):
         edge = 0.5**level
-        chosen = cells[level][wanted((unkey(cells[level]) + 0.5) * edge, edge)]
+        chosen = cells[level][wanted(np.asarray((unkey(cells[level]) + 0.5) * edge, float), edge)]
         split.append(chosen)
         cells.append(_children(chosen))
     for level in range(levels - 1, 0, -1):

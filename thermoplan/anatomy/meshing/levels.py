@@ -22,9 +22,14 @@ class Levels(Protocol):
     slope, and ``step`` a small length in those coordinates.
     """
 
-    count: int
-    step: float
-    to_local: Array
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def step(self) -> float: ...
+
+    @property
+    def to_local(self) -> Array: ...
 
     def local(self, points_m: Array) -> Array: ...
 
@@ -113,7 +118,8 @@ class FunctionLevels:
 
     def level_m(self, region: int, local: Array) -> Array:
         if region == self.count:
-            return -np.max([shape(local) for shape in self.shapes], axis=0)
+            highest: Array = np.max(np.array([shape(local) for shape in self.shapes]), axis=0)
+            return -highest
         level = self.shapes[region](local)
         for cover in self.shapes[region + 1 :]:
             level = np.minimum(level, -cover(local))

@@ -44,7 +44,8 @@ class Draft:
 
     def bare(self) -> tuple[IntArray, IntArray]:
         """(element, face) of the outer faces."""
-        return np.nonzero(self.across < 0)
+        element, face = np.nonzero(self.across < 0)
+        return element, face
 
     def skin(self) -> IntArray:
         """Outer triangles ``(k, 3)``, counterclockwise from outside."""
