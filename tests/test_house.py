@@ -13,7 +13,7 @@ import pytest
 import thermoplan
 
 PACKAGE = Path(thermoplan.__file__).parent
-RIDDLES_LEFT = 59  # falls with every room that is rewritten, and goes at zero
+RIDDLES_LEFT = 32  # falls with every room that is rewritten, and goes at zero
 RIDDLE = re.compile(r"(What|Where|How|Whether|Who|Whose|Why|When)\b")
 # Names of modules that were given up, since they said nothing or something else.
 GIVEN_UP = {
