@@ -169,7 +169,7 @@ def test_energy_closes_to_a_millionth_with_feedback_too(body, engine):
     feedback = perfusion_laws(case, {"tissue": rising_law})
     feedback = type(feedback)((*feedback.parts, radiating(mesh, mesh.outer, 0.98, 25.0)))
     system = settle(thermal_system(case), feedback)
-    pieces = balance.played(one, two)
+    pieces = balance.load_sequence(one, two)
     audit = EnergyAudit(system, pieces)
     for _ in engine(system, pieces, np.arange(0.0, 430.0, 10.0), feedback=feedback, ledger=audit):
         pass

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 
-from ..base.arrays import Array
+from ..base.arrays import Array, BoolArray
 from ..base.errors import InputError, SolverError
 from .feedback import Feedback
 from .linalg.conjugate_gradients import solve_cg
@@ -45,12 +45,13 @@ def rise_before_heating(form: AssembledForm, arterial_c: float) -> Array:
     return rise
 
 
-def _without_sink(form: AssembledForm) -> Array:
+def _without_sink(form: AssembledForm) -> BoolArray:
     """Unknowns ``(n,)`` of parts of the body, one or several, from which no heat can leave."""
     count, part = connected_components(form.tissue, directed=False)
     sink = np.bincount(part, form.exchange + form.perfusion, count) > 0.0
     sink[part[form.held]] = True
-    return np.logical_not(sink[part])
+    result: BoolArray = np.logical_not(sink[part])
+    return result
 
 
 def steady_rise(system: ThermalSystem, load_w: Array) -> Array:

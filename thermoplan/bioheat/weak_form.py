@@ -56,8 +56,16 @@ class WeakForm:
     def blank(cls, problem: BioheatProblem) -> WeakForm:
         """Form without a term."""
         m, f = len(problem.anatomy.tets), len(problem.anatomy.outer)
-        cells, facets = np.zeros((4, m)), np.zeros((2, f))
-        return cls(facet_owners(problem), *cells, *facets, np.full(f, np.nan))
+        return cls(
+            owner=facet_owners(problem),
+            storage_j_m3_k=np.zeros(m),
+            conductivity_w_m_k=np.zeros(m),
+            source_w_m3=np.zeros(m),
+            to_blood_w_m3_k=np.zeros(m),
+            transfer_w_m2_k=np.zeros(f),
+            inflow_w_m2=np.zeros(f),
+            held_c=np.full(f, np.nan),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -47,7 +47,7 @@ class _Space:
 
 @lru_cache(maxsize=2)
 def _grid(anatomy: Anatomy) -> Any:
-    linear = basix.ufl.element("Lagrange", "tetrahedron", 1, shape=(3,))
+    linear: Any = basix.ufl.element("Lagrange", "tetrahedron", 1, shape=(3,))
     return mesh.create_mesh(MPI.COMM_SELF, anatomy.tets, linear, np.array(anatomy.points_m))
 
 
@@ -102,7 +102,8 @@ def quadrature(degree: int, corners: int = 4) -> tuple[Array, Array]:
     """Barycentric points and weights that sum to one, exact to a degree, on an element or on a face of three
     corners."""
     cell = basix.CellType.tetrahedron if corners == 4 else basix.CellType.triangle
-    at, weights = basix.make_quadrature(cell, degree, basix.QuadratureType.gauss_jacobi)  # all weights above zero
+    rule = basix.make_quadrature(cell, degree, basix.QuadratureType.gauss_jacobi)  # all weights above zero
+    at, weights = (np.asarray(part, float) for part in rule)
     return np.concatenate([1.0 - at.sum(axis=1, keepdims=True), at], axis=1), weights / weights.sum()
 
 

@@ -56,10 +56,16 @@ def cylinder(a_m: float, b_m: float, height_m: float, *, cells: int = 40, layers
     return extruded(flat, triangles(cells + 1, cells + 1), heights)
 
 
-def column(heights_m: Array, width_m: float, **kinds) -> Anatomy:
+def column(
+    heights_m: Array,
+    width_m: float,
+    *,
+    names: tuple[str, ...] = ("muscle",),
+    region_of: Callable[[Array], IntArray] | None = None,
+) -> Anatomy:
     """A square column along z, two elements wide: a body that only varies in z."""
     x, y = (w.ravel() for w in np.meshgrid(*[np.linspace(0.0, width_m, 3)] * 2, indexing="ij"))
-    return extruded(np.stack([x, y], axis=1), triangles(3, 3), heights_m, **kinds)
+    return extruded(np.stack([x, y], axis=1), triangles(3, 3), heights_m, names=names, region_of=region_of)
 
 
 def box(
@@ -106,7 +112,7 @@ def octant(radii_m: Array, inner: int) -> Anatomy:
 
 
 def _upright(points: Array, tets: IntArray) -> IntArray:
-    """Turns those that stand on their heads, in place."""
+    """Elements of positive volume, turned in place where they were inverted."""
     for some in range(0, len(tets), AT_ONCE):
         part = tets[some : some + AT_ONCE]
         turned = np.linalg.det(points[part[:, 1:]] - points[part[:, :1]]) < 0

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypedDict, Unpack
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..anatomy.anatomy import Anatomy
 from ..base.arrays import Array
-from ..bioheat import BioheatProblem, Boundary
+from ..bioheat import BioheatProblem, Boundary, TemperatureCourse, Vessel
 
-RHO_KG_M3, C_J_KG_K = 1060.0, 3600.0
+RHO_KG_M3 = 1060.0
+C_J_KG_K = 3600.0
 BLOOD_J_M3_K = 1050.0 * 3617.0
 """Of the tables of closed forms: perfusion there is in 1/s of this blood."""
+
+
+class ProblemOptions(TypedDict, total=False):
+    """Options of a problem beyond its tissue and boundaries, as `BioheatProblem` has them."""
+
+    arterial_c: float
+    core: str
+    blood_j_k: float
+    core_course: TemperatureCourse | None
+    laws: Mapping[str, Callable[[Array], Array]]
+    vessels: tuple[Vessel, ...]
 
 
 def problem(
     anatomy: Anatomy,
     *,
-    k: float | Array = 0.5,
-    perfusion: float | Array = 0.0,
-    metabolic: float | Array = 0.0,
+    k: ArrayLike = 0.5,
+    perfusion: ArrayLike = 0.0,
+    metabolic: ArrayLike = 0.0,
     boundaries: tuple[Boundary, ...] | None = None,
-    **more: object,
+    **more: Unpack[ProblemOptions],
 ) -> BioheatProblem:
     """Conductivity in W/m/K, perfusion in W/m3/K and metabolic heat in W/m3; insulated, and blood fixed at 37 degC,
     unless said."""
-    per_region = {
-        "density_kg_m3": RHO_KG_M3,
-        "heat_capacity_j_kg_k": C_J_KG_K,
-        "conductivity_w_m_k": k,
-        "perfusion_w_m3_k": perfusion,
-        "metabolic_w_m3": metabolic,
-    }
-    values = {name: np.broadcast_to(value, len(anatomy.region_names)) for name, value in per_region.items()}
-    boundaries = (Boundary("insulated"),) if boundaries is None else boundaries
-    return BioheatProblem(anatomy, **values, boundaries=boundaries, **{"arterial_c": 37.0, "core": "fixed"} | more)
+    regions = len(anatomy.region_names)
+    density, heat_capacity, conductivity, perfused, heated = (
+        np.broadcast_to(np.asarray(value, float), regions) for value in (RHO_KG_M3, C_J_KG_K, k, perfusion, metabolic)
+    )
+    options: ProblemOptions = {"arterial_c": 37.0, "core": "fixed", **more}
+    return BioheatProblem(
+        anatomy,
+        density_kg_m3=density,
+        heat_capacity_j_kg_k=heat_capacity,
+        conductivity_w_m_k=conductivity,
+        perfusion_w_m3_k=perfused,
+        metabolic_w_m3=heated,
+        boundaries=(Boundary("insulated"),) if boundaries is None else boundaries,
+        **options,
+    )
 
 
 def load_of(anatomy: Anatomy, power_w_m3: Callable[[Array], Array]) -> Array:

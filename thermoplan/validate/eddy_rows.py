@@ -10,10 +10,11 @@ from ..anatomy.anatomy import Anatomy
 from ..anatomy.tissue import region_tissues
 from ..power.eddy import EddyPower, eddy_power
 from .bodies import cylinder
+from .magnetics_rows import BERKELEY
 from .validation_row import ValidationRow
 
-_GAUGE = 13e-3 * np.array([[0, 0.5, 0], [0.5, 0, 0], [0, 0, 0]])
-_DRIVE = {"frequency_hz": 354e3, "amplitude_t": 13e-3}
+_ALONG = np.array([0.0, 0.0, 1.0])
+_GAUGE = BERKELEY["amplitude_t"] * np.array([[0, 0.5, 0], [0.5, 0, 0], [0, 0, 0]])
 
 
 def rows() -> Iterator[ValidationRow]:
@@ -21,7 +22,7 @@ def rows() -> Iterator[ValidationRow]:
     tissues = region_tissues(["muscle"])
     body = cylinder(12.5e-3, 9e-3, 3e-3, cells=60)
     for name, gauge in (("", None), (", other gauge", _GAUGE)):
-        found = eddy_power(body, tissues, drive_axis=[0, 0, 1], gauge=gauge, **_DRIVE)
+        found = eddy_power(body, tissues, drive_axis=_ALONG, gauge=gauge, **BERKELEY)
         tip, side = at_the_tips(body, found, 12.5e-3, 9e-3)
         yield ValidationRow(f"eddies, ellipse 12.5 x 9 mm at (a, 0), W/kg{name}", 2.922, tip, 0.01, "closed form")
         yield ValidationRow(f"eddies, ellipse 12.5 x 9 mm at (0, b), W/kg{name}", 5.637, side, 0.01, "closed form")
@@ -29,7 +30,7 @@ def rows() -> Iterator[ValidationRow]:
             f"eddies, ellipse 12.5 x 9 mm, mean, W/kg{name}", 2.140, found.mean_w_kg, 0.01, "closed form"
         )
     mouse = cylinder(12.5e-3, 12.5e-3, 3e-3)
-    found = eddy_power(mouse, tissues, drive_axis=[0, 0, 1], **_DRIVE)
+    found = eddy_power(mouse, tissues, drive_axis=_ALONG, **BERKELEY)
     yield ValidationRow(
         "eddies, mouse of radius 12.5 mm, edge, W/kg",
         6.27,

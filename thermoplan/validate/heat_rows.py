@@ -15,7 +15,8 @@ from .cases import BLOOD_J_M3_K, C_J_KG_K, RHO_KG_M3, problem
 from .validation_row import ValidationRow
 
 STEFAN_BOLTZMANN_W_M2_K4 = 5.670374419e-8
-_Q, _K = 1e5, 0.5
+_Q = 1e5
+_K = 0.5
 _SKIN = ((1.0, 309.451643, 137.8321), (0.1, 308.236899, 123.8040), (10.0, 309.890950, 142.9284))
 """Factor on perfusion; temperature of the surface in K; heat lost in W/m2."""
 
@@ -137,7 +138,7 @@ def _vessel() -> Iterator[ValidationRow]:
     side = anatomy.outer[np.ptp(anatomy.points_m[anatomy.outer][:, :, 2], axis=1) > 1e-9]
     held = Boundary("dirichlet", temperature_c=42.0, triangles=side)
     for diameter in (0.4e-3, 1e-3):
-        vessel = Vessel("axis", [[0.0, 0.0, -height], [0.0, 0.0, height]], diameter)
+        vessel = Vessel("axis", np.array([[0.0, 0.0, -height], [0.0, 0.0, height]]), diameter)
         system = thermal_system(problem(anatomy, boundaries=(Boundary("insulated"), held), vessels=(vessel,)))
         resistance = 1.0 / (NUSSELT * np.pi * BLOOD_W_M_K) + np.log(2.0 * b / diameter) / (2.0 * np.pi * _K)
         yield ValidationRow(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypedDict, Unpack
 
 import numpy as np
 from scipy.optimize import brentq
@@ -12,8 +13,26 @@ from ..tracer.magnetization import energy_kt
 from ..tracer.tracer import Population, Tracer, slp_bound_w_kg, slp_w_kg
 from .validation_row import ValidationRow
 
-_BERKELEY = {"amplitude_t": 13e-3, "frequency_hz": 354e3}
-_MRSH, _EXACT = "MartsenyukRaikherShliomis1974", "CoffeyKalmykov2017"
+
+class Drive(TypedDict):
+    """Drive field of a row."""
+
+    amplitude_t: float
+    frequency_hz: float
+
+
+class _Relaxation(TypedDict, total=False):
+    """Relaxation of a tracer, by its parts or as one time."""
+
+    anisotropy_j_m3: float
+    hydrodynamic_diameter_m: float
+    viscosity_pa_s: float
+    relaxation_time_s: float
+
+
+BERKELEY: Drive = {"amplitude_t": 13e-3, "frequency_hz": 354e3}
+_MRSH = "MartsenyukRaikherShliomis1974"
+_EXACT = "CoffeyKalmykov2017"
 # xi_a, omega tau, bias along, bias across -> exact Fokker-Planck, MRSh: energy per cycle over kT
 _TABLE = (
     (2, 1, 0, 0, 1.8787, 1.8964),
@@ -45,11 +64,11 @@ def rows() -> Iterator[ValidationRow]:
         yield ValidationRow(f"MRSh: {case}", mrsh, float(energy_kt(xi, lag, along, across)), 5e-3, _MRSH)
         ours = float(energy_kt(xi, lag, along, across, model="fokker-planck"))
         yield ValidationRow(f"Fokker-Planck: {case}", exact, ours, 2e-3, _EXACT)
-    for way, lag, ratio in _BIASED:
+    for way, lag_biased, ratio in _BIASED:
         bias = (5.0, 0.0) if way == "along" else (0.0, 5.0)
-        ours = float(energy_kt(1e-2, lag, *bias) / energy_kt(1e-2, lag))
+        ours = float(energy_kt(1e-2, lag_biased, *bias) / energy_kt(1e-2, lag_biased))
         yield ValidationRow(
-            f"MRSh: small drive, omega tau {lag:g}, bias 5 {way}, over no bias",
+            f"MRSh: small drive, omega tau {lag_biased:g}, bias 5 {way}, over no bias",
             ratio,
             ours,
             2e-3,
@@ -59,7 +78,7 @@ def rows() -> Iterator[ValidationRow]:
         tracer = _magnetite(
             core_m, anisotropy_j_m3=anisotropy, hydrodynamic_diameter_m=core_m + 4e-9, viscosity_pa_s=1e-3
         )
-        ours = float(slp_w_kg(tracer, model="linear", **_BERKELEY)) * tracer.iron_fraction / 1e3
+        ours = float(slp_w_kg(tracer, model="linear", **BERKELEY)) * tracer.iron_fraction / 1e3
         yield ValidationRow(
             f"linear response, {core_m * 1e9:g} nm, {anisotropy / 1e3:g} kJ/m3, W/g oxide",
             slp,
@@ -71,7 +90,7 @@ def rows() -> Iterator[ValidationRow]:
     yield ValidationRow(
         "bound 4 B Ms f / rho at 13 mT, 354 kHz, W/g Fe",
         2190.0,
-        slp_bound_w_kg(effective, **_BERKELEY) / 1e3,
+        slp_bound_w_kg(effective, **BERKELEY) / 1e3,
         2e-3,
         "closed form",
     )
@@ -112,21 +131,21 @@ def rows() -> Iterator[ValidationRow]:
 
 def contrast(tracer: Tracer, gradient_t_m: float, off_m: float) -> float:
     """SLP at the centre over that at a distance along the drive."""
-    middle, off = (float(slp_w_kg(tracer, along_t=gradient_t_m * z, **_BERKELEY)) for z in (0.0, off_m))
+    middle, off = (float(slp_w_kg(tracer, along_t=gradient_t_m * z, **BERKELEY)) for z in (0.0, off_m))
     return middle / off
 
 
 def width_m(tracer: Tracer, gradient_t_m: float) -> float:
     """Full width at half maximum along the drive of a field-free point's heating."""
-    device = Device("ideal", "ffp", gradient_t_m, drive_axis=np.array([0.0, 0.0, 1.0]), **_BERKELEY)
-    middle = float(slp_w_kg(tracer, **_BERKELEY))
+    device = Device("ideal", "ffp", gradient_t_m, drive_axis=np.array([0.0, 0.0, 1.0]), **BERKELEY)
+    middle = float(slp_w_kg(tracer, **BERKELEY))
 
     def above_half(z_m: float) -> float:
         along, across = device.bias_t(np.array([[0.0, 0.0, z_m]]), np.zeros(3))
-        return float(slp_w_kg(tracer, along_t=along, across_t=across, **_BERKELEY)[0]) / middle - 0.5
+        return float(slp_w_kg(tracer, along_t=along, across_t=across, **BERKELEY)[0]) / middle - 0.5
 
     return 2.0 * float(brentq(above_half, 0.0, 50e-3 / gradient_t_m, xtol=1e-14, rtol=1e-12))
 
 
-def _magnetite(core_m: float, **relaxation: float) -> Tracer:
+def _magnetite(core_m: float, **relaxation: Unpack[_Relaxation]) -> Tracer:
     return Tracer("magnetite", (Population(1.0, core_m),), 446e3, 5180.0, 0.7236, **relaxation)

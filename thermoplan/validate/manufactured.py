@@ -17,11 +17,17 @@ from .bodies import box
 from .cases import C_J_KG_K, RHO_KG_M3, problem
 from .validation_row import ValidationRow
 
-SIDE_M, K_W_M_K, W_W_M3_K = 0.02, np.array([0.5, 0.15]), np.array([3e4, 4e3])
+SIDE_M = 0.02
+K_W_M_K = np.array([0.5, 0.15])
+W_W_M3_K = np.array([3e4, 4e3])
 SPLIT_M = SIDE_M / 4.0
-LINEAR, QUADRATIC, HEATED = (8, 16, 32), (8, 12, 16), (12, 16, 20)
+LINEAR = (8, 16, 32)
+QUADRATIC = (8, 12, 16)
+HEATED = (12, 16, 20)
 STEPS = (8, 16, 32, 64)
-HEATED_S, HEATED_STEPS, HEATED_K_S = 60.0, 24, 0.1
+HEATED_S = 60.0
+HEATED_STEPS = 24
+HEATED_K_S = 0.1
 
 
 def rows() -> Iterator[ValidationRow]:
@@ -44,7 +50,7 @@ def rows() -> Iterator[ValidationRow]:
         yield ValidationRow(f"made-up solution, {name}", expected, order, least, "made up", sense="at_least")
 
 
-def made_up(points_m: Array, which: Array) -> tuple[Array, Array]:
+def made_up(points_m: Array, which: IntArray) -> tuple[Array, Array]:
     """Rise and source ``(...,)`` at points ``(..., 3)`` on side ``which (...,)`` of a jump in k and W, in an insulated
     cube.
 
@@ -61,7 +67,7 @@ def made_up(points_m: Array, which: Array) -> tuple[Array, Array]:
     return s + c, k * (6.0 * q**2 * s + 2.0 * q**2 * (c + bent) - 18.0 * q**2 * bent) + w * (s + c)
 
 
-def _cube(n: int):
+def _cube(n: int) -> Anatomy:
     return box((n, n, n), (SIDE_M,) * 3, lambda c: (c[:, 0] > SPLIT_M).astype(int), ("a", "b"))
 
 

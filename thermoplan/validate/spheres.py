@@ -15,7 +15,10 @@ from .bodies import octant
 from .cases import BLOOD_J_M3_K, problem
 from .validation_row import ValidationRow
 
-RADIUS_M, FAR_M, POWER_W_M3, POINT_W = 5e-3, 20e-3, 1e5, 50e-3
+RADIUS_M = 5e-3
+FAR_M = 20e-3
+POWER_W_M3 = 1e5
+POINT_W = 50e-3
 PERFUSION_1_S = 5e-3
 STEADY_K = {
     0.0: (2.5, 1.666667, 0.833333, 0.416667),
@@ -65,12 +68,12 @@ def ball(k: tuple[float, float], w: tuple[float, float]) -> tuple[Anatomy, Therm
     return anatomy, thermal_system(case)
 
 
-def heated(anatomy: Anatomy) -> Array:
+def ball_load(anatomy: Anatomy) -> Array:
     """Nodal power of heat that is even inside."""
     return linear.lumped(anatomy, np.where(anatomy.region == 0, POWER_W_M3, 0.0))
 
 
-def at(anatomy: Anatomy, radius_m: float, rise: Array) -> float:
+def shell_mean(anatomy: Anatomy, radius_m: float, rise: Array) -> float:
     """Mean over the shell of nodes at a radius."""
     here = np.abs(np.linalg.norm(anatomy.points_m, axis=1) - radius_m) < 1e-9
     return float(np.average(rise[here], weights=anatomy.node_volumes_m3[here]))
@@ -80,20 +83,20 @@ def _steady(
     name: str, k: tuple[float, float], w: tuple[float, float], table: tuple[float, ...]
 ) -> Iterator[ValidationRow]:
     anatomy, system = ball(k, w)
-    rise = steady_rise(system, heated(anatomy))
+    rise = steady_rise(system, ball_load(anatomy))
     for (place, radius_m), exact in zip(AT, table, strict=False):
-        yield ValidationRow(f"{name}, {place}, K", exact, at(anatomy, radius_m, rise), 0.01, "closed form")
+        yield ValidationRow(f"{name}, {place}, K", exact, shell_mean(anatomy, radius_m, rise), 0.01, "closed form")
 
 
 def _in_time() -> Iterator[ValidationRow]:
     for w, table in CENTRE_K.items():
         anatomy, system = ball((0.5, 0.5), (w, w))
-        history = dict(evolve(system, [Segment(heated(anatomy), TIMES_S[-1])], TIMES_S))
+        history = dict(evolve(system, [Segment(ball_load(anatomy), TIMES_S[-1])], TIMES_S))
         for time_s, exact in zip(TIMES_S, table, strict=True):
             yield ValidationRow(
                 f"heated sphere, perfusion {w:g} 1/s, centre at {time_s:g} s, K",
                 exact,
-                at(anatomy, 0.0, history[time_s] - 37.0),
+                shell_mean(anatomy, 0.0, history[time_s] - 37.0),
                 0.01,
                 "closed form",
             )
@@ -110,7 +113,7 @@ def _point() -> Iterator[ValidationRow]:
             yield ValidationRow(
                 f"point of 50 mW in perfused tissue, {radius_m * 1e3:g} mm away, {when}, K",
                 exact,
-                at(anatomy, radius_m, rise),
+                shell_mean(anatomy, radius_m, rise),
                 0.02 if exact < 0.01 else 0.01,
                 "closed form",
             )

@@ -1,4 +1,4 @@
-"""One line of the table."""
+"""Row of the validation table."""
 
 from __future__ import annotations
 

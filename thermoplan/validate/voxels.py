@@ -13,10 +13,13 @@ from .bodies import box
 from .cases import C_J_KG_K, RHO_KG_M3, load_of, problem
 from .validation_row import ValidationRow
 
-SIZE_M, BLOOD_J_K, AIR_W_M2_K = (0.016, 0.016, 0.024), 4.0, 10.0
+SIZE_M = (0.016, 0.016, 0.024)
+BLOOD_J_K = 4.0
+AIR_W_M2_K = 10.0
 NAMES = ("muscle", "fat", "organ")
 PROPERTIES = {"k": np.array([0.5, 0.21, 0.52]), "perfusion": np.array([2e4, 2e3, 1.1e5])}
-MIDDLE_M, NEAR_M = np.array([0.008, 0.008, 0.01]), 4e-3
+MIDDLE_M = np.array([0.008, 0.008, 0.01])
+NEAR_M = 4e-3
 
 
 def layers(points_m: Array) -> IntArray:
@@ -53,7 +56,8 @@ def by_elements(seconds: float) -> tuple[float, float, float]:
     system = thermal_system(
         problem(
             mesh,
-            **PROPERTIES,
+            k=PROPERTIES["k"],
+            perfusion=PROPERTIES["perfusion"],
             core="pool",
             blood_j_k=BLOOD_J_K,
             boundaries=(Boundary("robin", AIR_W_M2_K, 37.0, face),),

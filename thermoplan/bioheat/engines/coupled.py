@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arrays import Array
 from ...base.errors import SolverError
@@ -56,7 +57,7 @@ LEAST_SHRINKAGE = 0.2
 def evolve_coupled(
     system: ThermalSystem,
     pieces: Sequence[Segment | Cycle],
-    output_times_s: Array,
+    output_times_s: ArrayLike,
     *,
     feedback: Feedback,
     tolerance_k: float = TOLERANCE_K,

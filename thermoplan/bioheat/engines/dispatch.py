@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arrays import Array
 from ..audit import supplied_energy
@@ -55,7 +56,7 @@ MODES_BYTES = 2e9
 def play_sequence(
     system: ThermalSystem,
     pieces: Sequence[Segment | Cycle],
-    output_times_s: Array,
+    output_times_s: ArrayLike,
     *,
     feedback: Feedback | None = None,
     ledger: Ledger | None = None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
@@ -72,7 +73,7 @@ class EngineRun:
         return ((time_s, y / root, integrals) for time_s, y, integrals in moments)
 
 
-def run_times(pieces: Sequence[Segment | Cycle], output_times_s: Array) -> tuple[Array, float]:
+def run_times(pieces: Sequence[Segment | Cycle], output_times_s: ArrayLike) -> tuple[Array, float]:
     """Distinct output times, and the end of the run; refuses times outside it."""
     end = sum(p.duration_s for p in pieces)
     times = np.unique(np.asarray(output_times_s, float))
@@ -86,7 +87,7 @@ def start_run(
     system: ThermalSystem,
     *,
     pieces: Sequence[Segment | Cycle],
-    output_times_s: Array,
+    output_times_s: ArrayLike,
     tolerance_k: float,
     ledger: Ledger | None,
 ) -> EngineRun:

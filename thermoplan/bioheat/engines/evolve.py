@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
 from ..linalg.krylov import KrylovSpace, Operator, build_space, operator
-from ..linalg.phi import decay, phi1, phi2
+from ..linalg.phi import Times, decay, phi1, phi2
 from ..load_sequence import Cycle, Segment, flat
 from ..system import ThermalSystem
 from .checkpoint import NO_CHECKPOINT, CheckpointPolicy
@@ -41,7 +41,7 @@ FEWEST_CYCLED = 2
 def evolve(
     system: ThermalSystem,
     pieces: Sequence[Segment | Cycle],
-    output_times_s: Array,
+    output_times_s: ArrayLike,
     *,
     start_c: Array | None = None,
     rows: IntArray | None = None,
@@ -119,11 +119,11 @@ def combine(space: KrylovSpace, scalar: Array, shown: IntArray | slice = slice(N
 
 
 def watched_integrals(
-    space: KrylovSpace, rows: Array, function: Callable[[Array, ArrayLike], Array], times: ArrayLike
+    space: KrylovSpace, rows: Array, function: Callable[[Array, Times], Array], times: Times
 ) -> Array:
     """``rows @ f(A) v`` as ``(k, n_rows)``, where f is a function of rates and times such as ``phi2``."""
     if not len(rows):
-        return np.zeros((np.size(times), 0))
+        return np.zeros((len(times), 0))
     weights = np.array([space.projected(row) for row in rows])
     result: Array = function(space.rates_1_s, times) @ weights.T
     return result
@@ -210,7 +210,7 @@ def _repeat(
 ) -> Iterator[Moment]:
     """Outputs of ``done`` passes, then the state after them; see the top of this file."""
     rates = space.rates_1_s
-    each = _running_sum(decay(rates, period * np.arange(done)))
+    each = _running_sum(decay(rates, period * np.arange(done, dtype=np.float64)))
     whole = _running_sum(each) * phi1(rates, [period])
     watch = np.array([space.projected(row) for row in run.rows]).reshape(len(run.rows), len(rates)).T * period
 

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arrays import Array
 from ...base.errors import SolverError
@@ -155,7 +156,7 @@ class _March:
 def evolve_implicit(
     system: ThermalSystem,
     pieces: Sequence[Segment | Cycle],
-    output_times_s: Array,
+    output_times_s: ArrayLike,
     *,
     feedback: Feedback | None = None,
     tolerance_k: float = 1e-3,

@@ -17,6 +17,7 @@ from functools import partial
 from itertools import batched, pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import eigh, solve
 
 from ...base.arrays import Array
@@ -97,7 +98,7 @@ class _ModalBasis:
     def grow(self, source: Callable[[float], Array], shortest_s: float, longest_s: float) -> None:
         """Grow until no mean in a range of times misses more than the tolerance; ``source`` is that of each mean."""
         count = max(2, round(np.log(longest_s / shortest_s) / np.log(RUNG)) + 1)
-        rungs = np.geomspace(longest_s, shortest_s, count)
+        rungs: list[float] = np.geomspace(longest_s, shortest_s, count).tolist()
         missed = [self.add_missing(source(mean), mean) for mean in rungs]
         gaps = [gap for gap, ends in zip(pairwise(rungs), pairwise(missed), strict=True) if max(ends) > self.tolerance]
         while gaps:
@@ -118,7 +119,7 @@ class _ModalBasis:
 def evolve_modal(
     system: ThermalSystem,
     pieces: Sequence[Segment | Cycle],
-    output_times_s: Array,
+    output_times_s: ArrayLike,
     *,
     feedback: Feedback | None = None,
     tolerance_k: float = TOLERANCE_K,

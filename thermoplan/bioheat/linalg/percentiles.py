@@ -9,16 +9,19 @@ from ...base.arrays import Array, IntArray
 from .compilation import compiled
 
 FEW = 24
-"""Nodes around the share that are put in order; bisection leaves no more, but where values are equal."""
+"""Nodes around the share that are put in order; bisection leaves no more, but where values are equal. Twice as many
+take longer to put in order than one more halving."""
 BISECTIONS = 60
+"""Most halvings: as many as a double has digits, and some more where values are equal."""
 
 _READ = types.Array(types.float64, 1, "C", readonly=True)
 _TABLE = types.Array(types.float64, 2, "C", readonly=True)
-_NUMBERS, _SHARES = types.Array(types.int64, 2, "C"), types.Array(types.float64, 2, "C")
+_NUMBERS = types.Array(types.int64, 2, "C")
+_SHARES = types.Array(types.float64, 2, "C")
 
 
 @compiled(_TABLE, _READ, types.float64, _NUMBERS, _SHARES)
-def _between(values, weights, wanted, found, mix):
+def _between(values: Array, weights: Array, wanted: float, found: IntArray, mix: Array) -> None:
     """The two nodes of each row, neighbours in order, whose middles of their own weight have the wanted one between."""
     times, n = values.shape
     heaviest, around = weights.max(), np.empty(n, np.int64)

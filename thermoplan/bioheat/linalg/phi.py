@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...base.arrays import Array
+
+Times = Array | Sequence[float]
 
 SMALL = 1e-2
 """Rate times time below which series are used: they are then good to 1e-11, and the closed forms lose up to five
@@ -14,18 +17,18 @@ LINEAR = 1e-12
 """Rate times time below which the response to constant power is the time itself, to the last digit."""
 
 
-def decay(rates_1_s: Array, times_s: ArrayLike) -> Array:
+def decay(rates_1_s: Array, times_s: Times) -> Array:
     """``exp(-t r)`` as ``(k, m)``."""
     return np.exp(-np.outer(times_s, rates_1_s))
 
 
-def phi1(rates_1_s: Array, times_s: ArrayLike) -> Array:
+def phi1(rates_1_s: Array, times_s: Times) -> Array:
     """``t phi1(-t r) = (1 - exp(-t r)) / r`` as ``(k, m)``."""
     x = np.outer(times_s, rates_1_s)
     return _column(times_s) * np.where(x > LINEAR, -np.expm1(-x) / np.maximum(x, 1e-300), 1.0)
 
 
-def phi2(rates_1_s: Array, times_s: ArrayLike) -> Array:
+def phi2(rates_1_s: Array, times_s: Times) -> Array:
     """``t^2 phi2(-t r) = (t - (1 - exp(-t r)) / r) / r`` as ``(k, m)``."""
     x = np.outer(times_s, rates_1_s)
     small = x < SMALL
@@ -34,7 +37,7 @@ def phi2(rates_1_s: Array, times_s: ArrayLike) -> Array:
     return _column(times_s) ** 2 * np.where(small, series, (safe + np.expm1(-safe)) / safe**2)
 
 
-def phi3(rates_1_s: Array, times_s: ArrayLike) -> Array:
+def phi3(rates_1_s: Array, times_s: Times) -> Array:
     """``t^3 phi3(-t r) = (t^2 / 2 - t^2 phi2(-t r)) / r`` as ``(k, m)``."""
     x = np.outer(times_s, rates_1_s)
     small = x < SMALL
@@ -43,5 +46,5 @@ def phi3(rates_1_s: Array, times_s: ArrayLike) -> Array:
     return _column(times_s) ** 3 * np.where(small, series, (0.5 * safe**2 - safe - np.expm1(-safe)) / safe**3)
 
 
-def _column(times_s: ArrayLike) -> Array:
+def _column(times_s: Times) -> Array:
     return np.asarray(times_s, float)[:, None]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError, ThermoplanError
@@ -91,7 +92,7 @@ class Crew:
         self,
         system: ThermalSystem,
         pieces: Sequence[Segment | Cycle],
-        output_times_s: Array,
+        output_times_s: ArrayLike,
         *,
         feedback: Feedback | None = None,
         ledger: Ledger | None = None,
