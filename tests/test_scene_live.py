@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,10 +13,14 @@ from thermoplan import scene
 from thermoplan.base.errors import InputError, MissingPart
 from thermoplan.files.meshes.mesh_files import write_history
 from thermoplan.files.meshes.vtkhdf import Steps
-from thermoplan.scene.film import frames
-from thermoplan.scene.live import Live
+from thermoplan.scene.body import FACES_PER_SURFACE, ISOTHERMS, draw_isosurfaces
+from thermoplan.scene.film import film_pictures
+from thermoplan.scene.live_scene import LiveScene
 from thermoplan.scene.stage import ViewOptions
-from thermoplan.scene.window import equip, open_window
+from thermoplan.scene.window import add_controls, open_window
+
+if TYPE_CHECKING:
+    import pyvista as pv
 
 STORED = Path(__file__).parent / "pictures" / "moment.png"
 TUMOUR_MM = 1e3 * TUMOUR_M
@@ -55,25 +60,25 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def live(ramp: Path):
-    live = Live(ramp, SMALL)
+    live = LiveScene(ramp, SMALL)
     yield live
     live.close()
 
 
-def bounds_of(live: Live, name: str) -> np.ndarray:
+def bounds_of(live: LiveScene, name: str) -> np.ndarray:
     """Low and high end along R, A, S."""
     return np.array(live.plotter.actors[name].bounds).reshape(3, 2)
 
 
 @pytest.mark.parametrize("time_s", [0.0, 2.5, 10.0])
-def test_an_isotherm_lies_where_the_temperature_is_at_that_moment(live: Live, time_s: float) -> None:
+def test_an_isotherm_lies_where_the_temperature_is_at_that_moment(live: LiveScene, time_s: float) -> None:
     """43 + S - t = 45 at S = 2 + t."""
     live.to(time_s)
     assert bounds_of(live, "isotherm 45")[2] == pytest.approx([2.0 + time_s] * 2, abs=0.01)
     assert bounds_of(live, "isotherm 41")[2] == pytest.approx([time_s - 2.0] * 2, abs=0.01)
 
 
-def test_a_reading_is_the_field_at_the_point(live: Live) -> None:
+def test_a_reading_is_the_field_at_the_point(live: LiveScene) -> None:
     live.to(5.0)
     point = np.array([6.31, -1.7, -9.2])
     reading = live.read(point)
@@ -83,13 +88,13 @@ def test_a_reading_is_the_field_at_the_point(live: Live) -> None:
     assert "tumour: 28.8 °C, CEM43 26 min" in str(reading)
 
 
-def test_a_reading_beside_the_body_is_that_of_its_nearest_point(live: Live) -> None:
+def test_a_reading_beside_the_body_is_that_of_its_nearest_point(live: LiveScene) -> None:
     live.to(0.0)
     far = live.read(np.array([0.0, 0.0, 40.0]))
     assert far.temperature_c == pytest.approx(43.0 + 26.0, abs=1.6)  # the body ends at S = 26, on a lattice of 1.5 mm
 
 
-def test_a_probe_that_stays_follows_the_clock(live: Live) -> None:
+def test_a_probe_that_stays_follows_the_clock(live: LiveScene) -> None:
     live.to(0.0)
     live.read(TUMOUR_MM)
     live.to(4.0)
@@ -98,7 +103,7 @@ def test_a_probe_that_stays_follows_the_clock(live: Live) -> None:
 
 def test_the_focus_goes_from_stop_to_stop_and_rests_after_heating(session: Path) -> None:
     """The sample plays nine stops, one a second, in the order of its path."""
-    live = Live(session, SMALL)
+    live = LiveScene(session, SMALL)
     path = np.array(live.stage.plan["trajectory"]["path_mm"])
     for k in (0, 4, 8):
         live.to(float(k))
@@ -108,7 +113,7 @@ def test_the_focus_goes_from_stop_to_stop_and_rests_after_heating(session: Path)
     live.close()
 
 
-def test_a_plane_cuts_what_lies_in_front_and_shows_the_field_there(live: Live) -> None:
+def test_a_plane_cuts_what_lies_in_front_and_shows_the_field_there(live: LiveScene) -> None:
     live.to(0.0)
     live.clip("A", 1.0)
     assert bounds_of(live, "cut")[1] == pytest.approx([1.0, 1.0])
@@ -126,7 +131,7 @@ def test_a_plane_cuts_what_lies_in_front_and_shows_the_field_there(live: Live) -
 
 def test_a_cut_hides_the_liver_in_front_of_it(session: Path) -> None:
     """The liver reaches from A = -4.5 to 8.5 mm: cut at -8, it is gone from the picture."""
-    live = Live(session, SMALL)
+    live = LiveScene(session, SMALL)
     blue = lambda picture: ((picture[..., 2].astype(int) - picture[..., 0]) > 50).sum()  # noqa: E731
     before = blue(live.picture()[:, 120:])
     live.clip("A", -8.0)
@@ -137,7 +142,7 @@ def test_a_cut_hides_the_liver_in_front_of_it(session: Path) -> None:
 
 
 def test_dose_takes_the_place_of_temperature_and_goes_again(session: Path) -> None:
-    live = Live(session, SMALL)
+    live = LiveScene(session, SMALL)
     live.show_dose(True)
     assert {name.split()[0] for name in live.plotter.actors if name.startswith("iso")} == {"isodose"}
     live.to(0.0)  # no dose yet
@@ -149,19 +154,19 @@ def test_dose_takes_the_place_of_temperature_and_goes_again(session: Path) -> No
 
 
 def test_what_lies_under_the_mouse_is_the_organ_not_the_skin(session: Path) -> None:
-    live = Live(session, SMALL)
+    live = LiveScene(session, SMALL)
     live.picture()
     live.plotter.renderer.SetWorldPoint(*TUMOUR_MM, 1.0)
     live.plotter.renderer.WorldToDisplay()
     x, y, _ = live.plotter.renderer.GetDisplayPoint()
-    point = live.under(x, y)
+    point = live.pick(x, y)
     assert np.linalg.norm(point - TUMOUR_MM) == pytest.approx(4.0, abs=1.5)  # on the ball of 4 mm
-    assert live.under(2, 2) is None
+    assert live.pick(2, 2) is None
     live.close()
 
 
 def test_a_part_is_hidden_and_shown(session: Path) -> None:
-    live = Live(session, SMALL)
+    live = LiveScene(session, SMALL)
     live.show("region", False)
     assert not live.plotter.actors["region liver"].visibility
     assert live.plotter.actors["iron"].visibility
@@ -199,7 +204,7 @@ def test_the_iron_as_a_volume_is_darkest_where_the_image_has_most(session: Path)
         session / "maps" / "iron.nii.gz",
         image.with_data(np.where(near, 6.0, 0.0).reshape(image.shape).astype(np.float32)),
     )
-    live = Live(session, ViewOptions(iron_volume=True, size=(480, 360)))
+    live = LiveScene(session, ViewOptions(iron_volume=True, size=(480, 360)))
     bounds = bounds_of(live, "iron")
     assert bounds.mean(axis=1) == pytest.approx(TUMOUR_MM, abs=0.6)
     assert np.ptp(bounds, axis=1) == pytest.approx([7.0] * 3, abs=1.1)  # a ball of 3 mm and a voxel around it
@@ -229,10 +234,10 @@ def test_a_film_plays_the_session(session: Path, tmp_path: Path, name: str, monk
 
 
 def test_a_film_goes_through_all_of_the_session_while_the_camera_turns(session: Path) -> None:
-    live = Live(session, SMALL)
+    live = LiveScene(session, SMALL)
     seen = []
     before = np.array(live.plotter.camera.position)
-    for _ in frames(live, 4):
+    for _ in film_pictures(live, 4):
         seen.append((live.time_s, np.array(live.plotter.camera.position)))
     live.close()
     assert [time for time, _ in seen] == pytest.approx([0.0, 900.0, 1800.0, 2700.0])
@@ -248,8 +253,8 @@ def test_a_film_of_another_kind_is_refused_before_anything_is_drawn(session: Pat
 
 
 def test_slider_and_keys_of_the_window_move_the_scene(session: Path) -> None:
-    live = Live(session, SMALL, both=True)
-    equip(live)
+    live = LiveScene(session, SMALL, both=True)
+    add_controls(live)
     slider = live.plotter.widgets.slider_widgets[0]
     slider.GetRepresentation().SetValue(15.0)
     slider.InvokeEvent("EndInteractionEvent")
@@ -280,13 +285,53 @@ def test_a_run_without_its_history_says_what_to_do(session: Path, tmp_path: Path
     for name in ("plan.json", "fields.vtu"):
         (tmp_path / name).write_bytes((session / name).read_bytes())
     with pytest.raises(InputError, match=r"fields\.vtkhdf: not found.*plan again"):
-        Live(tmp_path)
+        LiveScene(tmp_path)
 
 
 def test_a_notebook_gets_a_frame_that_carries_its_own_page(session: Path) -> None:
-    shown = scene.embedded(session)
+    shown = scene.embed(session)
     html = shown._repr_html_()
     assert html.startswith("<iframe ")
     assert "<script" not in html  # the page inside is escaped
     assert len(html) < 6e6
     assert "MB" in repr(shown)
+
+
+def lattice(steps: int) -> pv.UnstructuredGrid:
+    """A cube of tetrahedra with nodes at the whole numbers from 0 to ``steps``."""
+    import pyvista
+
+    nodes = pyvista.ImageData(dimensions=(steps + 1,) * 3)
+    return nodes.to_tetrahedra(5)
+
+
+def test_a_surface_through_the_nodes_of_a_fine_mesh_is_drawn() -> None:
+    """Elements that touch the level with a corner or an edge give faces of no area, which no decimation takes."""
+    import pyvista
+
+    body = lattice(40)
+    body.point_data["temperature_c"] = 41.0 + 0.5 * np.abs(body.points - 20.0).max(axis=1) - 4.0
+    contour = body.contour([43.0], scalars="temperature_c")
+    assert contour.n_cells > FACES_PER_SURFACE
+    assert not contour.triangulate().clean().is_all_triangles  # else this mesh shows nothing
+    plotter = pyvista.Plotter(off_screen=True)
+    drawn = draw_isosurfaces(plotter, body, "temperature_c", ISOTHERMS)
+    surface = plotter.actors["isotherm 43"].mapper.dataset
+    plotter.close()
+    assert drawn == [41.0, 43.0, 45.0]
+    assert surface.is_all_triangles
+    assert surface.n_cells <= FACES_PER_SURFACE
+    assert surface.bounds == pytest.approx([8.0, 32.0] * 3, abs=0.1)  # 0.5 |x - 20| = 6
+
+
+def test_a_surface_that_is_only_a_point_is_not_drawn() -> None:
+    """The level is that of one node to the last bit of a contour's single precision."""
+    import pyvista
+
+    body = lattice(2)
+    body.point_data["temperature_c"] = np.where((body.points == 1.0).all(axis=1), np.nextafter(43.0, 44.0), 40.0)
+    plotter = pyvista.Plotter(off_screen=True)
+    plotter.add_mesh(pyvista.Sphere(), name="isotherm 43")  # of the moment before
+    assert draw_isosurfaces(plotter, body, "temperature_c", ISOTHERMS) == [41.0]
+    assert "isotherm 43" not in plotter.actors
+    plotter.close()

@@ -8,12 +8,15 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import InputError
 from . import drawings, methods, page_rows, page_tables, trade_off_chart
 from . import formats as f
 from .palette import ISOTHERMS_C
+
+if TYPE_CHECKING:
+    from ..files.run.plan_record import PlanRecord
 
 SCHEMA = 1
 _LEAST_WATTS = 0.005
@@ -38,7 +41,7 @@ def write_report(run: Path) -> Path:
     return target
 
 
-def read_plan(run: Path) -> dict[str, Any]:
+def read_plan(run: Path) -> PlanRecord:
     """``plan.json`` of a run folder; refuses what this version cannot show, and says what to do."""
     path = Path(run) / "plan.json"
     try:
@@ -54,15 +57,15 @@ def read_plan(run: Path) -> dict[str, Any]:
             f"this run; run `thermoplan plan {Path(run) / 'protocol.toml'}` again, or use the version "
             "that its provenance names"
         )
-    result: dict[str, Any] = _stated(plan)
-    return result
+    record: PlanRecord = _drop_nulls(plan)
+    return record
 
 
-def _stated(value: Any) -> Any:
-    """The entries that are not null: what is null is what was not computed."""
+def _drop_nulls(value: Any) -> Any:
+    """``value`` without its null entries, which are what was not computed."""
     if isinstance(value, dict):
-        return {k: _stated(v) for k, v in value.items() if v is not None}
-    return [_stated(v) for v in value] if isinstance(value, list) else value
+        return {k: _drop_nulls(v) for k, v in value.items() if v is not None}
+    return [_drop_nulls(v) for v in value] if isinstance(value, list) else value
 
 
 def render(plan: Mapping[str, Any], run: Path) -> str:

@@ -1,4 +1,4 @@
-"""The scene in a notebook: nothing but a frame that holds its own page, so it needs no server and no extension."""
+"""Notebook frame of the scene, which holds its own page and needs no server and no extension."""
 
 from __future__ import annotations
 

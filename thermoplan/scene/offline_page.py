@@ -1,4 +1,8 @@
-"""The scene as one page of the offline viewer of vtk.js."""
+"""Page of the scene in the offline viewer of vtk.js.
+
+PyVista's own ``export_html`` (0.49) makes the same page, but starts a trame server for it, which patches asyncio and
+asks a server on the network for a download; here the same serializer is called without either.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ _START_WHEN_SEEN = (
 """A frame that has no size yet, as one below the fold, cannot be drawn into."""
 
 
-def offline_page(plotter: pv.Plotter) -> str:
+def build_offline_page(plotter: pv.Plotter) -> str:
     """The offline viewer of vtk.js with the scene in it; no server is started, no address is asked."""
     try:
         from trame_vtk.modules.vtk import serializers

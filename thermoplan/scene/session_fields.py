@@ -1,8 +1,7 @@
-"""A session in time: temperature and dose on the mesh, and where the field-free region is, at any moment of it."""
+"""Session in time: temperature and dose on the mesh, and the place of the field-free region, at any moment of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,10 @@ from ..report.formats import at
 if TYPE_CHECKING:
     import pyvista as pv
 
-TEMPERATURE, DOSE = "temperature_c", "cem43_min"
+    from ..files.run.plan_record import PlanRecord
+
+TEMPERATURE = "temperature_c"
+DOSE = "cem43_min"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +51,11 @@ class SessionFields:
     def times_s(self) -> Array:
         return self.steps.time_s
 
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """First and last time of the fields."""
+        return float(self.times_s[0]), float(self.times_s[-1])
+
     def fields(self, time_s: float) -> dict[str, Array]:
         """Temperature and dose of every node, linear between frames."""
         times = self.times_s
@@ -62,12 +69,12 @@ class SessionFields:
         """Centre of the field-free region at a moment, in a pause its last one; None before and after heating."""
         if not len(self.start_s) or not self.start_s[0] <= time_s <= self.end_s[-1]:
             return None
-        result: Array | None = self.stops_mm[int(np.searchsorted(self.start_s, time_s, side="right")) - 1]
-        return result
+        stop: Array = self.stops_mm[int(np.searchsorted(self.start_s, time_s, side="right")) - 1]
+        return stop
 
     def reading(self, body: pv.UnstructuredGrid, point_mm: Array, time_s: float) -> FieldReading:
         """Temperature and dose at a point of the body, or at the body's nearest point."""
-        cell, nodes, weights = located(body, np.asarray(point_mm, float))
+        cell, nodes, weights = locate_cell(body, np.asarray(point_mm, float))
         fields = self.fields(time_s)
         names = tuple(str(name) for name in body.field_data["region_names"])
         return FieldReading(
@@ -77,20 +84,22 @@ class SessionFields:
         )
 
 
-def located(body: pv.UnstructuredGrid, point_mm: Array) -> tuple[int, IntArray, Array]:
-    """The element that holds a point or is nearest to it, its nodes, and their weights there."""
-    cell = body.find_containing_cell(point_mm)
+def locate_cell(body: pv.UnstructuredGrid, point_mm: Array) -> tuple[int, IntArray, Array]:
+    """Find the element that holds a point or is nearest to it, its nodes, and their weights there."""
+    cell = int(body.find_containing_cell(point_mm))  # -1 outside of all
+    place = point_mm
     if cell < 0:
-        cell, point_mm = body.find_closest_cell(point_mm, return_closest_point=True)
-    nodes = np.asarray(body.get_cell(cell).point_ids)
+        nearest: Any = body.find_closest_cell(point_mm, return_closest_point=True)  # a pair, unlike its annotation
+        cell, place = int(nearest[0]), nearest[1]
+    nodes = np.asarray(body.get_cell(cell).point_ids, np.int64)
     corner = body.points[nodes].astype(float)
-    local = np.linalg.solve((corner[1:] - corner[0]).T, point_mm - corner[0])
+    local = np.linalg.solve((corner[1:] - corner[0]).T, place - corner[0])
     weights = np.clip(np.array([1.0 - local.sum(), *local]), 0.0, None)
-    return int(cell), nodes, weights / weights.sum()
+    return cell, nodes, weights / weights.sum()
 
 
-def read_session(run: Path, plan: Mapping[str, Any], body: pv.UnstructuredGrid) -> SessionFields:
-    """The session of a run folder."""
+def read_session(run: Path, plan: PlanRecord, body: pv.UnstructuredGrid) -> SessionFields:
+    """Read the session of a run folder."""
     path = run / "fields.vtkhdf"
     if not path.is_file():
         raise InputError(

@@ -1,23 +1,26 @@
-"""The scene in a browser, drawn here and sent as pictures: a page on this machine alone, through trame."""
+"""Page of the scene in a browser, drawn here and sent as pictures through trame; it answers this machine alone."""
 
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..base.arrays import Array
 from ..base.errors import InputError, MissingPart
 from ..report.formats import at
-from .live import PARTS, WORDS, Live
+from .live_scene import PARTS, WORDS, LiveScene
 from .run_fields import INSTALL
 from .stage import ViewOptions
 
 HOST = "127.0.0.1"
 SIZE = (1200, 880)
+# A press and a release further apart are a drag: a hand moves a pixel or two in a click; with twice as much a small
+# turn of the scene would read.
 CLICK_PX = 4.0
-"""A press and a release further apart are a drag."""
 _CLIPS = [
     {"title": "no cut", "value": ""},
     *(
@@ -27,26 +30,27 @@ _CLIPS = [
 ]
 
 
-def serve(run: Path, look: ViewOptions | None = None, *, port: int = 8081, open_browser: bool = True) -> None:
+def serve(run: Path, options: ViewOptions | None = None, *, port: int = 8081, open_browser: bool = True) -> None:
     """Serve the scene at this machine's own address until interrupted; with port 0 the system picks one."""
-    _refuse_taken(port)
-    look = look or ViewOptions()
-    live = Live(run, ViewOptions(look.dose, look.iron_volume, SIZE), both=True)
+    _refuse_taken_port(port)
+    live = LiveScene(run, replace(options or ViewOptions(), size=SIZE), both=True)
     try:
-        application(live).start(host=HOST, port=port, open_browser=open_browser, show_connection_info=True, timeout=0)
+        build_application(live).start(
+            host=HOST, port=port, open_browser=open_browser, show_connection_info=True, timeout=0
+        )
     finally:
         live.close()
 
 
-def _refuse_taken(port: int) -> None:
+def _refuse_taken_port(port: int) -> None:
     try:
         socket.create_server((HOST, port)).close()
     except OSError as problem:
         raise InputError(f"--port {port}: cannot be listened on: {problem.strerror}; choose another, or 0") from problem
 
 
-def application(live: Live) -> Any:
-    """The server with its page and what its controls do."""
+def build_application(live: LiveScene) -> Any:
+    """Server with its page and the actions of its controls."""
     try:
         from trame.app import get_server
         from trame.ui.vuetify3 import SinglePageLayout
@@ -55,9 +59,9 @@ def application(live: Live) -> Any:
     except ImportError as error:
         raise MissingPart(f"the scene's page needs trame ({error}): {INSTALL}") from None
     server = get_server(f"thermoplan-{id(live)}", client_type="vue3")
-    _behave(server, live)
+    _connect_controls(server, live)
     name = str(at(live.stage.plan, "name", "run"))
-    first, last = (float(t) / 60.0 for t in live.session.times_s[[0, -1]])
+    first, last = (time_s / 60.0 for time_s in live.session.span_s)
     with SinglePageLayout(server, theme="light") as page:
         page.title.set_text(f"{name}: thermoplan")
         page.icon.hide()
@@ -117,62 +121,62 @@ def application(live: Live) -> Any:
     return server
 
 
-def _behave(server: Any, live: Live) -> None:
+def _connect_controls(server: Any, live: LiveScene) -> None:
     state, control = server.state, server.controller
+    pressed: list[Array] = []
 
-    def drawn() -> None:
+    def refresh() -> None:
         live.show(WORDS, False)  # the page says them itself
         control.view_update()
 
-    @state.change("minutes")
-    def _to(minutes: float, **_: Any) -> None:
+    def move(minutes: float, **_: object) -> None:
         live.to(60.0 * float(minutes))
-        _said(state, live)
-        drawn()
+        _show_reading(state, live)
+        refresh()
 
-    @state.change("dose")
-    def _dose(dose: bool, **_: Any) -> None:
+    def change_field(dose: bool, **_: object) -> None:
         live.show_dose(bool(dose))
-        drawn()
+        refresh()
 
-    @state.change("clip", "depth")
-    def _clip(clip: str, depth: float, **_: Any) -> None:
+    def cut(clip: str, depth: float, **_: object) -> None:
         if clip:
             low, high = np.reshape(live.body.bounds, (3, 2))["RAS".index(clip)]
             live.clip(clip, float(low + depth * (high - low)))
         elif live.plane is not None:
             live.unclip()
-        drawn()
+        refresh()
 
-    @state.change(*PARTS)
-    def _parts(**said: Any) -> None:
+    def show_parts(**switches: object) -> None:
         for key, part in PARTS.items():
-            live.show(part, bool(said[key]))
-        drawn()
+            live.show(part, bool(switches[key]))
+        refresh()
 
-    pressed: list[np.ndarray] = []
+    def press(event: dict[str, Any] | None = None) -> None:
+        pressed[:] = [_event_pixels(event)]
 
-    @control.set("press")
-    def _press(event: dict[str, Any] | None = None) -> None:
-        pressed[:] = [_place(event)]
-
-    @control.set("release")
-    def _release(event: dict[str, Any] | None = None) -> None:
-        """A click reads; a drag has turned the scene."""
-        place = _place(event)
+    def release(event: dict[str, Any] | None = None) -> None:
+        """Read at a click; a drag has turned the scene."""
+        place = _event_pixels(event)
         if not pressed or not np.abs(place - pressed.pop()).max() < CLICK_PX:
             return
-        if (point := live.under(*place)) is not None:
+        if (point := live.pick(*place)) is not None:
             live.read(point)
-            _said(state, live)
-            drawn()
+            _show_reading(state, live)
+            refresh()
+
+    state.change("minutes")(move)
+    state.change("dose")(change_field)
+    state.change("clip", "depth")(cut)
+    state.change(*PARTS)(show_parts)
+    control.set("press")(press)
+    control.set("release")(release)
 
 
-def _place(event: dict[str, Any] | None) -> np.ndarray:
-    """Pixels from the lower left corner of the view; not a number where the event says none."""
-    said = (event or {}).get("position") or {}
-    return np.array([float(said.get(axis, np.nan)) for axis in "xy"])
+def _event_pixels(event: dict[str, Any] | None) -> Array:
+    """Pixels from the lower left corner of the view; not a number where the event has none."""
+    place = (event or {}).get("position") or {}
+    return np.array([float(place.get(axis, np.nan)) for axis in "xy"])
 
 
-def _said(state: Any, live: Live) -> None:
+def _show_reading(state: Any, live: LiveScene) -> None:
     state.words = "" if live.probe_mm is None else str(live.session.reading(live.body, live.probe_mm, live.time_s))

@@ -1,9 +1,10 @@
-"""The scene in a window: a time slider, a plane to cut with, a probe under the mouse, keys for what is shown."""
+"""Window of the scene: a time slider, a plane to cut with, a probe under the mouse, keys that show and hide parts."""
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ..base.errors import MissingPart
 from ..report.formats import at
 from ..report.palette import INK, MUTED
-from .live import PARTS, Live
+from .live_scene import PARTS, LiveScene
 from .stage import ViewOptions
 
 KEYS = (
@@ -21,22 +22,22 @@ KEYS = (
 )
 
 
-def open_window(run: Path, look: ViewOptions | None = None) -> None:
+def open_window(run: Path, options: ViewOptions | None = None) -> None:
     """Show the scene until the window is closed."""
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise MissingPart("there is no display for a window: use --png FILE, --film FILE or --web")
-    live = Live(run, look, off_screen=False, both=True)
-    equip(live)
+    live = LiveScene(run, options, off_screen=False, both=True)
+    add_controls(live)
     live.plotter.show(title=f"thermoplan: {at(live.stage.plan, 'name', run)}")
 
 
-def equip(live: Live) -> None:
-    """Put slider, plane, probe and keys on a scene."""
+def add_controls(live: LiveScene) -> None:
+    """Add slider, plane, probe and keys to a scene."""
     plotter = live.plotter
-    first, last = live.session.times_s[[0, -1]] / 60.0
+    first, last = live.session.span_s
     plotter.add_slider_widget(
-        lambda minutes: _moved(live, minutes),
-        (first, last),
+        lambda minutes: _move_to(live, minutes),
+        (first / 60.0, last / 60.0),
         value=live.time_s / 60.0,
         title="time, min",
         pointa=(0.3, 0.1),
@@ -48,34 +49,34 @@ def equip(live: Live) -> None:
         slider_width=0.012,
         tube_width=0.004,
     )
-    plotter.add_key_event("p", lambda: _read(live, *plotter.iren.interactor.GetEventPosition()))
-    plotter.add_key_event("c", lambda: _cut(live))
-    plotter.add_key_event("d", lambda: _done(live, live.show_dose(not live.dose)))
+    plotter.add_key_event("p", lambda: _read_under(live, *plotter.iren.interactor.GetEventPosition()))
+    plotter.add_key_event("c", lambda: _toggle_cut(live))
+    plotter.add_key_event("d", lambda: _toggle_dose(live))
     for key, part in enumerate(PARTS.values(), start=1):
-        plotter.add_key_event(str(key), lambda part=part: _done(live, live.show(part, not _shown(live, part))))
+        plotter.add_key_event(str(key), partial(_toggle_part, live, part))
     plotter.add_text(KEYS, position=(0.02, 0.965), viewport=True, font_size=9, color=MUTED, name="keys")
 
 
-def _moved(live: Live, minutes: float) -> None:
+def _move_to(live: LiveScene, minutes: float) -> None:
     live.to(60.0 * minutes)
     live.plotter.render()
 
 
-def _read(live: Live, x: int, y: int) -> None:
-    if (point := live.under(x, y)) is not None:
+def _read_under(live: LiveScene, x: int, y: int) -> None:
+    if (point := live.pick(x, y)) is not None:
         live.read(point)
         live.plotter.render()
 
 
-def _cut(live: Live) -> None:
-    """A plane to drag, or none."""
+def _toggle_cut(live: LiveScene) -> None:
+    """Set a plane that can be dragged, or take it away."""
     if live.plane is None:
-        live.clip("A")
+        plane = live.clip("A")
         live.plotter.add_plane_widget(
             lambda normal, origin: live.clip_at(np.asarray(normal), np.asarray(origin)),
             color=MUTED,
-            normal=live.plane.GetNormal(),
-            origin=live.plane.GetOrigin(),
+            normal=plane.GetNormal(),
+            origin=plane.GetOrigin(),
             bounds=live.body.bounds,
             factor=1.0,
             outline_translation=False,
@@ -87,9 +88,12 @@ def _cut(live: Live) -> None:
     live.plotter.render()
 
 
-def _shown(live: Live, part: str | tuple[str, ...]) -> bool:
-    return any(actor.visibility for name, actor in live.plotter.actors.items() if name.startswith(part))
+def _toggle_dose(live: LiveScene) -> None:
+    live.show_dose(not live.dose)
+    live.plotter.render()
 
 
-def _done(live: Live, _: None) -> None:
+def _toggle_part(live: LiveScene, part: str | tuple[str, ...]) -> None:
+    seen = any(actor.visibility for name, actor in live.plotter.actors.items() if name.startswith(part))
+    live.show(part, not seen)
     live.plotter.render()

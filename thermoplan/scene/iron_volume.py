@@ -1,24 +1,20 @@
-"""The iron of the image as a cloud: the more of it, the darker."""
+"""Volume rendering of the image's iron: the more of it, the darker."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base.errors import InputError
 from ..files.images.nifti import read_image
 from ..report.palette import INK, MUTED
-
-if TYPE_CHECKING:
-    import pyvista as pv
+from .stage import LegendRow, Stage
 
 
-def iron_volume(pv: Any, plotter: pv.Plotter, run: Path) -> Iterator[tuple[str, str]]:
+def draw_iron_volume(stage: Stage) -> Iterator[LegendRow]:
     """The run's map of iron, cut to where there is any."""
-    path = run / "maps" / "iron.nii.gz"
+    path = stage.run / "maps" / "iron.nii.gz"
     if not path.is_file():
         raise InputError(f"{path}: not found: it is what is drawn as a volume; plan again, or show the iron as points")
     image = read_image(path)
@@ -28,11 +24,11 @@ def iron_volume(pv: Any, plotter: pv.Plotter, run: Path) -> Iterator[tuple[str, 
         return
     low, top = np.maximum(found.min(axis=0) - 1, 0), found.max(axis=0) + 2
     values = image.data[tuple(slice(a, b) for a, b in zip(low, top, strict=True))]
-    grid = pv.ImageData(
+    grid = stage.pyvista.ImageData(
         dimensions=values.shape, spacing=1e3 * np.diag(image.affine_m)[:3], origin=1e3 * image.positions_m(low)
     )
     grid["iron_mg_ml"] = values.ravel(order="F").astype(np.float32)
-    shown = plotter.add_volume(
+    actor = stage.plotter.add_volume(
         grid,
         scalars="iron_mg_ml",
         cmap=[MUTED, INK],
@@ -44,5 +40,5 @@ def iron_volume(pv: Any, plotter: pv.Plotter, run: Path) -> Iterator[tuple[str, 
         shade=False,
         pickable=False,
     )
-    shown.prop.interpolation_type = "linear"
+    actor.prop.interpolation_type = "linear"
     yield f"iron, up to {high:.2g} mg/mL", INK

@@ -1,24 +1,26 @@
-"""The scene at any moment of the session: what moves is drawn anew, what is clipped is cut, what is asked is read."""
+"""Scene at any moment of the session: surfaces and focus are drawn anew, a plane cuts, a virtual probe reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.arrays import Array
+from ..base.arrays import Array, BoolArray
 from ..report.formats import at
 from ..report.palette import INK, MUTED, PROBE
-from .body import ISODOSES, ISOTHERMS, IsoLevels, surfaces
-from .ffr_path import HALF_POWER, half_power
+from .assembly import draw_parts
+from .body import ISODOSES, ISOTHERMS, IsoLevels, draw_isosurfaces
+from .ffr_path import HALF_POWER, half_power_surface
 from .session_fields import DOSE, TEMPERATURE, FieldReading, SessionFields, read_session
-from .stage import Row, Stage, ViewOptions, furnish, opened
+from .stage import LegendRow, Plotter, Stage, ViewOptions, open_stage
 
 if TYPE_CHECKING:
     import pyvista as pv
+    from vtkmodules.vtkCommonDataModel import vtkPlane
 
 NORMALS = {"R": (-1.0, 0.0, 0.0), "A": (0.0, -1.0, 0.0), "S": (0.0, 0.0, -1.0)}
 """A plane cuts away what lies to the right, in front or above."""
@@ -26,10 +28,15 @@ MACHINE = ("machine", "bore", "drive axis", "field-free line")
 PARTS: Mapping[str, str | tuple[str, ...]] = {"organs": "region", "iron": "iron", "FFR": "FFR", "machine": MACHINE}
 """What can be shown or hidden, and how the names of its actors begin."""
 
-CUT, OUTLINES, MARK, CLOCK, WORDS = "cut", "cut outlines", "reading", "clock", "reading words"
+# Names of actors.
+CUT = "cut"
+OUTLINES = "cut outlines"
+MARK = "reading"
+CLOCK = "clock"
+WORDS = "reading words"
 
 
-class Live:
+class LiveScene:
     """A scene with a clock, a clipping plane and a probe; every change leaves the plotter ready to be rendered.
 
     Parameters
@@ -37,34 +44,32 @@ class Live:
     run
         A run folder with ``fields.vtkhdf``.
     both
-        Whether the legend names surfaces of temperature and of dose, because one may change to the other.
+        True names the surfaces of temperature and of dose in the legend, because one may change to the other.
     """
 
     def __init__(
-        self, run: Path | str, look: ViewOptions | None = None, *, off_screen: bool = True, both: bool = False
+        self, run: Path | str, options: ViewOptions | None = None, *, off_screen: bool = True, both: bool = False
     ) -> None:
-        self.stage: Stage = opened(Path(run), look or ViewOptions(), off_screen=off_screen)
+        self.stage: Stage = open_stage(Path(run), options or ViewOptions(), off_screen=off_screen)
         self.session: SessionFields = read_session(Path(run), self.stage.plan, self.stage.body)
-        self.dose = self.stage.look.dose
+        self.dose = self.stage.options.dose
         self.both = both
-        self.plane: Any = None
+        self.plane: vtkPlane | None = None
         self.probe_mm: Array | None = None
-        self._ball = half_power(self.stage.pv, self.stage.plan)
-        self._range_c = _range_c(self.session)
-        self._hot = _hot_part(self.stage.body, self.session)
-        furnish(self.stage, self._rows(), self._focus_rows())
+        self._half_power = half_power_surface(self.stage.pyvista, self.stage.plan)
+        self._range_c = _cut_range_c(self.session)
+        self._hot = _extract_hot_part(self.stage.body, self.session)
+        draw_parts(self.stage, self._isosurface_rows(), self._focus_rows())
         self.time_s = 0.0
         self.to(float(at(self.stage.plan, "timing.heating_end_s", self.session.times_s[-1])))
 
     @property
-    def plotter(self) -> pv.Plotter:
-        result: pv.Plotter = self.stage.plotter
-        return result
+    def plotter(self) -> Plotter:
+        return self.stage.plotter
 
     @property
     def body(self) -> pv.UnstructuredGrid:
-        result: pv.UnstructuredGrid = self.stage.body
-        return result
+        return self.stage.body
 
     def to(self, time_s: float) -> None:
         """Move to a moment of the session."""
@@ -73,8 +78,7 @@ class Live:
             self.body.point_data[name] = values
         self._draw_surfaces()
         self._draw_focus()
-        if self.plane is not None:
-            self._draw_cut()
+        self._draw_cut()
         if self.probe_mm is not None:
             self.read(self.probe_mm)
         self.plotter.add_text(
@@ -82,7 +86,7 @@ class Live:
         )
 
     def show_dose(self, dose: bool) -> None:
-        """Surfaces of dose, or of temperature."""
+        """Show surfaces of dose, or of temperature."""
         gone = ISOTHERMS if dose else ISODOSES
         for level in gone.colours:
             self.plotter.remove_actor(f"{gone.name} {level:g}", render=False)
@@ -95,34 +99,36 @@ class Live:
             if name.startswith(part):
                 actor.visibility = visible
 
-    def clip(self, axis: str, position_mm: float | None = None) -> None:
+    def clip(self, axis: str, position_mm: float | None = None) -> vtkPlane:
         """Cut away what lies to the R, A or S of a place (the hottest point if not said); the cut shows the field."""
         middle = np.array(at(self.stage.plan, "hottest.position_mm", self.body.center), float)
         k = "RAS".index(axis)
         middle[k] = middle[k] if position_mm is None else position_mm
-        self.clip_at(NORMALS[axis], middle)
+        return self.clip_at(NORMALS[axis], middle)
 
-    def clip_at(self, normal: Array, origin_mm: Array) -> None:
+    def clip_at(self, normal: Sequence[float] | Array, origin_mm: Array) -> vtkPlane:
         """Cut away what lies against ``normal`` from a point."""
         from vtkmodules.vtkCommonDataModel import vtkPlane
 
         self.unclip()
-        self.plane = vtkPlane()
-        self.plane.SetNormal(*np.asarray(normal, float))
-        self.plane.SetOrigin(*np.asarray(origin_mm, float))
+        plane = vtkPlane()
+        plane.SetNormal([float(v) for v in normal])
+        plane.SetOrigin([float(v) for v in origin_mm])
+        self.plane = plane
         self._clip_all()
         self._draw_cut()
+        return plane
 
     def unclip(self) -> None:
-        """Nothing is cut away."""
-        for actor in self._clipped():
+        """Take the clipping plane away."""
+        for actor in self._actors_to_clip():
             actor.mapper.RemoveAllClippingPlanes()
         self.plane = None
         self._undraw_cut()
         if self.plotter.scalar_bars:
             self.plotter.remove_scalar_bar(render=False)
 
-    def under(self, x: float, y: float) -> Array | None:
+    def pick(self, x: float, y: float) -> Array | None:
         """Pick what lies under a pixel, counted from the lower left corner: the cut, else an organ, else the skin."""
         from vtkmodules.vtkRenderingCore import vtkCellPicker
 
@@ -137,10 +143,10 @@ class Live:
         return None
 
     def read(self, point_mm: Array) -> FieldReading:
-        """Mark a point and say temperature, dose and region there."""
+        """Mark a point and return temperature, dose and region there."""
         self.probe_mm = np.asarray(point_mm, float)
         found = self.session.reading(self.body, self.probe_mm, self.time_s)
-        ball = self.stage.pv.Sphere(radius=0.5, center=found.position_mm)
+        ball = self.stage.pyvista.Sphere(radius=0.5, center=found.position_mm)
         self.plotter.add_mesh(ball, color=PROBE, name=MARK, reset_camera=False, render=False, pickable=False)
         self.plotter.add_text(
             str(found), position=(0.7, 0.88), viewport=True, font_size=12, color=PROBE, name=WORDS, render=False
@@ -153,29 +159,31 @@ class Live:
         return np.asarray(self.plotter.screenshot(None, return_img=True))
 
     def close(self) -> None:
+        """Close the plotter, which frees its window."""
         self.plotter.close()
 
     def _draw_surfaces(self) -> None:
         levels, field = (ISODOSES, DOSE) if self.dose else (ISOTHERMS, TEMPERATURE)
         self._hot[field] = self.body.point_data[field][self._hot["vtkOriginalPointIds"]]
-        for _ in surfaces(self.plotter, self._hot, field, levels):
-            pass
+        draw_isosurfaces(self.plotter, self._hot, field, levels)
         self._clip_all()
 
     def _draw_focus(self) -> None:
         place = self.session.focus_mm(self.time_s)
-        if self._ball is None or place is None:
+        if self._half_power is None or place is None:
             self.plotter.remove_actor(HALF_POWER, render=False)
             return
-        ball = self._ball.translate(place, inplace=False)
+        ball = self._half_power.translate(place, inplace=False)
         self.plotter.add_mesh(
             ball, color=MUTED, opacity=0.16, name=HALF_POWER, reset_camera=False, render=False, pickable=False
         )
         self._clip_all()
 
     def _draw_cut(self) -> None:
-        plane = {"normal": self.plane.GetNormal(), "origin": self.plane.GetOrigin()}
-        cut = self.body.slice(**plane)
+        if self.plane is None:
+            return
+        normal, origin = self.plane.GetNormal(), self.plane.GetOrigin()
+        cut = self.body.slice(normal=normal, origin=origin)
         if not cut.n_points:
             self._undraw_cut()
             return
@@ -202,17 +210,14 @@ class Live:
             scalar_bar_args=bar,
         )
         organs = [
-            actor.mapper.dataset.slice(**plane)
+            actor.mapper.dataset.slice(normal=normal, origin=origin)
             for name, actor in self.plotter.actors.items()
             if name.startswith("region") and actor.visibility
         ]
-        edges = (
-            self.stage.pv.merge([edge for edge in organs if edge.n_points]) if any(e.n_points for e in organs) else None
-        )
-        if edges is not None:
-            nearer = 0.05 * np.array(self.plane.GetNormal())
+        if edges := [organ for organ in organs if organ.n_points]:
+            nearer = 0.05 * np.array(normal)
             self.plotter.add_mesh(
-                edges.translate(-nearer, inplace=False),
+                self.stage.pyvista.merge(edges).translate(-nearer, inplace=False),
                 color="white",
                 line_width=1.5,
                 opacity=0.8,
@@ -230,14 +235,14 @@ class Live:
     def _clip_all(self) -> None:
         if self.plane is None:
             return
-        for actor in self._clipped():
+        for actor in self._actors_to_clip():
             actor.mapper.RemoveAllClippingPlanes()
             actor.mapper.AddClippingPlane(self.plane)
 
-    def _clipped(self) -> Iterator[Any]:
+    def _actors_to_clip(self) -> Iterator[Any]:
         """Actors that a plane cuts: neither words nor arrows nor the machine nor the cut itself."""
         for name, actor in self.plotter.actors.items():
-            solid = isinstance(actor, self.stage.pv.Actor | self.stage.pv.Volume)
+            solid = isinstance(actor, self.stage.pyvista.Actor | self.stage.pyvista.Volume)
             if solid and not name.startswith(("axis", "letter", CUT, MARK, *MACHINE)):
                 yield actor
 
@@ -247,8 +252,8 @@ class Live:
         hottest = float(self.body.point_data[TEMPERATURE].max())
         return f"{self.time_s / 60.0:.1f} min, {what}, hottest {hottest:.1f} °C"
 
-    def _rows(self) -> Iterator[Row]:
-        """The legend of the surfaces that come at any time."""
+    def _isosurface_rows(self) -> Iterator[LegendRow]:
+        """Legend of the surfaces that come at any time."""
         most = {name: frames.max() for name, frames in self.session.steps.fields.items()}
         for levels, field, words in ((ISOTHERMS, TEMPERATURE, "{:g} °C"), (ISODOSES, DOSE, "CEM43 {:g} min")):
             if self.both or (field == DOSE) == self.dose:
@@ -256,23 +261,24 @@ class Live:
                     (words.format(level), colour) for level, colour in levels.colours.items() if level < most[field]
                 )
 
-    def _focus_rows(self) -> Iterator[Row]:
-        if self._ball is not None and len(self.session.stops_mm):
+    def _focus_rows(self) -> Iterator[LegendRow]:
+        if self._half_power is not None and len(self.session.stops_mm):
             yield "FFR, half power", MUTED
 
 
-def _hot_part(body: pv.UnstructuredGrid, session: SessionFields) -> pv.UnstructuredGrid:
-    """The elements that any surface may cross, so that a surface is quickly found."""
+def _extract_hot_part(body: pv.UnstructuredGrid, session: SessionFields) -> pv.UnstructuredGrid:
+    """Elements that any surface may cross, so that a surface is quickly found."""
 
-    def over(field: str, levels: IsoLevels) -> Array:
-        return session.steps.fields[field].max(axis=0) > min(levels.colours)
+    def over(field: str, levels: IsoLevels) -> BoolArray:
+        return np.asarray(session.steps.fields[field].max(axis=0) > min(levels.colours))
 
-    found = body.extract_points(over(TEMPERATURE, ISOTHERMS) | over(DOSE, ISODOSES), adjacent_cells=True)
-    result: pv.UnstructuredGrid = found if found.n_cells else body.extract_cells([0])
-    return result
+    crossed = np.flatnonzero(over(TEMPERATURE, ISOTHERMS) | over(DOSE, ISODOSES)).tolist()
+    hot: pv.UnstructuredGrid
+    hot = body.extract_points(crossed, adjacent_cells=True) if crossed else body.extract_cells([0])
+    return hot
 
 
-def _range_c(session: SessionFields) -> tuple[float, float]:
-    """The scale of the cut: from what nearly all of the body is above, to the hottest at any time."""
+def _cut_range_c(session: SessionFields) -> tuple[float, float]:
+    """Colour range of the cut: from what nearly all of the body is above, to the hottest at any time."""
     frames = session.steps.fields[TEMPERATURE]
     return float(np.floor(np.percentile(frames[0], 2))), float(np.ceil(max(frames.max(), 43.0)))
