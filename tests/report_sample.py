@@ -126,7 +126,7 @@ def _goals(regions: dict[str, dict]) -> list[dict]:
         _goal("limit", "liver", "CEM43max", 2.0, regions["liver"]["cem43_max_min"]),
         _goal("limit", "everywhere-else", "Tmax", 42.0, 41.3, margin=3e-3),
         _goal("limit", "skin", "CEM43max", 21.0, regions["skin"]["cem43_max_min"]),
-        _goal("limit", "core", "Tmax", 39.5, 38.6, default=True, source="DESIGN"),
+        _goal("limit", "core", "Tmax", 39.5, 38.6, default=True, source="a planner's choice"),
         _goal("limit", "tumour", "Tmax", 50.0, regions["tumour"]["t_peak_c"], **default),
     ]
     for name in ("liver", "spleen", "kidneys", "bowel"):
@@ -192,7 +192,7 @@ def _steering() -> dict[str, object]:
 
 
 def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, object]:
-    """``plan.json`` of the sample, as CONTRACT and DESIGN lay it out."""
+    """``plan.json`` of the sample, in the shape of its JSON Schema."""
     time_s = np.arange(0.0, END_S + 1, 30.0)
     regions = {name: _region(anatomy, fields, name) for name in anatomy.region_names}
     history = {

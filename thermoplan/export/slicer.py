@@ -74,4 +74,5 @@ def _span(image: Image) -> tuple[float, float]:
 
 def _parts(colour: str) -> Colour:
     """``#rrggbb`` as parts from 0 to 1."""
-    return tuple(int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))  # type: ignore[return-value]
+    red, green, blue = (int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    return red, green, blue

@@ -15,12 +15,20 @@ _TARGET = ("target",)
 _CHOICE = "a planner's choice"
 
 
-def _goal(metric: str, bound: float, source: str, sense: str = "at_least", **more: object) -> Goal:
-    return Goal("goal", _TARGET, metric, bound, sense, source=source, **more)  # type: ignore[arg-type]
+def _goal(
+    metric: str,
+    bound: float,
+    source: str,
+    sense: str = "at_least",
+    *,
+    priority: int = 1,
+    shell_m: tuple[float, float] | None = None,
+) -> Goal:
+    return Goal("goal", _TARGET, metric, bound, sense, source=source, priority=priority, shell_m=shell_m)
 
 
-def _limit(metric: str, bound: float, source: str, **more: object) -> Goal:
-    return Goal("limit", _TARGET, metric, bound, "at_most", source=source, **more)  # type: ignore[arg-type]
+def _limit(metric: str, bound: float, source: str, *, shell_m: tuple[float, float] | None = None) -> Goal:
+    return Goal("limit", _TARGET, metric, bound, "at_most", source=source, shell_m=shell_m)
 
 
 TEMPLATES: Mapping[str, tuple[Goal, ...]] = MappingProxyType(

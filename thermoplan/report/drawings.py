@@ -295,7 +295,8 @@ def _half_axes(plan: Plan) -> tuple[float, float, float] | None:
     if max(abs(v) for v in axis) < 0.99 * sum(v * v for v in axis) ** 0.5:
         return None
     main = max(range(3), key=lambda k: abs(axis[k]))
-    return tuple((along if k == main else across) / 2.0 for k in range(3))  # type: ignore[return-value]
+    right, anterior, superior = ((along if k == main else across) / 2.0 for k in range(3))
+    return right, anterior, superior
 
 
 def quality(plan: Plan) -> Markup | None:

@@ -28,7 +28,7 @@ _REMEDY = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pair:
+class _ScanPair:
     """Two images ready to be searched; transforms between them are fixed to moving, RAS+ metres."""
 
     sitk: Any
@@ -53,7 +53,7 @@ def rigid_from_images(moving: Image, fixed: Image, source: str = "images") -> Re
     sitk = _simpleitk()
     for image, which in ((moving, "moving"), (fixed, "fixed")):
         _check(image, f"{source}: the {which} image")
-    pair = _Pair(
+    pair = _ScanPair(
         sitk,
         moving,
         fixed,
@@ -107,7 +107,7 @@ def _check(image: Image, which: str) -> None:
         raise InputError(f"{which} has one value everywhere, nothing to register by: {_REMEDY}")
 
 
-def _starts(pair: _Pair) -> Iterator[Array]:
+def _starts(pair: _ScanPair) -> Iterator[Array]:
     """The frames as they are, equal centres of the grids, equal centres of the content."""
     yield np.eye(4)
     for place in (_middle_m, lambda image: _content_m(image).mean(axis=0)):
@@ -116,7 +116,7 @@ def _starts(pair: _Pair) -> Iterator[Array]:
         yield start
 
 
-def _around(pair: _Pair, end: Array) -> Iterator[Array]:
+def _around(pair: _ScanPair, end: Array) -> Iterator[Array]:
     """Four starts a few voxels and degrees off, in the directions of a tetrahedron."""
     shift_m = _SHIFT_VOXELS * float(max(*pair.moving.spacing_m, *pair.fixed.spacing_m))
     for sign in ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)):
@@ -127,7 +127,7 @@ def _around(pair: _Pair, end: Array) -> Iterator[Array]:
         yield end @ off
 
 
-def _ends(pair: _Pair, starts: Iterable[Array], factors: Sequence[int]) -> list[tuple[Array, float]]:
+def _ends(pair: _ScanPair, starts: Iterable[Array], factors: Sequence[int]) -> list[tuple[Array, float]]:
     """End points of the searches and their metrics, lower is better; those in which the images part are left out."""
     found = (_searched(pair, start, factors) for start in starts)
     return [end for end in found if end is not None]
@@ -139,7 +139,7 @@ def _best(ends: list[tuple[Array, float]], source: str) -> tuple[Array, float]:
     return min(ends, key=lambda end: end[1])
 
 
-def _searched(pair: _Pair, start: Array, factors: Sequence[int]) -> tuple[Array, float] | None:
+def _searched(pair: _ScanPair, start: Array, factors: Sequence[int]) -> tuple[Array, float] | None:
     sitk = pair.sitk
     method, transform = sitk.ImageRegistrationMethod(), _euler(sitk, start, pair.centre_m)
     method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=_BINS)
@@ -166,13 +166,13 @@ def _searched(pair: _Pair, start: Array, factors: Sequence[int]) -> tuple[Array,
     return _matrix(transform), float(method.GetMetricValue())
 
 
-def _apart_m(pair: _Pair, one: Array, other: Array) -> float:
+def _apart_m(pair: _ScanPair, one: Array, other: Array) -> float:
     """Root mean square distance between two ends over the moving image's content."""
     gap = moved(np.linalg.inv(one), pair.content_m) - moved(np.linalg.inv(other), pair.content_m)
     return float(np.sqrt((gap**2).sum(axis=1).mean()))
 
 
-def _overlap(pair: _Pair, matrix: Array) -> float:
+def _overlap(pair: _ScanPair, matrix: Array) -> float:
     """Share of the moving image's content that comes to lie inside the fixed image."""
     index = pair.fixed.indices(moved(matrix, pair.content_m))
     return float(((index > -0.5) & (index < np.array(pair.fixed.shape) - 0.5)).all(axis=1).mean())
