@@ -37,6 +37,7 @@ SOURCES := thermoplan tests meshes tools benchmarks setup.py
 lint: setup
 	@.venv/bin/ruff check $(SOURCES)
 	@.venv/bin/ruff format --check $(SOURCES)
+	@.venv/bin/python tools/check_types.py
 
 types: setup
 	@.venv/bin/python tools/check_types.py

@@ -24,10 +24,10 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of data that others own. Absent in CI it is a failure, elsewhere a reason to skip."""
+    """The folder of published data, which stands beside the repository and belongs to others. Tests of it skip on a
+    clone without it; where it stands, a file that is missing in it is a failure."""
     if not SHARED.is_dir():
-        message = f"{SHARED} is not there: this test reads published data from it"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+        pytest.skip(f"{SHARED} is not there: this test reads published data from it")
     return SHARED
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 from functools import cache
 from importlib import import_module
@@ -20,7 +19,6 @@ from thermoplan.base.image import Image
 from thermoplan.files.images.mdf import read_mdf, read_mdf_info
 
 MESHES = Path(__file__).parents[1] / "meshes"
-DIGIMOUSE = Path(__file__).parents[2] / "shared" / "data" / "digimouse"
 DIFFUSIVITY = 0.5 / 3.9e6  # k / (rho c) of soft tissue
 
 # Brown 1997, share of body mass (spleen: 0.35 to 0.5 % is quoted), over the density of the tissue in g/mL.
@@ -173,15 +171,10 @@ def test_the_mouse_builder_makes_its_organs_to_the_voxel():
         assert (labels == organ.label).sum() == round(organ.volume_mm3 / voxel**3)
 
 
-def digimouse_with_a_tumour() -> tuple[Image, dict[int, tuple[str, str]]]:
-    if not DIGIMOUSE.is_dir():
-        message = f"the Digimouse atlas is not at {DIGIMOUSE}"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    file = nibabel.load(DIGIMOUSE / "digimouse_0p2mm.nii.gz")
+def digimouse_with_a_tumour(atlas: Path) -> tuple[Image, dict[int, tuple[str, str]]]:
+    file = nibabel.load(atlas / "digimouse_0p2mm.nii.gz")
     labels = Image(np.asarray(file.dataobj).copy(), scaled_to_metres(file.affine))
-    with open(DIGIMOUSE / "labels.csv", encoding="utf-8") as rows:
+    with open(atlas / "labels.csv", encoding="utf-8") as rows:
         table = {int(row["label"]): (row["name"], "soft-tissue") for row in csv.DictReader(rows)}
     del table[0]
     centre = np.array([130, 340, 50])
@@ -194,8 +187,9 @@ def digimouse_with_a_tumour() -> tuple[Image, dict[int, tuple[str, str]]]:
 
 
 @pytest.mark.timeout(300)
-def test_a_real_mouse_from_an_atlas_meshes_with_its_volumes_and_its_skin():
-    anatomy, report = mesh_labels(*digimouse_with_a_tumour(), MeshSizes(0.6e-3, 1.25e-3, ("tumour",)))
+def test_a_real_mouse_from_an_atlas_meshes_with_its_volumes_and_its_skin(shared):
+    atlas = shared / "data" / "digimouse"
+    anatomy, report = mesh_labels(*digimouse_with_a_tumour(atlas), MeshSizes(0.6e-3, 1.25e-3, ("tumour",)))
     sound(anatomy)
     faithful(report)
     assert report.nodes >= 40_000
