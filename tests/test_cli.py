@@ -247,3 +247,11 @@ def test_version_names_every_solver_part():
 
 def test_an_unknown_verb_ends_with_two():
     assert run("plaan").returncode == 2
+
+
+@pytest.mark.parametrize(("line", "completed"), [("thermoplan pl", "plan"), ("thermoplan plan --qu", "--quick")])
+def test_a_shell_completes_verbs_and_options(line, completed):
+    asked = {"_THERMOPLAN_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    as_installed = "import sys; sys.argv = ['thermoplan']; from thermoplan.cli import main; main()"
+    told = subprocess.check_output([sys.executable, "-c", as_installed], text=True, env={**os.environ, **asked})
+    assert told.split() == [completed]

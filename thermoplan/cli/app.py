@@ -31,7 +31,6 @@ app = typer.Typer(
     name="thermoplan",
     help="Plan MPI-guided magnetic hyperthermia: iron map and anatomy in, verified trajectory out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
