@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.progress import Listener, silent
-from .assembly import plot_peak
 from .notebook import Embedded, in_notebook
 from .offline_page import build_offline_page
+from .scene_assembly import plot_peak
 from .stage import ViewOptions
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from ..base.arrays import Array, BoolArray
 from ..report.formats import at
 from ..report.palette import INK, MUTED, PROBE
-from .assembly import draw_parts
 from .body import ISODOSES, ISOTHERMS, IsoLevels, draw_isosurfaces
 from .ffr_path import HALF_POWER, half_power_surface
+from .scene_assembly import draw_parts
 from .session_fields import DOSE, TEMPERATURE, FieldReading, SessionFields, read_session
 from .stage import LegendRow, Plotter, Stage, ViewOptions, open_stage
 
