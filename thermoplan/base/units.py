@@ -180,10 +180,11 @@ def vector(text: Any, kind: str = "length") -> tuple[float, float, float]:
     """Three numbers with one unit, ``"4.1 -2.0 31.5 mm"``; SI, any sign."""
     example = f"4.1 -2.0 31.5 {KINDS[kind].example.split()[-1]}"
     match = _VECTOR.fullmatch(text) if isinstance(text, str) else None
-    values = [_to_si(float(match[i]), match[4], KINDS[kind]) for i in (1, 2, 3)] if match else [None]
-    if not all(v is not None and math.isfinite(v) for v in values):
-        raise NotAQuantity(f'expected three numbers and a unit of length, such as "{example}"')
-    return values[0], values[1], values[2]
+    if match is not None:
+        x, y, z = (_to_si(float(match[i]), match[4], KINDS[kind]) for i in (1, 2, 3))
+        if x is not None and y is not None and z is not None and all(map(math.isfinite, (x, y, z))):
+            return x, y, z
+    raise NotAQuantity(f'expected three numbers and a unit of length, such as "{example}"')
 
 
 def direction(text: Any) -> tuple[float, float, float]:
@@ -275,7 +276,9 @@ def shown(value: Any) -> str:
 
 def _one_of(text: Any, units: tuple[str, ...], words: str) -> tuple[float, str]:
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
-    for unit in units if match else ():
+    if match is None:
+        raise NotAQuantity(f"expected {words}")
+    for unit in units:
         value = _to_si(float(match[1]), match[2], Kind(unit, "", ""))
         if value is not None and 0.0 <= value < math.inf:
             return value, unit

@@ -70,9 +70,20 @@ def scan(
     from ..commands.scan import ScanRequest, scan_file
     from .show_imaging import show_scanned
 
-    machine = {"tracer": tracer, "device": device, "gradient": gradient, "kind": kind, "channels": channels}
-    blur = {"fwhm": fwhm, "relaxation": relaxation}
-    request = ScanRequest(unit, **machine, **blur, voxel=voxel, noise=noise, seed=seed, sensitivity=sensitivity)
+    request = ScanRequest(
+        unit,
+        tracer,
+        device,
+        gradient,
+        kind,
+        channels,
+        fwhm,
+        relaxation,
+        voxel=voxel,
+        noise=noise,
+        seed=seed,
+        sensitivity=sensitivity,
+    )
     say(scan_file(iron, target, request), as_json, show_scanned)
 
 

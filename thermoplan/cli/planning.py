@@ -100,10 +100,10 @@ def simulate(
             estimate_error=estimate_error,
         )
     with listening() as listener:
-        run = (
-            resume_and_write(resume, checkpoint_s=every_s, crew=context.obj, listener=listener)
-            if resume
-            else simulate_and_write(
+        if resume is not None:
+            run = resume_and_write(resume, checkpoint_s=every_s, crew=context.obj, listener=listener)
+        elif protocol is not None:
+            run = simulate_and_write(
                 protocol_with(protocol, settings),
                 trajectory,
                 output=output,
@@ -114,7 +114,6 @@ def simulate(
                 quick=quick,
                 estimate_error=estimate_error,
             )
-        )
     finish(run, as_json, show_run)
 
 

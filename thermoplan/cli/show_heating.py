@@ -172,7 +172,7 @@ def _along(axis: Sequence[float] | None) -> str:
     """The letter of an anatomical axis, or the vector."""
     if axis is None:
         return ""
-    letters = {(1, 0, 0): "R", (0, 1, 0): "A", (0, 0, 1): "S"}
+    letters: dict[tuple[float, ...], str] = {(1.0, 0.0, 0.0): "R", (0.0, 1.0, 0.0): "A", (0.0, 0.0, 1.0): "S"}
     return letters.get(tuple(axis), " ".join(f"{v:.2g}" for v in axis))
 
 

@@ -23,14 +23,15 @@ def with_changes(text: str, changes: Mapping[str, Any], where: str) -> str:
         for part in path:
             table = _step(table, part, key, where)
         if isinstance(table, list):
-            last = _index(table, last, key, where)
+            row = _index(table, last, key, where)
+            if value is not None:
+                table[row] = value
         elif not hasattr(table, "keys"):
             raise InputError(f"{where}: cannot change {key}: {path[-1]} is a value, not a table")
-        if value is None:
-            if not isinstance(table, list) and last in table:
-                table.remove(last)
-        else:
+        elif value is not None:
             table[last] = value
+        elif last in table:
+            table.remove(last)
     return tomlkit.dumps(document)
 
 

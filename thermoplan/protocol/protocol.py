@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..anatomy.tissue import BLOOD_J_KG_K, BLOOD_KG_M3, PERFUSION_LAWS, REST_C, PerfusionLaw, scaled_law, table_law
 from ..base.units import MetabolicHeat, Perfusion
 from ..bioheat.problem import TemperatureCourse
@@ -115,7 +117,7 @@ class PerfusionCourse:
     def rest_w_m3_k(self, density_kg_m3: float) -> float | None:
         """Perfusion at rest in a tissue of this density; None is the table's."""
         if self.law is None:
-            return float(self.course(density_kg_m3, 0.0)(REST_C))
+            return float(self.course(density_kg_m3, 0.0)(np.array(REST_C)))
         return None if self.rest is None else _sink_w_m3_k(self.rest, density_kg_m3)
 
     def course(self, density_kg_m3: float, rest_w_m3_k: float) -> PerfusionLaw:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ..base.units import iron_factor, length_factor
 from ..bioheat.vessels import NUSSELT, Vessel
 from ..goals import Goal, template
 from ..imaging.registration import Registration, rigid_from_landmarks
+from ..imaging.roi import DEFAULT as ROI
 from ..power.safety import HardLimit
 from .protocol import (
     AddedRegion,
@@ -29,6 +31,23 @@ from .protocol import (
     TissueInput,
 )
 from .surroundings import physiology_of, surface_of
+
+if TYPE_CHECKING:  # pydantic loads only when a protocol is read
+    from .toml_tables import (
+        AnatomyTable,
+        DeviceTable,
+        GoalTable,
+        IronTable,
+        JudgedTable,
+        ProtocolTable,
+        RegistrationTable,
+        SafetyTable,
+        SessionTable,
+        SteeringTable,
+        TissueTable,
+        VesselTable,
+        WishTable,
+    )
 
 MOST_LOOKS = 50_000
 """A run is looked at no more often: each look costs a product over the mesh, and is kept."""
@@ -67,7 +86,7 @@ def protocol_of_text(path: Path | str, text: str) -> Protocol:
         raise InputError(dict.fromkeys(complaints))
     named = (path.parent / name for _, name in named_files(raw))
     files = (path, *(part for entry in named for part in _parts(entry)))
-    return _assembled(tables, path, text, files)
+    return _assemble(tables, path, text, files)
 
 
 def protocol_with(path: Path, settings: Iterable[str] | None) -> Protocol | Path:
@@ -90,42 +109,52 @@ def _parts(path: Path) -> list[Path]:
     return [path, *(part for part in beside if part.is_file())]
 
 
-def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> Protocol:
+def _assemble(tables: ProtocolTable, path: Path, text: str, files: tuple[Path, ...]) -> Protocol:
     from .library import chosen_device, chosen_tracer
 
-    folder, complaints, notes = path.parent, [], []
-    parts = {
-        "iron": lambda: _iron(tables.iron, folder, notes),
-        "anatomy": lambda: _anatomy(tables.anatomy, folder),
-        "tracer": lambda: chosen_tracer(tables.tracer, folder, path.name),
-        "device": lambda: chosen_device(tables.device, folder, path.name, notes),
-        "goals": lambda: _goals(tables, path.name),
-        "safety": lambda: _safety(tables.safety, path.name, tables.device.eddy_currents),
-        "session": lambda: _session(tables.session, path),
-        "physiology": lambda: physiology_of(tables.physiology, tables.anatomy.species or "mouse", path),
-        "vessels": lambda: _vessels(tables.vessels, folder, path.name),
-        "skin": lambda: surface_of(tables.boundary.skin, "boundary.skin", path),
-        "bed": lambda: surface_of(tables.boundary.bed, "boundary.bed", path) if tables.boundary.bed else None,
-    }
-    place = {
-        "pose": tables.device.pose or "",
-        "heater_shift_m": tables.device.heater_shift or (0.0, 0.0, 0.0),
-        "heater_shift_noticed": tables.device.heater_shift_noticed is not False,
-    }
-    built = {}
-    for name, make in parts.items():
+    folder, where = path.parent, path.name
+    complaints: list[str] = []
+    notes: list[str] = []
+
+    def attempt[Part](build: Callable[[], Part]) -> Part | None:
         try:
-            built[name] = make()
+            return build()
         except InputError as error:
-            complaints += error.complaints
-    if complaints:
+            complaints.extend(error.complaints)
+            return None
+
+    species, boundary = tables.anatomy.species or "mouse", tables.boundary
+    iron = attempt(lambda: _iron(tables.iron, folder, notes))
+    anatomy = attempt(lambda: _anatomy(tables.anatomy, folder))
+    tracer = attempt(lambda: chosen_tracer(tables.tracer, folder, where))
+    device = attempt(lambda: chosen_device(tables.device, folder, where, notes))
+    goals = attempt(lambda: _goals(tables, where)) or ()
+    safety = attempt(lambda: _safety(tables.safety, tables.device, where)) or ()
+    session = attempt(lambda: _session(tables.session, path))
+    physiology = attempt(lambda: physiology_of(tables.physiology, species, path))
+    vessels = attempt(lambda: _vessels(tables.vessels, folder, where)) or ()
+    skin = attempt(lambda: surface_of(boundary.skin, "boundary.skin", path))
+    bed = attempt(lambda: surface_of(boundary.bed, "boundary.bed", path)) if boundary.bed else None
+    if complaints or not (iron and anatomy and tracer and device and session and physiology and skin):
         raise InputError(complaints)
     return Protocol(
         path,
         text,
         tables.name or path.stem,
-        **built,
-        **place,
+        iron,
+        anatomy,
+        tracer,
+        device,
+        session,
+        pose=tables.device.pose or "",
+        heater_shift_m=tables.device.heater_shift or (0.0, 0.0, 0.0),
+        heater_shift_noticed=tables.device.heater_shift_noticed is not False,
+        physiology=physiology,
+        skin=skin,
+        bed=bed,
+        vessels=vessels,
+        goals=goals,
+        safety=safety,
         tissues={name: _tissue(table) for name, table in tables.tissues.items()},
         mesh=MeshInput(tables.mesh.size, tables.mesh.target_size, tables.mesh.order or 1),
         steering=_steering(tables.steering),
@@ -136,21 +165,18 @@ def _assembled(tables: Any, path: Path, text: str, files: tuple[Path, ...]) -> P
     )
 
 
-def _iron(table: Any, folder: Path, notes: list[str]) -> IronInput:
+def _iron(table: IronTable, folder: Path, notes: list[str]) -> IronInput:
     way = table.registration
-    reference, moving = (
-        folder / name if way and name else None for name in (way and way.reference, way and way.moving)
-    )
     return IronInput(
         folder / table.image,
         table.unit,
         iron_factor(table.unit) if table.unit else None,
         calibration=folder / table.calibration if table.calibration else None,
         uncertainty=table.uncertainty,
-        **({"roi": table.roi} if table.roi else {}),
+        roi=table.roi or ROI,
         registration=_registration(way, folder, notes) if way else None,
-        reference=reference,
-        moving=moving,
+        reference=folder / way.reference if way and way.reference else None,
+        moving=folder / way.moving if way and way.moving else None,
         confine=table.confine is not False,
         fwhm_m=table.fwhm,
         deblur=table.deblur,
@@ -163,7 +189,7 @@ def _iron(table: Any, folder: Path, notes: list[str]) -> IronInput:
     )
 
 
-def _registration(way: Any, folder: Path, notes: list[str]) -> Registration | None:
+def _registration(way: RegistrationTable, folder: Path, notes: list[str]) -> Registration | None:
     """From a file or from landmarks; images are registered when they are read."""
     from ..files.tables.landmarks import read_both, read_pairs
     from ..files.tables.transforms import read_transform_file
@@ -174,20 +200,21 @@ def _registration(way: Any, folder: Path, notes: list[str]) -> Registration | No
     if not way.landmarks:
         return None
     paths = [folder / name for name in way.landmarks]
-    landmarks = read_both(*paths, notes=notes) if len(paths) == 2 else read_pairs(paths[0])
+    landmarks = read_both(paths[0], paths[1], notes=notes) if len(paths) == 2 else read_pairs(paths[0])
     registration = rigid_from_landmarks(landmarks, " and ".join(way.landmarks))
     notes.extend(registration.notes)
     return registration
 
 
-def _anatomy(table: Any, folder: Path) -> AnatomyInput:
+def _anatomy(table: AnatomyTable, folder: Path) -> AnatomyInput:
     from ..files.images.labels import read_label_table
 
     added = tuple(
         AddedRegion(
             part.region,
             part.tissue,
-            *(part.sphere or (None, None)),
+            center_m=part.sphere[0] if part.sphere else None,
+            radius_m=part.sphere[1] if part.sphere else None,
             mask=folder / part.mask if part.mask else None,
             iron_above_kg_m3=part.iron_above,
         )
@@ -203,13 +230,13 @@ def _anatomy(table: Any, folder: Path) -> AnatomyInput:
     )
 
 
-def _safety(table: Any, where: str, eddy_currents: bool | None) -> tuple[HardLimit, ...]:
+def _safety(table: SafetyTable, device: DeviceTable, where: str) -> tuple[HardLimit, ...]:
     given = {
         key.removesuffix("_at_most"): getattr(table, key)
         for key in type(table).model_fields
         if key in table.model_fields_set
     }
-    if eddy_currents is False and any(name.startswith("eddy_") for name in given):
+    if device.eddy_currents is False and any(name.startswith("eddy_") for name in given):
         raise InputError(
             f"{where}: safety: eddy currents are left out (device.eddy_currents = false), so a limit on "
             "them cannot be kept: remove one of the two"
@@ -220,49 +247,56 @@ def _safety(table: Any, where: str, eddy_currents: bool | None) -> tuple[HardLim
     )
 
 
-def _goals(tables: Any, where: str) -> tuple[Goal, ...]:
+def _goals(tables: ProtocolTable, where: str) -> tuple[Goal, ...]:
     """Goals first, then limits; those of templates stand with their own kind."""
+    from .toml_tables import WishTable
+
     complaints: list[str] = []
     goals: list[Goal] = []
-    for kind, rows in (("goal", tables.goals), ("limit", tables.limits)):
-        for number, row in enumerate(rows):
-            try:
-                if getattr(row, "template", None):
-                    goals += template(row.template, row.region, spared=row.spared or ())
-                else:
-                    goals.append(_goal(kind, row, tables.session.duration, f"{kind}s[{number}]"))
-            except InputError as error:
-                complaints += [f"{where}: {kind}s[{number}].{words}" for words in error.complaints]
+    rows: list[tuple[str, int, WishTable | GoalTable]] = [
+        *(("goal", number, row) for number, row in enumerate(tables.goals)),
+        *(("limit", number, row) for number, row in enumerate(tables.limits)),
+    ]
+    for kind, number, row in rows:
+        key = f"{kind}s[{number}]"
+        try:
+            if isinstance(row, WishTable) and row.template:
+                goals += template(row.template, row.region, spared=row.spared or ())
+            else:
+                goals.append(_goal(kind, row, tables.session.duration, key))
+        except InputError as error:
+            complaints += [f"{where}: {key}.{words}" for words in error.complaints]
     if complaints:
         raise InputError(complaints)
     return tuple(sorted(goals, key=lambda goal: goal.kind))
 
 
-def _goal(kind: str, row: Any, duration_s: float, source: str) -> Goal:
+def _goal(kind: str, row: JudgedTable, duration_s: float, source: str) -> Goal:
     sense = "at_least" if row.at_least is not None else "at_most"
     if row.window is not None and row.window[1] > duration_s:
         raise InputError(f"window: ends after the session of {duration_s / 60:g} min")
-    given = {
-        "margin_m": row.margin,
-        "weight": row.weight,
-        "priority": row.priority,
-        "window": row.window,
-        "as_one": row.as_one,
-        "shell_m": row.shell,
-    }
-    return Goal(
+    goal = Goal(
         kind,
         row.region,
-        row.metric,
+        row.metric or "",
         getattr(row, sense),
         sense,
         source=f"protocol, {source}",
-        **{key: value for key, value in given.items() if value is not None},
+        window=row.window,
+        as_one=row.as_one is True,
+        shell_m=row.shell,
+    )
+    return replace(
+        goal,
+        margin_m=goal.margin_m if row.margin is None else row.margin,
+        weight=goal.weight if row.weight is None else row.weight,
+        priority=goal.priority if row.priority is None else row.priority,
     )
 
 
-def _session(table: Any, path: Path) -> Session:
-    step, cool_down_s, complaints = table.output_step, table.cool_down or 0.0, []
+def _session(table: SessionTable, path: Path) -> Session:
+    step, cool_down_s = table.output_step, table.cool_down or 0.0
+    complaints: list[str] = []
     if step is not None and step > table.duration:
         complaints.append(
             f'session.output_step = "{step:g} s": longer than the session; expected no more than '
@@ -282,12 +316,13 @@ def _session(table: Any, path: Path) -> Session:
     return Session(table.duration, table.cool_down, trajectory, step, table.shortest is True)
 
 
-def _vessels(rows: Sequence[Any], folder: Path, where: str) -> tuple[Vessel, ...]:
+def _vessels(rows: Sequence[VesselTable], folder: Path, where: str) -> tuple[Vessel, ...]:
     """Their paths are CSV of ``x_mm,y_mm,z_mm`` (RAS, the anatomy's frame) or markups of 3D Slicer."""
     from ..files.tables.columns import read_columns
     from ..files.tables.landmarks import read_points
 
-    found, complaints = [], []
+    found: list[Vessel] = []
+    complaints: list[str] = []
     for number, row in enumerate(rows):
         file = folder / row.path
         try:
@@ -309,7 +344,7 @@ def _vessels(rows: Sequence[Any], folder: Path, where: str) -> tuple[Vessel, ...
     return tuple(found)
 
 
-def _tissue(table: Any) -> TissueInput:
+def _tissue(table: TissueTable) -> TissueInput:
     return TissueInput(
         table.perfusion,
         table.metabolic_heat,
@@ -321,7 +356,7 @@ def _tissue(table: Any) -> TissueInput:
     )
 
 
-def _steering(table: Any) -> SteeringInput:
+def _steering(table: SteeringTable) -> SteeringInput:
     return SteeringInput(
         table.spacing, table.margin, table.windows, table.min_dwell, table.amplitudes, table.gradients, table.directions
     )

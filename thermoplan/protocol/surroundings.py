@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
 from ..bioheat.problem import TemperatureCourse
 from .protocol import AMBIENT_C, AROUND_C, CORE_C, CORE_SPAN_C, Physiology, Surface
 
+if TYPE_CHECKING:  # pydantic loads only when a protocol is read
+    from .toml_tables import BedTable, PhysiologyTable, SkinTable
+
 SAME_K = 0.05
 """Two statements of one temperature may differ by so much: thermometers are read to a tenth."""
 
 
-def physiology_of(table: Any, species: str, path: Path) -> Physiology:
+def physiology_of(table: PhysiologyTable, species: str, path: Path) -> Physiology:
     """A phantom has no blood: it starts at the temperature of the room unless the protocol says otherwise."""
     alive = species != "phantom"
     arterial = (CORE_C if alive else AMBIENT_C) if table.arterial is None else table.arterial
-    core, course = table.core or ("pool" if alive else "fixed"), None
+    core: str = table.core or ("pool" if alive else "fixed")
+    course = None
     if table.core_course:
         course = course_of(table.core_course, "physiology.core_course", path, CORE_SPAN_C)
         begins = float(course.at(0.0))
@@ -30,15 +34,16 @@ def physiology_of(table: Any, species: str, path: Path) -> Physiology:
     return Physiology(arterial, core, table.body_mass, table.anaesthesia, course)
 
 
-def surface_of(table: Any | None, key: str, path: Path) -> Surface:
-    """``key`` is where the table stands in the protocol, ``path`` the protocol's."""
+def surface_of(table: SkinTable | BedTable | None, key: str, path: Path) -> Surface:
+    """Boundary condition of a table that stands at ``key`` in the protocol at ``path``."""
     if table is None:
         return Surface()
-    where = {"normal": getattr(table, "normal", None), "surface": getattr(table, "surface", None)}
+    normal: tuple[float, float, float] | None = getattr(table, "normal", None)
+    surface: str | None = getattr(table, "surface", None)
     if table.insulated:
-        return Surface("insulated", **where)
+        return Surface("insulated", normal=normal, surface=surface)
     if table.temperature is not None:
-        return Surface("dirichlet", temperature_c=table.temperature, **where)
+        return Surface("dirichlet", temperature_c=table.temperature, normal=normal, surface=surface)
     given = AMBIENT_C if table.ambient is None else table.ambient
     course = course_of(table.ambient_course, f"{key}.ambient_course", path, AROUND_C) if table.ambient_course else None
     ambient = given if course is None else float(course.at(0.0))
@@ -46,7 +51,8 @@ def surface_of(table: Any | None, key: str, path: Path) -> Surface:
         "robin",
         table.heat_transfer,
         ambient,
-        **where,
+        normal=normal,
+        surface=surface,
         course=course,
         emissivity=table.emissivity or 0.0,
         surroundings_c=table.surroundings,

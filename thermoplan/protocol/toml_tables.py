@@ -293,12 +293,12 @@ class SteeringTable(Table):
 class SafetyTable(Table):
     """Rows of the table of safety that must hold; what is not named here is printed alone."""
 
-    h_f_at_most: values.safety_bound("field rate", "Brezovich1988", "HergtDutz2007") | None = None
-    h_f_r_at_most: values.safety_bound("field rate times length", "Brezovich1988") | None = None
-    nerve_at_most: values.safety_bound("field times length", "Saritas2013") | None = None
-    eddy_whole_body_at_most: values.safety_bound("specific power", "IEC60601") | None = None
-    eddy_local_at_most: values.safety_bound("specific power", "IEC60601") | None = None
-    absorbed_at_most: values.safety_bound("power", "Kleiber1947") | None = None
+    h_f_at_most: values.FieldRateBound | None = None
+    h_f_r_at_most: values.FieldRateLengthBound | None = None
+    nerve_at_most: values.FieldLengthBound | None = None
+    eddy_whole_body_at_most: values.SpecificPowerBound | None = None
+    eddy_local_at_most: values.SpecificPowerBound | None = None
+    absorbed_at_most: values.PowerBound | None = None
 
 
 class ShotTable(Table):
@@ -316,9 +316,11 @@ class SessionTable(Table):
     trajectory: values.Text | None = None
 
 
-class GoalTable(Table):
+class JudgedTable(Table):
+    """Keys that goals and limits share."""
+
     region: values.Names
-    metric: values.MetricName
+    metric: values.MetricName | None = None
     at_least: values.Bound = None
     at_most: values.Bound = None
     margin: values.LengthOrZero | None = None
@@ -330,7 +332,7 @@ class GoalTable(Table):
 
     @field_validator("metric")
     @classmethod
-    def _known(cls, name: str | None) -> str | None:
+    def _known(cls, name: str) -> str:
         try:
             metric_named(name)
         except InputError:
@@ -349,10 +351,13 @@ class GoalTable(Table):
         return units.parse(value, scale.quantity, example=scale.example) / scale.si_per_unit
 
 
-class WishTable(GoalTable):
+class GoalTable(JudgedTable):
+    metric: values.MetricName
+
+
+class WishTable(JudgedTable):
     """A goal, or a template of goals and limits by its name."""
 
-    metric: values.MetricName | None = None
     template: Literal["mild-hyperthermia", "thermal-dose", "thermal-dose-10", "ablation", "salloum"] | None = None
     spared: values.Names | None = None
 

@@ -21,23 +21,30 @@ from ..imaging.roi import roi_rule
 from .protocol import AROUND_C, CORE_SPAN_C, PerfusionCourse
 
 
-def text(read: Callable[[Any], Any], words: str, example: str) -> tuple[BeforeValidator, WithJsonSchema]:
+def text(read: Callable[[Any], object], words: str, example: str) -> Reading:
     """Read a string with ``read``; in the JSON Schema it is a string with an example."""
     schema = {"type": "string", "description": words, "examples": [example.strip('"')]}
     return BeforeValidator(read), WithJsonSchema(schema)
 
 
-def quantity(kind: str, *, zero: bool = False) -> Any:
+type Reading = tuple[BeforeValidator, WithJsonSchema]
+"""Metadata of a pydantic type: the function that reads a value of the file, and its place in the JSON Schema."""
+
+
+def quantity(kind: str, *, zero: bool = False) -> Reading:
+    """Reading of a quantity in SI, above zero unless ``zero`` is allowed or it is a temperature."""
+
     def read(value: Any) -> float:
         number = units.parse(value, kind)
         if number <= 0.0 and not zero and kind != "temperature":
             raise NotAQuantity(f"{units.expected(kind)}; it must be more than zero")
         return number
 
-    return Annotated[float, *text(read, KINDS[kind].words, KINDS[kind].example)]
+    return text(read, KINDS[kind].words, KINDS[kind].example)
 
 
-def temperature_within(span_c: tuple[float, float]) -> Any:
+def temperature_within(span_c: tuple[float, float]) -> Reading:
+    """Reading of a temperature inside a span."""
     low, high = span_c
 
     def read(value: Any) -> float:
@@ -46,21 +53,23 @@ def temperature_within(span_c: tuple[float, float]) -> Any:
             raise NotAQuantity(f"{units.expected('temperature')}; from {low:g} to {high:g} degC")
         return found
 
-    return Annotated[float, *text(read, KINDS["temperature"].words, KINDS["temperature"].example)]
+    return text(read, KINDS["temperature"].words, KINDS["temperature"].example)
 
 
-def number(low: float, high: float, example: str, *, open_low: bool = True) -> Any:
-    def read(value: Any) -> float:
-        good = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-        good = good and math.isfinite(value)
-        if not good or (open_low and value == low):
-            words = f"expected a number {'above' if open_low else 'from'} {low:g}"
-            raise NotAQuantity(f"{words}{f' up to {high:g}' if high < 1e300 else ''}, such as {example}")
-        return float(value)
+def number(low: float, high: float, example: str, *, open_low: bool = True) -> Reading:
+    """Reading of a number without a unit, from ``low`` (above it where ``open_low``) to ``high``."""
+
+    def read(value: object) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            above = low < value if open_low else low <= value
+            if above and value <= high and math.isfinite(value):
+                return float(value)
+        words = f"expected a number {'above' if open_low else 'from'} {low:g}"
+        raise NotAQuantity(f"{words}{f' up to {high:g}' if high < 1e300 else ''}, such as {example}")
 
     schema = {"type": "number", "exclusiveMinimum" if open_low else "minimum": low}
     schema |= {"maximum": high} if high < 1e300 else {}
-    return Annotated[float, BeforeValidator(read), WithJsonSchema(schema)]
+    return BeforeValidator(read), WithJsonSchema(schema)
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -110,17 +119,17 @@ def _shell(value: Any) -> tuple[float, float]:
     start, _, end = text.removeprefix("deeper than ").rpartition(" to ")
     deep = text.startswith("deeper than ")
     try:
-        found = tuple(units.vector(f"0 0 {part}")[2] for part in (start or "0 mm", end))
+        low, high = (units.vector(f"0 0 {part}")[2] for part in (start or "0 mm", end))
     except NotAQuantity:
-        found = (0.0, 0.0)
-    if deep and found[1] > 0.0 and not start:
-        return -float("inf"), -found[1]
-    if found[1] <= found[0]:
+        low, high = 0.0, 0.0
+    if deep and high > 0.0 and not start:
+        return -float("inf"), -high
+    if high <= low:
         raise NotAQuantity(
             'expected distances from the surface, such as "3 mm", "3 mm to 6 mm", "-1 mm to 0 mm" for a '
             'rind inside, or "deeper than 1 mm"'
         )
-    return found
+    return low, high
 
 
 def percent(value: Any) -> float:
@@ -205,8 +214,8 @@ def _matrix(value: Any) -> Any:
     return value
 
 
-def span(read: Callable[[Any], float], example: str) -> Any:
-    """A low and a high."""
+def span(read: Callable[[Any], float], example: str) -> Reading:
+    """Reading of a low and a high."""
 
     def both(value: Any) -> tuple[float, float]:
         try:
@@ -218,10 +227,11 @@ def span(read: Callable[[Any], float], example: str) -> Any:
         return low, high
 
     schema = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}
-    return Annotated[tuple[float, float], BeforeValidator(both), WithJsonSchema(schema)]
+    return BeforeValidator(both), WithJsonSchema(schema)
 
 
-def limits(kind: str, example: str) -> Any:
+def limits(kind: str, example: str) -> Reading:
+    """Reading of the range of a quantity."""
     return span(lambda part: units.parse(part, kind), example)
 
 
@@ -233,8 +243,8 @@ type OneOrMany[Model] = Annotated[
 ]
 
 
-def safety_bound(kind: str, *sources: str) -> Any:
-    """A bound of one's own, or the name of a published one; both stand in every plan's table of safety."""
+def safety_bound(kind: str, *sources: str) -> Reading:
+    """Reading of a bound of one's own, or of a published one's name; both stand in every plan's table of safety."""
 
     def read(value: Any) -> float | str:
         if value in sources:
@@ -251,28 +261,49 @@ def safety_bound(kind: str, *sources: str) -> Any:
 
     words = f"{KINDS[kind].words}, or a published limit"
     schema = {"type": "string", "description": words, "examples": [KINDS[kind].example, *sources]}
-    return Annotated[Any, BeforeValidator(read), WithJsonSchema(schema)]
+    return BeforeValidator(read), WithJsonSchema(schema)
 
 
-LengthOrZero = quantity("length", zero=True)
-Length, Time, TimeOrZero = quantity("length"), quantity("time"), quantity("time", zero=True)
-Frequency, Field_, Gradient = quantity("frequency"), quantity("field"), quantity("gradient")
-FieldOrZero, GradientOrZero = quantity("field", zero=True), quantity("gradient", zero=True)
-CoreTemperature, AroundTemperature = temperature_within(CORE_SPAN_C), temperature_within(AROUND_C)
-Temperature, Mass, Velocity = quantity("temperature"), quantity("mass"), quantity("velocity")
-BloodFlow = quantity("blood flow")
-Concentration, Density = quantity("iron concentration"), quantity("density")
-HeatCapacity, Conductivity = quantity("heat capacity"), quantity("conductivity")
-ElectricalConductivity = quantity("electrical conductivity", zero=True)
-HeatTransfer, Slp = quantity("heat transfer", zero=True), quantity("slp")
-Magnetization, Viscosity, Anisotropy = (quantity(k) for k in ("magnetization", "viscosity", "anisotropy"))
+Length = Annotated[float, *quantity("length")]
+LengthOrZero = Annotated[float, *quantity("length", zero=True)]
+Time = Annotated[float, *quantity("time")]
+TimeOrZero = Annotated[float, *quantity("time", zero=True)]
+Frequency = Annotated[float, *quantity("frequency")]
+Field_ = Annotated[float, *quantity("field")]
+FieldOrZero = Annotated[float, *quantity("field", zero=True)]
+GradientOrZero = Annotated[float, *quantity("gradient", zero=True)]
+CoreTemperature = Annotated[float, *temperature_within(CORE_SPAN_C)]
+AroundTemperature = Annotated[float, *temperature_within(AROUND_C)]
+Temperature = Annotated[float, *quantity("temperature")]
+Mass = Annotated[float, *quantity("mass")]
+Velocity = Annotated[float, *quantity("velocity")]
+BloodFlow = Annotated[float, *quantity("blood flow")]
+Concentration = Annotated[float, *quantity("iron concentration")]
+Density = Annotated[float, *quantity("density")]
+HeatCapacity = Annotated[float, *quantity("heat capacity")]
+Conductivity = Annotated[float, *quantity("conductivity")]
+ElectricalConductivity = Annotated[float, *quantity("electrical conductivity", zero=True)]
+HeatTransfer = Annotated[float, *quantity("heat transfer", zero=True)]
+Slp = Annotated[float, *quantity("slp")]
+Magnetization = Annotated[float, *quantity("magnetization")]
+Viscosity = Annotated[float, *quantity("viscosity")]
+Anisotropy = Annotated[float, *quantity("anisotropy")]
 Current = Annotated[float, *text(lambda v: units.parse(v, "current"), KINDS["current"].words, "1e4 A")]
-GradientTensor = Annotated[tuple, *text(units.tensor, "gradient tensor, machine frame", "-1 0 0; 0 -1 0; 0 0 2 T/m")]
+FieldRateBound = Annotated[float | str, *safety_bound("field rate", "Brezovich1988", "HergtDutz2007")]
+FieldRateLengthBound = Annotated[float | str, *safety_bound("field rate times length", "Brezovich1988")]
+FieldLengthBound = Annotated[float | str, *safety_bound("field times length", "Saritas2013")]
+SpecificPowerBound = Annotated[float | str, *safety_bound("specific power", "IEC60601")]
+PowerBound = Annotated[float | str, *safety_bound("power", "Kleiber1947")]
+GradientTensor = Annotated[
+    tuple[tuple[float, ...], ...], *text(units.tensor, "gradient tensor, machine frame", "-1 0 0; 0 -1 0; 0 0 2 T/m")
+]
 Roi = Annotated[str, *text(_roi, "rule for a region of interest", ROI)]
 Uncertainty = Annotated[float, *text(_uncertainty, "a relative standard uncertainty", "6 %")]
 Position = Annotated[tuple[float, float, float], *text(units.vector, "RAS position", "4.1 -2.0 31.5 mm")]
 Direction = Annotated[tuple[float, float, float], *text(units.direction, "direction, RAS", "S")]
-Sphere = Annotated[tuple, *text(_sphere, "centre and radius", "4.1 -2.0 31.5 mm, 4 mm")]
+Sphere = Annotated[
+    tuple[tuple[float, float, float], float], *text(_sphere, "centre and radius", "4.1 -2.0 31.5 mm, 4 mm")
+]
 Window = Annotated[tuple[float, float], *text(_window, "span of time", "20 min to 30 min")]
 Shell = Annotated[tuple[float, float], *text(_shell, "distances from a region's surface", "3 mm to 6 mm")]
 When = Annotated[datetime, *text(_when, "date and time", "2026-05-04 10:30")]
@@ -308,7 +339,7 @@ Names = Annotated[
 ]
 _ROW = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
 Matrix = Annotated[
-    Any,
+    str | list[list[float]],
     BeforeValidator(_matrix),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": _ROW, "minItems": 4, "maxItems": 4}]}),
 ]
@@ -318,14 +349,16 @@ TextOrPair = Annotated[
     BeforeValidator(_one_or_two),
     WithJsonSchema({"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 2, "maxItems": 2}]}),
 ]
-NoiseGain = number(1.0, 50.0, "3", open_low=False)
-Share, Factor, Weight = number(0.0, 1.0, "0.9"), number(0.0, 1.5, "0.7"), number(0.0, float("inf"), "1.0")
-Reach = span(lambda part: units.vector(f"0 0 {part}")[2], '["-20 mm", "20 mm"]')
-GradientRange = limits("gradient", '["0.5 T/m", "2.6 T/m"]')
-FieldRange = limits("field", '["0 mT", "20 mT"]')
-FrequencyRange = limits("frequency", '["340 kHz", "360 kHz"]')
+NoiseGain = Annotated[float, *number(1.0, 50.0, "3", open_low=False)]
+Share = Annotated[float, *number(0.0, 1.0, "0.9")]
+Factor = Annotated[float, *number(0.0, 1.5, "0.7")]
+Weight = Annotated[float, *number(0.0, float("inf"), "1.0")]
+Reach = Annotated[tuple[float, float], *span(lambda part: units.vector(f"0 0 {part}")[2], '["-20 mm", "20 mm"]')]
+GradientRange = Annotated[tuple[float, float], *limits("gradient", '["0.5 T/m", "2.6 T/m"]')]
+FieldRange = Annotated[tuple[float, float], *limits("field", '["0 mT", "20 mT"]')]
+FrequencyRange = Annotated[tuple[float, float], *limits("frequency", '["340 kHz", "360 kHz"]')]
 MetricName = Annotated[str, Field(min_length=1, strict=True, examples=["CEM43T90", "Tmax"])]
 _BOUND = {"type": "string", "description": "minutes of a dose, a temperature, or a part of the volume"}
 Bound = Annotated[Any, WithJsonSchema({**_BOUND, "examples": ["10 min", "42 degC", "90 %"]})]
-Deviation = number(0.0, 1.0, "0.1", open_low=False)
+Deviation = Annotated[float, *number(0.0, 1.0, "0.1", open_low=False)]
 Count = Annotated[StrictInt, Field(ge=1)]

@@ -8,6 +8,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -108,12 +109,12 @@ def _planes(file: Any, name: str, notes: list[str]) -> Iterator[_Plane]:
     count = int(file.get("NumberOfFrames", 1) or 1)
     groups = file.get("PerFrameFunctionalGroupsSequence")
     shared = (file.get("SharedFunctionalGroupsSequence") or [None])[0]
-    first = None if groups else _plane(file, 0, [file])
-    for number in range(count):
-        if groups:
+    if groups:
+        for number in range(count):
             yield _plane(file, number, [*_members(groups[number]), *_members(shared), file])
-        else:
-            yield first if number == 0 else _stacked(first, file, number, name, notes)
+        return
+    yield (first := _plane(file, 0, [file]))
+    yield from (_stacked(first, file, number, name, notes) for number in range(1, count))
 
 
 def _members(group: Any) -> list[Any]:
@@ -217,18 +218,23 @@ def _pixels(planes: list[_Plane], shape: tuple[int, int]) -> AnyArray:
     Each file is decoded frame by frame and let go, so that a series is in memory once.
     """
     plain = all(plane.slope == 1.0 and plane.intercept == 0.0 for plane in planes)
+    frames = _stored_frames(planes)
+    opening = next(frames)
+    stored = opening[1].dtype
+    kinds = [stored] if plain else [scaled_type(stored, plane.slope, plane.intercept) for plane in planes]
+    data = np.empty((*shape, len(planes)), np.result_type(*kinds))
+    for number, frame in chain([opening], frames):
+        plane = planes[number]
+        data[:, :, number] = (frame if plain else plane.slope * frame + plane.intercept).T
+    return data
+
+
+def _stored_frames(planes: list[_Plane]) -> Iterator[tuple[int, AnyArray]]:
+    """Number of each plane and its pixels as they are stored, file by file."""
     sources = {id(plane.source): plane.source for plane in planes}
-    data = None
     for key, source in sources.items():
         slots = [number for number, plane in enumerate(planes) if id(plane.source) == key]
-        frames = decoded_frames(source, [planes[number].frame for number in slots])
-        for number, stored in zip(slots, frames, strict=True):
-            if data is None:
-                kinds = [stored.dtype] if plain else [scaled_type(stored.dtype, p.slope, p.intercept) for p in planes]
-                data = np.empty((*shape, len(planes)), np.result_type(*kinds))
-            plane = planes[number]
-            data[:, :, number] = (stored if plain else plane.slope * stored + plane.intercept).T
-    return data
+        yield from zip(slots, decoded_frames(source, [planes[number].frame for number in slots]), strict=True)
 
 
 @contextlib.contextmanager

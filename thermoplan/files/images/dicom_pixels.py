@@ -54,7 +54,7 @@ def refuse_deflated(path: Path, limit_bytes: int) -> None:
 
 def decoded_frames(source: Any, wanted: list[int]) -> Iterator[AnyArray]:
     """Frames of one file ``(rows, columns)``, in the order wanted."""
-    from pydicom.pixels import iter_pixels
+    from pydicom.pixels.utils import iter_pixels
     from pydicom.uid import DeflatedExplicitVRLittleEndian
 
     if source.file_meta.TransferSyntaxUID != DeflatedExplicitVRLittleEndian:

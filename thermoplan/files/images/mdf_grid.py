@@ -85,7 +85,7 @@ def upright(image: Image) -> tuple[AnyArray, Array, Array]:
     main = matrix[axis, range(3)]
     if sorted(axis) != [0, 1, 2] or np.abs(matrix).sum() - np.abs(main).sum() > 1e-9 * np.abs(main).sum():
         raise InputError("MDF holds images along R, A, S only: resample this oblique one first")
-    flipped = [i for i in range(3) if main[i] < 0]
+    flipped = tuple(i for i in range(3) if main[i] < 0)
     corner = image.affine_m[:3, 3] + matrix @ [(n - 1) * (i in flipped) for i, n in enumerate(image.shape)]
     back = np.argsort(axis)
     return np.flip(image.data, flipped).transpose(back), np.abs(main)[back], corner

@@ -112,7 +112,8 @@ def read_raw(path: Path, limit_bytes: int) -> Nrrd:
 def opened(path: Path) -> Iterator[tuple[str, dict[str, str], BinaryIO]]:
     """Name, header and a stream that stands at the first byte of the values."""
     with path.open("rb") as stream:
-        lines, taken = [], 0
+        lines: list[str] = []
+        taken = 0
         while (line := stream.readline(LONGEST_LINE)).rstrip(b"\r\n"):
             if not lines and not line.startswith(b"NRRD000"):
                 raise InputError(f"{path.name}: not an NRRD file; it does not begin with NRRD")

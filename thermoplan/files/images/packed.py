@@ -9,7 +9,8 @@ import math
 import sys
 import zlib
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ...base.arrays import AnyArray
 from ...base.errors import InputError
 
 _TEXT = ("text", "txt", "ascii")
-_UNPACK: dict[str, Callable[[BinaryIO], Any]] = {
+_UNPACK: dict[str, Callable[[BinaryIO], AbstractContextManager[Any]]] = {
     "raw": contextlib.nullcontext,
     **dict.fromkeys(_TEXT, contextlib.nullcontext),
     **dict.fromkeys(("gzip", "gz"), lambda stream: gzip.GzipFile(fileobj=stream)),
@@ -61,7 +62,13 @@ def unpacked_values(
     return _exactly(data[: filled // dtype.itemsize], count, name)
 
 
-def _filled(stream: BinaryIO, data: AnyArray) -> int:
+class _Fillable(Protocol):
+    """Binary stream that reads into memory that is there already."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
+def _filled(stream: _Fillable, data: AnyArray) -> int:
     """Bytes that the stream had for ``data``."""
     view, filled = memoryview(data).cast("B"), 0
     while filled < len(view):

@@ -61,11 +61,12 @@ def read_mesh(
         labels = [names[int(v)] for v in values]
         return _anatomy(points, _upright(points, tets), region, labels, _surfaces(mesh))
     except InputError as problem:
-        words = [f"{path.name}: {c.removeprefix('mesh: ')}" for c in problem.complaints]
-        raise InputError(words) from problem
+        raise InputError([f"{path.name}: {c.removeprefix('mesh: ')}" for c in problem.complaints]) from problem
 
 
-def _anatomy(points: Array, tets: IntArray, index: IntArray, names: list[Label], surfaces: dict) -> Anatomy:
+def _anatomy(
+    points: Array, tets: IntArray, index: IntArray, names: list[Label], surfaces: Mapping[str, IntArray]
+) -> Anatomy:
     """Several tags may name one region."""
     regions = list(dict.fromkeys(label.region for label in names))
     tissue = {label.region: label.tissue for label in names}
@@ -118,7 +119,7 @@ def _write_vtu(
     )
 
 
-def _names_of(anatomy: Anatomy, unit_m: float) -> dict[str, Any]:
+def _names_of(anatomy: Anatomy, unit_m: float) -> dict[str, AnyArray | tuple[str, ...]]:
     """Field data: the names of regions and tissues, each region's index and dimension, metres of a unit."""
     names = {name: np.array([[i, 3]], np.int32) for i, name in enumerate(anatomy.region_names)}
     return {_REGIONS: anatomy.region_names, _TISSUES: anatomy.tissue_names, **names, _UNIT: np.array([float(unit_m)])}
@@ -167,9 +168,9 @@ def _read(path: Path) -> tuple[Any, dict[str, tuple[str, ...]]]:
         struct.error,
         SystemExit,
     ) as problem:
-        words = str(problem) or type(problem).__name__
+        why = str(problem) or type(problem).__name__
         raise InputError(
-            f"{path.name}: cannot be read as a mesh, it may be cut short: {words}; expected gmsh .msh, .vtu or .xdmf"
+            f"{path.name}: cannot be read as a mesh, it may be cut short: {why}; expected gmsh .msh, .vtu or .xdmf"
         ) from problem
 
 

@@ -41,7 +41,7 @@ def write_vtkhdf(
     steps: Steps,
     point_data: Mapping[str, ArrayLike],
     cell_data: Mapping[str, ArrayLike],
-    field_data: Mapping[str, ArrayLike | Sequence[str]],
+    field_data: Mapping[str, AnyArray | tuple[str, ...]],
 ) -> None:
     """Write one mesh of tetrahedra with its steps; ``point_data`` and ``cell_data`` hold at all times."""
     import h5py
@@ -62,10 +62,11 @@ def write_vtkhdf(
         for name, values in cell_data.items():
             _keep(root, f"CellData/{name}", np.asarray(values))
         for name, values in field_data.items():
-            words = isinstance(values, tuple)
-            data = [word.encode() for word in values] if words else np.asarray(values)
-            kind = h5py.string_dtype("ascii") if words else None  # VTK asks for no other kind of words
-            root.create_dataset(f"FieldData/{name}", data=data, dtype=kind)
+            if isinstance(values, tuple):  # VTK asks for no other kind of words
+                data, kind = [word.encode() for word in values], h5py.string_dtype("ascii")
+                root.create_dataset(f"FieldData/{name}", data=data, dtype=kind)
+            else:
+                root.create_dataset(f"FieldData/{name}", data=np.asarray(values))
         _write_steps(root, steps, len(points))
 
 

@@ -32,7 +32,7 @@ def write_vtu(
     *,
     point_data: Mapping[str, ArrayLike],
     cell_data: Mapping[str, ArrayLike],
-    field_data: Mapping[str, ArrayLike | Sequence[str]],
+    field_data: Mapping[str, AnyArray | tuple[str, ...]],
 ) -> None:
     """Write one unstructured grid of tetrahedra, compressed; field data may hold words."""
     points, tets = np.asarray(points, np.float64), np.asarray(tets, np.int64)

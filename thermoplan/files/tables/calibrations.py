@@ -77,8 +77,8 @@ def _fiducial(row: Mapping[str, str], count: int, ways: tuple[str, str], known_s
     mass = amount if iron == "iron_ug" else amount * value["volume_ul"] * _UL
     name = (row.get("name") or "").strip() or str(count)
     if signal == "x_mm":
-        place = tuple(value[key] * _MM for key in ("x_mm", "y_mm", "z_mm"))
-        return Fiducial(name, mass, place, value["radius_mm"] * _MM)
+        x_m, y_m, z_m = (value[key] * _MM for key in ("x_mm", "y_mm", "z_mm"))
+        return Fiducial(name, mass, (x_m, y_m, z_m), value["radius_mm"] * _MM)
     return Fiducial(
         name,
         mass,
@@ -94,8 +94,9 @@ def _repeated(found: tuple[Fiducial, ...], where: str) -> Iterator[str]:
         rows = f"{where}: rows {i} and {j}"
         if a.name == b.name:
             yield f'{rows}: name = "{a.name}": used twice; a sample counts once'
-        elif a.center_m is not None and math.dist(a.center_m, b.center_m) < max(a.radius_m, b.radius_m):
-            place = " ".join(f"{v / _MM:g}" for v in b.center_m)
-            yield f"{rows}: the same sample twice: one lies within the radius of the other, at {place} mm"
-        elif a.center_m is None and (a.iron_kg, a.signal) == (b.iron_kg, b.signal):
+        elif a.center_m is not None and b.center_m is not None:
+            if math.dist(a.center_m, b.center_m) < max(a.radius_m, b.radius_m):
+                place = " ".join(f"{v / _MM:g}" for v in b.center_m)
+                yield f"{rows}: the same sample twice: one lies within the radius of the other, at {place} mm"
+        elif (a.iron_kg, a.signal) == (b.iron_kg, b.signal):
             yield f"{rows}: the same iron and the same signal: a sample given twice; leave one out"

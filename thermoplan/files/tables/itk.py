@@ -27,7 +27,9 @@ class Step(NamedTuple):
 
 def steps_of_text(text: str, name: str) -> list[Step]:
     """The transforms of an ITK text file, in the file's order."""
-    steps, kind, numbers = [], "", {}
+    steps: list[Step] = []
+    numbers: dict[str, Array] = {}
+    kind = ""
     for line in [*text.splitlines(), "Transform: end"]:
         key, found, value = line.partition(":")
         if not found or line.startswith("#"):
