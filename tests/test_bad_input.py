@@ -13,7 +13,7 @@ import pytest
 from thermoplan.base.errors import InputError
 from thermoplan.base.image import Image
 from thermoplan.files.images.mdf import write_mdf
-from thermoplan.files.images.nifti import write_image
+from thermoplan.files.images.nifti import write_nifti
 from thermoplan.plan import plan_and_write
 
 AFFINE_M = np.diag([2e-3, 2e-3, 2e-3, 1.0])
@@ -70,7 +70,7 @@ def iron() -> np.ndarray:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "p.toml").write_text(PROTOCOL)
     (tmp_path / "labels.csv").write_text(TABLE)
-    write_image(tmp_path / "labels.nii.gz", Image(labels(), AFFINE_M))
+    write_nifti(tmp_path / "labels.nii.gz", Image(labels(), AFFINE_M))
     write_mdf(tmp_path / "iron.mdf", Image(iron(), AFFINE_M))
     return tmp_path
 
@@ -95,7 +95,7 @@ def with_iron(folder: Path, data: np.ndarray, affine_m: np.ndarray = AFFINE_M) -
 
 
 def with_labels(folder: Path, data: np.ndarray) -> None:
-    write_image(folder / "labels.nii.gz", Image(data, AFFINE_M))
+    write_nifti(folder / "labels.nii.gz", Image(data, AFFINE_M))
 
 
 def one_voxel(value: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from test_report_browser import CONTRAST, WIDE
 from thermoplan.base.errors import InputError
 from thermoplan.base.image import Image
 from thermoplan.compare import compare, compare_and_write
-from thermoplan.files.images.nifti import write_image
+from thermoplan.files.images.nifti import write_nifti
 
 SHAPE = (24, 20, 52)
 PLACE_MM = np.array([5.5, -2.5, -10.5])
@@ -39,7 +39,7 @@ def maps_of(run: Path, *, warmer_k: float = 0.0, step_mm: float = 1.0) -> None:
         "power": np.where(body, 1e5, 0.0),
         "iron": np.where(near < 4.0, 6.0, 0.0),
     }.items():
-        write_image(run / "maps" / f"{name}.nii.gz", image.with_data(data.astype(np.float32)))
+        write_nifti(run / "maps" / f"{name}.nii.gz", image.with_data(data.astype(np.float32)))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from thermoplan.base.errors import InputError
 from thermoplan.base.image import Image
 from thermoplan.export import KINDS, export
 from thermoplan.files.images.dicom_write import stacked
-from thermoplan.files.images.nifti import write_image
+from thermoplan.files.images.nifti import write_nifti
 from thermoplan.files.images.segments import read_segmentation
 from thermoplan.files.meshes.mesh_files import write_history
 from thermoplan.files.meshes.vtkhdf import Steps
@@ -51,7 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in UCUM:
         data = np.full(SHAPE, 0.5 * value_of(name), np.float32)
         data[WARM] = value_of(name)
-        write_image(run / "maps" / f"{name}.nii.gz", Image(data, affine))
+        write_nifti(run / "maps" / f"{name}.nii.gz", Image(data, affine))
     return run
 
 

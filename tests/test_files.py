@@ -13,7 +13,8 @@ import pytest
 from thermoplan.base.errors import InputError
 from thermoplan.base.image import Image
 from thermoplan.files.images.mdf import read_mdf, read_mdf_info, write_mdf
-from thermoplan.files.images.nifti import as_labels, read_image, write_image
+from thermoplan.files.images.nifti import read_nifti, write_nifti
+from thermoplan.files.images.voxel_values import as_labels
 from thermoplan.imaging.iron_map import check_iron
 
 SPACING_M = np.array([0.5e-3, 1.0e-3, 2.0e-3])
@@ -40,8 +41,8 @@ def brightest_m(image: Image) -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "write", "read"),
     [
-        ("a.nii", write_image, read_image),
-        ("a.nii.gz", write_image, read_image),
+        ("a.nii", write_nifti, read_nifti),
+        ("a.nii.gz", write_nifti, read_nifti),
         ("a.mdf", write_mdf, read_mdf),
     ],
 )
@@ -96,21 +97,21 @@ def test_sform_wins_and_a_differing_qform_is_noted(tmp_path):
     notes: list[str] = []
     sform, qform = np.diag([2.0, 2, 2, 1]), np.diag([2.0, 2, 2, 1])
     qform[0, 3] = 7.0
-    image = read_image(nifti(tmp_path / "a.nii", np.ones((3, 3, 3), np.float32), sform=sform, qform=qform), notes=notes)
+    image = read_nifti(nifti(tmp_path / "a.nii", np.ones((3, 3, 3), np.float32), sform=sform, qform=qform), notes=notes)
     np.testing.assert_allclose(image.affine_m[:3, 3], 0)
     assert len(notes) == 1 and "differ by up to 7 mm" in notes[0]
 
 
 def test_equal_sform_and_qform_make_no_note(tmp_path):
     notes: list[str] = []
-    write_image(tmp_path / "a.nii.gz", corner_image())
-    read_image(tmp_path / "a.nii.gz", notes=notes)
+    write_nifti(tmp_path / "a.nii.gz", corner_image())
+    read_nifti(tmp_path / "a.nii.gz", notes=notes)
     assert notes == []
 
 
 def test_a_header_in_microns_is_read_in_microns(tmp_path):
     affine = np.diag([250.0, 250, 250, 1])
-    image = read_image(nifti(tmp_path / "a.nii", np.ones((2, 2, 2), np.float32), sform=affine, unit="micron"))
+    image = read_nifti(nifti(tmp_path / "a.nii", np.ones((2, 2, 2), np.float32), sform=affine, unit="micron"))
     np.testing.assert_allclose(image.spacing_m, 250e-6)
 
 
@@ -119,8 +120,8 @@ def test_shear_is_refused_unless_asked_for(tmp_path):
     sheared[0, 1] = 0.2
     path = nifti(tmp_path / "a.nii", np.ones((2, 2, 2), np.float32), sform=sheared)
     with pytest.raises(InputError, match=r"a\.nii: .*shear"):
-        read_image(path)
-    assert read_image(path, allow_shear=True).shape == (2, 2, 2)
+        read_nifti(path)
+    assert read_nifti(path, allow_shear=True).shape == (2, 2, 2)
 
 
 def test_labels_keep_whole_numbers_and_refuse_others():
@@ -134,22 +135,22 @@ def test_scaled_integers_are_unscaled(tmp_path):
     file = nibabel.Nifti1Image(np.arange(8, dtype=np.int16).reshape(2, 2, 2), np.eye(4))
     file.header.set_slope_inter(0.5, 1.0)
     nibabel.save(file, tmp_path / "a.nii")
-    np.testing.assert_allclose(read_image(tmp_path / "a.nii").data.ravel(), 1.0 + 0.5 * np.arange(8))
+    np.testing.assert_allclose(read_nifti(tmp_path / "a.nii").data.ravel(), 1.0 + 0.5 * np.arange(8))
 
 
 def test_a_file_that_would_unpack_beyond_the_limit_is_refused_before_it_is(tmp_path):
-    write_image(tmp_path / "a.nii.gz", Image(np.zeros((100, 100, 100), np.float32), MILLIMETRE))
+    write_nifti(tmp_path / "a.nii.gz", Image(np.zeros((100, 100, 100), np.float32), MILLIMETRE))
     with pytest.raises(InputError, match="over the limit"):
-        read_image(tmp_path / "a.nii.gz", limit_bytes=3_999_999)
-    assert read_image(tmp_path / "a.nii.gz", limit_bytes=4_000_000).shape == (100, 100, 100)
+        read_nifti(tmp_path / "a.nii.gz", limit_bytes=3_999_999)
+    assert read_nifti(tmp_path / "a.nii.gz", limit_bytes=4_000_000).shape == (100, 100, 100)
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.mdf"])
 def test_reading_stays_under_three_times_the_image_in_memory(tmp_path, name):
     image = Image(np.random.default_rng(4).random((128, 128, 128)).astype(np.float32), MILLIMETRE)
-    (write_mdf if name.endswith("mdf") else write_image)(tmp_path / name, image)
+    (write_mdf if name.endswith("mdf") else write_nifti)(tmp_path / name, image)
     tracemalloc.start()
-    (read_mdf if name.endswith("mdf") else read_image)(tmp_path / name)
+    (read_mdf if name.endswith("mdf") else read_nifti)(tmp_path / name)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2.5 * image.data.nbytes
@@ -159,11 +160,11 @@ def test_reading_stays_under_three_times_the_image_in_memory(tmp_path, name):
 @pytest.mark.parametrize("keep", [0.0, 0.02, 0.5, 0.95])
 def test_a_file_cut_short_is_refused_by_name(tmp_path, name, keep):
     data = np.random.default_rng(2).random((20, 20, 20)).astype(np.float32)
-    (write_mdf if name.endswith("mdf") else write_image)(tmp_path / name, Image(data, MILLIMETRE))
+    (write_mdf if name.endswith("mdf") else write_nifti)(tmp_path / name, Image(data, MILLIMETRE))
     whole = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(whole[: int(len(whole) * keep)])
     with pytest.raises(InputError, match=name):
-        (read_mdf if name.endswith("mdf") else read_image)(tmp_path / name)
+        (read_mdf if name.endswith("mdf") else read_nifti)(tmp_path / name)
 
 
 @pytest.mark.parametrize(("value", "shown"), [(-3.0, r"-3\.0"), (np.nan, "nan"), (np.inf, "inf")])

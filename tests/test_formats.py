@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from pathlib import Path
 
@@ -16,9 +17,13 @@ from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 from test_volumes import MAKERS, corner_data, image, nrrd_bytes, slice_dataset, write_multiframe, write_series
 
+import thermoplan
 from thermoplan.base.errors import InputError
 from thermoplan.base.image import Image
-from thermoplan.files.images.volumes import FOLDER, READERS, WRITERS, convert, read_volume, suffix, write_volume
+from thermoplan.files.images.labels import Label, read_labelled
+from thermoplan.files.images.suffixes import BARE_ARRAY, FOLDER, LABELS, PLACED_IMAGES, image_suffix
+from thermoplan.files.images.volumes import READERS, WRITERS, convert, read_volume, write_volume
+from thermoplan.protocol.cross_checks import file_complaints
 
 LPS = np.array([-1.0, -1.0, 1.0])
 
@@ -152,8 +157,46 @@ def test_every_kind_that_can_be_read_is_held_to_the_contract(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         path = make(folder)
-        made.add(FOLDER if path.is_dir() else suffix(path))
+        made.add(FOLDER if path.is_dir() else image_suffix(path))
     assert made == set(READERS)
+
+
+def test_the_lists_of_suffixes_are_those_of_the_readers_and_writers():
+    assert {*PLACED_IMAGES, BARE_ARRAY, FOLDER} == set(READERS)
+    assert set(WRITERS) <= set(PLACED_IMAGES)
+    assert set(LABELS) <= set(PLACED_IMAGES)
+
+
+@pytest.mark.parametrize("suffix", [kind for kind in READERS if kind != FOLDER])
+def test_a_protocol_takes_images_and_labels_of_the_suffixes_that_are_listed(tmp_path, suffix):
+    (tmp_path / f"a{suffix}").write_bytes(b"1")
+    for table, key, known in (("iron", "image", PLACED_IMAGES), ("anatomy", "labels", LABELS)):
+        complaints = list(file_complaints({table: {key: f"a{suffix}"}}, tmp_path, "p.toml"))
+        assert [words for words in complaints if "of no known kind" in words] == complaints
+        assert bool(complaints) == (suffix not in known)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_kind_that_may_hold_labels_is_read_as_labels(tmp_path, name):
+    path = FORMATS[name][0](tmp_path)
+    if not path.is_dir() and image_suffix(path) in LABELS:
+        labels, table = read_labelled(path, {1: Label("liver", "liver")})
+        assert labels.data.dtype.kind in "iu" and table == {1: Label("liver", "liver")}
+        assert sorted(labels.data.ravel()) == sorted(corner_data().ravel())
+
+
+def test_no_other_module_lists_suffixes_of_images():
+    own = {".mdf", ".nii", ".nii.gz", ".nrrd", ".nhdr", ".dcm", ".ima", ".npz", ".npy"}
+    package = Path(thermoplan.__file__).parent
+    listing = {
+        str(file.relative_to(package))
+        for file in package.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict | ast.Compare)
+        for part in ast.iter_child_nodes(node)  # what stands in a list itself, and no file's name put together
+        if isinstance(part, ast.Constant) and part.value in own
+    }
+    assert listing == {"files/images/suffixes.py"}
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -14,7 +14,7 @@ import pytest
 
 from thermoplan.commands.scan import ScanRequest, scan_file
 from thermoplan.files.images.mdf import read_mdf
-from thermoplan.files.images.nifti import write_image
+from thermoplan.files.images.nifti import write_nifti
 from thermoplan.files.run.trajectories import write_trajectory
 from thermoplan.imaging.calibration import Reading, standard_curve
 from thermoplan.imaging.quantification import quantify_image
@@ -110,7 +110,7 @@ def folder(tmp_path_factory) -> Path:
     scan_file(folder / "truth.nii.gz", folder / "signal.mdf", request)
     known = [Reading(f"{ug} ug", ug * 1e-9, SENSITIVITY * ug * 1e-9, 1e-9) for ug in (500, 1000, 2000)]
     found = quantify_image(read_mdf(folder / "signal.mdf"), standard_curve(known, through_zero=True))
-    write_image(folder / "quantified.nii.gz", found.iron.image)
+    write_nifti(folder / "quantified.nii.gz", found.iron.image)
     return folder
 
 

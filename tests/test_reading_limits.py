@@ -23,7 +23,7 @@ from thermoplan.base.errors import InputError
 from thermoplan.base.image import Image
 from thermoplan.files.images.dicom import read_dicom
 from thermoplan.files.images.mdf import read_mdf
-from thermoplan.files.images.nifti import read_image
+from thermoplan.files.images.nifti import read_nifti
 from thermoplan.files.images.nrrd import read_nrrd
 from thermoplan.files.images.volumes import read_volume, write_volume
 
@@ -163,7 +163,7 @@ def test_a_packed_nifti_is_refused_by_its_header_before_it_is_unpacked(tmp_path)
     # 2000^3 single floats are 32e9 bytes, 29.8 GiB; the file holds a few
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(nifti_head((2000, 2000, 2000)) + bytes(4096)))
     with at_most(20 * MILLION), pytest.raises(InputError, match=r"a\.nii\.gz: unpacks to 29\.8 GiB, over"):
-        read_image(tmp_path / "a.nii.gz")
+        read_nifti(tmp_path / "a.nii.gz")
 
 
 def test_a_packed_nifti_with_gigabytes_of_notes_before_its_values_is_refused(tmp_path):
@@ -172,7 +172,7 @@ def test_a_packed_nifti_with_gigabytes_of_notes_before_its_values_is_refused(tmp
     raw = gzip.compress(nifti_head((2, 2, 2), offset=100e6) + b"\x01\x00\x00\x00" + note)
     (tmp_path / "a.nii.gz").write_bytes(raw + zeros)  # a gzip file may have several parts
     with at_most(20 * MILLION), pytest.raises(InputError, match=r"a\.nii\.gz: vox_offset = 1e\+08: would unpack"):
-        read_image(tmp_path / "a.nii.gz")
+        read_nifti(tmp_path / "a.nii.gz")
 
 
 def test_a_stream_that_goes_on_after_the_image_is_not_unpacked_further(tmp_path):
@@ -182,7 +182,7 @@ def test_a_stream_that_goes_on_after_the_image_is_not_unpacked_further(tmp_path)
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(nifti_head((4, 5, 6)) + bytes(200 * MILLION), 1))
     with at_most(20 * MILLION):
         assert read_nrrd(tmp_path / "a.nrrd").data.sum() == 120
-        assert read_image(tmp_path / "a.nii.gz").data.sum() == 0
+        assert read_nifti(tmp_path / "a.nii.gz").data.sum() == 0
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_the_picture_of_a_moment_is_the_stored_one(session: Path, tmp_path: Path
 
 def test_the_iron_as_a_volume_is_darkest_where_the_image_has_most(session: Path) -> None:
     from thermoplan.base.image import Image
-    from thermoplan.files.images.nifti import write_image
+    from thermoplan.files.images.nifti import write_nifti
 
     affine = np.diag([1e-3, 1e-3, 1e-3, 1.0])
     affine[:3, 3] = [-11.5e-3, -9.5e-3, -25.5e-3]
@@ -200,7 +200,7 @@ def test_the_iron_as_a_volume_is_darkest_where_the_image_has_most(session: Path)
     index = np.argwhere(np.ones(image.shape, bool))
     near = np.linalg.norm(image.positions_m(index) - TUMOUR_M, axis=1) < 3e-3
     (session / "maps").mkdir(exist_ok=True)
-    write_image(
+    write_nifti(
         session / "maps" / "iron.nii.gz",
         image.with_data(np.where(near, 6.0, 0.0).reshape(image.shape).astype(np.float32)),
     )

@@ -15,7 +15,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MultiFrameGraysc
 
 from thermoplan.base.errors import InputError
 from thermoplan.base.image import Image
-from thermoplan.files.images.nifti import read_image
+from thermoplan.files.images.nifti import read_nifti
 from thermoplan.files.images.segments import read_segmentation
 from thermoplan.files.images.volumes import convert, read_volume, write_volume
 
@@ -217,7 +217,7 @@ def test_numpy_needs_a_place(tmp_path):
 def test_converting_turns_the_unit_into_mg_per_ml_and_keeps_the_place(tmp_path):
     write_volume(tmp_path / "a.npz", image())
     convert(tmp_path / "a.npz", tmp_path / "b.nii.gz", unit="mmol/L")
-    back = read_image(tmp_path / "b.nii.gz")
+    back = read_nifti(tmp_path / "b.nii.gz")
     np.testing.assert_allclose(back.data, corner_data() * 0.055845)
     np.testing.assert_allclose(back.affine_m, image().affine_m, atol=1e-9)
     with pytest.raises(InputError, match="expected a unit of iron concentration"):

@@ -16,7 +16,7 @@ from ..base.plain_data import plain
 from ..base.progress import Listener, Stages
 from ..base.units import quantity
 from ..files.images.labels import read_label_table, read_labelled
-from ..files.meshes.mesh_files import write_mesh
+from ..files.meshes.mesh_files import refuse_unknown_mesh, write_mesh
 from ..files.run.run_folder import refuse_unwritable
 from ..goals import default_limits
 from ..plan.case.case import mesh_sizes
@@ -193,8 +193,7 @@ def mesh_file(
     labels: Path, table: Path | None, out: Path, *, sizes: tuple[str, str, tuple[str, ...]], listener: Listener
 ) -> dict[str, Any]:
     """Mesh a label volume or a segmentation; sizes are edge lengths far away and in the targets, and the targets."""
-    if out.suffix.lower() not in (".vtu", ".msh"):
-        raise InputError(f"{out}: cannot write this kind of mesh; expected .vtu or .msh")
+    refuse_unknown_mesh(out)
     refuse_unwritable(out)
     stages, notes = Stages(listener), list[str]()
     volume, entries = read_labelled(labels, None if table is None else read_label_table(table), notes=notes)

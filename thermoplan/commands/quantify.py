@@ -13,9 +13,10 @@ from ..base.image import Image
 from ..base.plain_data import plain
 from ..base.units import NotAQuantity, parse, vector
 from ..files.images.labels import read_label_table
-from ..files.images.nifti import as_labels
 from ..files.images.segments import has_segments, read_segmentation
-from ..files.images.volumes import WRITERS, read_volume, suffix, write_volume
+from ..files.images.suffixes import image_suffix
+from ..files.images.volumes import WRITERS, read_volume, write_volume
+from ..files.images.voxel_values import as_labels
 from ..files.run.result_tables import write_rows
 from ..files.tables.calibrations import read_fiducials
 from ..imaging.background import Mask
@@ -127,7 +128,7 @@ def quantify_record(
 
 
 def _refuse_targets(*targets: Path | None) -> None:
-    wrong = [t for t in targets if t is not None and suffix(t) not in WRITERS]
+    wrong = [t for t in targets if t is not None and image_suffix(t) not in WRITERS]
     if wrong:
         raise InputError([f"{t.name}: cannot write this kind; expected one of {', '.join(WRITERS)}" for t in wrong])
 

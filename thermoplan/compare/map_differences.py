@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.arrays import AnyArray, BoolArray
 from ..base.image import Image
-from ..files.images.nifti import read_image
+from ..files.images.nifti import read_nifti
 
 MAPS = {"peak-temperature": "degC", "cem43": "min", "power": "W/m^3", "iron": "mg/mL"}
 _INSIDE = 0.5
@@ -62,7 +62,7 @@ def map_differences(a: Path, b: Path) -> dict[str, MapDifference]:
     found = {}
     for name, pair in paths.items():
         if all(path.is_file() for path in pair):
-            first, second = (read_image(path) for path in pair)
+            first, second = (read_nifti(path) for path in pair)
             found[name] = MapDifference(name, first, _resampled(second, image_b, image_a), both)
     return found
 
@@ -72,7 +72,7 @@ def _bodies(a: Path, b: Path) -> tuple[tuple[Image, Image], BoolArray] | None:
     paths = [run / "maps" / "peak-temperature.nii.gz" for run in (a, b)]
     if not all(path.is_file() for path in paths):
         return None
-    bodies = [image.with_data((image.data > 0).astype(np.float32)) for image in map(read_image, paths)]
+    bodies = [image.with_data((image.data > 0).astype(np.float32)) for image in map(read_nifti, paths)]
     covered = _on(bodies[1], bodies[0])
     return (bodies[0], bodies[1]), (bodies[0].data > 0) & (covered > _INSIDE)
 

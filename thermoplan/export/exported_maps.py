@@ -10,7 +10,7 @@ import numpy as np
 from ..base.errors import InputError
 from ..base.image import Image
 from ..files.images.dicom_write import Quantity
-from ..files.images.nifti import read_image
+from ..files.images.nifti import read_nifti
 from ..files.meshes.mesh_files import read_mesh
 
 QUANTITIES = (
@@ -29,7 +29,7 @@ def maps(run: Path) -> Iterator[tuple[Quantity, Path, Image]]:
     if not found:
         raise InputError(f"{run / 'maps'}: holds no map: plan again, or give the folder that `thermoplan plan` wrote")
     for quantity, path in found:
-        yield quantity, path, read_image(path)
+        yield quantity, path, read_nifti(path)
 
 
 def regions_on(image: Image, run: Path) -> tuple[Image, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from ..base.errors import InputError
 from ..base.units import shown
 from ..files.images.labels import read_label_table, regions_of, segment_table
 from ..files.images.segments import names_segments
-from ..files.images.volumes import FOLDER, READERS
+from ..files.images.suffixes import LABELS, PLACED_IMAGES
 from ..files.tables.landmarks import SUFFIXES as LANDMARKS
 from ..goals import CORE, EVERYWHERE_ELSE, SKIN
 from .complaints import suggestion
@@ -53,14 +53,12 @@ _FILES = (
     (("boundary", "bed"), "ambient_course"),
     (("vessels",), "path"),
 )
-_PLACED = tuple(kind for kind in READERS if kind not in (".npy", FOLDER))
-_LABELS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".npz")
 _IMAGES = {
-    "iron.image": _PLACED,
-    "iron.registration.reference": _PLACED,
-    "iron.registration.moving": _PLACED,
+    "iron.image": PLACED_IMAGES,
+    "iron.registration.reference": PLACED_IMAGES,
+    "iron.registration.moving": PLACED_IMAGES,
     "iron.registration.landmarks": LANDMARKS,
-    "anatomy.labels": _LABELS,
+    "anatomy.labels": LABELS,
 }
 _FOLDERS = ("iron.image", "iron.registration.reference", "iron.registration.moving")
 _LONGEST_NAME = 255

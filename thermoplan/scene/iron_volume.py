@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..base.errors import InputError
-from ..files.images.nifti import read_image
+from ..files.images.nifti import read_nifti
 from ..report.palette import INK, MUTED
 from .stage import LegendRow, Stage
 
@@ -17,7 +17,7 @@ def draw_iron_volume(stage: Stage) -> Iterator[LegendRow]:
     path = stage.run / "maps" / "iron.nii.gz"
     if not path.is_file():
         raise InputError(f"{path}: not found: it is what is drawn as a volume; plan again, or show the iron as points")
-    image = read_image(path)
+    image = read_nifti(path)
     high = float(image.data.max())
     found = np.argwhere(image.data > 0.02 * high)
     if high <= 0.0 or not len(found):

@@ -18,8 +18,8 @@ from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError, MissingPart
 from ...base.image import Image
 from .dicom_pixels import decoded_frames, refuse_deflated, refuse_large
-from .nifti import placed
 from .nifti_header import scaled_type
+from .orientation import place_voxels
 from .size_guard import LIMIT_BYTES
 
 _BROKEN = (
@@ -64,7 +64,7 @@ def read_dicom(
         planes = [plane for file in files for plane in _planes(file, path.name, notes)]
         shape = _same(planes, path.name)
         planes, step = _ordered(planes, files[0], path.name, notes)
-        return placed(_pixels(planes, shape), _affine_m(planes[0], step), path.name, allow_shear=allow_shear)
+        return place_voxels(_pixels(planes, shape), _affine_m(planes[0], step), path.name, allow_shear=allow_shear)
 
 
 def _dataset(path: Path, limit_bytes: int, *, quiet: bool = False) -> Any:

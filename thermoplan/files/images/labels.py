@@ -11,10 +11,10 @@ from typing import NamedTuple
 from ...anatomy.tissue import canonical_tissue
 from ...base.errors import InputError
 from ...base.image import Image
-from .nifti import as_labels
 from .segments import has_segments, read_segment_names, read_segmentation
 from .size_guard import existing
 from .volumes import read_volume
+from .voxel_values import as_labels
 
 _COLUMNS = ("label", "region", "tissue")
 

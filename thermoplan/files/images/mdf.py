@@ -21,8 +21,8 @@ from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
 from .mdf_grid import gridded, numbers, text_of, upright
-from .nifti import real
 from .size_guard import LIMIT_BYTES, chosen, existing, guard_size
+from .voxel_values import real_values
 
 _GROUPS = ("study", "experiment", "tracer", "scanner", "acquisition")
 
@@ -65,7 +65,7 @@ def read_mdf(
         first = chosen(frames, frame, "frame", name, notes)
         third = chosen(channels, channel, "channel", name, notes)
         stored = group["data"]
-        values = real(np.asarray(stored[first, :, third] if len(stored.shape) == 3 else stored[()]), name)
+        values = real_values(np.asarray(stored[first, :, third] if len(stored.shape) == 3 else stored[()]), name)
         values = _without_overscan(group, values, name, notes)
         return gridded(group, values, name, notes)
 

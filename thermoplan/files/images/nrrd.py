@@ -15,7 +15,7 @@ import numpy as np
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
-from .nifti import placed
+from .orientation import place_voxels
 from .packed import LONGEST_HEADER, LONGEST_LINE, unpacked_values
 from .size_guard import LIMIT_BYTES, chosen, existing, guard_size
 
@@ -91,7 +91,7 @@ def read_nrrd(
     data = file.data
     for axis in sorted(set(range(data.ndim)) - set(file.spatial), reverse=True):
         data = np.take(data, chosen(data.shape[axis], channel, "channel", file.name, notes), axis=axis)
-    return placed(data, affine_m(file, notes), file.name, allow_shear=allow_shear)
+    return place_voxels(data, affine_m(file, notes), file.name, allow_shear=allow_shear)
 
 
 def read_raw(path: Path, limit_bytes: int) -> Nrrd:

@@ -12,7 +12,8 @@ import numpy as np
 from ...base.arrays import Array
 from ...base.image import Image
 from .mdf import write_mdf
-from .volumes import suffix, write_volume
+from .suffixes import MDF, image_suffix
+from .volumes import write_volume
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +34,7 @@ class ScanFacts:
 def write_scan(path: Path | str, image: Image, facts: ScanFacts, *, created: datetime | None = None) -> bool:
     """Write the image; whether its format keeps the facts (MDF does)."""
     path = Path(path)
-    if suffix(path) != ".mdf":
+    if image_suffix(path) != MDF[0]:
         write_volume(path, image)
         return False
     import h5py

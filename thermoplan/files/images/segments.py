@@ -11,9 +11,10 @@ import numpy as np
 from ...base.arrays import AnyArray
 from ...base.errors import InputError
 from ...base.image import Image
-from .nifti import placed
 from .nrrd import Nrrd, affine_m, axes_of, opened, read_raw
+from .orientation import place_voxels
 from .size_guard import LIMIT_BYTES, existing
+from .suffixes import NRRD
 
 _SEGMENT = re.compile(r"segment(\d+)_")
 
@@ -40,7 +41,7 @@ def read_segmentation(
     segments = _segments(file.header, file.name)
     layered = len(file.spatial) < file.data.ndim
     labels = _merged(file, segments, notes) if layered else file.data
-    return placed(labels, affine_m(file, notes), file.name), _numbered(segments, layered)
+    return place_voxels(labels, affine_m(file, notes), file.name), _numbered(segments, layered)
 
 
 def _merged(file: Nrrd, segments: list[_Segment], notes: list[str]) -> AnyArray:
@@ -84,7 +85,7 @@ def _segments(header: dict[str, str], name: str) -> list[_Segment]:
 
 def names_segments(path: Path) -> bool:
     """True if a file, by its suffix, may name its segments."""
-    return path.suffix.lower() in (".nrrd", ".nhdr")
+    return path.suffix.lower() in NRRD
 
 
 def has_segments(path: Path | str) -> bool:

@@ -18,10 +18,12 @@ from ...base.image import Image
 from ...base.units import NotAQuantity, iron_factor
 from .dicom import read_dicom
 from .mdf import read_mdf, write_mdf
-from .nifti import placed, read_image, write_image
+from .nifti import read_nifti, write_nifti
 from .nrrd import read_nrrd
+from .orientation import place_voxels
 from .segments import has_segments, read_segmentation
 from .size_guard import LIMIT_BYTES, existing, guard_size
+from .suffixes import BARE_ARRAY, DICOM, FOLDER, MDF, NIFTI, NRRD, PLACED_ARRAY, image_suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def read_volume(
     that are not at right angles are refused unless they are asked for.
     """
     path = Path(path)
-    read = READERS.get(FOLDER if path.is_dir() else suffix(path))
+    read = READERS.get(FOLDER if path.is_dir() else image_suffix(path))
     if read is None:
         known = ", ".join(key for key in READERS if key != FOLDER)
         raise InputError(f"{path.name}: of no known kind; expected one of {known}, or a folder of DICOM files")
@@ -62,7 +64,7 @@ def _mdf(path: Path, choice: _Choice) -> Image:
 
 
 def _nifti(path: Path, choice: _Choice) -> Image:
-    return read_image(
+    return read_nifti(
         path, notes=choice.notes, frame=choice.frame, channel=choice.channel, allow_shear=choice.allow_shear
     )
 
@@ -91,9 +93,9 @@ def _one_frame(path: Path, choice: _Choice, *, channels: bool = False) -> Path:
 def write_volume(path: Path | str, image: Image) -> None:
     """Write an image in the format of its suffix."""
     path = Path(path)
-    if suffix(path) not in WRITERS:
+    if image_suffix(path) not in WRITERS:
         raise InputError(f"{path.name}: cannot write this kind; expected one of {', '.join(WRITERS)}")
-    WRITERS[suffix(path)](path, image)
+    WRITERS[image_suffix(path)](path, image)
 
 
 def convert(
@@ -103,7 +105,7 @@ def convert(
 
     ``choice`` is what `read_volume` takes besides: frame, channel, affine_m, allow_shear.
     """
-    if suffix(Path(target)) not in WRITERS:
+    if image_suffix(Path(target)) not in WRITERS:
         raise InputError(f"{Path(target).name}: cannot write this kind; expected one of {', '.join(WRITERS)}")
     image = read_volume(source, notes=notes, **choice)
     if unit is not None:
@@ -116,16 +118,10 @@ def convert(
     return image
 
 
-def suffix(path: Path) -> str:
-    """``.nii.gz`` for a packed NIfTI, else the last suffix; small letters."""
-    name = path.name.lower()
-    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
-
-
 def _numpy(path: Path, choice: _Choice) -> Image:
     path, affine_m = existing(_one_frame(path, choice, channels=True)), choice.affine_m
     try:
-        if path.suffix.lower() == ".npz":
+        if path.suffix.lower() == PLACED_ARRAY:
             data, stored = _packed_arrays(path)
             if affine_m is None and stored is not None:
                 affine_m = np.array(stored, float)
@@ -154,7 +150,7 @@ def _numpy(path: Path, choice: _Choice) -> Image:
             f"{path.name}: does not say where its voxels lie; expected an affine (4 x 4, voxel to RAS, "
             "mm): convert it with --affine FILE, or save data and affine as .npz"
         )
-    return placed(data, affine_m, path.name, allow_shear=choice.allow_shear)
+    return place_voxels(data, affine_m, path.name, allow_shear=choice.allow_shear)
 
 
 def _packed_arrays(path: Path) -> tuple[AnyArray, AnyArray | None]:
@@ -183,24 +179,17 @@ def _millimetres(affine_m: Array) -> Array:
     return affine
 
 
-FOLDER = "folder"
 READERS: dict[str, Callable[[Path, _Choice], Image]] = {
-    ".mdf": _mdf,
-    ".h5": _mdf,
-    ".hdf5": _mdf,
-    ".nii": _nifti,
-    ".nii.gz": _nifti,
-    ".nrrd": _nrrd,
-    ".nhdr": _nrrd,
-    ".dcm": _dicom,
-    ".ima": _dicom,
+    **dict.fromkeys(MDF, _mdf),
+    **dict.fromkeys(NIFTI, _nifti),
+    **dict.fromkeys(NRRD, _nrrd),
+    **dict.fromkeys(DICOM, _dicom),
     FOLDER: _dicom,
-    ".npy": _numpy,
-    ".npz": _numpy,
+    BARE_ARRAY: _numpy,
+    PLACED_ARRAY: _numpy,
 }
 WRITERS: dict[str, Callable[[Path, Image], None]] = {
-    ".mdf": write_mdf,
-    ".nii": write_image,
-    ".nii.gz": write_image,
-    ".npz": lambda path, image: np.savez_compressed(path, data=image.data, affine=_millimetres(image.affine_m)),
+    MDF[0]: write_mdf,
+    **dict.fromkeys(NIFTI, write_nifti),
+    PLACED_ARRAY: lambda path, image: np.savez_compressed(path, data=image.data, affine=_millimetres(image.affine_m)),
 }

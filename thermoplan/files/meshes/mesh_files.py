@@ -10,8 +10,9 @@ import io
 import struct
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -76,12 +77,14 @@ def _anatomy(
 
 def write_mesh(path: Path | str, anatomy: Anatomy, *, unit_m: float = 1e-3) -> None:
     """Write the mesh with its regions: ``.vtu``, or ``.msh`` with physical groups."""
-    if Path(path).suffix.lower() == ".vtu":
-        _write_vtu(path, anatomy, {}, {}, unit_m)
-    elif Path(path).suffix.lower() == ".msh":
-        _write_msh(Path(path), anatomy, unit_m)
-    else:
-        raise InputError(f"{path}: cannot write this kind of mesh; expected .vtu or .msh")
+    refuse_unknown_mesh(path)
+    MESH_WRITERS[Path(path).suffix.lower()](Path(path), anatomy, unit_m)
+
+
+def refuse_unknown_mesh(path: Path | str) -> None:
+    """Refuse a file of a kind that meshes are not written in."""
+    if Path(path).suffix.lower() not in MESH_WRITERS:
+        raise InputError(f"{path}: cannot write this kind of mesh; expected {' or '.join(MESH_WRITERS)}")
 
 
 def write_fields(
@@ -99,15 +102,15 @@ def write_fields(
         wrong = [name for name, values in data.items() if len(np.asarray(values)) != count]
         if wrong:
             raise ValueError(f"fields {', '.join(wrong)}: expected {count} rows")
-    _write_vtu(path, anatomy, point_data, cell_data, 1.0)
+    _write_vtu(Path(path), anatomy, 1.0, point_data, cell_data)
 
 
 def _write_vtu(
-    path: Path | str,
+    path: Path,
     anatomy: Anatomy,
-    point_data: Mapping[str, ArrayLike],
-    cell_data: Mapping[str, ArrayLike],
     unit_m: float,
+    point_data: Mapping[str, ArrayLike] = MappingProxyType({}),
+    cell_data: Mapping[str, ArrayLike] = MappingProxyType({}),
 ) -> None:
     write_vtu(
         path,
@@ -262,3 +265,6 @@ def _write_msh(path: Path, anatomy: Anatomy, unit_m: float) -> None:
         field_data={name: np.array([i + 1, 3]) for i, name in enumerate(anatomy.region_names)},
     )
     meshio.write(path, mesh, file_format="gmsh22", binary=False)
+
+
+MESH_WRITERS: dict[str, Callable[[Path, Anatomy, float], None]] = {".vtu": _write_vtu, ".msh": _write_msh}

@@ -10,7 +10,7 @@ import numpy as np
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...files.images.mdf import MdfInfo, read_mdf_info
-from ...files.images.volumes import suffix
+from ...files.images.suffixes import MDF, image_suffix
 from ...imaging.deblur import deblur_image
 from ...imaging.iron_map import IronMap
 from ...imaging.psf import GaussianPsf, implied_fwhm_m, seen_gradient_t_m
@@ -78,7 +78,7 @@ def sharpen_iron(iron: IronMap, protocol: Protocol, notes: list[str]) -> IronMap
 
 def scan_info(path: Path) -> MdfInfo | None:
     """Facts that an MDF file has on its scan; None for other formats."""
-    return read_mdf_info(path) if path.is_file() and suffix(path) in (".mdf", ".h5", ".hdf5") else None
+    return read_mdf_info(path) if path.is_file() and image_suffix(path) in MDF else None
 
 
 def recorded_scan(path: Path) -> str:

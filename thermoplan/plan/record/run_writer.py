@@ -16,7 +16,7 @@ from ...base.arrays import Array
 from ...base.errors import MissingPart
 from ...base.image import Image
 from ...base.progress import Stages
-from ...files.images.nifti import write_image
+from ...files.images.nifti import write_nifti
 from ...files.meshes.mesh_files import write_fields, write_history
 from ...files.run.plan_record import PlanRecord
 from ...files.run.result_tables import write_tables
@@ -165,7 +165,7 @@ def _write_maps(folder: Path, engine: HeatingModel, fields: Mapping[str, Array])
     for name, key in names.items():
         data = np.zeros(grid.shape, np.float32)
         data[tuple(index[inside].T)] = (fields[key][corners] * weights[inside]).sum(axis=1)
-        write_image(folder / f"{name}.nii.gz", grid.with_data(data), description=key)
+        write_nifti(folder / f"{name}.nii.gz", grid.with_data(data), description=key)
 
 
 def _grid(anatomy: Anatomy) -> Image:
