@@ -13,7 +13,7 @@ from test_optimize import EDGES, LOOSE, at_least, at_most, case
 from thermoplan.base.errors import MissingPart
 from thermoplan.goals import resolve
 from thermoplan.optimize import MeritFunction, ipopt_shares, optimize_shares
-from thermoplan.optimize.program.modal_heat import ModalHeat, restricted
+from thermoplan.optimize.program.modal_heat import ModalHeat, restrict
 from thermoplan.optimize.program.search_terms import Iterate
 
 CONVEX = [
@@ -57,7 +57,7 @@ def test_a_dose_is_also_sought_in_a_short_hot_part_of_the_session(metric):
     """One place in three windows, all plans of a grid: 12 steps of share in each. A plan that is even in time is a
     local optimum, and a poor one where blood stays cool for a while."""
     anatomy, reduced = case()
-    one, goals = restricted(reduced, [13]), [at_least(metric, 1e4), at_most("Tmax", 38.5, "core")]
+    one, goals = restrict(reduced, [13]), [at_least(metric, 1e4), at_most("Tmax", 38.5, "core")]
     resolved = resolve(goals, anatomy, defaults=False)
     merit = MeritFunction(ModalHeat(one, EDGES, 0.0, 60.0), resolved, LOOSE)
     line = np.linspace(0.0, 1.0, 13)

@@ -9,7 +9,7 @@ from small_case import PROTOCOL, write_case
 
 from thermoplan.anatomy.tissue import PERFUSION_LAWS
 from thermoplan.bioheat import Boundary, thermal_system
-from thermoplan.goals import Goal, GoalRow, Resolved, tightened
+from thermoplan.goals import Goal, GoalRow, Resolved, tighten
 from thermoplan.plan import make_plan
 from thermoplan.plan.case.linearized import linearize
 from thermoplan.plan.steering.rounds import AGREED_K, CycleMeans
@@ -94,5 +94,5 @@ def test_a_plan_drawn_in_asks_more_of_exactly_the_rows_that_broke():
         row("Tmax", 50.0, "at_most"),
     )
     resolved = Resolved(rows, ("x",), np.arange(1), np.zeros(1))
-    found = [r.goal.bound for r in tightened(resolved, {0: 0.1, 1: 1.0, 2: 0.5, 3: 0.2}).rows]
+    found = [r.goal.bound for r in tighten(resolved, {0: 0.1, 1: 1.0, 2: 0.5, 3: 0.2}).rows]
     assert found == pytest.approx([41.9, 4.0, 42.5, 8.0, 50.0])

@@ -5,7 +5,7 @@ from .defaults import default_limits
 from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, GoalRow, Requirement, Resolved, target_regions
 from .meter import Meter, row_value
 from .metrics import METRICS, Hottest, Metric, SearchMetric, metric_named
-from .regions import resolve, tightened
+from .regions import resolve, tighten
 from .safety_budget import SafetyBudget
 from .templates import TEMPLATES, template
 
@@ -31,5 +31,5 @@ __all__ = [
     "row_value",
     "target_regions",
     "template",
-    "tightened",
+    "tighten",
 ]

@@ -11,7 +11,7 @@ from .metrics.statistics import percent_above
 
 _COOL_DOWN_MIN = 3.0
 """Dose that may come in after heating, as minutes at the highest temperature: cooling by 1 K a minute from 43 degrees C
-on leaves 0.7 of them, by 0.25 K a minute 2.9."""
+on leaves 0.7 of them, by 0.25 K a minute 2.9. With twice as many some goals that no plan meets would be searched."""
 
 
 def contradictions(goals: Sequence[Goal], heating_s: float, arterial_c: float) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def contradictions(goals: Sequence[Goal], heating_s: float, arterial_c: float) -
 
 
 def _exclude(low: Goal, high: Goal, heating_s: float) -> bool:
-    """Whether the least that a goal needs somewhere is more than a limit allows there."""
+    """True where the least that a goal needs is more than a limit allows."""
     (wanted, least), (capped, most) = (goal.measure.searched(goal.bound) for goal in (low, high))
     alike = wanted.statistic == capped.statistic
     if not alike and percent_above(capped.statistic, at_most=True) > percent_above(wanted.statistic, at_most=False):

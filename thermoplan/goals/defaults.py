@@ -1,4 +1,4 @@
-"""The limits that hold where a protocol names none."""
+"""Default limits, which hold where a protocol names none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CORE_SOURCE = "default: what an anaesthetised mouse tolerates; a planner's choi
 
 
 def default_limits(goals: Sequence[Goal], tissues: Mapping[str, str], *, core: bool = True) -> tuple[Goal, ...]:
-    """The limits that every plan keeps for regions that no limit of the protocol names.
+    """Limits that every plan keeps for regions that no limit of the protocol names.
 
     ``tissues`` are those of the regions by name. ``core``: the blood temperature is a state (a fixed one cannot be
     exceeded).

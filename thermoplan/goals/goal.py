@@ -1,4 +1,4 @@
-"""One goal or limit, and the nodes it looks at."""
+"""Goals and limits, and the nodes of each."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ class GoalRow:
 
 
 class Requirement(Protocol):
-    """A goal or limit in one region, or a budget of safety: what a search and an explanation of it ask of both."""
+    """Goal or limit in one region, or budget of safety, as a search and its explanation see both."""
 
     @property
     def label(self) -> str: ...

@@ -13,6 +13,15 @@ from .metrics.statistics import at_fractions, exceeded_by, fraction_above, hotte
 Regions = Mapping[str, tuple[IntArray, Array]]
 """Name -> nodes ``(k,)`` and the volume ``(k,)`` that each stands for, m3."""
 
+_SORTED_TO = 512
+"""Fewer values than this are sorted as they are: bins cost as much; results do not depend on it."""
+_BINS = 1024
+"""Bins of which three around a percentile are sorted; twice as many are counted for longer and sorted no faster."""
+_EDGES = 101
+"""Edges of a histogram: one a per cent, which a page shows as a smooth curve."""
+_LEAST_DOSE_MIN = 1e-3
+"""First edge of a histogram of doses above zero: a thousandth of a minute is no dose."""
+
 STATISTICS = ("t_min_c", "t_mean_c", "t_max_c", "t90_c", "t50_c", "t10_c")
 
 
@@ -45,19 +54,19 @@ class RegionSeries:
 
 
 def _statistics(values: Array, weights: Array) -> tuple[float, ...]:
-    v, w = values, weights
-    t90, t50, t10 = _quantiles(v, w, (0.1, 0.5, 0.9))
-    return v.min(), float(v @ w / w.sum()), v.max(), t90, t50, t10
+    """In the order of ``STATISTICS``."""
+    t90, t50, t10 = _quantiles(values, weights, (0.1, 0.5, 0.9))
+    return values.min(), float(values @ weights / weights.sum()), values.max(), t90, t50, t10
 
 
-def _quantiles(v: Array, w: Array, fractions: tuple[float, ...]) -> list[float]:
-    """The same as sorting all of ``v``, but sorts only the bins around each fraction of the weight."""
-    low, span = v.min(), np.ptp(v)
-    if len(v) < 512 or span == 0.0:
-        order = np.argsort(v)
-        return list(at_fractions(v[order], w[order], fractions))
-    bin_of = ((v - low) * (1023.0 / span)).astype(np.int16)
-    weight = np.bincount(bin_of, w, 1024)
+def _quantiles(values: Array, weights: Array, fractions: tuple[float, ...]) -> list[float]:
+    """Values at fractions of the weight, as by sorting all; only the bins around each fraction are sorted."""
+    low, span = values.min(), np.ptp(values)
+    if len(values) < _SORTED_TO or span == 0.0:
+        order = np.argsort(values)
+        return list(at_fractions(values[order], weights[order], fractions))
+    bin_of = ((values - low) * ((_BINS - 1.0) / span)).astype(np.int16)
+    weight = np.bincount(bin_of, weights, _BINS)
     upto = np.cumsum(weight)
     full = np.flatnonzero(weight)
     found = []
@@ -65,9 +74,9 @@ def _quantiles(v: Array, w: Array, fractions: tuple[float, ...]) -> list[float]:
         i = int(np.searchsorted(upto[full], target))
         first, last = full[max(i - 1, 0)], full[min(i + 1, len(full) - 1)]
         near = np.flatnonzero((bin_of >= first) & (bin_of <= last))
-        near = near[np.argsort(v[near])]
-        below = upto[first] - weight[first]
-        found.append(float(np.interp(target, below + np.cumsum(w[near]) - 0.5 * w[near], v[near])))
+        near = near[np.argsort(values[near])]
+        below, part = upto[first] - weight[first], weights[near]
+        found.append(float(np.interp(target, below + np.cumsum(part) - 0.5 * part, values[near])))
     return found
 
 
@@ -96,15 +105,16 @@ def _region_row(series: RegionSeries, name: str, dose: DoseMap, heating_end_s: f
     return row
 
 
-def volume_histograms(regions: Regions, temperature_c: Array, cem43: Array) -> dict[str, dict[str, list]]:
+def volume_histograms(regions: Regions, temperature_c: Array, cem43: Array) -> dict[str, dict[str, list[float]]]:
     """Cumulative histograms of each region: share of the volume above each temperature and dose."""
     return {name: _histogram(temperature_c[nodes], cem43[nodes], weights) for name, (nodes, weights) in regions.items()}
 
 
-def _histogram(temperature_c: Array, cem43: Array, weights: Array) -> dict[str, list]:
+def _histogram(temperature_c: Array, cem43: Array, weights: Array) -> dict[str, list[float]]:
     low, high = np.floor(temperature_c.min() * 5.0) / 5.0, np.ceil(temperature_c.max() * 5.0 + 1e-9) / 5.0
-    edges = np.linspace(low, max(high, low + 0.2), 101)
-    doses = np.concatenate([[0.0], np.geomspace(1e-3, max(10.0, 1.01 * float(cem43.max())), 100)])
+    edges = np.linspace(low, max(high, low + 0.2), _EDGES)
+    highest_dose = max(10.0, 1.01 * float(cem43.max()))
+    doses = np.concatenate([[0.0], np.geomspace(_LEAST_DOSE_MIN, highest_dose, _EDGES - 1)])
     return {
         "temperature_c": edges.tolist(),
         "volume_fraction": fraction_above(temperature_c, weights, edges).tolist(),

@@ -1,8 +1,8 @@
-"""Goals bound to a mesh: which nodes each looks at."""
+"""Goals bound to a mesh: the nodes of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,12 @@ from ..base.arrays import IntArray, frozen
 from ..base.errors import InputError
 from .defaults import default_limits
 from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, GoalRow, Resolved, target_regions
+
+_FOCUS_C = 43.0
+"""Bound of the T90 that is followed of each target; only its row is used, so that any number would do."""
+_ROUNDING = 1e-9
+_SAME_PLACE_M = 1e-12
+"""A point at the margin itself is within it: both are far above rounding and far below an edge of a mesh."""
 
 
 def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defaults: bool = True) -> Resolved:
@@ -26,38 +32,39 @@ def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defau
     complaints = list(_region_complaints(everything, anatomy, core))
     if complaints:
         raise InputError(complaints)
-    rows, notes = [], []
+    rows: list[GoalRow] = []
+    notes: list[str] = []
     for goal in everything:
         for name in goal.places:
-            row = _row(goal, name, anatomy, lambda goal=goal: _elsewhere(everything, targets, goal, anatomy))
-            if len(row.nodes) == 0 and name == EVERYWHERE_ELSE:
+            elsewhere = _cells_elsewhere(everything, targets, goal, anatomy) if name == EVERYWHERE_ELSE else None
+            row = _bind(goal, name, anatomy, elsewhere)
+            if len(row.nodes):
+                rows.append(row)
+            elif name == EVERYWHERE_ELSE:
+                margin_mm = goal.margin_m * 1e3
                 notes.append(
-                    "everywhere-else is empty: no other tissue is farther than "
-                    f"{goal.margin_m * 1e3:g} mm from a target"
+                    f"everywhere-else is empty: no other tissue is farther than {margin_mm:g} mm from a target"
                 )
-            elif len(row.nodes) == 0:
+            else:
                 thin = "; a shell must be thicker than the mesh's edges there" if goal.shell_m else ""
                 complaints.append(f'region "{name}": has no element, so {goal.metric} cannot be judged{thin}')
-            else:
-                rows.append(row)
     if complaints:
         raise InputError(complaints)
     inside = _cells(anatomy, targets)
-    outside = anatomy.node_volumes_m3 - anatomy.node_weights_m3(inside)
-    notes += _touching(rows, targets, anatomy)
-    focus = tuple(_row(Goal("goal", (name,), "T90", 43.0, "at_least"), name, anatomy) for name in targets)
+    outside_m3 = anatomy.node_volumes_m3 - anatomy.node_weights_m3(inside)
+    notes += _shared_node_notes(rows, targets, anatomy)
     return Resolved(
         tuple(rows),
         targets,
         frozen(np.unique(anatomy.tets[inside]), np.int64),
-        frozen(np.maximum(outside, 0.0)),
+        frozen(np.maximum(outside_m3, 0.0)),
         tuple(dict.fromkeys(notes)),
-        focus,
+        tuple(_bind(Goal("goal", (name,), "T90", _FOCUS_C, "at_least"), name, anatomy) for name in targets),
     )
 
 
-def tightened(resolved: Resolved, by_k: Mapping[int, float]) -> Resolved:
-    """A copy in which some rows ask for more: by so many kelvins, doublings of a dose, or tenths of the volume."""
+def tighten(resolved: Resolved, by_k: Mapping[int, float]) -> Resolved:
+    """A copy of which some rows ask for more: by so many kelvins, doublings of a dose, or tenths of the volume."""
     rows = list(resolved.rows)
     for i, step in by_k.items():
         rows[i] = replace(rows[i], goal=rows[i].goal.shifted(step))
@@ -84,22 +91,21 @@ def _cells(anatomy: Anatomy, names: Sequence[str]) -> IntArray:
     return anatomy.cells(*real) if real else np.zeros(0, np.int64)
 
 
-def _elsewhere(goals: Sequence[Goal], targets: Sequence[str], goal: Goal, anatomy: Anatomy) -> IntArray:
-    if EVERYWHERE_ELSE not in goal.region:
-        return np.zeros(0, np.int64)
+def _cells_elsewhere(goals: Sequence[Goal], targets: Sequence[str], goal: Goal, anatomy: Anatomy) -> IntArray:
+    """Elements that no limit names and that are farther than the goal's margin from every target."""
     limited = [other for other in goals if other.kind == "limit"]
     keep = np.ones(len(anatomy.tets), bool)
     for other in limited:
-        keep[_cells(anatomy, other.region) if other.shell_m is None else _shell(other, anatomy)] = False
+        keep[_cells(anatomy, other.region) if other.shell_m is None else _shell_cells(other, anatomy)] = False
     inside = np.unique(anatomy.tets[_cells(anatomy, targets)])
     if len(inside):
-        reach = goal.margin_m * (1.0 + 1e-9) + 1e-12
+        reach = goal.margin_m * (1.0 + _ROUNDING) + _SAME_PLACE_M
         distance = cKDTree(anatomy.points_m[inside]).query(anatomy.points_m, distance_upper_bound=reach)[0]
         keep &= ~np.isfinite(distance)[anatomy.tets].any(axis=1)
     return np.flatnonzero(keep)
 
 
-def _shell(goal: Goal, anatomy: Anatomy) -> IntArray:
+def _shell_cells(goal: Goal, anatomy: Anatomy) -> IntArray:
     """Elements whose centre lies in the goal's shell around, or inside, its regions taken as one."""
     start, end = goal.shell_m or (0.0, 0.0)
     member = np.zeros(len(anatomy.tets), bool)
@@ -112,13 +118,14 @@ def _shell(goal: Goal, anatomy: Anatomy) -> IntArray:
     return np.flatnonzero((distance >= start) & (distance <= end))
 
 
-def _row(goal: Goal, name: str, anatomy: Anatomy, elsewhere: Callable[[], IntArray] | None = None) -> GoalRow:
+def _bind(goal: Goal, name: str, anatomy: Anatomy, elsewhere: IntArray | None = None) -> GoalRow:
+    """The row of a goal in one of its places."""
     if name == CORE:
         return GoalRow(goal, name, np.array([len(anatomy.points_m)]), np.ones(1))
-    if name == EVERYWHERE_ELSE and elsewhere is not None:
-        cells = elsewhere()
+    if elsewhere is not None:
+        cells = elsewhere
     elif goal.shell_m is not None:
-        cells = _shell(goal, anatomy)
+        cells = _shell_cells(goal, anatomy)
     else:
         cells = anatomy.cells(*(goal.region if goal.as_one else (name,)))
     weights = anatomy.node_weights_m3(cells)
@@ -126,7 +133,8 @@ def _row(goal: Goal, name: str, anatomy: Anatomy, elsewhere: Callable[[], IntArr
     return GoalRow(goal, name, nodes, weights[nodes])
 
 
-def _touching(rows: Sequence[GoalRow], targets: Sequence[str], anatomy: Anatomy) -> Iterator[str]:
+def _shared_node_notes(rows: Sequence[GoalRow], targets: Sequence[str], anatomy: Anatomy) -> Iterator[str]:
+    """Notes on limits that hold at nodes of a target too."""
     inside = np.zeros(len(anatomy.points_m) + 1, bool)
     inside[np.unique(anatomy.tets[_cells(anatomy, targets)])] = True
     for row in rows:

@@ -13,7 +13,7 @@ from .priorities import HELD_K, optimize_shares, weighted_shares
 from .program.modal_heat import CorrectedModel
 from .sequential_lp import SequentialLP
 from .settings import GOAL_COST, Progress, SearchControl, Settings, Shares
-from .stretch_goal import first_goal, stretched
+from .stretch_goal import first_goal, stretch
 
 __all__ = [
     "GOAL_COST",
@@ -36,6 +36,6 @@ __all__ = [
     "lbfgsb_shares",
     "optimize_shares",
     "pareto_front",
-    "stretched",
+    "stretch",
     "weighted_shares",
 ]

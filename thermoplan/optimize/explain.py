@@ -14,7 +14,7 @@ from .program.modal_heat import ModalHeat, Model
 from .program.search_terms import GoalTerm, Iterate
 from .sequential_lp import SequentialLP
 from .settings import Settings, Shares
-from .stretch_goal import first_goal, stretched
+from .stretch_goal import first_goal, stretch
 
 _ACTIVE_K = 0.25
 _WORTH, _TELLING_K = 1e-2, 0.02
@@ -89,7 +89,7 @@ def explain(
         return None
     at, best = resolved, shares
     if not missed:
-        at = stretched(resolved, asked)
+        at = stretch(resolved, asked)
         best = weighted_shares(
             model,
             at,

@@ -14,7 +14,7 @@ from .cancellation import stop_on_interrupt
 from .priorities import weighted_shares
 from .program.modal_heat import Model
 from .settings import Settings, Shares, StopRequest
-from .stretch_goal import first_goal, stretched
+from .stretch_goal import first_goal, stretch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +85,7 @@ def pareto_front(
 
 def _asking(resolved: Resolved, goal: int, limit: int, bound: float) -> Resolved:
     """The same with another bound, and with a goal that asks for more than can be had."""
-    asked = stretched(resolved, goal)
+    asked = stretch(resolved, goal)
     row = asked.rows[limit]
     wider = replace(row, goal=replace(row.goal, bound=float(bound)))
     return replace(asked, rows=(*asked.rows[:limit], wider, *asked.rows[limit + 1 :]))

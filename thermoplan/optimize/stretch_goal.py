@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..goals import Resolved
 
 
-def stretched(resolved: Resolved, goal: int) -> Resolved:
+def stretch(resolved: Resolved, goal: int) -> Resolved:
     """The same rows, of which number ``goal`` asks for 20 K or ten doublings more than it did; of a volume above a
     temperature or dose, the percentile is asked for."""
     rows = list(resolved.rows)

@@ -17,8 +17,7 @@ PercentileFinder = Callable[[Array, Array, float], tuple[IntArray, Array]]
 at a share of the weight: `statistics.between`, or a compiled one."""
 
 SAME_TIME_S = 1e-9
-"""Times closer than this are one: a tenth of a rounding error of an hour in seconds would do; a thousand of them are
-still far below the shortest time step."""
+"""Times closer than this are one: far above the rounding of an hour in seconds, far below the shortest time step."""
 _LEAST_DOSE_MIN = 1e-300
 """Stands for a dose of nothing, whose logarithm is taken: the smallest power of ten that is a normal number."""
 
@@ -37,9 +36,9 @@ class Scale:
         Dimension of a bound in a protocol file, "" where it is a part of the volume; an example of one; and how many
         SI units one of ``unit`` is.
     is_temperature
-        Whether a value is an absolute temperature, a difference of two of which is in K.
+        True where a value is an absolute temperature, a difference of two of which is in K.
     is_logarithmic
-        Whether the search measures the binary logarithm.
+        True where the search measures the binary logarithm.
     unit_per_k
         How many of ``unit`` are one step, on a scale that is linear.
     stretch_k
@@ -211,7 +210,7 @@ class SearchMetric(Metric, Protocol):
 
     @property
     def caps_temperature(self) -> bool:
-        """Whether a bound on it, at most, is one on every node at every judged time."""
+        """True where a bound on it, at most, is one on every node at every judged time."""
         ...
 
     def slope(
@@ -221,8 +220,8 @@ class SearchMetric(Metric, Protocol):
         ...
 
     def is_convex(self, *, at_least: bool, below_43_c: bool = False) -> bool:
-        """Whether what is on the wrong side of a bound is convex in the temperatures; ``below_43_c`` where none is
-        above, so that doses have no kink."""
+        """Convexity, in the temperatures, of what is on the wrong side of a bound; ``below_43_c`` where none is above,
+        so that doses have no kink."""
         ...
 
     def linearization(self, *, at_least: bool) -> Linearization: ...

@@ -14,7 +14,7 @@ from ...base.arrays import Array, IntArray
 HOTTEST_M3 = 1e-9
 """``CEM43max`` is the mean dose of the hottest 1 mm3: one node of a fine mesh is no tissue."""
 _PART = 0.6
-"""Above this part of all nodes, partial sorting costs more than an order of all; with twice as much it never pays."""
+"""Above this part of all nodes, parting off the lowest and sorting them costs more than sorting all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def statistic_name(which: Statistic) -> str:
 
 
 def percentile_or_extreme(percent: float) -> Statistic:
-    """What so many per cent of the volume exceed: the least where all of it does, the greatest where none does."""
+    """Statistic that so many per cent of the volume exceed: the least where all do, the greatest where none does."""
     return "min" if percent >= 100.0 else "max" if percent < 1.0 else percent
 
 
@@ -153,8 +153,9 @@ def exceeded_by(values: Array, weights: Array, percent: ArrayLike) -> Array:
 
 
 def at_fractions(values: Array, weights: Array, fractions: ArrayLike) -> Array:
+    """Values at fractions of the weight, of values in rising order."""
     upto = np.cumsum(weights)
-    result: Array = np.interp(np.asarray(fractions) * upto[-1], upto - 0.5 * weights, values)
+    result: Array = np.interp(np.asarray(fractions, float) * upto[-1], upto - 0.5 * weights, values)
     return result
 
 
@@ -170,8 +171,8 @@ def fraction_above(values: Array, weights: Array, edges: ArrayLike) -> Array:
     distinct, which = np.unique(values, return_inverse=True)
     w = np.bincount(which, weights)
     upto = np.cumsum(w)
-    result: Array = 1.0 - np.interp(edges, distinct, (upto - 0.5 * w) / upto[-1], left=0.0, right=1.0)
-    return result
+    below: Array = np.interp(np.asarray(edges, float), distinct, (upto - 0.5 * w) / upto[-1], left=0.0, right=1.0)
+    return 1.0 - below
 
 
 def mean_over(time_s: Array, course: Array, start_s: float, stop_s: float) -> float:

@@ -100,7 +100,7 @@ def with_inputs(model: Any, inputs: Array) -> Any:
     return replace(model, inputs=inputs)
 
 
-def restricted(model: Any, columns: Sequence[int] | IntArray) -> Any:
+def restrict(model: Any, columns: Sequence[int] | IntArray) -> Any:
     """The same model with some of its columns, in the order given."""
     return with_inputs(model, np.asarray(model.inputs)[np.asarray(columns)])
 

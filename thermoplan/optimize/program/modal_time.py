@@ -53,7 +53,7 @@ class ModalTime:
         """Mode amplitudes ``(t, r)`` of inputs ``(w, r)``."""
         begun, loads = np.zeros((len(loads) + 1, loads.shape[1])), np.concatenate([loads, np.zeros_like(loads[:1])])
         for w in range(len(begun) - 1):
-            begun[w + 1] = flushed(self.past[w] * begun[w] + self.gain[w] * loads[w])
+            begun[w + 1] = flush_denormals(self.past[w] * begun[w] + self.gain[w] * loads[w])
         part = np.repeat(np.arange(len(self.counts)), self.counts)
         return self.decay * begun[part] + self.growth * loads[part]
 
@@ -64,7 +64,7 @@ class ModalTime:
         later = begun[n] if len(begun) > n else np.zeros(slopes.shape[1])
         for w in range(n - 1, -1, -1):
             found[w] += self.gain[w] * later
-            later = flushed(begun[w] + self.past[w] * later)
+            later = flush_denormals(begun[w] + self.past[w] * later)
         return found[:n]
 
 
@@ -73,20 +73,20 @@ def integrals(times_s: Array, edges_s: Array, rates_1_s: Array) -> Array:
     start = np.minimum(edges_s[:-1], times_s[:, None])[..., None]
     end = np.minimum(edges_s[1:], times_s[:, None])[..., None]
     length, age = end - start, times_s[:, None, None] - end
-    return flushed(np.exp(-rates_1_s * age) * _mean_decay(rates_1_s * length) * length)
+    return flush_denormals(np.exp(-rates_1_s * age) * _mean_decay(rates_1_s * length) * length)
 
 
-def flushed(values: Array) -> Array:
+def flush_denormals(values: Array) -> Array:
     """Zero instead of what has decayed to nothing: arithmetic with denormal numbers is a hundred times slower."""
     return np.where(np.abs(values) < _NOTHING, 0.0, values)
 
 
 def _decayed(length_s: Array, rates_1_s: Array) -> Array:
-    return flushed(np.exp(-np.outer(length_s, rates_1_s)))
+    return flush_denormals(np.exp(-np.outer(length_s, rates_1_s)))
 
 
 def _grown(length_s: Array, rates_1_s: Array) -> Array:
-    return flushed(_mean_decay(np.outer(length_s, rates_1_s)) * length_s[:, None])
+    return flush_denormals(_mean_decay(np.outer(length_s, rates_1_s)) * length_s[:, None])
 
 
 def _mean_decay(x: Array) -> Array:

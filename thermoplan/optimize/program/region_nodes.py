@@ -10,7 +10,7 @@ import numpy as np
 from ...base.arrays import Array, IntArray
 from ...goals import GoalRow
 from .modal_heat import CorrectedModel, ModalHeat
-from .modal_time import flushed
+from .modal_time import flush_denormals
 
 _SCREEN_FROM, _KEPT, _MOST = 100, 40, 800
 _SINGLE_FROM = 3000
@@ -43,7 +43,7 @@ class RegionNodes:
             screen = min(known_c) - _SCREEN_K
             precision = np.float32 if len(nodes) > _SINGLE_FROM else np.float64
         model = heat.model
-        modes = flushed(np.asarray(model.modes)[nodes]).astype(precision)
+        modes = flush_denormals(np.asarray(model.modes)[nodes]).astype(precision)
         rise = model.rise_at(heat.times_s, nodes) if isinstance(model, CorrectedModel) else None
         return cls(nodes, rows[0].weights_m3, modes, np.asarray(model.base_c)[nodes], screen, rise)
 

@@ -14,7 +14,7 @@ from ...goals import Goal, GoalRow, Resolved, SafetyBudget
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import statistic
 from ...optimize import Shares, highest_percentile_c, optimize_shares
-from ...optimize.program.modal_heat import restricted, with_inputs
+from ...optimize.program.modal_heat import restrict, with_inputs
 from ..case.heating_model import HeatingModel
 from .attempts import SearchModel, judge_shares, judged_times_s
 from .candidates import inside, parked, search_settings
@@ -83,7 +83,7 @@ def compare_alternatives(steering: Steering) -> list[AlternativeRecord]:
 def t90_bound_c(steering: Steering) -> float | None:
     """Upper bound on T90 of the first target, mean over the hold, of any plan of these positions within the limits."""
     every = range(steering.candidates)
-    model, asked = restricted(steering.model, every), steering.asked.restricted(every)
+    model, asked = restrict(steering.model, every), steering.asked.restricted(every)
     settings = search_settings(steering.setup.engine.case)
     return highest_percentile_c(model, asked, asked.focus[0], window_edges_s=steering.edges_s, settings=settings)
 

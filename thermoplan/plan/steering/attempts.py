@@ -11,7 +11,7 @@ from ...base.progress import Stages
 from ...bioheat.engines.reduced import ReducedModel
 from ...goals import Goal, Resolved, row_value
 from ...optimize import CorrectedModel, Progress, Settings, Shares, optimize_shares
-from ...optimize.program.modal_heat import restricted
+from ...optimize.program.modal_heat import restrict
 from ...power.heating_basis import Column
 from ...trajectory import Rhythm, Sequenced, sequence
 from ..case.heating_model import HeatingModel
@@ -121,7 +121,7 @@ class Finder:
         """Shares ``(w, k)`` of the columns ``used``; ``start (w, c)`` is of all columns."""
         with self.stages.stage("optimize"):
             return optimize_shares(
-                restricted(self.model, used),
+                restrict(self.model, used),
                 self.resolved.restricted(used),
                 window_edges_s=self.edges_s,
                 settings=settings,
@@ -151,7 +151,7 @@ class Finder:
                 rhythm=rhythm,
             )
             every = range(len(self.columns))
-            model, asked = restricted(self.model, every), self.resolved.restricted(every)
+            model, asked = restrict(self.model, every), self.resolved.restricted(every)
             played = judge_shares(model, sequenced.achieved, edges, asked, sought.settings.cool_down_s)
         return Attempt(self.resolved, sought, sequenced, played)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...base.arrays import Array
 from ...goals.metrics.statistics import statistic
-from ...optimize.program.modal_heat import restricted
+from ...optimize.program.modal_heat import restrict
 from ..verification.outcome import Outcome
 from .steer import Steering
 
@@ -31,7 +31,7 @@ def prediction_k(steering: Steering, outcome: Outcome) -> float:
     search ends with the shares that the sequence plays; the reduced model averages them over a window, the
     verified run plays every dwell: both are averaged over the last cycle of each window.
     """
-    model = restricted(steering.model, range(steering.candidates))
+    model = restrict(steering.model, range(steering.candidates))
     times = last_cycles_s(steering)
     dofs = model.temperature(steering.sequenced.achieved, steering.edges_s, times.ravel())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...files.run.plan_record import ExplanationRecord, LimitCostRecord, MachineRecord
 from ...goals import GoalRow, SafetyBudget
 from ...optimize import GOAL_COST, Explanation, LimitCost, explain
-from ...optimize.program.modal_heat import restricted
+from ...optimize.program.modal_heat import restrict
 from ..verification.outcome import Outcome
 from .steer import Steering, apart_k
 
@@ -23,7 +23,7 @@ def explain_plan(steering: Steering, outcome: Outcome) -> ExplanationRecord | No
     if steering.interrupted:
         return None
     sought = steering.attempt.sought
-    model, asked = restricted(steering.model, sought.used), steering.asked.restricted(sought.used)
+    model, asked = restrict(steering.model, sought.used), steering.asked.restricted(sought.used)
     found = explain(model, asked, sought.found, settings=sought.settings)
     if found is None:
         return None

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ...base.arrays import Array
 from ...base.progress import Stages
 from ...files.run.plan_record import RoundRecord
-from ...goals import tightened
-from ...optimize.program.modal_heat import restricted
+from ...goals import tighten
+from ...optimize.program.modal_heat import restrict
 from ..case.heating_model import HeatingModel
 from ..case.linearized import linearize
 from ..case.model_cache import cached_model
@@ -131,7 +131,7 @@ def plan_until_agreed(setup: SearchSetup, stages: Stages) -> SettledPlan:
             drawn_in = {i: drawn_in.get(i, 0.0) + broken.get(i, 0.0) for i in {*drawn_in, *broken}}
         setup, rise_k = _relinearize(setup, steering, means, stages)
         reach = _REACH[len(found) - 1] if coupled else None
-        wanted = tightened(setup.resolved, drawn_in)
+        wanted = tighten(setup.resolved, drawn_in)
         correction = Correction(means.times_s, rise_k, wanted, steering.attempt.sought.shares, reach)
     best = min(found, key=lambda settled: _loss(settled, coupled))
     rows[found.index(best)]["reported"] = True
@@ -204,7 +204,7 @@ def _relinearize(
 
 def _rise(setup: SearchSetup, steering: Steering, means: CycleMeans) -> NDArray[np.float32]:
     """Rise that the full model has more than the reduced one for the same plan, ``(t, n_dof)``."""
-    model = restricted(setup.model, range(len(setup.columns)))
+    model = restrict(setup.model, range(len(setup.columns)))
     played, edges = steering.sequenced.achieved, steering.edges_s
     predicted = [model.temperature(played, edges, times).mean(axis=0) for times in means.groups_s]
     return means.mean_c - np.array(predicted, np.float32)

@@ -14,7 +14,7 @@ from ...device import Device
 from ...files.run.plan_record import ChosenRecord, MachineRecord, SessionRecord
 from ...goals import Resolved
 from ...optimize import Shares
-from ...optimize.program.modal_heat import restricted
+from ...optimize.program.modal_heat import restrict
 from ...power.heating_basis import Column, HeatingBasis
 from ...protocol import Protocol
 from ...trajectory.positions import MOST_POSITIONS
@@ -96,7 +96,7 @@ def prepare_search(engine: HeatingModel, resolved: Resolved, stages: Stages) -> 
     setups = []
     for machine, own, end in zip(machines, columns, ends, strict=True):
         kept = np.concatenate([np.arange(end - len(own), end), last])
-        setups.append(SearchSetup(machine, resolved, own, basis.with_columns(kept), restricted(model, kept), edges, {}))
+        setups.append(SearchSetup(machine, resolved, own, basis.with_columns(kept), restrict(model, kept), edges, {}))
     best = setups[0] if len(setups) == 1 else _choose_machine(setups, stages)
     return _shorten(best, stages) if protocol.session.shortest else best
 

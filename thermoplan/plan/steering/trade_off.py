@@ -13,8 +13,8 @@ from ...files.run.plan_record import TradeOffPointRecord, TradeOffRecord
 from ...goals import CORE, GoalRow, Requirement, Resolved
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import mean_over, statistic
-from ...optimize import Settings, first_goal, optimize_shares, pareto_front, stretched
-from ...optimize.program.modal_heat import restricted
+from ...optimize import Settings, first_goal, optimize_shares, pareto_front, stretch
+from ...optimize.program.modal_heat import restrict
 from .attempts import SearchModel, judge_shares, judged_times_s
 from .candidates import search_settings
 from .steer import Steering
@@ -73,7 +73,7 @@ class _Search:
             peak_cost=0.0,
             iteration_budget=_ITERATIONS_A_POINT,
         )
-        return cls(restricted(steering.model, used), steering.asked.restricted(used), steering.edges_s, settings)
+        return cls(restrict(steering.model, used), steering.asked.restricted(used), steering.edges_s, settings)
 
     def values(self, shares: Array) -> tuple[float, ...]:
         """Values of the rows for given shares."""
@@ -81,7 +81,7 @@ class _Search:
 
     def shares_without(self, limits: list[int], goal: int) -> Array:
         """Shares that have the most of a goal with some of the limits left out."""
-        asked = stretched(self.resolved, goal)
+        asked = stretch(self.resolved, goal)
         rows = tuple(row for i, row in enumerate(asked.rows) if i not in limits)
         return optimize_shares(
             self.model, replace(asked, rows=rows), window_edges_s=self.edges_s, settings=self.settings
