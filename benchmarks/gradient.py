@@ -62,7 +62,7 @@ def _rows(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: Mo
         yield {
             "row": f"objective and gradient, {name}, {each}",
             "ms": 1e3 * seconds,
-            "nodes": sum(len(term.tissue.nodes) for term in some),
+            "nodes": sum(len(term.region_nodes.nodes) for term in some),
             "variables": found.size,
             "looks": len(heat.times_s),
             "modes": len(heat.model.rates_1_s),
@@ -71,8 +71,8 @@ def _rows(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: Mo
 
 
 def _slope(heat: ModalHeat, shares: np.ndarray, terms: tuple[GoalTerm, ...]) -> np.ndarray:
-    look = Iterate(heat, shares)
-    return heat.gradient(heat.adjoint(sum(gradient(term, look)[0] for term in terms)))
+    iterate = Iterate(heat, shares)
+    return heat.gradient(heat.adjoint(sum(gradient(term, iterate)[0] for term in terms)))
 
 
 def _terms(b: Body, heat: ModalHeat) -> dict[str, tuple[GoalTerm, ...]]:
@@ -99,9 +99,11 @@ def _bound(row: GoalRow) -> PenalizedBound:
 
 def _slopes(temperature: np.ndarray, heat: ModalHeat, term: GoalTerm) -> np.ndarray:
     """Derivative ``(t, k)`` of the term with respect to the temperature of each of its nodes: each its own mode."""
-    tissue = term.tissue
-    alone = RegionNodes(tissue.nodes, tissue.weights_m3, np.eye(len(tissue.nodes)), tissue.base_c)
-    seen = np.arange(len(tissue.nodes)), temperature
+    region_nodes = term.region_nodes
+    alone = RegionNodes(
+        region_nodes.nodes, region_nodes.weights_m3, np.eye(len(region_nodes.nodes)), region_nodes.base_c
+    )
+    seen = np.arange(len(region_nodes.nodes)), temperature
     return gradient(GoalTerm(term.row, alone, term.bound), SimpleNamespace(heat=heat, at=lambda _: seen))[0]
 
 
@@ -115,7 +117,7 @@ def _timed(
 
 def exact(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: ModalHeat, term: GoalTerm):
     """One Krylov space a window forward, one a look backward."""
-    system, nodes, times = b.system, term.tissue.nodes, heat.times_s
+    system, nodes, times = b.system, term.region_nodes.nodes, heat.times_s
 
     def forward() -> np.ndarray:
         pieces = [
@@ -141,7 +143,7 @@ def exact(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: Mo
 
 def implicit(b: Body, op: Operator, loads: np.ndarray, shares: np.ndarray, heat: ModalHeat, term: GoalTerm):
     """Steps of a look each, assembled once: conjugate gradients with Jacobi from the last step's state."""
-    system, nodes, times = b.system, term.tissue.nodes, heat.times_s
+    system, nodes, times = b.system, term.region_nodes.nodes, heat.times_s
     heavy = system.capacity_j_k / STEP_S
     matrix = (diags_array(heavy) + system.stiffness).tocsr()
     diagonal, power = matrix.diagonal(), system.loads(loads)

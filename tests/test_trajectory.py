@@ -12,7 +12,7 @@ from thermoplan.base.errors import InputError
 from thermoplan.device import Device
 from thermoplan.power.heating_basis import Column
 from thermoplan.trajectory import Rhythm, Stop, Trajectory, candidate_positions, limit_violations, sequence
-from thermoplan.trajectory.tour import shortest_round
+from thermoplan.trajectory.tour import shortest_tour
 
 HOUR_EDGES = np.array([0.0, 300.0, 900.0, 1800.0])
 
@@ -214,7 +214,7 @@ def test_stops_that_overlap_or_overrun_are_refused(starts, dwells, word):
 def test_a_round_through_a_ring_is_its_circumference():
     angle = np.random.default_rng(3).permutation(np.arange(12)) * np.pi / 6
     ring = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
-    order = shortest_round(ring)
+    order = shortest_tour(ring)
     length = np.linalg.norm(np.diff(ring[[*order, order[0]]], axis=0), axis=1).sum()
     assert length == pytest.approx(12 * 2 * np.sin(np.pi / 12))
 

@@ -15,7 +15,10 @@ from .metrics import Metric, metric_named
 from .metrics.metric import JudgedTimes
 from .safety_budget import SafetyBudget
 
-EVERYWHERE_ELSE, CORE, SKIN = "everywhere-else", "core", "skin"
+EVERYWHERE_ELSE = "everywhere-else"
+CORE = "core"
+SKIN = "skin"
+"""Places that an anatomy need not name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Best time shares of every column and window: goals met, limits kept, the rest left cold; and why no better.
+"""Search for the best time shares of every column and window, and its explanation.
 
 Whoever brings an optimizer of their own finds the objects that it needs in docs/bring-your-own-optimizer.md.
 """
@@ -10,7 +10,7 @@ from .lbfgsb import lbfgsb_shares
 from .merit_function import MeritFunction
 from .pareto import ParetoFront, pareto_front
 from .priorities import HELD_K, optimize_shares, weighted_shares
-from .program.modal_heat import CorrectedModel
+from .program.modal_heat import CorrectedModel, SearchModel
 from .sequential_lp import SequentialLP
 from .settings import GOAL_COST, Progress, SearchControl, Settings, Shares
 from .stretch_goal import first_goal, stretch
@@ -26,6 +26,7 @@ __all__ = [
     "Progress",
     "Relaxation",
     "SearchControl",
+    "SearchModel",
     "SequentialLP",
     "Settings",
     "Shares",

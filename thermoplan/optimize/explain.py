@@ -1,4 +1,4 @@
-"""Why a plan is no better: what each limit costs, which goals it stands against, what would help most."""
+"""Explanation of a plan: costs of its limits by multipliers, conflicts of goals, and the change that would help."""
 
 from __future__ import annotations
 
@@ -17,18 +17,28 @@ from .settings import Settings, Shares
 from .stretch_goal import first_goal, stretch
 
 _ACTIVE_K = 0.25
-_WORTH, _TELLING_K = 1e-2, 0.02
-_YIELDING, _HELPFUL = 0.02, 0.01
+"""A limit with less room is called active: the margins of search and verification together."""
+_LEAST_GAIN = 1e-2
+"""Gain per kelvin or doubling from which on a limit counts as standing against a goal; less is rounding of prices."""
+_TOLD_K = 0.02
+"""Gain that is worth a sentence; twice as much would leave out what shows in a plan's numbers."""
+_YIELDING_WEIGHT = 0.02
+"""Weight of a limit that may give way: a kelvin of the goal buys fifty of it, yet none is given that no goal needs."""
+_LEAST_HELP_K = 0.01
+"""Kelvins and doublings of goals that a change must bring to be told."""
 _MOST_RELAXED = 4
+"""Limits that are tried without; each is a search, and the dearest come first."""
 _LONGER = 1.5
+"""Length of the session that is tried, in sessions."""
 _STEP_K = 0.02
+"""Step of the difference that tells how a dose follows its temperature."""
 _ITERATIONS_RELAXED = 60
 """Linear programs to find out what one limit more would buy: a third of a search's own, since a plan is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitCost:
-    """What one limit, or another goal, costs the goal that is asked about.
+    """Cost of one limit, or of another goal, for the goal that is asked about.
 
     ``gain`` is what that goal gains (K, or doublings of its dose) per unit by which the limit is widened (K, or
     doublings of its dose); ``gain_k`` is the same in kelvins of the temperature behind a dose.
@@ -45,7 +55,8 @@ class LimitCost:
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
-    """One limit allowed to give way, all else kept: how far it then goes, and whether the goals are met."""
+    """Change that is tried, all else kept: how far a limit gives way, or the session is longer, and what goals then
+    reach."""
 
     label: str
     from_bound: float
@@ -57,7 +68,7 @@ class Relaxation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What stands against a goal: the first that is missed, else the first of all, a volume as its percentile.
+    """Explanation of a goal: the first that is missed, else the first of all, a volume as its percentile.
 
     ``reach`` is the most that can be had of it within the limits. ``limits`` with their costs there, dearest
     first; ``duty_gain`` and ``duty_gain_k`` are its gain per 0.1 of duty in all windows. Only where a goal is
@@ -83,7 +94,7 @@ def explain(
     its reach, and the costs are those there. With ``relax`` every limit that costs is tried without it.
     """
     settings = settings or Settings()
-    missed = _missed(resolved, shares)
+    missed = _missed_goals(resolved, shares)
     asked = missed[0] if missed else first_goal(resolved)
     if asked is None:
         return None
@@ -112,14 +123,14 @@ def explain(
     )
     found = (
         (
-            *_relaxations(model, resolved, shares, settings, limits),
-            *_more_time(model, resolved, shares, settings, prices.duty_gain),
+            *_relax_limits(model, resolved, shares, settings, limits),
+            *_relax_session(model, resolved, shares, settings, prices.duty_gain),
         )
         if relax and missed
         else ()
     )
     goals = [i for i, row in enumerate(resolved.rows) if row.goal.kind == "goal"]
-    short = _shortfall(resolved, goals, tuple(shares.values[i] for i in goals)) - _HELPFUL
+    short = _shortfall(resolved, goals, tuple(shares.values[i] for i in goals)) - _LEAST_HELP_K
     helpful = [r for r in found if r.goals_met or _shortfall(resolved, goals, r.goal_values) < short]
     ranked = sorted(helpful, key=lambda r: (not r.goals_met, _shortfall(resolved, goals, r.goal_values)))
     told = resolved.rows[asked]
@@ -137,8 +148,8 @@ def explain(
     )
 
 
-def _missed(resolved: Resolved, shares: Shares) -> list[int]:
-    """Goals that are missed, the most important first."""
+def _missed_goals(resolved: Resolved, shares: Shares) -> list[int]:
+    """Numbers of the goals that are missed, the most important first."""
     rows = resolved.rows
     found = [i for i, row in enumerate(rows) if row.goal.kind == "goal" and not row.goal.met(shares.values[i])]
     return sorted(found, key=lambda i: (rows[i].goal.priority, -rows[i].goal.weight, i))
@@ -156,27 +167,27 @@ class _Prices:
         unit = raw[asked] if raw[asked] > 0.0 else np.inf
         self.asked, self.of = asked, [price / unit for price in raw]
         self.duty_gain = 0.1 * float(optimum.duty.sum()) / unit
-        self.doublings_per_k = _doublings_per_k(merit.terms.rows[asked], search.look)
+        self.doublings_per_k = _doublings_per_k(merit.terms.rows[asked], search.iterate)
         self.rivals = {
-            i for i, row in enumerate(resolved.rows) if i != asked and row.kind == "goal" and self.of[i] > _WORTH
+            i for i, row in enumerate(resolved.rows) if i != asked and row.kind == "goal" and self.of[i] > _LEAST_GAIN
         }
 
     def cost(self, i: int, resolved: Resolved, shares: Shares) -> LimitCost:
         row, value, gain = resolved.requirements[i], shares.values[i], float(self.of[i])
         room = -row.short_k(value)
         gain_k = gain / self.doublings_per_k
-        sentence = "" if gain_k < _TELLING_K else _gain_text(resolved.rows[self.asked], row, gain, gain_k)
+        sentence = "" if gain_k < _TOLD_K else _gain_text(resolved.rows[self.asked], row, gain, gain_k)
         return LimitCost(row.label, value, row.bound, bool(room < _ACTIVE_K), gain, gain_k, sentence)
 
 
-def _doublings_per_k(term: GoalTerm, look: Iterate) -> float:
+def _doublings_per_k(term: GoalTerm, iterate: Iterate) -> float:
     """Doublings of a dose if all of its tissue were 1 K hotter throughout; 1 for a temperature."""
     if not term.metric.scale.is_logarithmic:
         return 1.0
-    kept, temperature = look.at(term.tissue)
+    kept, temperature = iterate.at(term.region_nodes)
     row = GoalRow(term.row.goal, term.row.region, term.row.nodes[kept], term.row.weights_m3[kept])
     low, high = (
-        row_value(row, look.heat.times_s, temperature + step, look.heat.heating_s) for step in (-_STEP_K, _STEP_K)
+        row_value(row, iterate.heat.times_s, temperature + step, iterate.heat.heating_s) for step in (-_STEP_K, _STEP_K)
     )
     return float(np.log2(high / low) / (2.0 * _STEP_K))
 
@@ -190,8 +201,8 @@ def _gain_text(goal: GoalRow, limit: Requirement, gain: float, gain_k: float) ->
 
 
 def _conflicts(missed: tuple[str, ...], limits: list[LimitCost], duty_gain: float) -> Iterator[str]:
-    against = [cost.label for cost in limits if cost.gain > _WORTH]
-    if duty_gain > _WORTH:
+    against = [cost.label for cost in limits if cost.gain > _LEAST_GAIN]
+    if duty_gain > _LEAST_GAIN:
         against.append("the time there is (more duty, amplitude or a longer session would help)")
     for label in missed:
         yield f"{label} is out of reach: against it stand {', '.join(against) or 'no limit, only the heating there is'}"
@@ -206,21 +217,21 @@ def _shortfall(resolved: Resolved, goals: list[int], values: tuple[float, ...]) 
     return total
 
 
-def _relaxations(
+def _relax_limits(
     model: Model, resolved: Resolved, shares: Shares, settings: Settings, limits: list[LimitCost]
 ) -> Iterator[Relaxation]:
-    dear = [cost for cost in limits if cost.gain > _WORTH]
+    dear = [cost for cost in limits if cost.gain > _LEAST_GAIN]
     for cost in dear[:_MOST_RELAXED]:
         at = next(i for i, row in enumerate(resolved.requirements) if row.label == cost.label)
-        yield _without(model, resolved, shares, settings, at)
+        yield _relax_limit(model, resolved, shares, settings, at)
 
 
-def _without(model: Model, resolved: Resolved, shares: Shares, settings: Settings, at: int) -> Relaxation:
-    """The plan where one limit yields to the goals, but no more than they need."""
+def _relax_limit(model: Model, resolved: Resolved, shares: Shares, settings: Settings, at: int) -> Relaxation:
+    """Relaxation of one limit, which yields to the goals but no more than they need."""
     row = resolved.requirements[at]
     found = weighted_shares(
         model,
-        resolved.yielding(at, _YIELDING),
+        resolved.yielding(at, _YIELDING_WEIGHT),
         window_edges_s=shares.window_edges_s,
         settings=settings,
         start=shares.shares,
@@ -230,11 +241,11 @@ def _without(model: Model, resolved: Resolved, shares: Shares, settings: Setting
     return _relaxation(resolved, found, row.label, (row.bound, value), what)
 
 
-def _more_time(
+def _relax_session(
     model: Model, resolved: Resolved, shares: Shares, settings: Settings, duty_gain: float
 ) -> Iterator[Relaxation]:
-    """A session half as long again, where time is what lacks."""
-    if duty_gain <= _WORTH:
+    """Relaxation of the session, half as long again, where time is what lacks."""
+    if duty_gain <= _LEAST_GAIN:
         return
     edges = _LONGER * shares.window_edges_s
     minutes = (shares.window_edges_s[-1] / 60.0, edges[-1] / 60.0)

@@ -132,11 +132,11 @@ class MeritFunction:
         self.terms = merit_terms(resolved, heat, settings)
         self.share_cost = settings.heat_cost * _outside_rise_k(resolved, heat)
 
-    def __call__(self, look: Iterate) -> float:
-        penalties = sum(term.bound.penalty(term.value_k(look)) for term in self.terms.all)
-        return float(penalties + (self.share_cost * look.shares).sum())
+    def __call__(self, iterate: Iterate) -> float:
+        penalties = sum(term.bound.penalty(term.value_k(iterate)) for term in self.terms.all)
+        return float(penalties + (self.share_cost * iterate.shares).sum())
 
-    def look(self, shares: Array) -> Iterate:
+    def iterate(self, shares: Array) -> Iterate:
         """Iterate at shares, which are checked."""
         return Iterate(self.heat, self.heat.checked(shares))
 
@@ -152,13 +152,13 @@ class MeritFunction:
         rates = np.maximum(np.asarray(self.heat.model.rates_1_s), _LEAST_RATE_1_S)
         for term in self.terms.rows:
             if term.at_least:
-                mean = term.tissue.weights_m3 / term.tissue.weights_m3.sum() @ term.tissue.modes
+                mean = term.region_nodes.weights_m3 / term.region_nodes.weights_m3.sum() @ term.region_nodes.modes
                 rise += np.asarray(self.heat.model.inputs) @ (mean / rates)
         return np.maximum(rise, 0.0)
 
-    def evaluate(self, look: Iterate, *, status: SearchStatus, method: str) -> Shares:
+    def evaluate(self, iterate: Iterate, *, status: SearchStatus, method: str) -> Shares:
         """The plan at an iterate: values as the requirements state them, those that are not met, and the merit."""
-        values = tuple(term.value_stated(look) for term in self.terms.required)
+        values = tuple(term.value_stated(iterate) for term in self.terms.required)
         asked = zip(self.resolved.requirements, values, strict=True)
         broken = tuple(requirement.label for requirement, value in asked if not requirement.met(value))
-        return Shares(look.shares, self.heat.window_edges_s, values, broken, status, self(look), method=method)
+        return Shares(iterate.shares, self.heat.window_edges_s, values, broken, status, self(iterate), method=method)

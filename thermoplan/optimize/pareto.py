@@ -1,4 +1,4 @@
-"""Trade-off: how much of a goal can be had for how much of a limit."""
+"""Pareto front: the best of a goal for each bound of a limit."""
 
 from __future__ import annotations
 
@@ -33,8 +33,12 @@ class ParetoFront:
     plans: tuple[Shares, ...]
 
     def __post_init__(self) -> None:
-        for name in ("bounds", "limit_values", "goal_values"):
-            put(self, **{name: frozen(getattr(self, name))})
+        put(
+            self,
+            bounds=frozen(self.bounds),
+            limit_values=frozen(self.limit_values),
+            goal_values=frozen(self.goal_values),
+        )
 
 
 def pareto_front(
@@ -84,7 +88,7 @@ def pareto_front(
 
 
 def _asking(resolved: Resolved, goal: int, limit: int, bound: float) -> Resolved:
-    """The same with another bound, and with a goal that asks for more than can be had."""
+    """A copy with another bound, and with a goal that asks for more than can be had."""
     asked = stretch(resolved, goal)
     row = asked.rows[limit]
     wider = replace(row, goal=replace(row.goal, bound=float(bound)))

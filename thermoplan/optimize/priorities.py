@@ -94,7 +94,7 @@ def search_by_weight(merit: MeritFunction, start: Array | None, control: SearchC
 
 
 def _breaks_a_limit(merit: MeritFunction, found: Shares) -> bool:
-    """Whether a limit is broken that heating broke."""
+    """True where heating breaks a limit that the unheated body keeps."""
     cold = Iterate(merit.heat, np.zeros_like(found.shares))
     terms = ((term, term.requirement, value) for term, value in zip(merit.terms.required, found.values, strict=True))
     return any(
@@ -116,19 +116,19 @@ class _PriorityOrder:
     def search(self, control: SearchControl) -> Shares:
         """The best plan that holds what each priority reached."""
         status: SearchStatus = self.first.status
-        look = self.merit.fitted(self.first.shares)
+        iterate = self.merit.fitted(self.first.shares)
         goals = {i: term.row.goal for i, term in enumerate(self.rows) if term.row.kind == "goal"}
         for priority in sorted({goal.priority for goal in goals.values()}):
-            found = self._search_priority(priority, look.shares, control)
+            found = self._search_priority(priority, iterate.shares, control)
             trial = self.merit.fitted(found.shares)
             if self._keeps_what_is_held(trial):
-                look, status = trial, found.status
+                iterate, status = trial, found.status
             if found.interrupted:
                 status = "interrupted"
                 break
-            self.held |= {i: self._reached_k(i, look) for i, goal in goals.items() if goal.priority == priority}
+            self.held |= {i: self._reached_k(i, iterate) for i, goal in goals.items() if goal.priority == priority}
         return replace(
-            self.merit.evaluate(look, status="converged" if status == "optimal" else status, method=METHOD),
+            self.merit.evaluate(iterate, status="converged" if status == "optimal" else status, method=METHOD),
             iterations=self.iterations,
             seconds=time.perf_counter() - self._began,
             starts=self.first.starts,
@@ -145,18 +145,18 @@ class _PriorityOrder:
         best = min(tried, key=lambda shares: shares.objective)
         return replace(best, status=tried[-1].status)
 
-    def _reached_k(self, i: int, look: Iterate) -> float:
+    def _reached_k(self, i: int, iterate: Iterate) -> float:
         """Value that is held of a goal, K or doublings: no more than it asks for."""
         term = self.rows[i]
-        value, slack = term.value_k(look), 0.5 * HELD_K
+        value, slack = term.value_k(iterate), 0.5 * HELD_K
         if term.bound.excess_k(value) <= term.bound.margin_k + TOLERANCE_K:
             return term.bound.bound_k
         return value - slack if term.at_least else value + slack
 
-    def _keeps_what_is_held(self, look: Iterate) -> bool:
-        """Whether what was held still is, to the other half of what may be lost."""
+    def _keeps_what_is_held(self, iterate: Iterate) -> bool:
+        """True where what was held still is, to the other half of what may be lost."""
         return all(
-            (held - self.rows[i].value_k(look)) * (1.0 if self.rows[i].at_least else -1.0) < 0.5 * HELD_K
+            (held - self.rows[i].value_k(iterate)) * (1.0 if self.rows[i].at_least else -1.0) < 0.5 * HELD_K
             for i, held in self.held.items()
         )
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..base.arrays import Array
+from ..base.arrays import Array, BoolArray
 from ..base.errors import SolverError
 from .merit_function import MeritFunction
 from .program.linear_program import Optimum, Program
@@ -30,35 +30,49 @@ from .trust_region import Move, TrustRegion
 
 METHOD = "sequential linear programs with cutting planes (HiGHS)"
 _ROUNDS_A_STEP = 10
-"""Rounds of cutting planes within one step; most need two."""
+"""Rounds of cutting planes within one step. Twice as many change nothing; with half as many a search takes a tenth more
+steps."""
 _SUFFICIENT_GAIN = 0.5
-"""A trial with this part of the promised gain ends its step, though rows are missing: the next program has them."""
+"""A trial with this part of the promised gain ends its step, though rows are missing: the next program has them. With
+half or twice as much steps are fewer, and merits within some per cent, either way."""
 _PRICING_ROUNDS = 30
 """Rounds of cutting planes for the multipliers of a plan, which are right only with every row."""
 _BOUND_ROUNDS = 100
 """Rounds of cutting planes for the lower bound, which starts from no plan; fewer only lower it."""
-_RADIUS, _LEAST_RADIUS = 1.0, 1e-3
-_FREED_RADIUS, _LEAST_FREED_RADIUS = 0.3, 0.05
+_RADIUS = 1.0
+"""First radius of the trust region, in parts of the duty: all plans. With half as much plans are as good."""
+_LEAST_RADIUS = 1e-3
+"""Radius that ends a descent: a thousandth of the duty heats by millikelvins. With ten times as much one of ten plans
+of a phantom ends 2 % higher."""
+_FREED_RADIUS = 0.3
+"""The same for a plan that is good, and whose percentiles are freed; twice as much makes the same plans."""
+_LEAST_FREED_RADIUS = 0.05
+"""Radius that ends the descent of a freed plan; with twice as much plans are the same."""
 _BANDS_K = (0.1, 0.02, 0.0)
-"""Widths of the band around a percentile whose nodes are freed to change places, from wide to none."""
+"""Widths of the band around a percentile whose nodes are freed to change places, from wide to none. Twice as wide makes
+the same plans; without bands merits end up to 0.3 % higher."""
 _NEGLIGIBLE_MERIT = 2.0
-"""Merit of a plan whose goals are all met; what is left is the price of heat and of margins."""
+"""Merit of a plan whose goals are all met; what is left is the price of heat and of margins. A fiftieth of a kelvin of
+a goal costs as much."""
 _STALLED = 2
-"""Steps in a row without a gain to speak of that end a descent: after one the radius may still be wrong."""
+"""Steps in a row without a gain to speak of that end a descent: after one the radius may still be wrong. With one or
+four plans are the same."""
 _MANY_WINDOWS = 16
-"""From more windows on the search begins with a plan in a third as many, most of the way for a tenth of the time."""
+"""From more windows on the search begins with a plan in fewer, most of the way for a tenth of the time."""
 _COARSER = 3
+"""Windows that are one window of that plan; with twice as many it says less about when to heat."""
 _PRUNINGS = 12
-"""Rounds in which shares that are too small to be played are given up; each gives up at least one."""
+"""Rounds in which shares that are too small to be played are given up; plans need two or three."""
 _FIRST_COLUMNS = 12
-"""Columns of each window with which the first program begins; others enter when they are worth it."""
+"""Columns of each window with which the first program begins; others enter when they are worth it. Half or twice as
+many make plans of the same merit."""
 _BANDED = (PercentileRows, DoseCuttingPlanes)
 
 
 class SequentialLP:
-    """One search; `run` it once.
+    """Trust-region sequential linear program of one search; `run` it once.
 
-    ``look`` is the iterate with its ``value`` of the merit function, ``best`` the best one so far; ``ends`` are the
+    ``value`` is the merit of the ``iterate``; ``best`` are the best iterate so far and its merit; ``ends`` are the
     merits at which descents ended.
     """
 
@@ -66,14 +80,14 @@ class SequentialLP:
         self.merit, self.settings, self.heat = merit, merit.settings, merit.heat
         self.control = control or SearchControl()
         self.builders: list[RowBuilder] = [build_rows(term) for term in merit.terms.all]
-        self.look = Iterate(self.heat, np.zeros((self.heat.n_windows, self.heat.n_columns)))
-        self.value = merit(self.look)
-        self.best = self.look, self.value
+        self.iterate = Iterate(self.heat, np.zeros((self.heat.n_windows, self.heat.n_columns)))
+        self.value = merit(self.iterate)
+        self.best = self.iterate, self.value
         self.iterations = 0
         self.ends: list[float] = []
         self._began = time.perf_counter()  # told in the record; nothing depends on it
-        self._allowed = np.ones(self.look.shares.shape, bool)
-        self._active = np.zeros(self.look.shares.shape, bool)
+        self._allowed = np.ones(self.iterate.shares.shape, bool)
+        self._active = np.zeros(self.iterate.shares.shape, bool)
         self._anchor: Array | None = None
 
     def run(self, start: Array | None = None) -> Shares:
@@ -99,8 +113,8 @@ class SequentialLP:
 
     def multipliers(self, shares: Array) -> tuple[Program, Optimum]:
         """The linear program at a plan, with every row that it needs: its multipliers are the plan's prices."""
-        self._accept(self.merit.look(shares))
-        program = self._program(self.look.shares > 0.0, self.settings.max_duty)
+        self._accept(self.merit.iterate(shares))
+        program = self._program(self.iterate.shares > 0.0, self.settings.max_duty)
         return program, self._solve_with_cuts(program, self.builders, _PRICING_ROUNDS)
 
     def _starts(self, given: Iterate | None) -> Iterator[Iterate]:
@@ -168,7 +182,7 @@ class SequentialLP:
         if self.control.should_stop():
             return "interrupted", bound
         region = TrustRegion(radius * duty, duty, least * duty)
-        self._active, first = _largest_shares(self.look.shares), self.iterations
+        self._active, first = _largest_shares(self.iterate.shares), self.iterations
         convex = self._anchor is None and not self._has_band and all(term.is_convex for term in self.merit.terms.all)
         for self.iterations in range(first + 1, first + settings.max_iterations + 1):
             move = self._advance(region.radius)
@@ -196,7 +210,7 @@ class SequentialLP:
         move = Move(
             self.value - value,
             self.value - optimum.objective,
-            float(np.abs(trial.shares - self.look.shares).max()),
+            float(np.abs(trial.shares - self.iterate.shares).max()),
             optimum.objective if optimum.complete else None,
         )
         if move.gain > 0.0:
@@ -221,23 +235,23 @@ class SequentialLP:
             raise SolverError("optimizer: no trial was made")
         return *best, optimum
 
-    def _program(self, active: Array, radius: float) -> Program:
+    def _program(self, active: BoolArray, radius: float) -> Program:
         """The linear program at the iterate, within a radius and within reach."""
-        now, duty = self.look.shares, self.settings.max_duty
+        now, duty = self.iterate.shares, self.settings.max_duty
         upper = np.where(self._allowed, np.where(now + radius < duty, now + radius, np.inf), 0.0)
         lower = np.maximum(0.0, now - radius)
         if self._anchor is not None and self.settings.reach is not None:
             upper = np.minimum(upper, self._anchor + self.settings.reach)
             lower = np.maximum(lower, self._anchor - self.settings.reach)
-        return self._begin_program(self.builders, self.look, active, lower, upper)
+        return self._begin_program(self.builders, self.iterate, active, lower, upper)
 
     def _begin_program(
-        self, builders: list[RowBuilder], look: Iterate, active: Array, lower: Array, upper: Array
+        self, builders: list[RowBuilder], iterate: Iterate, active: BoolArray, lower: Array, upper: Array
     ) -> Program:
         duty = self.settings.max_duty
         program = Program(self.heat, self.merit.share_cost, lower=lower, upper=upper, max_duty=duty, active=active)
         for rows in builders:
-            rows.begin(program, look)
+            rows.begin(program, iterate)
         return program
 
     def _solve_with_cuts(self, program: Program, builders: list[RowBuilder], rounds: int) -> Optimum:
@@ -259,8 +273,8 @@ class SequentialLP:
             return None
         self._set_band(0.0)
         builders = [rows for rows, term in zip(self.builders, terms, strict=True) if term.is_convex]
-        nothing, look = np.zeros(self.look.shares.shape), self.best[0]
-        program = self._begin_program(builders, look, _largest_shares(look.shares), nothing, nothing + np.inf)
+        nothing, iterate = np.zeros(self.iterate.shares.shape), self.best[0]
+        program = self._begin_program(builders, iterate, _largest_shares(iterate.shares), nothing, nothing + np.inf)
         optimum = self._solve_with_cuts(program, builders, _BOUND_ROUNDS)
         return optimum.objective if optimum.complete else None
 
@@ -279,17 +293,17 @@ class SequentialLP:
             rows.band_k = band_k
         return bool(percentiles)
 
-    def _accept(self, look: Iterate, value: float | None = None) -> None:
-        self.look, self.value = look, self.merit(look) if value is None else value
+    def _accept(self, iterate: Iterate, value: float | None = None) -> None:
+        self.iterate, self.value = iterate, self.merit(iterate) if value is None else value
         if self.value < self.best[1]:
-            self.best = self.look, self.value
+            self.best = self.iterate, self.value
 
     def _tell(self) -> None:
         if self.control.progress is None:
             return
-        look, value = self.best
+        iterate, value = self.best
         limits = [
-            (term.bound.excess_k(term.value_k(look)) - term.bound.margin_k, term.label)
+            (term.bound.excess_k(term.value_k(iterate)) - term.bound.margin_k, term.label)
             for term in self.merit.terms.required
             if term.requirement.kind == "limit"
         ]
@@ -306,7 +320,7 @@ class SequentialLP:
         )
 
 
-def _largest_shares(shares: Array) -> Array:
+def _largest_shares(shares: Array) -> BoolArray:
     """Columns with which a first program begins: the largest shares of each window."""
     found = np.zeros(shares.shape, bool)
     np.put_along_axis(found, np.argsort(shares, axis=1)[:, -_FIRST_COLUMNS:], True, axis=1)

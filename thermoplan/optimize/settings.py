@@ -23,7 +23,7 @@ class Settings:
     max_duty
         Largest sum of shares in any window.
     cool_down_s, step_s
-        Time looked at after heating, whose dose counts; longest time between looks.
+        Time after heating whose dose counts; longest time between samples of the course.
     limit_margin_k, dose_margin
         The search stays this far inside limits and beyond goals where that costs no goal, so that the
         verified plan keeps them: K, and doublings of dose. A third of it is kept even against a goal.
@@ -126,7 +126,7 @@ class Shares:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the search was asked to stop."""
+        """True where the search was asked to stop."""
         return self.status == "interrupted"
 
     @property

@@ -1,4 +1,4 @@
-"""Goals that ask for more than can be had: what is then found is the best there is."""
+"""Stretched goals, which ask for more than can be had: what is then found is the best there is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ..goals import Resolved
 
 
 def stretch(resolved: Resolved, goal: int) -> Resolved:
-    """The same rows, of which number ``goal`` asks for 20 K or ten doublings more than it did; of a volume above a
-    temperature or dose, the percentile is asked for."""
+    """A copy whose row number ``goal`` asks for 20 K or ten doublings more; of a volume above a temperature or dose,
+    the percentile."""
     rows = list(resolved.rows)
     rows[goal] = rows[goal].searched
     wanted = rows[goal].goal
@@ -18,6 +18,6 @@ def stretch(resolved: Resolved, goal: int) -> Resolved:
 
 
 def first_goal(resolved: Resolved) -> int | None:
-    """The goal that comes first: by priority, then in the order of the protocol."""
+    """Number of the goal that comes first: by priority, then in the order of the protocol; None without a goal."""
     goals = [(row.goal.priority, i) for i, row in enumerate(resolved.rows) if row.goal.kind == "goal"]
     return min(goals)[1] if goals else None

@@ -6,19 +6,20 @@ from dataclasses import dataclass
 
 _GOOD_PART = 0.75
 """A step that gains this part of what its program promised keeps the radius, or widens it; with less the promise was
-too good. One half makes the same plans in a few more steps."""
+too good. One half makes the same plans in as many steps."""
 _WIDENING = 2.0
-"""Factor of the radius after a good step that went all the way."""
+"""Factor of the radius after a good step that went all the way; with twice as much merits are within 0.3 %."""
 _ALL_THE_WAY = 0.99
 """Part of the radius from which on a step went all the way; rounding alone leaves less."""
 _LEAST_NARROWING = 0.7
-"""A disappointing step narrows the radius at least to this part of the step: nearer to 1 the next would disappoint
-too."""
+"""A disappointing step narrows the radius at least to this part of the step. With half as much one of ten plans of a
+phantom ends 2 % higher."""
 _MOST_NARROWING = 0.05
-"""And at most to this part, so that one bad step does not end the search."""
+"""And at most to this part, so that one bad step does not end the search; twice or half as much makes the same
+plans."""
 _CUT_OFF_NARROWING = 0.25
 """Part of the radius that is kept where rows that are no bounds cut off the iterate itself, so that nothing is known of
-the step."""
+the step. With twice as much a search takes a tenth more steps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A deliverable sequence: where the field-free region goes, when, how hard, and what a machine allows."""
+"""Deliverable sequences: positions of the field-free region, stops in time, and the limits of a machine."""
 
 from .positions import candidate_positions
 from .sequence import Rhythm, Sequenced, sequence

@@ -1,4 +1,4 @@
-"""Where the field-free region may be put."""
+"""Candidate positions of the field-free region."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..anatomy.anatomy import Anatomy
-from ..base.arrays import Array
+from ..base.arrays import Array, BoolArray
 from ..base.errors import InputError
 from ..device import Device
 
 MOST_POSITIONS = 200
+"""Positions at most: a heating basis has a column for each and each amplitude, and its time grows with their number."""
+_WIDER = 1.05
+"""Factor by which a grid that is too fine is widened, so that a twentieth of the positions is lost at most a side."""
 
 
 def candidate_positions(
@@ -45,10 +48,10 @@ def candidate_positions(
     reach = margin_m + 0.5 * float(np.cbrt(6.0 * np.sqrt(2.0) * volume.mean()))
     while True:
         grid = _grid((tissue - centre) @ axes.T, spacing, margin_m) @ axes + centre
-        near = grid[_near(grid, np.vstack([tissue, centre]), reach, line)]
+        near = grid[_is_near(grid, np.vstack([tissue, centre]), reach, line)]
         if len(near) <= most:
             break
-        spacing *= 1.05
+        spacing *= _WIDER
     reachable = near[device.reachable(near)]
     if len(reachable) == 0:
         raise InputError(
@@ -59,7 +62,7 @@ def candidate_positions(
 
 
 def _grid_axes(device: Device) -> Array:
-    """Rows: strong axis, weak axis, line (or the other weak axis)."""
+    """Axes of a grid as rows: strong, weak, line (or the other weak one)."""
     values, vectors = np.linalg.eigh(device.gradient_tensor())
     if device.kind == "ffl":
         return vectors[:, [2, 0, 1]].T
@@ -67,7 +70,7 @@ def _grid_axes(device: Device) -> Array:
 
 
 def _grid(offsets: Array, spacing: Array, margin_m: float) -> Array:
-    """Lines from end to end of the offsets and their margin, the middle among them, no wider than asked."""
+    """Grid over the offsets and their margin, the middle among its places, no wider than asked."""
     reach = np.abs(offsets).max(axis=0) + margin_m
     lines = [
         np.linspace(-r, r, 2 * int(np.ceil(r / s)) + 1) if np.isfinite(s) else np.zeros(1)
@@ -76,9 +79,10 @@ def _grid(offsets: Array, spacing: Array, margin_m: float) -> Array:
     return np.stack(np.meshgrid(*lines, indexing="ij"), -1).reshape(-1, 3)
 
 
-def _near(grid: Array, tissue: Array, reach_m: float, line: Array | None) -> Array:
+def _is_near(grid: Array, tissue: Array, reach_m: float, line: Array | None) -> BoolArray:
+    """True for places within reach of the tissue, across the line where there is one."""
     if line is not None:
         along = np.eye(3) - np.outer(line, line)
         grid, tissue = grid @ along, tissue @ along
-    result: Array = np.isfinite(cKDTree(tissue).query(grid, distance_upper_bound=reach_m)[0])
+    result: BoolArray = np.isfinite(cKDTree(tissue).query(grid, distance_upper_bound=reach_m)[0])
     return result

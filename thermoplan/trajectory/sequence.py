@@ -1,4 +1,4 @@
-"""From time shares to a trajectory: repeated cycles, long enough to move, short enough not to ripple."""
+"""Sequencing of time shares: repeated cycles, long enough to move, short enough not to ripple."""
 
 from __future__ import annotations
 
@@ -7,24 +7,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base.arrays import Array, frozen, put
+from ..base.arrays import Array, IntArray, frozen, put
 from ..base.errors import InputError
 from ..device import Device
 from ..power.heating_basis import Column
 from .stops import CycleBlock, Stop, Trajectory, move_s
-from .tour import shortest_round
+from .tour import shortest_tour
 
 _HOTTEST = 300
-_SHORTEST_PERIOD_S, _SHORTEST_DWELL_S = 0.05, 1e-5
+"""Nodes whose ripple is watched, those that heat most; a tenth as many for each stop. Ripple is largest where power
+is."""
+_SHORTEST_PERIOD_S = 0.05
+"""Shortest cycle: tissue that is heated at 1 K/s ripples by less than a twentieth of a kelvin, and files stay short."""
+_SHORTEST_DWELL_S = 1e-5
+"""Shortest dwell of a machine that names none: ten times what a file of microseconds can tell apart."""
 _SACRIFICED = 0.02
+"""Part of the field-on time that moves may take where shares leave no rest: with twice as much plans are colder, with
+half as much cycles twice as long, and ripple grows."""
 _GROWN = 0.5
+"""A shortest dwell may grow to twice its share's before the stop is given up: more would heat a place that no search
+chose."""
 _NEGLIGIBLE = 1e-3
+"""A smaller part of the largest share is given up."""
+_MOST_HELP = 3.0
+"""A neighbour takes over at most this many times the share that is given up, where it heats less."""
+_PERIOD_STEP = 1.02
+"""Period within which a longest one is known: two per cent of a ripple are no difference."""
+_LEAST_POWER = 1e-6
+"""Of the most heating column; one that heats nothing counts as this, since its dwell is no heat to be spared."""
+_NOTHING = 1e-30
+"""Stands for a power of nothing, by which nothing is divided."""
+_TOLD_LOSS = 0.01
+"""Part of the planned field-on time whose loss is worth a note."""
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How shares become cycles.
+    """Rhythm of the cycles that shares become.
 
     Parameters
     ----------
@@ -44,7 +64,7 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequenced:
-    """A trajectory and how well it plays the shares: ``wanted`` and ``achieved (w, c)``, ``ripple_k (w,)``."""
+    """Trajectory that plays shares, and how well: ``wanted`` and ``achieved (w, c)``, ``ripple_k (w,)``."""
 
     trajectory: Trajectory
     wanted: Array
@@ -97,8 +117,8 @@ def sequence(
 
 def _notes(wanted: Array, achieved: Array, ripple: Array, rhythm: Rhythm, device: Device) -> tuple[str, ...]:
     notes = []
-    lost = 1.0 - achieved.sum() / wanted.sum() if wanted.sum() > 1e-9 else 0.0
-    if lost > 0.01:
+    lost = 1.0 - achieved.sum() / wanted.sum() if wanted.sum() > _ROUNDING else 0.0
+    if lost > _TOLD_LOSS:
         notes.append(f"moving and settling leave no time for {lost:.0%} of the planned field-on time")
     if ripple.max(initial=0.0) > rhythm.ripple_k * (1.0 + 1e-6):
         notes.append(f"ripple reaches {ripple.max():.2f} K: dwell and settle of {device.name} allow no faster cycle")
@@ -116,13 +136,14 @@ def _hottest(heating_k_s: Array | None, share: Array) -> Array | None:
     return heating[:, np.unique(np.concatenate(nodes))]
 
 
-def _largest(values: Array, count: int) -> Array:
+def _largest(values: Array, count: int) -> IntArray:
+    """Places of the largest values."""
     return np.argpartition(values, -count)[-count:] if len(values) > count else np.arange(len(values))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Window:
-    """Makes the cycle of one window; ``rates_k_s (c, k)`` are heating rates of the nodes to watch."""
+    """Cycle of one window in the making; ``rates_k_s (c, k)`` are heating rates of the nodes to watch."""
 
     columns: Sequence[Column]
     device: Device
@@ -142,15 +163,15 @@ class _Window:
             order = self._order(share, last)
             lead = self._lead(order, start, last)
             smallest = float(share.min(where=share > 0.0, initial=np.inf))
-            if self._tolerable(share, order, length - lead, mend=smallest <= budget):
+            if self._is_playable(share, order, length - lead, mend=bool(smallest <= budget)):
                 return self._cycles(share * length / (length - lead), order, start, lead, length - lead)
             budget -= smallest
             self._drop_smallest(share)
         return CycleBlock(start, length, (), 0.0, 0)
 
-    def _tolerable(self, share: Array, order: list[int], length: float, *, mend: bool) -> bool:
-        """Whether the machine can play these shares in the time; with ``mend``, also with little ripple and
-        no dwell that has to grow much."""
+    def _is_playable(self, share: Array, order: list[int], length: float, *, mend: bool) -> bool:
+        """True where the machine can play these shares in the time; with ``mend``, also with little ripple and no dwell
+        that has to grow much."""
         if max(self._least_period(order), self._sparing_period(share, order)) > length:
             return False
         if not mend:
@@ -159,10 +180,10 @@ class _Window:
         return float(share[order].min()) * longest >= _GROWN * self.min_dwell_s
 
     def _order(self, share: Array, last: Stop | None) -> list[int]:
-        used = np.flatnonzero(share)
+        used = np.flatnonzero(share).tolist()
         centers = np.array([self.columns[j].center_m for j in used])
         begin = None if last is None else np.asarray(last.center_m)
-        return [int(used[i]) for i in shortest_round(centers, begin)]
+        return [used[i] for i in shortest_tour(centers, begin)]
 
     def _lead(self, order: list[int], start: float, last: Stop | None) -> float:
         if last is None:
@@ -188,7 +209,7 @@ class _Window:
             centers = np.array([c.center_m for c in self.columns])
             near = others[np.linalg.norm(centers[others] - centers[smallest], axis=1).argmin()]
             power = np.ones(len(self.columns)) if self.rates_k_s is None else self.rates_k_s.sum(axis=1)
-            share[near] += share[smallest] * min(3.0, power[smallest] / max(power[near], 1e-30))
+            share[near] += share[smallest] * min(_MOST_HELP, power[smallest] / max(power[near], _NOTHING))
         share[smallest] = 0.0
 
     def _least_period(self, order: Sequence[int]) -> float:
@@ -206,7 +227,9 @@ class _Window:
         if self.rates_k_s is None:
             return np.ones(len(order))
         power = self.rates_k_s[list(order)].sum(axis=1)
-        return np.maximum(power / power.max(), 1e-6) if power.max(initial=0.0) > 1e-30 else np.ones(len(order))
+        if power.max(initial=0.0) <= _NOTHING:
+            return np.ones(len(order))
+        return np.maximum(power / power.max(), _LEAST_POWER)
 
     def _faithful_period(self, share: Array, order: Sequence[int]) -> float:
         """Shortest cycle that plays the shares as they are, or nearly where they leave no time to move."""
@@ -225,7 +248,7 @@ class _Window:
         low, high = min(self._least_period(order), length), length
         if ripple(high) <= ripple_k or low == high:
             return high
-        while high / low > 1.02:
+        while high / low > _PERIOD_STEP:
             middle = float(np.sqrt(low * high))
             low, high = (low, middle) if ripple(middle) > ripple_k else (middle, high)
         return low
@@ -237,7 +260,7 @@ class _Window:
 
         def fits(factor: float) -> bool:
             dwells = np.maximum(factor * wanted, self.min_dwell_s)
-            return dwells.sum() <= room and dwells @ power <= (1.0 + _ROUNDING) * (wanted @ power)
+            return bool(dwells.sum() <= room and dwells @ power <= (1.0 + _ROUNDING) * (wanted @ power))
 
         low, high = (1.0, 1.0) if fits(1.0) else (0.0, 1.0)
         while high - low > _ROUNDING:
@@ -246,6 +269,7 @@ class _Window:
         return np.maximum(low * wanted, self.min_dwell_s)
 
     def _cycles(self, share: Array, order: list[int], start: float, lead: float, length: float) -> CycleBlock:
+        """Whole cycles that fill a window: smooth, else faithful and still, else as short as can be played."""
         faithful = min(self._faithful_period(share, order), length)
         smooth = self._longest_period(share, order, self.rhythm.aim_k, length)
         still = self._longest_period(share, order, self.rhythm.ripple_k, length)
@@ -256,7 +280,7 @@ class _Window:
             repeats = max(1, int(np.floor(length / least + _ROUNDING)))
         period = length / repeats
         dwells, moves = self._dwells(share, order, period), self._moves(order)
-        idle = max(0.0, period - moves.sum() - dwells.sum()) * dwells / dwells.sum()
+        idle = _idle(dwells, moves, period)
         stops, clock = [], 0.0
         for column, dwell, move, rest in zip(order, dwells, moves, idle, strict=True):
             stops.append(self._stop(column, clock + float(move), float(dwell)))
@@ -275,10 +299,17 @@ class _Window:
 
 
 def _pieces(dwells: Array, moves: Array, order: Sequence[int], period: float) -> list[tuple[int, float]]:
-    idle = max(0.0, period - moves.sum() - dwells.sum()) * dwells / dwells.sum()
+    """One cycle as ``(column, duration_s)``; column -1 is a rest."""
+    idle = _idle(dwells, moves, period)
     return [
         piece
         for j, d, m, r in zip(order, dwells, moves, idle, strict=True)
         for piece in ((-1, m), (j, d), (-1, r))
         if piece[1] > 0.0
     ]
+
+
+def _idle(dwells: Array, moves: Array, period: float) -> Array:
+    """Rest after each dwell: what moves and dwells leave of the period, by the dwells."""
+    rest: Array = max(0.0, period - moves.sum() - dwells.sum()) * dwells / dwells.sum()
+    return rest

@@ -1,10 +1,10 @@
-"""A sequence that a machine can play: stops in time, and what a machine forbids."""
+"""Stops of the field-free region in time, and the limits of a machine on them."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,11 +15,14 @@ from ..device import Device
 CLOCK_S = 2e-6
 """Times closer than this are the same: a file that rounds to microseconds must read back."""
 _GAP_S = 1e-9
+"""A gap within a cycle that is shorter is rounding, and no rest."""
+_ROUNDING = 1e-9
+_NO_DIRECTION = (np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The field-free region rests at one place with the drive field on."""
+    """Rest of the field-free region at one place with the drive field on."""
 
     start_s: float
     dwell_s: float
@@ -34,7 +37,7 @@ class Stop:
         return self.start_s + self.dwell_s
 
     def same_field(self, other: Stop) -> bool:
-        """Whether nothing has to move or change between the two."""
+        """True where nothing has to move or change between the two."""
         return (self.center_m, self.amplitude_t, self.gradient_t_m, self.direction) == (
             other.center_m,
             other.amplitude_t,
@@ -43,20 +46,13 @@ class Stop:
         )
 
     def later(self, by_s: float) -> Stop:
-        return Stop(
-            self.start_s + by_s,
-            self.dwell_s,
-            self.center_m,
-            self.amplitude_t,
-            self.gradient_t_m,
-            self.direction,
-            self.column,
-        )
+        """The same at a later time."""
+        return replace(self, start_s=self.start_s + by_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CycleBlock:
-    """A window of treatment: a rest of ``lead_s``, then ``repeats`` identical cycles of ``period_s``.
+    """Window of treatment: a rest of ``lead_s``, then ``repeats`` identical cycles of ``period_s``.
 
     ``stops`` are those of one cycle, timed from its start.
     """
@@ -95,6 +91,7 @@ class CycleBlock:
         return found
 
     def played(self) -> Iterator[Stop]:
+        """Stops of all cycles, in time of the session."""
         first = self.start_s + self.lead_s
         return (stop.later(first + i * self.period_s) for i in range(self.repeats) for stop in self.stops)
 
@@ -104,8 +101,8 @@ class Trajectory:
     """Stops in rising time that do not overlap and end in time.
 
     ``start_s, dwell_s, amplitude_t, gradient_t_m (n,)``, ``center_m (n, 3)``; ``direction (n, 3)`` is NaN where
-    there is none; ``column (n,)`` is -1 where the stop belongs to no basis column. ``windows`` says the same
-    as repeated cycles, where it was made that way.
+    there is none; ``column (n,)`` is -1 where the stop belongs to no basis column; without rows no stop has one.
+    ``windows`` says the same as repeated cycles, where it was made that way.
     """
 
     start_s: Array
@@ -115,13 +112,12 @@ class Trajectory:
     gradient_t_m: Array
     frequency_hz: float
     duration_s: float
-    direction: Array | None = None
-    column: IntArray | None = None
+    direction: Array = field(default_factory=lambda: np.zeros((0, 3)))
+    column: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     windows: tuple[CycleBlock, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(np.atleast_1d(self.start_s))
-        empty = np.full((n, 3), np.nan)
         put(
             self,
             start_s=finite(self.start_s, "start_s"),
@@ -129,8 +125,8 @@ class Trajectory:
             center_m=finite(np.reshape(self.center_m, (-1, 3)), "center"),
             amplitude_t=finite(self.amplitude_t, "amplitude"),
             gradient_t_m=finite(self.gradient_t_m, "gradient"),
-            direction=frozen(empty if self.direction is None else self.direction),
-            column=frozen(np.full(n, -1) if self.column is None else self.column, np.int64),
+            direction=frozen(self.direction if len(self.direction) else np.full((n, 3), np.nan)),
+            column=frozen(self.column if len(self.column) else np.full(n, -1), np.int64),
         )
         complaints = list(_time_complaints(self, n))
         if complaints:
@@ -140,7 +136,7 @@ class Trajectory:
     def of_stops(
         cls, stops: Sequence[Stop], *, frequency_hz: float, duration_s: float, windows: tuple[CycleBlock, ...] = ()
     ) -> Trajectory:
-        nowhere = (np.nan,) * 3
+        """Trajectory of stops."""
         return cls(
             np.array([s.start_s for s in stops]),
             np.array([s.dwell_s for s in stops]),
@@ -149,13 +145,14 @@ class Trajectory:
             np.array([s.gradient_t_m for s in stops]),
             frequency_hz,
             duration_s,
-            np.array([s.direction or nowhere for s in stops]).reshape(-1, 3),
+            np.array([s.direction or _NO_DIRECTION for s in stops]).reshape(-1, 3),
             np.array([s.column for s in stops], np.int64),
             windows,
         )
 
     @classmethod
     def of_blocks(cls, blocks: Sequence[CycleBlock], *, frequency_hz: float) -> Trajectory:
+        """Trajectory of windows, one after the other."""
         stops = [stop for block in blocks for stop in block.played()]
         return cls.of_stops(stops, frequency_hz=frequency_hz, duration_s=blocks[-1].end_s, windows=tuple(blocks))
 
@@ -167,19 +164,19 @@ class Trajectory:
 
     @property
     def stops(self) -> tuple[Stop, ...]:
-        nothing = np.isnan(self.direction).any(axis=1)
-        fields = (
-            self.start_s,
-            self.dwell_s,
-            self.center_m,
-            self.amplitude_t,
-            self.gradient_t_m,
-            self.direction,
-            self.column,
-        )
-        return tuple(
-            Stop(float(s), float(d), tuple(c.tolist()), float(a), float(g), None if none else tuple(v.tolist()), int(j))
-            for s, d, c, a, g, v, j, none in zip(*fields, nothing, strict=True)
+        """Each stop by itself."""
+        return tuple(self._stop(i) for i in range(len(self)))
+
+    def _stop(self, i: int) -> Stop:
+        has_direction = not np.isnan(self.direction[i]).any()
+        return Stop(
+            float(self.start_s[i]),
+            float(self.dwell_s[i]),
+            _point(self.center_m[i]),
+            float(self.amplitude_t[i]),
+            float(self.gradient_t_m[i]),
+            _point(self.direction[i]) if has_direction else None,
+            int(self.column[i]),
         )
 
     @property
@@ -188,20 +185,18 @@ class Trajectory:
         return float(self.dwell_s.sum() / self.duration_s)
 
     def scaled(self, factor: float) -> Trajectory:
-        """The same stops with another amplitude."""
-        return Trajectory(
-            self.start_s,
-            self.dwell_s,
-            self.center_m,
-            self.amplitude_t * factor,
-            self.gradient_t_m,
-            self.frequency_hz,
-            self.duration_s,
-            self.direction,
-        )
+        """The same stops with another amplitude, which belong to no basis column."""
+        nothing = np.full(len(self), -1)
+        return replace(self, amplitude_t=self.amplitude_t * factor, column=nothing, windows=())
+
+
+def _point(vector: Array) -> tuple[float, float, float]:
+    x, y, z = (float(v) for v in vector)
+    return x, y, z
 
 
 def _time_complaints(t: Trajectory, n: int) -> Iterator[str]:
+    """Complaints about columns of other lengths, and stops that overlap or lie outside the session."""
     lengths = {
         len(t.dwell_s),
         len(t.center_m),
@@ -237,7 +232,7 @@ def move_s(device: Device, a: Stop, b: Stop) -> float:
 
 
 def limit_violations(trajectory: Trajectory, device: Device) -> list[str]:
-    """What the machine cannot play, each sentence naming the limit; empty when it can play it all."""
+    """Violations of the machine's limits, each a sentence that names the limit; none where it can play all of it."""
     t = trajectory
     if len(t) == 0:
         return device.violations(frequency_hz=[t.frequency_hz])
@@ -255,15 +250,14 @@ def limit_violations(trajectory: Trajectory, device: Device) -> list[str]:
             f"{where} min_dwell = {device.min_dwell_s:g} s: {int(short.sum())} stops are shorter, "
             f"the shortest {t.dwell_s.min():.4g} s"
         )
-    stops = t.stops
-    lack = [(move_s(device, a, b) - (b.start_s - a.end_s), a, b) for a, b in itertools.pairwise(stops)]
-    worst = max(lack, key=lambda item: item[0], default=(0.0, None, None))
-    if worst[0] > CLOCK_S:
+    lack = [(move_s(device, a, b) - (b.start_s - a.end_s), a.end_s) for a, b in itertools.pairwise(t.stops)]
+    worst_s, after_s = max(lack, key=lambda item: item[0], default=(0.0, 0.0))
+    if worst_s > CLOCK_S:
         found.append(
             f"{where} slew = {device.slew_m_s * 1e3:g} mm/s and settle = {device.settle_s:g} s: the move "
-            f"after {worst[1].end_s:.3f} s needs {worst[0]:.3g} s more"
+            f"after {after_s:.3f} s needs {worst_s:.3g} s more"
         )
     duty = max([t.duty, *(block.duty for block in t.windows if block.repeats)])
-    if duty > device.max_duty * (1.0 + 1e-9):
+    if duty > device.max_duty * (1.0 + _ROUNDING):
         found.append(f"{where} max_duty = {device.max_duty:g}: the field is on for {duty:.4g} of the time")
     return found

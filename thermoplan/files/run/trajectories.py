@@ -103,7 +103,7 @@ def read_trajectory(
 
 
 def _trajectory(column: Mapping[str, Array], device: Device, duration_s: float) -> Trajectory:
-    direction = None
+    direction = np.zeros((0, 3))
     if all(name in column for name in _DIRECTION):
         direction = np.stack([column[name] for name in _DIRECTION], axis=1)
     count = len(column["start_s"])

@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike
 
 from ...base.arrays import Array
 
-LN2, LN4 = float(np.log(2.0)), float(np.log(4.0))
+LN2 = float(np.log(2.0))
+LN4 = float(np.log(4.0))
+"""Slopes of the logarithm of the rate, 1/K, from 43 degrees C on and below [SaparetoDewey1984]."""
 FLAT_K = 1e-4
 """A smaller change over a time step is none: the mean rate is then that of both ends, because a quotient of two small
 differences loses digits. The error is the square of this in parts; twice as much would do as well."""

@@ -16,7 +16,8 @@ from .metric import TENTHS, JudgedTimes, MetricKind, Scale, SearchMetric
 from .statistics import percentile_or_extreme, volume_above
 from .temperature import TemperatureMetric
 
-_HOT, _DOSED = (re.compile(rf"V(\d+(?:\.\d+)?){unit}") for unit in ("C", "CEM43"))
+_HOT = re.compile(r"V(\d+(?:\.\d+)?)C")
+_DOSED = re.compile(r"V(\d+(?:\.\d+)?)CEM43")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The machinery under `optimize`: heat in terms of shares, goals as rows, a linear program of few of them."""
+"""Linear programs of a search: heat in terms of shares, requirements as rows, and few of rows and columns at a time."""

@@ -1,20 +1,29 @@
-"""A linear program in time shares, solved by HiGHS with rows and columns made only when they matter."""
+"""Linear program in time shares, solved by HiGHS with rows and columns generated when they matter."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...base.arrays import Array, IntArray
+from ...base.arrays import Array, BoolArray, IntArray
 from ...base.errors import SolverError
 from .modal_heat import ModalHeat
 
-_ROUNDS, _BATCH = 15, 12
+if TYPE_CHECKING:
+    from highspy import Highs
+
+_ROUNDS = 15
+"""Rounds of columns that enter; most programs need three, and with a third of this they all still end."""
+_BATCH = 12
+"""Columns of each window that enter at once, since each addition costs the solver a pass over all that it has. Half or
+twice as many lead to plans of the same merit in the same time."""
 _PRICE_TOLERANCE = 1e-7
+"""Reduced cost, in parts of the objective, that is no gain: that of the solver's own tolerance."""
 _DROP = 1e-9
+"""A coefficient that is smaller is zero: a share of 1 would change the row by a nanokelvin."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,9 +39,12 @@ class _Row:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Optimum:
-    """Shares ``(w, c)``, values of the other variables, the objective, and a multiplier ``(rows,)`` per row,
-    not negative; ``duty (w,)`` are those of the time in each window. ``complete``: no column that was left out
-    would lower the objective."""
+    """Optimum of a program.
+
+    Shares ``(w, c)``, values of the other variables, the objective, and a multiplier ``(rows,)`` per row, not negative;
+    ``duty (w,)`` are those of the time in each window. ``complete``: no column that was left out would lower the
+    objective.
+    """
 
     shares: Array
     variables: Array
@@ -43,24 +55,23 @@ class Optimum:
 
 
 class Program:
-    """Minimise a linear cost of shares and other variables under rows ``<= upper``.
+    """Minimize a linear cost of shares and other variables under rows ``<= upper``.
 
-    A row's dependence on the shares is given in mode space ``(w, r)`` (`Heat.adjoint`), so that every column
-    can be priced without its coefficients; columns enter when their reduced cost is negative. Rows and
-    columns that are added later start from the last basis; the solver takes them in batches, since each addition
-    costs it a pass over all that it has.
+    A row's dependence on the shares is given in mode space ``(w, r)`` (`ModalHeat.adjoint`), so that every column can
+    be priced without its coefficients; columns enter when their reduced cost is negative. The solver goes on from the
+    last basis, and takes what is added in batches.
     """
 
     def __init__(
-        self, heat: ModalHeat, share_cost: Array, *, lower: Array, upper: Array, max_duty: float, active: Array
+        self, heat: ModalHeat, share_cost: Array, *, lower: Array, upper: Array, max_duty: float, active: BoolArray
     ) -> None:
         self.heat, self.share_cost, self._lower, self._upper = heat, share_cost, lower, upper
-        self._inputs = np.asarray(heat.model.inputs)
+        self._inputs = heat.model.inputs
         self.active = np.zeros_like(active, bool)
         self._rows: list[_Row] = []
         self._written = 0
         self._variables: list[int] = []
-        self._shares = np.zeros((0, 3), int)
+        self._shares: IntArray = np.zeros((0, 3), np.int64)  # window, column and number in the solver of each
         self._solver = _quiet_solver()
         n, none = heat.n_windows, np.zeros(0)
         self._solver.addRows(
@@ -134,10 +145,10 @@ class Program:
             float(self._solver.getInfo().objective_function_value),
         )
 
-    def _entering(self, duals: Array, objective: float) -> Array:
+    def _entering(self, duals: Array, objective: float) -> BoolArray:
         """The most promising columns that are not yet in the program, some of each window."""
         n = self.heat.n_windows
-        total = np.zeros((n, len(np.asarray(self.heat.model.rates_1_s))))
+        total = np.zeros((n, len(self.heat.model.rates_1_s)))
         price = self.share_cost + duals[:n, None]
         for dual, row in zip(duals[n:], self._rows, strict=True):
             if row.adjoint is not None and dual > 0.0:
@@ -146,15 +157,16 @@ class Program:
                 price += dual * row.per_share
         price += self.heat.gradient(total)
         price[self.active | (self._upper <= 0.0)] = 0.0
-        nth = np.partition(price, min(_BATCH, price.shape[1]) - 1, axis=1)[:, min(_BATCH, price.shape[1]) - 1]
-        return (price <= nth[:, None]) & (price < -_PRICE_TOLERANCE * (1.0 + abs(objective)))
+        nth = min(_BATCH, price.shape[1]) - 1
+        cheapest = np.partition(price, nth, axis=1)[:, nth, None]
+        return (price <= cheapest) & (price < -_PRICE_TOLERANCE * (1.0 + abs(objective)))
 
     def _write_rows(self) -> None:
         """Hand the solver the rows it has not seen, over the columns that it has."""
         new = self._rows[self._written :]
         if not new:
             return
-        heat, at = self._heat_of(new, self._shares[:, 0], self._shares[:, 1]), self._shares[:, 2]
+        heat, at = self._share_coefficients(new, self._shares[:, 0], self._shares[:, 1]), self._shares[:, 2]
         columns, values = [], []
         for row, coefficients in zip(new, heat, strict=True):
             keep = np.abs(coefficients) > _DROP
@@ -167,7 +179,7 @@ class Program:
         )
         self._written = len(self._rows)
 
-    def _heat_of(self, rows: Sequence[_Row], windows: IntArray, columns: IntArray) -> Array:
+    def _share_coefficients(self, rows: Sequence[_Row], windows: IntArray, columns: IntArray) -> Array:
         """Coefficients ``(rows, k)`` of shares, given by window and column."""
         found = np.zeros((len(rows), len(columns)))
         modal = {i: row.adjoint for i, row in enumerate(rows) if row.adjoint is not None}
@@ -180,12 +192,12 @@ class Program:
                 found[i] += row.per_share[windows, columns]
         return found
 
-    def _enter(self, entering: Array) -> None:
+    def _enter(self, entering: BoolArray) -> None:
         """Hand the solver these columns, with their coefficients in every row that it has."""
         windows, columns = np.nonzero(entering & ~self.active)
         if len(columns) == 0:
             return
-        heat = self._heat_of(self._rows[: self._written], windows, columns)
+        heat = self._share_coefficients(self._rows[: self._written], windows, columns)
         n, first = self.heat.n_windows, self._solver.getNumCol()
         rows, values = [], []
         for w, column in zip(windows, heat.T, strict=True):
@@ -209,12 +221,12 @@ class Program:
 
 
 def _starts(parts: Sequence[Array]) -> IntArray:
-    """Where each part begins in their concatenation."""
+    """Begin of each part in their concatenation."""
     return np.concatenate([[0], np.cumsum([len(part) for part in parts])[:-1]]).astype(np.int32)
 
 
-def _quiet_solver() -> Any:
-    """One thread: idle HiGHS workers spin, and its programs here are small."""
+def _quiet_solver() -> Highs:
+    """A solver with one thread: idle HiGHS workers spin, and the programs here are small."""
     from highspy import Highs
 
     solver = Highs()

@@ -1,4 +1,4 @@
-"""How each kind of goal or limit becomes rows of a linear program at an iterate.
+"""Rows of a linear program at an iterate: cutting planes, tangents and cuts of doses.
 
 Temperatures are affine in the shares, so a largest temperature is its cutting planes, valid for good. The
 logarithm of a dose is convex but for the kink of R at 43 degrees C, so its tangents bound a wanted dose from
@@ -18,7 +18,25 @@ from .linear_program import Program
 from .search_terms import BudgetTerm, GoalTerm, Iterate, Term, gradient
 
 TOLERANCE_K = 2e-3
-_WORST, _NEAR_K, _KEPT_CUTS = 5, 0.7, 120
+"""Violation of a row, K or doublings, that adds no cut: a tenth of the loss that `HELD_K` allows."""
+_WORST = 5
+"""Hottest nodes that get a cut at once; neighbours are as hot, so more cost time. Twice as many take a third longer for
+plans of the same merit, two make more steps end at trials that break limits."""
+_NEAR_K = 0.7
+"""Nodes this near to the bound get a cut at the iterate, before a trial breaks it; with half or twice as much plans are
+of the same merit."""
+_NEAR_TANGENT_K = 4.0 * _NEAR_K
+"""The same for a tangent, which may be wrong by more; with twice as much plans are the same."""
+_KEPT_CUTS = 120
+"""Cuts that are kept from iterate to iterate; beyond that the half that was nearest to binding."""
+_FIRST_DOSES = 20
+"""Nodes of the least dose that get a row at the iterate; twice as many make programs bigger, and plans as good."""
+_DOSES_A_CUT = 10
+"""Nodes of the least dose that a trial may add a row for; with twice as many plans are the same."""
+_DOUBLINGS_PER_K = 2.0
+"""Of the rate of CEM43 below 43 degrees C."""
+_ROUNDING = 1e-9
+"""A dose this little below the percentile is not below it."""
 
 
 class RowBuilder(Protocol):
@@ -27,65 +45,67 @@ class RowBuilder(Protocol):
     @property
     def term(self) -> Term: ...
 
-    def begin(self, program: Program, look: Iterate) -> None: ...
+    def begin(self, program: Program, iterate: Iterate) -> None: ...
     def cut(self, program: Program, trial: Iterate, variables: Array) -> int: ...
 
 
 @dataclass(slots=True, eq=False)
 class HottestRows:
-    """Largest temperature at most: convex, so its cuts are kept from iterate to iterate."""
+    """Cutting planes of a largest temperature at most: it is convex, so they are kept from iterate to iterate."""
 
     term: GoalTerm
     _cuts: list[tuple[Array, float]] = field(default_factory=list)
     _slack: dict[int, float] = field(default_factory=dict)
 
-    def begin(self, program: Program, look: Iterate) -> None:
+    def begin(self, program: Program, iterate: Iterate) -> None:
         self._slack = self.term.bound.add_slack(program)
         if len(self._cuts) > _KEPT_CUTS:
-            load = look.heat.loads(look.shares)
+            load = iterate.heat.loads(iterate.shares)
             height = [float((adjoint * load).sum()) + constant for adjoint, constant in self._cuts]
             self._cuts = [self._cuts[i] for i in np.argsort(height)[-_KEPT_CUTS // 2 :]]
         for adjoint, constant in self._cuts:
             program.row(adjoint, self._slack, self.term.bound.aim_k - constant)
-        self._add(program, look, self.term.bound.aim_k - _NEAR_K)
+        self._add(program, iterate, self.term.bound.aim_k - _NEAR_K)
 
     def cut(self, program: Program, trial: Iterate, variables: Array) -> int:
         return self._add(program, trial, self.term.bound.aim_k + self.term.bound.slack_k(variables) + TOLERANCE_K)
 
-    def _add(self, program: Program, look: Iterate, above_c: float) -> int:
-        kept, temperature = look.at(self.term.tissue)
-        inside = self.term.row.goal.judged(look.heat.times_s, look.heat.heating_s).inside
+    def _add(self, program: Program, iterate: Iterate, above_c: float) -> int:
+        kept, temperature = iterate.at(self.term.region_nodes)
+        inside = self.term.row.goal.judged(iterate.heat.times_s, iterate.heat.heating_s).inside
         when, peak = inside[temperature[inside].argmax(axis=0)], temperature[inside].max(axis=0)
         found = [i for i in np.argsort(peak)[::-1][:_WORST] if peak[i] > above_c]
         for i in found:
-            cut = at_node(look, self.term, int(kept[i]), int(when[i]))
+            cut = node_plane(iterate, self.term, int(kept[i]), int(when[i]))
             self._cuts.append(cut)
             program.row(cut[0], self._slack, self.term.bound.aim_k - cut[1])
         return len(found)
 
 
-def at_node(look: Iterate, term: GoalTerm, node: int, time: int) -> tuple[Array, float]:
+def node_plane(iterate: Iterate, term: GoalTerm, node: int, time: int) -> tuple[Array, float]:
     """Mode-space gradient and constant of one node's temperature at one time."""
-    tissue = term.tissue
-    return look.heat.windows_to_modes[time] * tissue.modes[node].astype(float), float(tissue.unheated_c(time, node))
+    region_nodes = term.region_nodes
+    return iterate.heat.windows_to_modes[time] * region_nodes.modes[node].astype(float), float(
+        region_nodes.unheated_c(time, node)
+    )
 
 
 @dataclass(slots=True, eq=False)
 class TangentRows:
-    """Any statistic to first order at the iterate; at most, also at every trial that breaks it. Tangents of a
-    ``convex`` one never cut a plan off, so they are kept from iterate to iterate."""
+    """Tangent of a statistic at the iterate; at most, also at every trial that breaks it. Tangents of a ``convex`` one
+    never cut a plan off, so they are kept from iterate to iterate."""
 
     term: GoalTerm
     convex: bool = False
     _slack: dict[int, float] = field(default_factory=dict)
     _kept: list[tuple[Array, float]] = field(default_factory=list)
 
-    def begin(self, program: Program, look: Iterate) -> None:
+    def begin(self, program: Program, iterate: Iterate) -> None:
         self._slack = self.term.bound.add_slack(program)
         for adjoint, constant in self._kept[-_KEPT_CUTS:]:
             program.row(adjoint, self._slack, self.term.bound.aim_k + constant)
-        if self.term.at_least or self.term.bound.excess_k(self.term.value_k(look)) > -4.0 * _NEAR_K:
-            self._add(program, look)
+        if self.term.at_least or self.term.bound.excess_k(self.term.value_k(iterate)) > -_NEAR_TANGENT_K:
+            self._add(program, iterate)
 
     def cut(self, program: Program, trial: Iterate, variables: Array) -> int:
         if self.term.at_least:
@@ -96,10 +116,10 @@ class TangentRows:
         self._add(program, trial)
         return 1
 
-    def _add(self, program: Program, look: Iterate) -> None:
-        slopes, value_k = gradient(self.term, look)
-        adjoint = look.heat.adjoint(slopes)
-        at_iterate = float((adjoint * (look.heat.loads(look.shares))).sum())
+    def _add(self, program: Program, iterate: Iterate) -> None:
+        slopes, value_k = gradient(self.term, iterate)
+        adjoint = iterate.heat.adjoint(slopes)
+        at_iterate = float((adjoint * (iterate.heat.loads(iterate.shares))).sum())
         if self.term.at_least:
             program.row(-adjoint, self._slack, value_k - at_iterate - self.term.bound.aim_k)
             return
@@ -110,8 +130,8 @@ class TangentRows:
 
 @dataclass(slots=True, eq=False)
 class DoseCuttingPlanes:
-    """A percentile of the dose map at least: tangents of the nodes of the volume that exceeds it now. With a ``band_k``
-    the nodes within that of the percentile, at two doublings a kelvin, only have to keep their mean."""
+    """Cuts of a percentile of the dose map at least: tangents of the nodes of the volume that exceeds it now. With a
+    ``band_k`` the nodes within that of the percentile, at two doublings a kelvin, only have to keep their mean."""
 
     term: GoalTerm
     band_k: float = 0.0
@@ -121,46 +141,46 @@ class DoseCuttingPlanes:
     _offset_k: float = 0.0
     _written: set[int] = field(default_factory=set)
 
-    def begin(self, program: Program, look: Iterate) -> None:
-        self._slack, self._look, self._written = self.term.bound.add_slack(program), look, set()
-        dose_k, value_k = self._dose_k(look), self.term.value_k(look)
-        band = 2.0 * self.band_k
-        self._wanted = np.flatnonzero(dose_k >= value_k + (band if band > 0.0 else -1e-9))
+    def begin(self, program: Program, iterate: Iterate) -> None:
+        self._slack, self._look, self._written = self.term.bound.add_slack(program), iterate, set()
+        dose_k, value_k = self._dose_k(iterate), self.term.value_k(iterate)
+        band = _DOUBLINGS_PER_K * self.band_k
+        self._wanted = np.flatnonzero(dose_k >= value_k + (band if band > 0.0 else -_ROUNDING))
         self._offset_k = 0.0 if band > 0.0 else value_k - float(dose_k[self._wanted].min())
         if band > 0.0:
             self._add_mean(program, np.flatnonzero(np.abs(dose_k - value_k) <= band), value_k)
-        self._add(program, self._wanted[np.argsort(dose_k[self._wanted])[: 4 * _WORST]])
+        self._add(program, self._wanted[np.argsort(dose_k[self._wanted])[:_FIRST_DOSES]])
 
     def cut(self, program: Program, trial: Iterate, variables: Array) -> int:
         need = self.term.bound.aim_k - self.term.bound.slack_k(variables) - self._offset_k - TOLERANCE_K
         dose_k = self._dose_k(trial)
-        worst = self._wanted[np.argsort(dose_k[self._wanted])[: 2 * _WORST]]
+        worst = self._wanted[np.argsort(dose_k[self._wanted])[:_DOSES_A_CUT]]
         short = [n for n in worst if dose_k[n] < need and int(n) not in self._written]
         return self._add(program, np.array(short, np.int64))
 
-    def _dose_k(self, look: Iterate) -> Array:
-        return np.log2(dose_min(look.heat.times_s, look.at(self.term.tissue)[1]))
+    def _dose_k(self, iterate: Iterate) -> Array:
+        return np.log2(dose_min(iterate.heat.times_s, iterate.at(self.term.region_nodes)[1]))
 
     def _add_mean(self, program: Program, near: IntArray, value_k: float) -> None:
         """The goal of the percentile as one of the mean, in doublings, of the nodes near it: exact at the iterate."""
-        look, tissue = self._look, self.term.tissue
-        if look is None or len(near) == 0:
+        iterate, region_nodes = self._look, self.term.region_nodes
+        if iterate is None or len(near) == 0:
             return
-        share = tissue.weights_m3[near] / tissue.weights_m3[near].sum()
-        dose, slope = dose_slope(look.heat.times_s, look.at(tissue)[1][:, near])
-        adjoint = look.heat.adjoint((slope * (share / (dose * LN2))) @ tissue.modes[near])
-        at_iterate = float((adjoint * look.heat.loads(look.shares)).sum())
+        share = region_nodes.weights_m3[near] / region_nodes.weights_m3[near].sum()
+        dose, slope = dose_slope(iterate.heat.times_s, iterate.at(region_nodes)[1][:, near])
+        adjoint = iterate.heat.adjoint((slope * (share / (dose * LN2))) @ region_nodes.modes[near])
+        at_iterate = float((adjoint * iterate.heat.loads(iterate.shares)).sum())
         program.row(-adjoint, self._slack, value_k - at_iterate - self.term.bound.aim_k)
 
     def _add(self, program: Program, nodes: IntArray) -> int:
-        look = self._look
-        if look is None or len(nodes) == 0:
+        iterate = self._look
+        if iterate is None or len(nodes) == 0:
             return 0
-        dose, slope = dose_slope(look.heat.times_s, look.at(self.term.tissue)[1][:, nodes])
-        load = look.heat.loads(look.shares)
+        dose, slope = dose_slope(iterate.heat.times_s, iterate.at(self.term.region_nodes)[1][:, nodes])
+        load = iterate.heat.loads(iterate.shares)
         for i, n in enumerate(nodes):
-            per_time = slope[:, i, None] / (dose[i] * LN2) * self.term.tissue.modes[n]
-            adjoint = look.heat.adjoint(per_time)
+            per_time = slope[:, i, None] / (dose[i] * LN2) * self.term.region_nodes.modes[n]
+            adjoint = iterate.heat.adjoint(per_time)
             constant = float(np.log2(dose[i])) - float((adjoint * load).sum()) + self._offset_k
             program.row(-adjoint, self._slack, constant - self.term.bound.aim_k)
             self._written.add(int(n))
@@ -175,10 +195,10 @@ class BudgetRows:
     _slack: dict[int, float] = field(default_factory=dict)
     _needed: bool = False
 
-    def begin(self, program: Program, look: Iterate) -> None:
+    def begin(self, program: Program, iterate: Iterate) -> None:
         self._slack = self.term.bound.add_slack(program)
-        if self._needed or self.term.value_k(look) > self.term.bound.aim_k - _NEAR_K:
-            self._add(program, look)
+        if self._needed or self.term.value_k(iterate) > self.term.bound.aim_k - _NEAR_K:
+            self._add(program, iterate)
 
     def cut(self, program: Program, trial: Iterate, variables: Array) -> int:
         allowed_k = self.term.bound.aim_k + self.term.bound.slack_k(variables) + TOLERANCE_K
@@ -187,6 +207,6 @@ class BudgetRows:
         self._add(program, trial)
         return 1
 
-    def _add(self, program: Program, look: Iterate) -> None:
+    def _add(self, program: Program, iterate: Iterate) -> None:
         self._needed = True
-        program.row(None, self._slack, self.term.bound.aim_k, per_share=self.term.per_share_k(look.heat))
+        program.row(None, self._slack, self.term.bound.aim_k, per_share=self.term.per_share_k(iterate.heat))

@@ -1,4 +1,4 @@
-"""Modes in time, exactly: what constant input in each window leaves in each, and the transpose of that."""
+"""Exact response of modes to constant input in each window, and its transpose."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import numpy as np
 from ...base.arrays import Array, IntArray
 
 _NOTHING = 1e-30
+"""What has decayed to less is zero: far above denormal numbers, far below any temperature."""
+_SMALL = 1e-8
+"""Below this the mean of exp(-y) is its tangent, to the last digit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModalTime:
-    """Modes followed from window to window: what was there when one began decays, and its own input grows. That reads
-    a window's part of `integrals` once instead of all of it.
+    """Recursion of modes from window to window: what was there when one began decays, and its own input grows. That
+    reads a window's part of `mode_integrals` once instead of all of it.
 
     Parameters
     ----------
@@ -35,7 +38,7 @@ class ModalTime:
 
     @classmethod
     def of(cls, times_s: Array, edges_s: Array, rates_1_s: Array) -> ModalTime:
-        """Of times that rise from 0, some of them in every window."""
+        """For times that rise from 0, some of them in every window."""
         which = np.searchsorted(edges_s[1:], times_s)
         first, counts = np.unique(which, return_index=True, return_counts=True)[1:]
         since, lengths = times_s - edges_s[which], np.diff(edges_s)
@@ -43,10 +46,10 @@ class ModalTime:
         return cls(
             first,
             counts,
-            _decayed(since, rates_1_s),
-            heated[:, None] * _grown(since, rates_1_s),
-            _decayed(lengths, rates_1_s),
-            _grown(lengths, rates_1_s),
+            _decay(since, rates_1_s),
+            heated[:, None] * _growth(since, rates_1_s),
+            _decay(lengths, rates_1_s),
+            _growth(lengths, rates_1_s),
         )
 
     def states(self, loads: Array) -> Array:
@@ -58,7 +61,7 @@ class ModalTime:
         return self.decay * begun[part] + self.growth * loads[part]
 
     def adjoint(self, slopes: Array) -> Array:
-        """The transpose: ``(w, r)`` from ``(t, r)``."""
+        """Transpose of `states`: ``(w, r)`` from ``(t, r)``."""
         begun, found = (np.add.reduceat(course * slopes, self.first) for course in (self.decay, self.growth))
         n = len(self.past)
         later = begun[n] if len(begun) > n else np.zeros(slopes.shape[1])
@@ -68,7 +71,7 @@ class ModalTime:
         return found[:n]
 
 
-def integrals(times_s: Array, edges_s: Array, rates_1_s: Array) -> Array:
+def mode_integrals(times_s: Array, edges_s: Array, rates_1_s: Array) -> Array:
     """Integral ``(t, w, r)`` of exp(-rate (t - s)) over the part of each window before t; stable as rates go to 0."""
     start = np.minimum(edges_s[:-1], times_s[:, None])[..., None]
     end = np.minimum(edges_s[1:], times_s[:, None])[..., None]
@@ -77,19 +80,19 @@ def integrals(times_s: Array, edges_s: Array, rates_1_s: Array) -> Array:
 
 
 def flush_denormals(values: Array) -> Array:
-    """Zero instead of what has decayed to nothing: arithmetic with denormal numbers is a hundred times slower."""
+    """Replace what has decayed to nothing by zeros: arithmetic with denormal numbers is a hundred times slower."""
     return np.where(np.abs(values) < _NOTHING, 0.0, values)
 
 
-def _decayed(length_s: Array, rates_1_s: Array) -> Array:
+def _decay(length_s: Array, rates_1_s: Array) -> Array:
     return flush_denormals(np.exp(-np.outer(length_s, rates_1_s)))
 
 
-def _grown(length_s: Array, rates_1_s: Array) -> Array:
+def _growth(length_s: Array, rates_1_s: Array) -> Array:
     return flush_denormals(_mean_decay(np.outer(length_s, rates_1_s)) * length_s[:, None])
 
 
 def _mean_decay(x: Array) -> Array:
     """Mean of exp(-y) for y from 0 to x."""
-    small = np.abs(x) < 1e-8
+    small = np.abs(x) < _SMALL
     return np.where(small, 1.0 - 0.5 * x, -np.expm1(-x) / np.where(small, 1.0, x))

@@ -31,11 +31,11 @@ class Iterate:
     def __post_init__(self) -> None:
         self.states = self.heat.states(self.shares)
 
-    def at(self, tissue: RegionNodes) -> tuple[IntArray, Array]:
+    def at(self, region_nodes: RegionNodes) -> tuple[IntArray, Array]:
         """Positions in the region that were looked at, and their temperatures ``(t, k)``."""
-        if tissue not in self._seen:
-            self._seen[tissue] = tissue.temperatures(self.heat, self.states)
-        return self._seen[tissue]
+        if region_nodes not in self._seen:
+            self._seen[region_nodes] = region_nodes.temperatures(self.heat, self.states)
+        return self._seen[region_nodes]
 
     def value(self, term: GoalTerm) -> float:
         """Value of a goal or limit as it is searched, degrees C or minutes."""
@@ -49,7 +49,7 @@ class GoalTerm:
     """Term of a goal or limit: ``row`` is how it is searched, ``stated`` how the protocol has it, where they differ."""
 
     row: GoalRow
-    tissue: RegionNodes
+    region_nodes: RegionNodes
     bound: PenalizedBound
     stated: GoalRow | None = None
 
@@ -74,27 +74,27 @@ class GoalTerm:
 
     @property
     def is_convex(self) -> bool:
-        """Whether the penalty is a convex function of the shares, and its rows never cut a plan off."""
+        """True where the penalty is a convex function of the shares, and its rows never cut a plan off."""
         return self.metric.is_convex(at_least=self.at_least)
 
-    def value(self, look: Iterate, row: GoalRow) -> float:
+    def value(self, iterate: Iterate, row: GoalRow) -> float:
         """Value of a row with this term's nodes, in its unit; `Iterate.value` remembers that of the term's own."""
-        kept, temperature = look.at(self.tissue)
+        kept, temperature = iterate.at(self.region_nodes)
         row = GoalRow(row.goal, row.region, row.nodes[kept], row.weights_m3[kept])
-        return row_value(row, look.heat.times_s, temperature, look.heat.heating_s)
+        return row_value(row, iterate.heat.times_s, temperature, iterate.heat.heating_s)
 
-    def value_stated(self, look: Iterate) -> float:
+    def value_stated(self, iterate: Iterate) -> float:
         """Value in the unit of the requirement."""
-        return look.value(self) if self.stated is None else self.value(look, self.stated)
+        return iterate.value(self) if self.stated is None else self.value(iterate, self.stated)
 
-    def value_k(self, look: Iterate) -> float:
+    def value_k(self, iterate: Iterate) -> float:
         """Value on the search's scale: K, or doublings of a dose."""
-        return self.row.in_k(look.value(self))
+        return self.row.in_k(iterate.value(self))
 
-    def share_slope(self, look: Iterate) -> tuple[float, Array]:
+    def share_slope(self, iterate: Iterate) -> tuple[float, Array]:
         """`value_k`, and its derivative ``(n_windows, n_columns)`` by the shares."""
-        slopes, value_k = gradient(self, look)
-        return value_k, look.heat.gradient(look.heat.adjoint(slopes))
+        slopes, value_k = gradient(self, iterate)
+        return value_k, iterate.heat.gradient(iterate.heat.adjoint(slopes))
 
 
 @dataclass(slots=True, eq=False)
@@ -116,14 +116,14 @@ class BudgetTerm:
     def is_convex(self) -> bool:
         return True
 
-    def value_k(self, look: Iterate) -> float:
-        return self.budget.in_k(self.value_stated(look))
+    def value_k(self, iterate: Iterate) -> float:
+        return self.budget.in_k(self.value_stated(iterate))
 
-    def value_stated(self, look: Iterate) -> float:
-        return self.budget.used(look.shares, look.heat.window_edges_s)
+    def value_stated(self, iterate: Iterate) -> float:
+        return self.budget.used(iterate.shares, iterate.heat.window_edges_s)
 
-    def share_slope(self, look: Iterate) -> tuple[float, Array]:
-        return self.value_k(look), self.per_share_k(look.heat)
+    def share_slope(self, iterate: Iterate) -> tuple[float, Array]:
+        return self.value_k(iterate), self.per_share_k(iterate.heat)
 
     def per_share_k(self, heat: ModalHeat) -> Array:
         """Coefficients ``(n_windows, n_columns)`` of the shares."""
@@ -133,30 +133,30 @@ class BudgetTerm:
 Term = GoalTerm | BudgetTerm
 
 
-def gradient(term: GoalTerm, look: Iterate) -> tuple[Array, float]:
+def gradient(term: GoalTerm, iterate: Iterate) -> tuple[Array, float]:
     """Derivative ``(t, r)`` of a term's value by the modes in time, and the value (K or doublings)."""
     from ...bioheat.linalg.percentiles import between  # loads Numba
 
-    kept, temperature = look.at(term.tissue)
-    judged = term.row.goal.judged(look.heat.times_s, look.heat.heating_s)
-    value_k, slope = term.metric.slope(temperature, term.tissue.weights_m3[kept], judged, between)
-    return _in_modes(slope, term.tissue, kept), value_k
+    kept, temperature = iterate.at(term.region_nodes)
+    judged = term.row.goal.judged(iterate.heat.times_s, iterate.heat.heating_s)
+    value_k, slope = term.metric.slope(temperature, term.region_nodes.weights_m3[kept], judged, between)
+    return _in_modes(slope, term.region_nodes, kept), value_k
 
 
-def _in_modes(slope: MetricSlope, tissue: RegionNodes, kept: IntArray) -> Array:
+def _in_modes(slope: MetricSlope, region_nodes: RegionNodes, kept: IntArray) -> Array:
     """A derivative by nodes, of positions among those ``kept`` of the region, as one by modes ``(t, r)``."""
     nodes, mix = slope.nodes, slope.mix
     if nodes.ndim == 1:
-        spatial = mix @ _modes(tissue, kept[nodes])
+        spatial = mix @ _modes(region_nodes, kept[nodes])
     elif nodes.shape[1] > _FEW_NODES:
-        spatial = mix @ _modes(tissue, kept)
+        spatial = mix @ _modes(region_nodes, kept)
     else:
-        parts = (part[:, None] * _modes(tissue, kept[node]) for part, node in zip(mix.T, nodes.T, strict=True))
-        spatial = sum(parts, np.zeros((len(mix), tissue.modes.shape[1])))
+        parts = (part[:, None] * _modes(region_nodes, kept[node]) for part, node in zip(mix.T, nodes.T, strict=True))
+        spatial = sum(parts, np.zeros((len(mix), region_nodes.modes.shape[1])))
     return spatial if slope.in_time is None else slope.in_time[:, None] * spatial
 
 
-def _modes(tissue: RegionNodes, nodes: IntArray) -> Array:
+def _modes(region_nodes: RegionNodes, nodes: IntArray) -> Array:
     """Modes of positions in the region; all of them in their order are not copied."""
-    every = len(nodes) == len(tissue.nodes) and bool((np.diff(nodes) == 1).all())
-    return (tissue.modes if every else tissue.modes[nodes]).astype(float, copy=False)
+    every = len(nodes) == len(region_nodes.nodes) and bool((np.diff(nodes) == 1).all())
+    return (region_nodes.modes if every else region_nodes.modes[nodes]).astype(float, copy=False)

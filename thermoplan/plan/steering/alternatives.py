@@ -13,10 +13,10 @@ from ...files.run.plan_record import AlternativeRecord
 from ...goals import Goal, GoalRow, Resolved, SafetyBudget
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import statistic
-from ...optimize import Shares, highest_percentile_c, optimize_shares
+from ...optimize import SearchModel, Shares, highest_percentile_c, optimize_shares
 from ...optimize.program.modal_heat import restrict, with_inputs
 from ..case.heating_model import HeatingModel
-from .attempts import SearchModel, judge_shares, judged_times_s
+from .attempts import judge_shares, judged_times_s
 from .candidates import inside, parked, search_settings
 from .steer import Steering
 

@@ -8,15 +8,12 @@ import numpy as np
 
 from ...base.arrays import Array, IntArray
 from ...base.progress import Stages
-from ...bioheat.engines.reduced import ReducedModel
 from ...goals import Goal, Resolved, row_value
-from ...optimize import CorrectedModel, Progress, Settings, Shares, optimize_shares
+from ...optimize import Progress, SearchModel, Settings, Shares, optimize_shares
 from ...optimize.program.modal_heat import restrict
 from ...power.heating_basis import Column
 from ...trajectory import Rhythm, Sequenced, sequence
 from ..case.heating_model import HeatingModel
-
-SearchModel = ReducedModel | CorrectedModel
 
 LOSS = 2e-3
 """Part of a window's duty whose loss to moving and settling counts: less is rounding of the dwells."""

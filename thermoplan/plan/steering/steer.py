@@ -12,11 +12,11 @@ from ...base.errors import InputError
 from ...base.progress import Stages
 from ...files.run.plan_record import OptimizerRecord, RoundRecord
 from ...goals import Resolved, resolve
-from ...optimize import GOAL_COST, CorrectedModel, Shares
+from ...optimize import GOAL_COST, CorrectedModel, SearchModel, Shares
 from ...power.heating_basis import HeatingBasis
 from ...trajectory import Sequenced
 from ..case.heating_model import HeatingModel
-from .attempts import Attempt, Finder, SearchModel
+from .attempts import Attempt, Finder
 from .candidates import parked, search_settings
 from .search_setup import SearchSetup
 
@@ -106,7 +106,7 @@ def steer(setup: SearchSetup, stages: Stages, correction: Correction | None = No
     model: SearchModel = setup.model
     asked = setup.with_budgets(rows)
     if correction is not None and correction.rise_k is not None:
-        model = CorrectedModel(model, correction.times_s, correction.rise_k)
+        model = CorrectedModel(setup.model, correction.times_s, correction.rise_k)
     find = Finder(setup.engine, model, asked, setup.columns, setup.edges_s, setup.heating_k_s, stages)
     best = _find_playable(find, find(np.arange(len(setup.columns)), settings, start))
     return Steering(setup, model, replace(asked, rows=setup.resolved.rows), best)

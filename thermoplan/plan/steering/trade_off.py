@@ -13,9 +13,9 @@ from ...files.run.plan_record import TradeOffPointRecord, TradeOffRecord
 from ...goals import CORE, GoalRow, Requirement, Resolved
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import mean_over, statistic
-from ...optimize import Settings, first_goal, optimize_shares, pareto_front, stretch
+from ...optimize import SearchModel, Settings, first_goal, optimize_shares, pareto_front, stretch
 from ...optimize.program.modal_heat import restrict
-from .attempts import SearchModel, judge_shares, judged_times_s
+from .attempts import judge_shares, judged_times_s
 from .candidates import search_settings
 from .steer import Steering
 
