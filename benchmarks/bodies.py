@@ -1,4 +1,4 @@
-"""What the heat benchmarks heat: the uniform box of the study at several sizes, and the shipped mouse's organ mesh."""
+"""Bodies of the heat benchmarks: the uniform box of the study at several sizes, and the shipped mouse's organ mesh."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Body:
 
     @property
     def organs(self) -> bool:
-        """Whether it is an animal's mesh, not a box."""
+        """True for an animal's mesh, not a box."""
         return self.name not in COUNTS
 
     def foci(self, count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What an objective with its gradient costs, reduced and in full: 64 foci times ten windows, looked at each 10 s as a
+"""Cost of an objective with its gradient, reduced and in full: 64 foci times ten windows, looked at each 10 s as a
 search does, and each 5 s.
 
 The full model goes forward, then backward through the adjoint, with the exact engine or with a tuned implicit loop. Its

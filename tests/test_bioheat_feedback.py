@@ -116,7 +116,7 @@ def test_uniform_tissue_under_a_perfusion_law_follows_its_ordinary_equation(name
     mesh = box((2, 2, 2), (0.01, 0.01, 0.01))
     case = problem(mesh, perfusion=float(law(np.array(37.0))))
     system = thermal_system(case)
-    load = linear.lumped(mesh, np.full(len(mesh.tets), q))
+    load = linear.lumped_load(mesh, np.full(len(mesh.tets), q))
     times = np.array([60.0, 300.0, 900.0])
     exact = solve_ivp(
         lambda _, T: (q - law(T) * (T - 37.0)) / (RHO * C), (0.0, 900.0), [37.0], t_eval=times, rtol=1e-10, atol=1e-10
@@ -133,7 +133,7 @@ def test_blood_takes_up_what_a_perfusion_law_carries_off(engine):
     mesh, q, blood = box((2, 2, 2), (0.01, 0.01, 0.01)), 1.2e5, 4.5
     case = problem(mesh, perfusion=1e4, core="pool", blood_j_k=blood)
     volume = 1e-6
-    load = linear.lumped(mesh, np.full(len(mesh.tets), q))
+    load = linear.lumped_load(mesh, np.full(len(mesh.tets), q))
 
     def rates(_, state):
         drawn = volume * rising_law(state[0]) * (state[0] - state[1])
@@ -219,7 +219,7 @@ def test_tissue_follows_air_that_warms(engine):
     # C T' = -h A (T - T_air), T_air = 25 + 0.01 t: T - 25 -> 0.01 (t - tau (1 - e^{-t/tau})), tau = C / (h A)
     mesh = box((2, 2, 2), (0.01, 0.01, 0.01))
     system = thermal_system(problem(mesh, k=500.0, boundaries=(Boundary("robin", 100.0, 25.0),)))
-    area = linear.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
+    area = linear.lumped_facet_load(mesh, mesh.outer, np.ones(len(mesh.outer)))
     air = CourseFeedback(100.0 * area, TemperatureCourse([0.0, 600.0], [25.0, 31.0]))
     tau = RHO * C * 1e-6 / (100.0 * 6e-4)
     for time, temperature in engine(system, [Segment(0.0 * area, 300.0)], [60.0, 300.0], feedback=air):

@@ -50,7 +50,7 @@ def test_a_body_cools_by_radiation_to_walls_colder_than_the_air():
 
     system, feedback = ready(case)
     assert abs(loss(system.base_c[0])) < 1e-9
-    load = linear.lumped(case.anatomy, np.full(len(case.anatomy.tets), 1e5))
+    load = linear.lumped_load(case.anatomy, np.full(len(case.anatomy.tets), 1e5))
     exact = solve_ivp(
         lambda _, t: (0.1 - loss(t)) / CUBE_J_K,
         (0.0, 900.0),
@@ -91,7 +91,7 @@ def test_tissue_under_a_law_follows_a_core_that_is_given():
     # rho c T' = q - W(T) (T - B(t)): perfusion triples at 41.5 degC while the core falls from 37 to 34 degC
     course = TemperatureCourse([0.0, 600.0], [37.0, 34.0])
     case = cube(perfusion=1e4, core_course=course, laws={"tissue": rising_law})
-    load = linear.lumped(case.anatomy, np.full(len(case.anatomy.tets), 1.2e5))
+    load = linear.lumped_load(case.anatomy, np.full(len(case.anatomy.tets), 1.2e5))
     exact = solve_ivp(
         lambda s, t: (1.2e5 - rising_law(t) * (t - 37.0 + 0.005 * s)) / (RHO * C),
         (0.0, 600.0),
@@ -118,7 +118,7 @@ def test_thermoregulation_makes_up_for_what_is_radiated_and_what_a_law_lets_thro
         boundaries=(Boundary("robin", 5.0, 25.0, emissivity=0.98),),
     )
     unlit, system = thermal_system(case), ready(case)[0]
-    areas = linear.lumped_surface(mesh, mesh.outer, np.ones(len(mesh.outer)))
+    areas = linear.lumped_facet_load(mesh, mesh.outer, np.ones(len(mesh.outer)))
     skin_c = system.base_c[:-1]
     lost_w = areas @ (5.0 * (skin_c - 25.0) + 0.98 * SIGMA * ((skin_c + 273.15) ** 4 - 298.15**4))
     assert system.base_c[-1] == 37.0 and abs(skin_c - unlit.base_c[:-1]).max() > 0.1

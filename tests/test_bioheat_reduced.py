@@ -10,7 +10,7 @@ from heat_cases import box, problem
 
 from thermoplan.base.errors import InputError
 from thermoplan.bioheat import Boundary, Segment, evolve, reduced_model, thermal_system
-from thermoplan.bioheat.capacity import fastest_rate_1_s, redistributed
+from thermoplan.bioheat.capacity import fastest_rate_1_s, redistribute_capacity
 from thermoplan.bioheat.engines.reduced import ReducedModel, _response
 from thermoplan.bioheat.linalg.krylov import operator
 from thermoplan.goals import Goal, GoalRow, row_value
@@ -268,7 +268,7 @@ def test_borrowed_capacity_slows_the_fastest_nodes_and_keeps_the_sum():
     mesh = needle()
     system = thermal_system(problem(mesh, perfusion=1e4))
     whole = 1060.0 * 3600.0 * mesh.node_volumes_m3
-    found = redistributed(whole, system.stiffness, 3.0)
+    found = redistribute_capacity(whole, system.stiffness, rate_1_s=3.0)
     assert (system.stiffness.diagonal() / whole).max() > 6.0
     assert (system.stiffness.diagonal() / found).max() == pytest.approx(3.0, rel=1e-6)
     assert found.sum() == pytest.approx(whole.sum(), rel=1e-14)
@@ -288,9 +288,9 @@ def test_nodes_that_are_held_neither_lend_nor_borrow():
     mesh = needle()
     stiffness = thermal_system(problem(mesh)).stiffness
     whole = 1060.0 * 3600.0 * mesh.node_volumes_m3
-    touched = redistributed(whole, stiffness, 3.0) != whole
+    touched = redistribute_capacity(whole, stiffness, rate_1_s=3.0) != whole
     free = np.ones(len(whole), bool)
     free[np.flatnonzero(touched)[::2]] = False
-    found = redistributed(whole, stiffness, 3.0, free)
+    found = redistribute_capacity(whole, stiffness, rate_1_s=3.0, free=free)
     assert (found[~free] == whole[~free]).all()
     assert (found != whole).any()

@@ -20,7 +20,7 @@ def sphere_rise(anatomy, w_1_s, k=(K, K)):
     edge = np.linalg.norm(anatomy.points_m, axis=1).max()
     skin = Boundary("robin", k[1] * (lam + 1.0 / edge), 37.0, outer_sphere(anatomy))
     case = problem(anatomy, k=k, perfusion=np.array([w_in, w_out]) * BLOOD, boundaries=(skin,))
-    load = linear.lumped(anatomy, np.where(anatomy.region == 0, Q, 0.0))
+    load = linear.lumped_load(anatomy, np.where(anatomy.region == 0, Q, 0.0))
     return steady_rise(thermal_system(case), load)
 
 
@@ -59,7 +59,7 @@ def test_a_perfused_slab_has_the_profile_of_a_hyperbolic_cosine(kind):
     mesh, face = slab()
     w, h, a = 5e-3 * BLOOD, 40.0, 0.012
     case = problem(mesh, perfusion=w, boundaries=(Boundary(kind, h, 37.0, face),))
-    rise = steady_rise(thermal_system(case), linear.lumped(mesh, np.full(len(mesh.tets), Q)))
+    rise = steady_rise(thermal_system(case), linear.lumped_load(mesh, np.full(len(mesh.tets), Q)))
     lam = np.sqrt(w / K)
     factor = {"dirichlet": 1 / np.cosh(lam * a), "robin": h / (h * np.cosh(lam * a) + K * lam * np.sinh(lam * a))}[kind]
     exact = Q / w * (1.0 - factor * np.cosh(lam * mesh.points_m[:, 0]))

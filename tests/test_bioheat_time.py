@@ -29,7 +29,7 @@ from thermoplan.validate import balance
 
 
 def uniform(mesh, q_w_m3):
-    return linear.lumped(mesh, np.full(len(mesh.tets), q_w_m3))
+    return linear.lumped_load(mesh, np.full(len(mesh.tets), q_w_m3))
 
 
 def final(system, pieces, **more):

@@ -8,7 +8,7 @@ from thermoplan.anatomy.tissue import region_tissues
 from thermoplan.base.errors import InputError, SolverError
 from thermoplan.power import eddy
 from thermoplan.power.eddy import eddy_power, field_potential_t_m, induced_power
-from thermoplan.validate.bodies import cylinder, extruded, triangles
+from thermoplan.validate.bodies import cylinder, extrude, triangles
 from thermoplan.validate.eddy_rows import at_the_tips
 
 OMEGA, AMPLITUDE_T = 2 * np.pi * 354e3, 13e-3
@@ -103,7 +103,7 @@ def ring(radius_m, width_m, names):
     angle = np.linspace(0, 2 * np.pi, 240, endpoint=False)
     across = radius_m + width_m * np.linspace(-0.5, 0.5, 4)
     flat = (across[None, :, None] * np.stack([np.cos(angle), np.sin(angle)], 1)[:, None]).reshape(-1, 2)
-    return extruded(
+    return extrude(
         flat,
         triangles(240, 4, closed=True),
         np.linspace(0, width_m, 4),

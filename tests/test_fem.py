@@ -57,8 +57,8 @@ def test_gradients_find_the_slope_of_a_linear_field_in_every_element():
 
 def test_lumped_shares_add_up_to_volume_and_surface():
     # box of 10 x 20 x 15 mm: 3e-6 m3 and 2 (200 + 300 + 150) = 1300 mm2
-    assert linear.lumped(BOX, np.ones(len(BOX.tets))).sum() == pytest.approx(3e-6, rel=1e-12)
-    surface = linear.lumped_surface(BOX, BOX.outer, np.ones(len(BOX.outer)))
+    assert linear.lumped_load(BOX, np.ones(len(BOX.tets))).sum() == pytest.approx(3e-6, rel=1e-12)
+    surface = linear.lumped_facet_load(BOX, BOX.outer, np.ones(len(BOX.outer)))
     assert surface.sum() == pytest.approx(1300e-6, rel=1e-12)
 
 

@@ -73,8 +73,8 @@ def test_parts_together_are_the_whole(count):
     shares = list(parts(system, count))
     for rank, part in enumerate(shares):
         halo = np.zeros(part.border.shape[1])
-        for other, (a, b) in part.heard.items():
-            halo[a:b] = y[shares[other].own][shares[other].told[rank]]
+        for other, (a, b) in part.receives.items():
+            halo[a:b] = y[shares[other].own][shares[other].sends[rank]]
         n, rows = part.system.n_nodes, part.system.stiffness @ y[part.own]
         rows[part.edge] += part.border @ halo
         rows[:n] += part.to_blood * y[-1]
@@ -102,8 +102,8 @@ def test_every_rank_of_four_has_a_quarter_of_the_work_and_two_fronts():
     owner = owners(system.stiffness, system.n_nodes, 4)
     work = np.bincount(owner, np.diff(system.stiffness.indptr)[:-1])
     assert work.max() < 1.1 * work.sum() / 4
-    assert max(len(part.heard) for part in parts(system, 4)) <= 2
-    assert [part.heard.keys() == part.told.keys() for part in parts(system, 4)] == [True] * 4
+    assert max(len(part.receives) for part in parts(system, 4)) <= 2
+    assert [part.receives.keys() == part.sends.keys() for part in parts(system, 4)] == [True] * 4
 
 
 def test_more_ranks_than_nodes_are_refused():

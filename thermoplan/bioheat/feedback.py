@@ -78,7 +78,7 @@ class PerfusionFeedback:
     def _blood(self, time_s: float, temperature_c: Array) -> float:
         if len(temperature_c) > self.points.n:
             return float(temperature_c[-1])
-        return float(self.arterial_c.at(time_s)) if isinstance(self.arterial_c, TemperatureCourse) else self.arterial_c
+        return self.arterial_c.at(time_s) if isinstance(self.arterial_c, TemperatureCourse) else self.arterial_c
 
 
 @dataclass(frozen=True, slots=True, eq=False)

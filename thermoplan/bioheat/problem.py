@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import overload
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from .vessels import Vessel
 BOUNDARY_KINDS = ("robin", "dirichlet", "insulated")
 CORE_KINDS = ("pool", "fixed")
 FACING_COSINE = float(np.cos(np.pi / 4.0))
+"""Cosine of the angle within which a facet faces a direction: of a round body, a quarter of its girth lies on a bed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,28 +35,36 @@ class TemperatureCourse:
             raise InputError("course: expected two or more times that rise, each with a temperature")
         put(self, times_s=times, temperature_c=values)
 
+    @overload
+    def at(self, time_s: float) -> float: ...
+
+    @overload
+    def at(self, time_s: Array) -> Array: ...
+
     def at(self, time_s: float | Array) -> float | Array:
+        """Temperature at a time, or at each of several."""
         return np.interp(time_s, self.times_s, self.temperature_c)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Boundary:
-    """What the skin, or a part of it, is in touch with. Of two boundaries on one facet the later holds.
+    """Boundary condition of the skin, or of a part of it. Of two boundaries on one facet the later holds.
 
     Parameters
     ----------
     kind
-        ``robin`` (heat transfer to what is at ``temperature_c``), ``dirichlet`` (at it) or ``insulated``.
+        ``robin`` (heat transfer to surroundings at ``temperature_c``), ``dirichlet`` (held at it) or ``insulated``.
     triangles
         ``(k, 3)`` node numbers on the outer surface; None is all of it.
     normal
         Only facets whose outward normal is within 45 degrees of this direction, such as those on a bed.
     course
-        What is at ``temperature_c`` at the start and then changes, such as air that coils warm; ``robin`` only.
+        Surroundings that are at ``temperature_c`` at the start and then change, such as air that coils warm; ``robin``
+        only.
     emissivity
         Of a grey surface that radiates to ``surroundings_c``, at ``temperature_c`` if None; ``robin`` only.
     name
-        What complaints call it.
+        Its name in complaints.
     """
 
     kind: str
@@ -110,7 +120,7 @@ class BioheatProblem:
     core
         ``pool``: blood is well mixed, of capacity ``blood_j_k``, and a state; ``fixed``: at ``arterial_c``.
     core_course
-        What a ``fixed`` core follows, from ``arterial_c`` on: a rectal thermometer's readings.
+        Temperature of a ``fixed`` core over time, from ``arterial_c`` on: a rectal thermometer's readings.
     laws
         Region -> perfusion in W/m3/K at temperatures in degC, where it depends on them; ``perfusion_w_m3_k`` is then
         what the linear system has.

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ..base.arrays import Array, IntArray
-from .capacity import fastest_rate_1_s, redistributed
+from .capacity import fastest_rate_1_s, redistribute_capacity
 from .problem import BioheatProblem
 from .skin import facet_owners
 
@@ -110,7 +110,8 @@ def assemble(form: WeakForm, space: ElementSpace) -> AssembledForm:
     if isinstance(capacity, np.ndarray):
         free = np.ones(space.n, bool)
         free[held] = False
-        capacity = redistributed(capacity, tissue, fastest_rate_1_s(tissue.diagonal(), capacity), free)
+        fastest = fastest_rate_1_s(tissue.diagonal(), capacity)
+        capacity = redistribute_capacity(capacity, tissue, rate_1_s=fastest, free=free)
     perfusion = space.load(form.to_blood_w_m3_k)
     return AssembledForm(tissue, capacity, perfusion, exchange, source, held, held_c, form.blood_j_k)
 

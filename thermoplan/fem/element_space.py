@@ -155,13 +155,13 @@ class LinearSpace:
         return self.load(coefficient_cells)
 
     def load(self, density_cells: Array) -> Array:
-        return linear.lumped(self.anatomy, density_cells)
+        return linear.lumped_load(self.anatomy, density_cells)
 
     def facet_mass(self, facets: IntArray, coefficient: Array) -> csr_array:
         return csr_array(diags_array(self.facet_load(facets, coefficient)))
 
     def facet_load(self, facets: IntArray, density: Array) -> Array:
-        return linear.lumped_surface(self.anatomy, facets, density)
+        return linear.lumped_facet_load(self.anatomy, facets, density)
 
     def facet_unknowns(self, facets: IntArray) -> IntArray:
         return facets

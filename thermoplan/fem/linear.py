@@ -1,4 +1,4 @@
-"""The only DOLFINx plumbing: mesh, spaces and assembly, handed back in the anatomy's own node order."""
+"""Assembly by DOLFINx, in the anatomy's own node order, and linear elements; no other module knows DOLFINx."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ def gradients(anatomy: Anatomy) -> Array:
     return np.concatenate([-rest.sum(axis=1, keepdims=True), rest], axis=1)
 
 
-def lumped(anatomy: Anatomy, coefficient_cells: Array) -> Array:
+def lumped_load(anatomy: Anatomy, coefficient_cells: Array) -> Array:
     """Integral of ``c phi_i`` ``(n,)``: each element hands a quarter of itself to each of its nodes."""
     share = np.repeat(coefficient_cells * anatomy.volumes_m3 / 4.0, 4)
     return np.bincount(anatomy.tets.ravel(), share, len(anatomy.points_m))
 
 
-def lumped_surface(anatomy: Anatomy, triangles: IntArray, coefficient: Array) -> Array:
+def lumped_facet_load(anatomy: Anatomy, triangles: IntArray, coefficient: Array) -> Array:
     """Surface integral of ``h phi_i`` ``(n,)`` over triangles ``(k, 3)`` with one value ``(k,)`` each."""
     share = np.repeat(coefficient * area_vectors_m2(anatomy, triangles)[1] / 3.0, 3)
     return np.bincount(triangles.ravel(), share, len(anatomy.points_m))

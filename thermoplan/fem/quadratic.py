@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from ..anatomy.anatomy import Anatomy
 from ..base.arrays import Array, IntArray, frozen, put
+from . import linear
 
 EDGES = np.array([[2, 3], [1, 3], [1, 2], [0, 3], [0, 2], [0, 1]])
 """Corners that each edge is between, in the order of basix."""
@@ -78,30 +79,22 @@ def shapes(at: Array) -> Array:
 
 def means(corners: int = 4) -> Array:
     """Mean of each shape function over an element ``(10,)``, or over a face ``(6,)``."""
-    from . import linear
-
     at, weights = linear.quadrature(2, corners)
     return weights @ shapes(at)
 
 
 def stiffness(mesh: QuadraticMesh, coefficient_cells: Array) -> csr_array:
     """Integral of ``k grad u . grad v``, ``(n, n)``."""
-    from . import linear
-
     return linear.stiffness(mesh.anatomy, coefficient_cells, mesh.cells)
 
 
 def mass(mesh: QuadraticMesh, coefficient_cells: Array) -> csr_array:
     """Integral of ``c u v``, ``(n, n)``."""
-    from . import linear
-
     return linear.mass(mesh.anatomy, coefficient_cells, mesh.cells)
 
 
 def face_mass(mesh: QuadraticMesh, triangles: IntArray, coefficient: Array) -> csr_array:
     """Surface integral of ``h u v`` ``(n, n)`` over triangles ``(k, 3)`` with one value ``(k,)`` each."""
-    from . import linear
-
     at, weights = linear.quadrature(4, 3)
     here, faces = shapes(at), mesh.faces(triangles)
     pairs = ((weights[:, None] * here).T @ here).ravel()
@@ -118,15 +111,13 @@ def load(mesh: QuadraticMesh, coefficient_cells: Array) -> Array:
 
 def face_load(mesh: QuadraticMesh, triangles: IntArray, coefficient: Array) -> Array:
     """Surface integral of ``q v`` ``(n,)`` over triangles ``(k, 3)`` with one value ``(k,)`` each."""
-    from . import linear
-
     _, area = linear.area_vectors_m2(mesh.anatomy, triangles)
     share = np.outer(coefficient * area, means(3))
     return np.bincount(mesh.faces(triangles).ravel(), share.ravel(), mesh.n)
 
 
 def at_points(mesh: QuadraticMesh, unknowns: IntArray, weights: Array) -> csr_array:
-    """Matrix ``(s, n)`` that has values at points: ``unknowns (s, 10 or 6)`` of where each lies, and the shape
-    functions there."""
+    """Matrix ``(s, n)`` of values at points: ``unknowns (s, 10 or 6)`` of the element or facet of each, and
+    ``weights``, the shape functions there."""
     row = np.repeat(np.arange(len(unknowns)), unknowns.shape[1])
     return csr_array((weights.ravel(), (row, unknowns.ravel())), shape=(len(unknowns), mesh.n))

@@ -177,7 +177,7 @@ def _solved(matrix: csr_array, load: Array) -> tuple[Array, int]:
 
 def _summed(anatomy: Anatomy, tissues: Sequence[Tissue], density: Array, drive: tuple[float, float, int]) -> EddyPower:
     mass = np.array([t.density_kg_m3 for t in tissues])[anatomy.region] * anatomy.volumes_m3
-    load = linear.lumped(anatomy, density)
+    load = linear.lumped_load(anatomy, density)
     at_node = load / np.bincount(anatomy.tets.ravel(), np.repeat(mass / 4.0, 4), len(load))
     hottest = np.argsort(-at_node)
     upto = np.minimum(np.cumsum(anatomy.node_volumes_m3[hottest]), LOCAL_M3)

@@ -1,4 +1,4 @@
-"""Published and closed-form values, reproduced: one table.
+"""Validation table: published and closed-form values, reproduced.
 
 A row that counts can fail. Rows that do not count are calibrations: the number went into the model, or
 rests on constants that nobody published.

@@ -1,4 +1,5 @@
-"""Energy: what is stored, carried away and shed is what was put in, in every step, cool-down included."""
+"""Energy balance of both engines in every step, cool-down included: stored, perfused and shed heat against the
+supply."""
 
 from __future__ import annotations
 

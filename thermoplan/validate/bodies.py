@@ -21,7 +21,7 @@ def triangles(columns: int, rows: int, *, closed: bool = False) -> IntArray:
     return np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
 
 
-def extruded(
+def extrude(
     flat_m: Array,
     corners: IntArray,
     heights_m: Array,
@@ -42,7 +42,7 @@ def extruded(
             for j in range(3)
         ]
     )
-    tets = _upright(points, tets)
+    tets = _orient_upright(points, tets)
     middles = points[tets].mean(axis=1)
     region = np.zeros(len(tets), np.int64) if region_of is None else region_of(middles)
     return Anatomy(points, tets, region, names, names)
@@ -53,7 +53,7 @@ def cylinder(a_m: float, b_m: float, height_m: float, *, cells: int = 40, layers
     u, v = (x.ravel() for x in np.meshgrid(*[np.linspace(-1.0, 1.0, cells + 1)] * 2, indexing="ij"))
     flat = np.stack([a_m * u * np.sqrt(1.0 - v**2 / 2.0), b_m * v * np.sqrt(1.0 - u**2 / 2.0)], axis=1)
     heights = np.linspace(-height_m / 2.0, height_m / 2.0, layers + 1)
-    return extruded(flat, triangles(cells + 1, cells + 1), heights)
+    return extrude(flat, triangles(cells + 1, cells + 1), heights)
 
 
 def column(
@@ -65,7 +65,7 @@ def column(
 ) -> Anatomy:
     """A square column along z, two elements wide: a body that only varies in z."""
     x, y = (w.ravel() for w in np.meshgrid(*[np.linspace(0.0, width_m, 3)] * 2, indexing="ij"))
-    return extruded(np.stack([x, y], axis=1), triangles(3, 3), heights_m, names=names, region_of=region_of)
+    return extrude(np.stack([x, y], axis=1), triangles(3, 3), heights_m, names=names, region_of=region_of)
 
 
 def box(
@@ -87,7 +87,7 @@ def box(
             window = tuple(slice(o, n + o) for o, n in zip(offset, counts, strict=True))
             corners.append(number[window].ravel())
         paths.append(np.stack(corners, 1))
-    tets = _upright(points, np.concatenate(paths))
+    tets = _orient_upright(points, np.concatenate(paths))
     middles = sum(points[corner] for corner in tets.T) / 4.0
     region = np.zeros(len(tets), np.int64) if region_of is None else region_of(middles)
     return Anatomy(points, tets, region, names, names)
@@ -106,12 +106,12 @@ def octant(radii_m: Array, inner: int) -> Anatomy:
     steps = np.array([n * n, n, 1])
     paths = [np.concatenate([[0], np.cumsum(steps[list(way)])]) for way in permutations(range(3))]
     tets = np.concatenate([number[:-1, :-1, :-1].reshape(-1, 1) + path for path in paths])
-    tets = _upright(points, tets)
+    tets = _orient_upright(points, tets)
     outside = (shell[tets].max(axis=1) > inner).astype(np.int64)
     return Anatomy(points, tets, outside, ("inside", "outside"), ("muscle", "muscle"))
 
 
-def _upright(points: Array, tets: IntArray) -> IntArray:
+def _orient_upright(points: Array, tets: IntArray) -> IntArray:
     """Elements of positive volume, turned in place where they were inverted."""
     for some in range(0, len(tets), AT_ONCE):
         part = tets[some : some + AT_ONCE]

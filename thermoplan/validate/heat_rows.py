@@ -46,7 +46,7 @@ def _decay() -> Iterator[ValidationRow]:
         rest = Segment(0.0 * wave, time_s)
         *_, (_, end) = evolve(system, [rest], [], start_c=37.0 + wave)
         yield ValidationRow(f"{name} after 120 s, part that is left", left, float(end[0] - 37.0), 1e-3, "closed form")
-        load = linear.lumped(anatomy, _Q * np.cos(q * anatomy.centroids_m[:, 2]))
+        load = linear.lumped_load(anatomy, _Q * np.cos(q * anatomy.centroids_m[:, 2]))
         *_, (_, end) = evolve(system, [Segment(load, time_s)], [])
         yield ValidationRow(
             f"{name} heated for 120 s, K", _Q / stiff * (1.0 - left), float(end[0] - 37.0), 1e-3, "closed form"
@@ -66,7 +66,7 @@ def _slab() -> Iterator[ValidationRow]:
         ("dirichlet", 1.0 / cosh, "in its middle", 0.0),
     ):
         system = thermal_system(problem(anatomy, perfusion=w, boundaries=(Boundary(kind, h, 37.0, face),)))
-        rise = steady_rise(system, linear.lumped(anatomy, np.full(len(anatomy.tets), _Q)))
+        rise = steady_rise(system, linear.lumped_load(anatomy, np.full(len(anatomy.tets), _Q)))
         exact = _Q / w * (1.0 - factor * np.cosh(lam * x))
         node = int(np.abs(anatomy.points_m[:, 2] - x).argmin())
         yield ValidationRow(
@@ -81,7 +81,7 @@ def _blood_pool() -> Iterator[ValidationRow]:
     volume = float(anatomy.volumes_m3.sum())
     capacity, power = RHO_KG_M3 * C_J_KG_K * volume, 0.32
     case = problem(anatomy, perfusion=w, core="pool", blood_j_k=blood)
-    load = linear.lumped(anatomy, np.full(len(anatomy.tets), power / volume))
+    load = linear.lumped_load(anatomy, np.full(len(anatomy.tets), power / volume))
     *_, (_, temperature) = evolve(thermal_system(case), [Segment(load, time_s)], [])
     s = w * volume * (1.0 / capacity + 1.0 / blood)
     gap = power / (capacity * s) * -np.expm1(-s * time_s)

@@ -1,4 +1,4 @@
-"""Solutions made up to be exact, on meshes of falling size: the orders in which errors vanish."""
+"""Manufactured solutions on meshes of falling size: the orders in which errors vanish."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def rows() -> Iterator[ValidationRow]:
         yield ValidationRow(f"made-up solution, {name}", expected, order, least, "made up", sense="at_least")
 
 
-def made_up(points_m: Array, which: IntArray) -> tuple[Array, Array]:
+def manufactured_solution(points_m: Array, which: IntArray) -> tuple[Array, Array]:
     """Rise and source ``(...,)`` at points ``(..., 3)`` on side ``which (...,)`` of a jump in k and W, in an insulated
     cube.
 
@@ -75,9 +75,9 @@ def linear_error_k(n: int) -> float:
     """L2 error over the nodes of ``n^3`` bricks, by the engine's own matrices."""
     mesh = _cube(n)
     system = thermal_system(problem(mesh, k=K_W_M_K, perfusion=W_W_M3_K))
-    _, source = made_up(mesh.centroids_m, mesh.region)
-    exact, _ = made_up(mesh.points_m, (mesh.points_m[:, 0] > SPLIT_M).astype(int))
-    gap = steady_rise(system, linear.lumped(mesh, source)) - exact
+    _, source = manufactured_solution(mesh.centroids_m, mesh.region)
+    exact, _ = manufactured_solution(mesh.points_m, (mesh.points_m[:, 0] > SPLIT_M).astype(int))
+    gap = steady_rise(system, linear.lumped_load(mesh, source)) - exact
     return float(np.sqrt(mesh.node_volumes_m3 @ gap**2 / mesh.volumes_m3.sum()))
 
 
@@ -86,9 +86,9 @@ def quadratic_error_k(n: int) -> float:
     mesh = _cube(n)
     found = steady_rise(
         thermal_system(problem(mesh, k=K_W_M_K, perfusion=W_W_M3_K), order=2),
-        _quadratic_load(mesh, lambda p, which: made_up(p, which)[1]),
+        _quadratic_load(mesh, lambda p, which: manufactured_solution(p, which)[1]),
     )
-    return _quadratic_gap_k(mesh, found, lambda p, which: made_up(p, which)[0])
+    return _quadratic_gap_k(mesh, found, lambda p, which: manufactured_solution(p, which)[0])
 
 
 def heated_error_k(n: int) -> float:

@@ -70,7 +70,7 @@ def ball(k: tuple[float, float], w: tuple[float, float]) -> tuple[Anatomy, Therm
 
 def ball_load(anatomy: Anatomy) -> Array:
     """Nodal power of heat that is even inside."""
-    return linear.lumped(anatomy, np.where(anatomy.region == 0, POWER_W_M3, 0.0))
+    return linear.lumped_load(anatomy, np.where(anatomy.region == 0, POWER_W_M3, 0.0))
 
 
 def shell_mean(anatomy: Anatomy, radius_m: float, rise: Array) -> float:

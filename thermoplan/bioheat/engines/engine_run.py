@@ -111,7 +111,7 @@ def resume_run(
 
 
 def yield_outputs(rises: Iterable[Moment], base_c: Array, ledger: Ledger | None) -> Iterator[tuple[float, Array]]:
-    """Temperatures of the moments of a run, each time once, which a ledger is told of first."""
+    """Temperatures of the moments of a run, each time once, after a ledger has its rise and integrals."""
     last = -np.inf
     for time_s, rise_k, integrals in rises:
         if time_s <= last + SAME_TIME_S:

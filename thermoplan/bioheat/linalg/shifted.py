@@ -1,7 +1,7 @@
-"""Conjugate gradients on ``B + d dt (A - slope)``, scaled as in ``krylov``, that leave no energy behind.
+"""Conjugate gradients on ``B + d dt (A - slope)``, scaled as in ``krylov``, that conserve energy.
 
 ``B`` is the capacity that is not lumped, scaled too; the identity where it is. A solver that stops at a residual leaves
-heat in it that nobody put in, step after step. What is left of it in all tissue, and in the blood, is therefore
+its heat in the solution, step after step. The sum of the residual over all tissue, and that of the blood, are therefore
 spread evenly over them at the end: the sums of the equations, which are the balance of energy, then hold to rounding.
 """
 

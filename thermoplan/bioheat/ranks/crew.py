@@ -255,7 +255,7 @@ def _play_own(
     feedback: Feedback | None = None,
     keeping: CheckpointPolicy = NO_CHECKPOINT,
 ) -> Iterator[float]:
-    """Play the own dofs of this rank; every output is reported before its time is told."""
+    """Play the own dofs of this rank; every output is reported before its time is yielded."""
     halo = halo_of(op)
 
     def mark(state: EngineState) -> None:

@@ -35,7 +35,7 @@ class HaloExchange:
     def __init__(self, comm: MPI.Intracomm, part: Part, others: Sequence[IntArray] = ()) -> None:
         self.comm, self.part, self.others = comm, part, others
         self._halo = np.zeros(part.border.shape[1])
-        self._sent = {to: np.zeros(len(which)) for to, which in part.told.items()}
+        self._sent = {to: np.zeros(len(which)) for to, which in part.sends.items()}
         self._bled = part.system.has_blood
         self._mine, self._all = np.zeros(2), np.zeros(2)
 
@@ -47,8 +47,8 @@ class HaloExchange:
 
     def product(self, own: Callable[[], float], y: Array, *, share: float, out: Array) -> float:
         part, comm, n = self.part, self.comm, self.part.system.n_nodes
-        waiting = [comm.Irecv(self._halo[a:b], rank) for rank, (a, b) in part.heard.items()]
-        for rank, which in part.told.items():
+        waiting = [comm.Irecv(self._halo[a:b], rank) for rank, (a, b) in part.receives.items()]
+        for rank, which in part.sends.items():
             np.take(y, which, out=self._sent[rank])
             waiting.append(comm.Isend(self._sent[rank], rank))
         if len(part.to_blood):

@@ -1,4 +1,4 @@
-"""A thermal system in parts, one a rank: its dofs, their rows of the matrix, and what is to be told to whom."""
+"""Partition of a thermal system, one part a rank: its dofs, their rows of the matrix, and the halo around them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ ranks would share nodes more evenly and entries less; a node of an organ mesh ha
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """What one rank holds. Vectors are of its own dofs; the blood, where it is a state, is the last dof of rank 0.
+    """Part of a system that one rank holds. Vectors are of its own dofs; the blood, where it is a state, is the last
+    dof of rank 0.
 
     Parameters
     ----------
@@ -34,8 +35,8 @@ class Part:
         ``(n,)``.
     edge, border
         ``(k,)`` own dofs that touch dofs of others, and ``A (k, n_halo)`` between the two.
-    told, heard
-        Rank -> own dofs whose values it needs; rank -> the stretch of the halo that it sends.
+    sends, receives
+        Rank -> own dofs whose values go to it; rank -> the stretch of the halo that comes from it.
     to_blood
         ``(n_nodes,)`` the blood's border in ``A``; empty where blood is no state.
     widest
@@ -49,8 +50,8 @@ class Part:
     root_capacity: Array
     edge: IntArray
     border: csr_array
-    told: dict[int, IntArray]
-    heard: dict[int, tuple[int, int]]
+    sends: dict[int, IntArray]
+    receives: dict[int, tuple[int, int]]
     to_blood: Array
     n_dof: int
     widest: int
@@ -90,9 +91,9 @@ def parts(system: ThermalSystem, count: int, percentiles: tuple[float, ...] = (9
         rows = csr_array(tissue[own])
         border = csr_array(rows[:, halo])
         edge = np.flatnonzero(np.diff(border.indptr))
-        told = {to: number[theirs[owner[theirs] == rank]] for to, theirs in enumerate(halos)}
+        sends = {to: number[theirs[owner[theirs] == rank]] for to, theirs in enumerate(halos)}
         limits = np.searchsorted(owner[halo], np.arange(count + 1)).tolist()
-        heard = {a: (limits[a], limits[a + 1]) for a in range(count) if limits[a + 1] > limits[a]}
+        receives = {a: (limits[a], limits[a + 1]) for a in range(count) if limits[a + 1] > limits[a]}
         bled = system.has_blood and rank == 0
         dofs = np.append(own, n) if bled else own
         within = _within(csr_array(rows[:, own]), blood[n:] if bled else blood[:0])
@@ -102,8 +103,8 @@ def parts(system: ThermalSystem, count: int, percentiles: tuple[float, ...] = (9
             op.root_capacity[dofs],
             edge,
             csr_array(border[edge]),
-            {to: which for to, which in told.items() if len(which)},
-            heard,
+            {to: which for to, which in sends.items() if len(which)},
+            receives,
             blood[own] if len(blood) else blood,
             system.n_dof,
             widest,
