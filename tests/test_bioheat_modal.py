@@ -26,8 +26,7 @@ from thermoplan.bioheat import (
 from thermoplan.bioheat.engines import modal
 from thermoplan.bioheat.engines.modal import evolve_modal
 from thermoplan.bioheat.linalg.krylov import operator
-from thermoplan.fem import quadratic
-from thermoplan.fem.quadratic import quadratic_mesh
+from thermoplan.fem.quadratic import quadratic_space
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +46,7 @@ def body():
         )
     )
     parts = np.arange(len(mesh.tets)) // 30
-    return system, [
-        quadratic.load(quadratic_mesh(mesh), np.where(parts == part, q, 0.0)) for part, q in ((2, 1e6), (3, 2e6))
-    ]
+    return system, [quadratic_space(mesh).load(np.where(parts == part, q, 0.0)) for part, q in ((2, 1e6), (3, 2e6))]
 
 
 def exactly(system, segments, start=None):
@@ -143,7 +140,7 @@ def fed_back():
     system = quadratic_system(case)
     feedback = feedback_of(case, system)
     parts = np.arange(len(mesh.tets)) // 20
-    loads = [quadratic.load(quadratic_mesh(mesh), np.where(parts == part, q, 0.0)) for part, q in ((3, 4e6), (4, 8e6))]
+    loads = [quadratic_space(mesh).load(np.where(parts == part, q, 0.0)) for part, q in ((3, 4e6), (4, 8e6))]
     return settle(system, feedback), feedback, loads
 
 

@@ -24,7 +24,7 @@ from thermoplan.bioheat import (
     thermal_system,
 )
 from thermoplan.fem import quadratic
-from thermoplan.fem.quadratic import quadratic_mesh
+from thermoplan.fem.quadratic import quadratic_space
 from thermoplan.validate import balance
 from thermoplan.validate.manufactured import _quadratic_load
 
@@ -32,7 +32,7 @@ BED = Boundary("dirichlet", temperature_c=38.0, normal=(0, -1, 0))
 
 
 def even(mesh, q_w_m3):
-    return quadratic.load(quadratic_mesh(mesh), np.full(len(mesh.tets), q_w_m3))
+    return quadratic_space(mesh).load(np.full(len(mesh.tets), q_w_m3))
 
 
 def uneven():
@@ -48,8 +48,8 @@ def test_matrices_are_those_of_another_library():
 
     mesh, rng = uneven(), np.random.default_rng(1)
     k, w = rng.uniform(0.2, 0.6, len(mesh.tets)), rng.uniform(1e3, 1e4, len(mesh.tets))
-    ours, h = quadratic_mesh(mesh), rng.uniform(5.0, 50.0, len(mesh.outer))
-    found = quadratic.stiffness(ours, k) + quadratic.mass(ours, w) + quadratic.face_mass(ours, mesh.outer, h)
+    ours, h = quadratic_space(mesh), rng.uniform(5.0, 50.0, len(mesh.outer))
+    found = ours.stiffness(k) + ours.mass(w) + ours.facet_mass(mesh.outer, h)
     grid = MeshTet(*(np.ascontiguousarray(a.T) for a in (mesh.points_m, mesh.tets)), sort_t=False)
     inside, skin = Basis(grid, ElementTetP2()), FacetBasis(grid, ElementTetP2())
     facets = np.sort(grid.facets[:, skin.find], axis=0).T.tolist()
@@ -67,14 +67,16 @@ def test_matrices_are_those_of_another_library():
 
 
 def test_nodes_keep_their_numbers_and_middles_follow():
-    mesh = quadratic_mesh(uneven())
+    mesh = quadratic_space(uneven())
     nodes = mesh.anatomy.points_m
     assert (mesh.points_m[: len(nodes)] == nodes).all()
     assert (mesh.cells[:, :4] == mesh.anatomy.tets).all()
     middles = nodes[mesh.anatomy.tets[:, quadratic.EDGES]].mean(axis=2)
     assert mesh.points_m[mesh.cells[:, 4:]] == pytest.approx(middles, abs=1e-15)
     outer = mesh.anatomy.outer
-    assert mesh.points_m[mesh.faces(outer)[:, 3:]] == pytest.approx(nodes[outer[:, quadratic.SIDES]].mean(axis=2))
+    assert mesh.points_m[mesh.facet_unknowns(outer)[:, 3:]] == pytest.approx(
+        nodes[outer[:, quadratic.SIDES]].mean(axis=2)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +94,9 @@ def body():
             blood_j_k=4.0,
         )
     )
-    ours = quadratic_mesh(mesh)
+    ours = quadratic_space(mesh)
     one, two = (
-        quadratic.load(ours, np.where(np.arange(len(mesh.tets)) // 30 == part, q, 0.0))
-        for part, q in ((2, 1e6), (3, 2e6))
+        ours.load(np.where(np.arange(len(mesh.tets)) // 30 == part, q, 0.0)) for part, q in ((2, 1e6), (3, 2e6))
     )
     return mesh, system, one, two
 
@@ -151,7 +152,7 @@ def test_energy_closes_at_every_step(core, bed):
         )
     )
     one, two = (
-        quadratic.load(quadratic_mesh(mesh), np.where(np.arange(len(mesh.tets)) // 20 == part, q, 0.0))
+        quadratic_space(mesh).load(np.where(np.arange(len(mesh.tets)) // 20 == part, q, 0.0))
         for part, q in ((3, 4e5), (4, 1e6))
     )
     pieces = [Segment(one, 30.0), *[Segment(one, 0.7), Segment(two, 1.1)] * 4, Segment(0.0 * one, 60.0)]
@@ -199,7 +200,7 @@ def test_a_held_and_a_cooled_face_of_a_slab_have_the_profile_of_a_hyperbolic_cos
     cosh, sinh = np.cosh(lam * a), np.sinh(lam * a)
     for kind, factor in (("dirichlet", 1.0 / cosh), ("robin", h / (h * cosh + k * lam * sinh))):
         system = quadratic_system(problem(mesh, perfusion=w, boundaries=(Boundary(kind, h, 25.0, face),)))
-        x = quadratic_mesh(mesh).points_m[:, 0]
+        x = quadratic_space(mesh).points_m[:, 0]
         exact = -12.0 * factor * np.cosh(lam * x)
         print(kind, abs(system.base_c - 37.0 - exact).max())
         assert system.base_c - 37.0 == pytest.approx(exact, abs=1e-3 * 12.0)
@@ -249,7 +250,7 @@ def test_layered_skin_with_radiation_settles_at_the_published_benchmark():
             boundaries=(Boundary("robin", 5.0, 24.0, top, emissivity=0.98), Boundary("dirichlet", 0.0, 37.0, bottom)),
         )
     )
-    skin_k = system.base_c[quadratic_mesh(mesh).points_m[:, 0] > 4.9e-3 - 1e-9].mean() + 273.15
+    skin_k = system.base_c[quadratic_space(mesh).points_m[:, 0] > 4.9e-3 - 1e-9].mean() + 273.15
     print("skin", skin_k, "K")
     assert skin_k == pytest.approx(309.4516, abs=1e-3)
 
@@ -271,7 +272,7 @@ def test_every_kind_of_surroundings_at_once_closes_its_energy_and_goes_on_from_a
             ),
         )
     )
-    load = quadratic.load(quadratic_mesh(mesh), np.where(np.arange(len(mesh.tets)) // 20 == 3, 4e6, 0.0))
+    load = quadratic_space(mesh).load(np.where(np.arange(len(mesh.tets)) // 20 == 3, 4e6, 0.0))
     pieces, times, marks = [Segment(load, 40.0), Segment(0.0 * load, 20.0)], np.arange(0.0, 60.0, 5.0), []
     audit = EnergyAudit(system, pieces)
     whole = list(

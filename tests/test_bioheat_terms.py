@@ -141,6 +141,18 @@ def test_two_surfaces_may_each_radiate_and_follow_air():
     assert np.abs(linear - quadratic).max() < 0.5
 
 
+def test_where_two_held_surfaces_meet_the_later_boundary_holds():
+    """A bed at 38 degC and a side at 40: their edge has the temperature of the one that comes last, on both orders."""
+    bed, side = (
+        Boundary("dirichlet", temperature_c=t, normal=normal) for t, normal in ((38.0, (0, -1, 0)), (40.0, (-1, 0, 0)))
+    )
+    on_edge = np.flatnonzero((MESH.points_m[:, :2] < 1e-9).all(axis=1))
+    for order in SPACES:
+        for boundaries, expected in (((SKIN, bed, side), 40.0), ((SKIN, side, bed), 38.0)):
+            system = thermal_system(case(boundaries=boundaries), order)
+            assert system.base_c[on_edge] == pytest.approx(expected)
+
+
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     """Simulations that have every term between them: blood is a pool in one, and follows a file in the other."""

@@ -24,6 +24,7 @@ from thermoplan.bioheat import (
     thermal_system,
 )
 from thermoplan.bioheat.linalg.krylov import operator, spectral_radius_1_s
+from thermoplan.bioheat.load_sequence import same_loads
 from thermoplan.fem import linear
 from thermoplan.validate import balance
 
@@ -246,6 +247,14 @@ def test_equal_loads_in_different_arrays_and_rounded_clocks_are_one_dwell(body):
     flat = [s for i in range(8) for s in (Segment(one.copy(), 0.5 + 1e-12 * i), Segment(two.copy(), 0.7))]
     (found,) = cycles(flat)
     assert (len(found.segments), found.repeats) == (2, 8)
+
+
+def test_different_loads_of_equal_power_are_different_dwells(body):
+    _, one, _, _ = body
+    other = np.roll(one, 1)
+    assert one.sum() == other.sum()
+    assert len(cycles([Segment((one, other)[i in (0, 3)], 0.5) for i in range(4)])) > 1
+    assert same_loads([Segment(load, 0.5) for load in (one, other, one.copy())]) == [[0, 2], [1]]
 
 
 def test_dwells_that_differ_by_a_tenth_of_a_millisecond_are_not_one(body):

@@ -16,7 +16,7 @@ from ..base.arrays import Array
 from .problem import TemperatureCourse
 
 if TYPE_CHECKING:
-    from ..fem.element_space import SamplePoints  # loads DOLFINx
+    from ..fem.sample_points import SamplePoints  # loads DOLFINx
 
 SLOPE_STEP_K = 1e-4
 """Half the step of the difference quotient of a perfusion law: rounding of the law by 1e-16 is 1e-12 of it per kelvin.

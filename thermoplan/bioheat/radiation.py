@@ -10,7 +10,7 @@ import numpy as np
 from ..base.arrays import Array
 
 if TYPE_CHECKING:
-    from ..fem.element_space import SamplePoints  # loads DOLFINx
+    from ..fem.sample_points import SamplePoints  # loads DOLFINx
 
 STEFAN_BOLTZMANN_W_M2_K4 = 5.670374419e-8
 """Exact in the SI since 2019, to the digits shown [CODATA2018]."""

@@ -32,8 +32,8 @@ def spatial_error_k(problem: BioheatProblem, system: ThermalSystem, load_w: Arra
     load = linear.mass(anatomy, np.ones(len(anatomy.tets))) @ density
     load[system.held] = 0.0
     coarse = solve_cg(csr_array(system.stiffness[:n][:, :n]), load, rtol=RTOL)
-    mesh, fine = quadratic.quadratic_mesh(anatomy), assembled_form(problem, 2)
-    load = quadratic.mass(mesh, np.ones(len(anatomy.tets))) @ mesh.linear(density)
+    mesh, fine = quadratic.quadratic_space(anatomy), assembled_form(problem, 2)
+    load = mesh.mass(np.ones(len(anatomy.tets))) @ mesh.linear(density)
     free, rise = np.setdiff1d(np.arange(mesh.n), fine.held), np.zeros(mesh.n)
     rise[free] = solve_cg(csr_array(fine.tissue[free][:, free]), load[free], rtol=RTOL)
     return coarse - rise[:n]

@@ -14,15 +14,24 @@ from scipy.sparse import csr_array
 from ..anatomy.anatomy import Anatomy
 from ..base.arrays import Array, IntArray, frozen, put
 from . import linear
+from .sample_points import QuadraturePoints
 
 EDGES = np.array([[2, 3], [1, 3], [1, 2], [0, 3], [0, 2], [0, 1]])
 """Corners that each edge is between, in the order of basix."""
 SIDES = np.array([[0, 1], [0, 2], [1, 2]])
+"""Corners that each side of a facet is between."""
+POINTS_DEGREE = 3
+"""Degree to which sample points are exact: a temperature of degree two times a slope of its coefficient. A higher
+degree takes three times as many points in each evaluation of a feedback."""
+MEAN_DEGREE = 2
+"""Degree of a shape function."""
+MASS_DEGREE = 4
+"""Degree of a product of two shape functions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class QuadraticMesh:
-    """Unknowns of an anatomy: its nodes by their own numbers, then the middles of its edges.
+class QuadraticSpace:
+    """Quadratic elements of an anatomy: nothing is lumped. Nodes by their own numbers, then the middles of edges.
 
     Parameters
     ----------
@@ -49,25 +58,71 @@ class QuadraticMesh:
         return self.linear(self.anatomy.points_m)
 
     def linear(self, nodal: Array) -> Array:
-        """Unknowns ``(n, ...)`` of what is linear between its values at the nodes."""
+        """Unknowns ``(n, ...)`` of a field that is linear between its values at the nodes."""
         return np.concatenate([nodal, nodal[self.edges].mean(axis=1)])
 
-    def faces(self, triangles: IntArray) -> IntArray:
-        """Unknowns ``(k, 6)`` of triangles ``(k, 3)``: corners, then sides in the order of ``SIDES``."""
+    def stiffness(self, coefficient_cells: Array) -> csr_array:
+        return linear.stiffness(self.anatomy, coefficient_cells, self.cells)
+
+    def mass(self, coefficient_cells: Array) -> csr_array:
+        return linear.mass(self.anatomy, coefficient_cells, self.cells)
+
+    def capacity(self, coefficient_cells: Array) -> csr_array:
+        return self.mass(coefficient_cells)
+
+    def load(self, density_cells: Array) -> Array:
+        share = np.outer(density_cells * self.anatomy.volumes_m3, means())
+        return np.bincount(self.cells.ravel(), share.ravel(), self.n)
+
+    def facet_mass(self, facets: IntArray, coefficient: Array) -> csr_array:
+        at, weights = linear.quadrature(MASS_DEGREE, 3)
+        here, unknowns = shapes(at), self.facet_unknowns(facets)
+        pairs = ((weights[:, None] * here).T @ here).ravel()
+        values = np.outer(coefficient * linear.area_vectors_m2(self.anatomy, facets)[1], pairs)
+        rows, columns = np.repeat(unknowns, 6, axis=1), np.tile(unknowns, (1, 6))
+        return csr_array((values.ravel(), (rows.ravel(), columns.ravel())), shape=(self.n, self.n))
+
+    def facet_load(self, facets: IntArray, density: Array) -> Array:
+        _, area = linear.area_vectors_m2(self.anatomy, facets)
+        share = np.outer(density * area, means(3))
+        return np.bincount(self.facet_unknowns(facets).ravel(), share.ravel(), self.n)
+
+    def facet_unknowns(self, facets: IntArray) -> IntArray:
+        """Unknowns ``(f, 6)`` of facets ``(f, 3)``: corners, then sides in the order of ``SIDES``."""
         width = len(self.anatomy.points_m)
         keys = self.edges @ np.array([width, 1])
-        sides = np.sort(triangles[:, SIDES], axis=2) @ np.array([width, 1])
-        return np.concatenate([triangles, width + np.searchsorted(keys, sides)], axis=1)
+        sides = np.sort(facets[:, SIDES], axis=2) @ np.array([width, 1])
+        return np.concatenate([facets, width + np.searchsorted(keys, sides)], axis=1)
+
+    def cell_points(self, cells: IntArray) -> QuadraturePoints:
+        return self._points(self.cells[cells], self.anatomy.volumes_m3[cells], corners=4)
+
+    def facet_points(self, facets: IntArray) -> QuadraturePoints:
+        _, areas = linear.area_vectors_m2(self.anatomy, facets)
+        return self._points(self.facet_unknowns(facets), areas, corners=3)
+
+    def _points(self, unknowns: IntArray, sizes: Array, *, corners: int) -> QuadraturePoints:
+        at, weights = linear.quadrature(POINTS_DEGREE, corners)
+        here = np.tile(shapes(at), (len(unknowns), 1))
+        return QuadraturePoints(
+            self.at_points(np.repeat(unknowns, len(at), axis=0), here), np.outer(sizes, weights).ravel()
+        )
+
+    def at_points(self, unknowns: IntArray, weights: Array) -> csr_array:
+        """Matrix ``(s, n)`` of values at points: ``unknowns (s, 10 or 6)`` of the element or facet of each, and
+        ``weights``, the shape functions there."""
+        row = np.repeat(np.arange(len(unknowns)), unknowns.shape[1])
+        return csr_array((weights.ravel(), (row, unknowns.ravel())), shape=(len(unknowns), self.n))
 
 
 @lru_cache(maxsize=2)
-def quadratic_mesh(anatomy: Anatomy) -> QuadraticMesh:
-    """Number the edges of an anatomy."""
+def quadratic_space(anatomy: Anatomy) -> QuadraticSpace:
+    """Quadratic elements of an anatomy, its edges numbered."""
     n = len(anatomy.points_m)
     pairs = np.sort(anatomy.tets[:, EDGES], axis=2).reshape(-1, 2)
     keys, number = np.unique(pairs @ np.array([n, 1]), return_inverse=True)
     edges = np.stack(np.divmod(keys, n), axis=1)
-    return QuadraticMesh(anatomy, edges, np.concatenate([anatomy.tets, n + number.reshape(-1, 6)], axis=1))
+    return QuadraticSpace(anatomy, edges, np.concatenate([anatomy.tets, n + number.reshape(-1, 6)], axis=1))
 
 
 def shapes(at: Array) -> Array:
@@ -79,45 +134,5 @@ def shapes(at: Array) -> Array:
 
 def means(corners: int = 4) -> Array:
     """Mean of each shape function over an element ``(10,)``, or over a face ``(6,)``."""
-    at, weights = linear.quadrature(2, corners)
+    at, weights = linear.quadrature(MEAN_DEGREE, corners)
     return weights @ shapes(at)
-
-
-def stiffness(mesh: QuadraticMesh, coefficient_cells: Array) -> csr_array:
-    """Integral of ``k grad u . grad v``, ``(n, n)``."""
-    return linear.stiffness(mesh.anatomy, coefficient_cells, mesh.cells)
-
-
-def mass(mesh: QuadraticMesh, coefficient_cells: Array) -> csr_array:
-    """Integral of ``c u v``, ``(n, n)``."""
-    return linear.mass(mesh.anatomy, coefficient_cells, mesh.cells)
-
-
-def face_mass(mesh: QuadraticMesh, triangles: IntArray, coefficient: Array) -> csr_array:
-    """Surface integral of ``h u v`` ``(n, n)`` over triangles ``(k, 3)`` with one value ``(k,)`` each."""
-    at, weights = linear.quadrature(4, 3)
-    here, faces = shapes(at), mesh.faces(triangles)
-    pairs = ((weights[:, None] * here).T @ here).ravel()
-    values = np.outer(coefficient * linear.area_vectors_m2(mesh.anatomy, triangles)[1], pairs)
-    rows, columns = np.repeat(faces, 6, axis=1), np.tile(faces, (1, 6))
-    return csr_array((values.ravel(), (rows.ravel(), columns.ravel())), shape=(mesh.n, mesh.n))
-
-
-def load(mesh: QuadraticMesh, coefficient_cells: Array) -> Array:
-    """Integral of ``q v``, ``(n,)``, with one value an element."""
-    share = np.outer(coefficient_cells * mesh.anatomy.volumes_m3, means())
-    return np.bincount(mesh.cells.ravel(), share.ravel(), mesh.n)
-
-
-def face_load(mesh: QuadraticMesh, triangles: IntArray, coefficient: Array) -> Array:
-    """Surface integral of ``q v`` ``(n,)`` over triangles ``(k, 3)`` with one value ``(k,)`` each."""
-    _, area = linear.area_vectors_m2(mesh.anatomy, triangles)
-    share = np.outer(coefficient * area, means(3))
-    return np.bincount(mesh.faces(triangles).ravel(), share.ravel(), mesh.n)
-
-
-def at_points(mesh: QuadraticMesh, unknowns: IntArray, weights: Array) -> csr_array:
-    """Matrix ``(s, n)`` of values at points: ``unknowns (s, 10 or 6)`` of the element or facet of each, and
-    ``weights``, the shape functions there."""
-    row = np.repeat(np.arange(len(unknowns)), unknowns.shape[1])
-    return csr_array((weights.ravel(), (row, unknowns.ravel())), shape=(len(unknowns), mesh.n))

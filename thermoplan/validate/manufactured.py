@@ -137,14 +137,14 @@ def _slowest_mode() -> tuple[float, Callable[[Array, IntArray], Array]]:
 def _quadratic_load(mesh: Anatomy, source: Callable[[Array, IntArray], Array]) -> Array:
     """Integral ``(N,)`` of a source of points and sides times each quadratic shape function."""
     at, weights = linear.quadrature(7)
-    cells = quadratic.quadratic_mesh(mesh)
+    cells = quadratic.quadratic_space(mesh)
     share = (source(*_places(mesh, at)) * weights) @ quadratic.shapes(at) * mesh.volumes_m3[:, None]
     return np.bincount(cells.cells.ravel(), share.ravel(), cells.n)
 
 
 def _quadratic_gap_k(mesh: Anatomy, found: Array, exact: Callable[[Array, IntArray], Array]) -> float:
     at, weights = linear.quadrature(7)
-    gap = found[quadratic.quadratic_mesh(mesh).cells] @ quadratic.shapes(at).T - exact(*_places(mesh, at))
+    gap = found[quadratic.quadratic_space(mesh).cells] @ quadratic.shapes(at).T - exact(*_places(mesh, at))
     volume = mesh.volumes_m3[:, None]
     return float(np.sqrt((gap**2 * weights * volume).sum() / volume.sum()))
 

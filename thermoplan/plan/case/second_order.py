@@ -14,7 +14,7 @@ from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
 from ...bioheat import Feedback, ThermalSystem, feedback_of, settle, thermal_system
 from ...fem import quadratic as elements
-from ...fem.quadratic import QuadraticMesh, quadratic_mesh
+from ...fem.quadratic import QuadraticSpace, quadratic_space
 from ...power.eddy import EddyPower
 from ...power.iron import MeshIron
 from ...protocol import Protocol
@@ -65,23 +65,23 @@ def refuse_unfit(protocol: Protocol, *, estimate_error: bool, among_ranks: bool 
 
 def second_order_case(case: Case, eddy: EddyPower | None) -> SecondOrderCase:
     """The same heat problem, iron and eddy currents on quadratic elements."""
-    problem, mesh, n = case.problem(), quadratic_mesh(case.anatomy), len(case.anatomy.points_m)
+    problem, mesh, n = case.problem(), quadratic_space(case.anatomy), len(case.anatomy.points_m)
     system = thermal_system(problem, order=2)
     feedback = feedback_of(problem, system)
     system = settle(system, feedback)
     if eddy is not None:
-        eddy = replace(eddy, load_w=elements.load(mesh, eddy.density_w_m3))
+        eddy = replace(eddy, load_w=mesh.load(eddy.density_w_m3))
     shown = np.append(np.arange(n), np.arange(system.n_nodes, system.n_dof))
     return SecondOrderCase(system, feedback, replace(case.iron, deposit=_deposit(case.iron, mesh)), eddy, shown)
 
 
-def _deposit(iron: MeshIron, mesh: QuadraticMesh) -> object:
+def _deposit(iron: MeshIron, mesh: QuadraticSpace) -> object:
     """Spreads the iron's points over the unknowns of their elements; a point in the middle stands for its element,
     evenly."""
     at = _barycentric(iron, mesh.anatomy)
     weights = elements.shapes(at)
     weights[(at == 0.25).all(axis=1)] = elements.means()
-    return elements.at_points(mesh, mesh.cells[iron.cell], weights).T.tocsr()
+    return mesh.at_points(mesh.cells[iron.cell], weights).T.tocsr()
 
 
 def _barycentric(iron: MeshIron, anatomy: Anatomy) -> Array:
