@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import meshio
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from thermoplan.anatomy.anatomy import Anatomy
 from thermoplan.base.errors import InputError
 from thermoplan.files.images.labels import Label
 from thermoplan.files.meshes.mesh_files import read_mesh, write_fields, write_mesh
-from thermoplan.files.meshes.vtu import without_words
+from thermoplan.files.meshes.vtu import decode_words
 
 # a unit right tetrahedron, and its mirror image across x = 0: two elements of 1/6 each
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0]], float)
@@ -51,8 +53,45 @@ def test_fields_are_read_by_pyvista_with_region_names_in_field_data(tmp_path):
     np.testing.assert_array_equal(grid.point_data["place"], POINTS)
     np.testing.assert_allclose(grid.points, POINTS * 1e-3)  # metres
     assert grid["region"].tolist() == [1, 0] and grid["power_w_m3"].tolist() == [1e5, 2e5]
-    assert list(grid.field_data["region_names"]) == ["liver", "tumour"]
+    assert decode_words(grid.field_data["region_names"]) == ("liver", "tumour")
     assert np.ravel(grid.field_data["tumour"]).tolist() == [1, 3]
+
+
+def test_fields_are_read_by_meshio_with_region_names_in_field_data(tmp_path):
+    fields = {"temperature_c": np.array([36.0, 37, 38, 39, 40]), "place": POINTS}
+    write_fields(tmp_path / "f.vtu", two_regions(), fields, {"power_w_m3": np.array([1e5, 2e5])})
+    mesh = meshio.read(tmp_path / "f.vtu")
+    np.testing.assert_allclose(mesh.points, POINTS * 1e-3)  # metres
+    np.testing.assert_array_equal(mesh.cells_dict["tetra"], TETS)
+    np.testing.assert_array_equal(mesh.point_data["temperature_c"], fields["temperature_c"])
+    np.testing.assert_array_equal(mesh.point_data["place"], POINTS)
+    assert mesh.cell_data["region"][0].tolist() == [1, 0]
+    assert mesh.cell_data["power_w_m3"][0].tolist() == [1e5, 2e5]
+    assert bytes(mesh.field_data["region_names"]).decode() == "liver\0tumour\0"
+    assert decode_words(mesh.field_data["tissue_names"]) == two_regions().tissue_names
+    assert mesh.field_data["tumour"].tolist() == [[1, 3]] and mesh.field_data["metres_per_unit"].tolist() == [1.0]
+
+
+def test_a_mesh_of_an_earlier_version_keeps_its_names(tmp_path):
+    """Its words are arrays of strings, which meshio cannot read."""
+    body = Anatomy(POINTS * 1e-3, TETS, [1, 0], ("rest", "flank mäss"), ("soft-tissue", "tumour"))
+    write_mesh(tmp_path / "a.vtu", body)
+
+    def as_strings(match: re.Match[str]) -> str:
+        words = body.region_names if match[1] == "region_names" else body.tissue_names
+        codes = " ".join(str(code) for word in words for code in (*word.encode(), 0))
+        head = f'<DataArray type="String" Name="{match[1]}" NumberOfTuples="{len(words)}" format="ascii">'
+        return f"{head}{codes}</DataArray>"
+
+    text = (tmp_path / "a.vtu").read_text(encoding="utf-8")
+    old = re.sub(r'<DataArray type="UInt8" Name="(\w+_names)"[^>]*>[^<]*</DataArray>', as_strings, text)
+    assert old.count('type="String"') == 2
+    (tmp_path / "b.vtu").write_text(old, encoding="utf-8")
+    back = read_mesh(tmp_path / "b.vtu")
+    assert dict(zip(back.region_names, back.tissue_names, strict=True)) == {
+        "rest": "soft-tissue",
+        "flank mäss": "tumour",
+    }
 
 
 def test_the_fields_of_a_run_are_a_mesh_again_in_their_own_unit(tmp_path):
@@ -71,10 +110,9 @@ def test_a_large_field_is_written_in_several_blocks(tmp_path):
     body = Anatomy(grid * 1e-3, tets, np.zeros(len(tets), int), ("body",), ("muscle",))
     # 216,000 doubles are 1.7 MB, more than one block of 1 MiB
     write_fields(tmp_path / "f.vtu", body, {"x": grid[:, 0]})
-    raw, words = without_words((tmp_path / "f.vtu").read_bytes())
-    assert words["region_names"] == ("body",)
-    (tmp_path / "plain.vtu").write_bytes(raw)
-    np.testing.assert_array_equal(meshio.read(tmp_path / "plain.vtu").point_data["x"], grid[:, 0])
+    found = meshio.read(tmp_path / "f.vtu")
+    assert decode_words(found.field_data["region_names"]) == ("body",)
+    np.testing.assert_array_equal(found.point_data["x"], grid[:, 0])
     np.testing.assert_array_equal(pytest.importorskip("pyvista").read(tmp_path / "f.vtu")["x"], grid[:, 0])
 
 

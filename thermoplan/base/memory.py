@@ -1,4 +1,4 @@
-"""Peak memory of a process."""
+"""Peak memory of a process; psutil knows the memory of now, and no peak on Linux."""
 
 from __future__ import annotations
 

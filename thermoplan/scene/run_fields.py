@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import InputError, MissingPart
 from ..base.installation import VTK_LIBRARIES, install_line, lacking
+from ..files.meshes.vtu import decode_words
 from ..report.formats import at
 
 if TYPE_CHECKING:
@@ -44,5 +45,5 @@ def read_fields(library: ModuleType, run: Path) -> pv.UnstructuredGrid:
 def region_names(body: pv.UnstructuredGrid, plan: PlanRecord) -> tuple[str, ...]:
     """Names of the regions by their numbers on the elements, else in the order of the plan."""
     if "region_names" in body.field_data:
-        return tuple(str(name) for name in body.field_data["region_names"])
+        return decode_words(body.field_data["region_names"])
     return tuple(at(plan, "regions", {}))

@@ -11,6 +11,7 @@ import numpy as np
 from ..base.arrays import Array, IntArray
 from ..base.errors import InputError
 from ..files.meshes.vtkhdf import Steps, read_steps
+from ..files.meshes.vtu import decode_words
 from ..files.tables.columns import read_columns
 from ..report.formats import at
 
@@ -76,7 +77,7 @@ class SessionFields:
         """Temperature and dose at a point of the body, or at the body's nearest point."""
         cell, nodes, weights = locate_cell(body, np.asarray(point_mm, float))
         fields = self.fields(time_s)
-        names = tuple(str(name) for name in body.field_data["region_names"])
+        names = decode_words(body.field_data["region_names"])
         return FieldReading(
             np.asarray(point_mm, float),
             names[int(body.cell_data["region"][cell])],

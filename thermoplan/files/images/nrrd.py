@@ -1,4 +1,8 @@
-"""NRRD: header, place and order of axes; values are unpacked in ``packed``."""
+"""NRRD: header, place and order of axes; values are unpacked in ``packed``.
+
+Read by hand: pynrrd unpacks a packed file whole before it looks at its size, reads a data file from anywhere, and
+leaves place and order of axes to its caller. The tests hold every value and place against SimpleITK.
+"""
 
 from __future__ import annotations
 

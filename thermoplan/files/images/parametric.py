@@ -1,4 +1,8 @@
-"""Maps as DICOM Parametric Maps: single floats with their unit in UCUM, all slices in one file."""
+"""Maps as DICOM Parametric Maps: single floats with their unit in UCUM, all slices in one file.
+
+Written with pydicom: the writer of highdicom takes patient, study and frame of reference from a DICOM source image, and
+a plan has none. The tests read every file back with highdicom.
+"""
 
 from __future__ import annotations
 

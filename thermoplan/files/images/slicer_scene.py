@@ -1,4 +1,8 @@
-"""Scene files of 3D Slicer: a segmentation (``.seg.nrrd``), points (``.mrk.json``) and the scene that names them."""
+"""Scene files of 3D Slicer: a segmentation (``.seg.nrrd``), points (``.mrk.json``) and the scene that names them.
+
+Written by hand: each is one page of text before its numbers, and no library writes the scene; pynrrd would write the
+segmentation alone, from the same header fields.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from ...base.errors import InputError
 from ..images.labels import Label
 from ..images.size_guard import existing
 from .vtkhdf import Steps, write_vtkhdf
-from .vtu import without_words, write_vtu
+from .vtu import decode_words, without_strings, write_vtu
 
 _TAGS = ("gmsh:physical", "region", "medit:ref", "cell_tags", "name_to_read", "CellEntityIds")
 _IGNORED = {"vertex", "line", "line3", "triangle", "triangle6"}
@@ -143,14 +143,16 @@ def write_history(path: Path | str, anatomy: Anatomy, steps: Steps, point_data: 
 
 
 def _read(path: Path) -> tuple[Any, dict[str, tuple[str, ...]]]:
-    """The mesh as meshio has it, and the words that a VTU file holds in its field data."""
+    """Mesh as meshio has it, and the lists of words that a VTU file holds in its field data."""
     import meshio
 
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            raw, words = without_words(path.read_bytes()) if path.suffix.lower() == ".vtu" else (b"", {})
+            raw, words = without_strings(path.read_bytes()) if path.suffix.lower() == ".vtu" else (b"", {})
             if not words:
-                return meshio.read(path), {}
+                mesh = meshio.read(path)
+                lists = {key: mesh.field_data[key] for key in (_REGIONS, _TISSUES) if key in mesh.field_data}
+                return mesh, {key: decode_words(values) for key, values in lists.items()}
             with tempfile.TemporaryDirectory() as folder:
                 (plain := Path(folder) / path.name).write_bytes(raw)
                 return meshio.read(plain), words

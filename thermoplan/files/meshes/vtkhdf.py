@@ -3,6 +3,8 @@
 The layout is that of VTK's file format 2: the mesh is written once, and every step points at it; a field that
 changes is one long array in which a step has an offset. Values are single precision, rounded to what they are
 worth before they are packed, which halves the file.
+
+Written with h5py: VTK's writer is a part of the 3D scene, which a plan does without, and does not round.
 """
 
 from __future__ import annotations
