@@ -115,7 +115,7 @@ def test_a_plan_on_the_digimouse_atlas(shared, tmp_path, capsys):
     iron_mg = _iron(nibabel.load(labels), tmp_path / "iron.nii.gz")
     (tmp_path / "protocol.toml").write_text(PROTOCOL.replace("LABELS", str(labels)))
     plan = make_plan(tmp_path / "protocol.toml")
-    record, mesh = plan.record, plan.products.engine.case.mesh
+    record, mesh = plan.record, plan.products.heating_model.case.mesh
     assert mesh.nodes >= 40_000
     assert mesh.quality_min > 0.1
     assert mesh.skin_area_m2 == pytest.approx(mesh.smoothed_skin_area_m2, rel=0.06)

@@ -8,7 +8,7 @@ import pytest
 from small_case import PROTOCOL, write_case
 
 from thermoplan.plan import make_plan
-from thermoplan.plan.verification.full_model import columns_of
+from thermoplan.plan.verification.playback import columns_of
 from thermoplan.trajectory import Stop, Trajectory, limit_violations
 
 FFP = 'name = "berkeley-ffp"\ngradient = "2.35 T/m"\namplitude = "13 mT"\nfrequency = "354 kHz"'
@@ -30,7 +30,7 @@ def test_a_plan_for_another_machine_holds_and_stays_inside_it(tmp_path, device, 
     assert record["status"] == "ok"
     assert record["checks"]["power_rel"] < 3e-4
     assert max(record["optimizer"]["ripple_k"]) <= 0.25 * (1.0 + 1e-6)
-    assert limit_violations(plan.products.trajectory, plan.products.engine.case.protocol.device) == []
+    assert limit_violations(plan.products.trajectory, plan.products.heating_model.case.protocol.device) == []
     lines = {column.direction for column in plan.products.outcome.basis.columns}
     assert (None not in lines) == ("rotating" in device)
     if positions:  # moving takes the stage 20 s and more: it parks

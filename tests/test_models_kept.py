@@ -49,8 +49,8 @@ def body(perfusion: float = 1e4):
 
 def ready(protocol, stages):
     """What a plan searches with, from the protocol on."""
-    engine = build_heating_model(build_case(read_inputs(protocol), stages, quick=True), stages)
-    return prepare_search(engine, resolve_goals(engine), stages)
+    heating_model = build_heating_model(build_case(read_inputs(protocol), stages, quick=True), stages)
+    return prepare_search(heating_model, resolve_goals(heating_model), stages)
 
 
 def test_a_second_plan_makes_no_model_and_another_perfusion_makes_one(built, tmp_path):

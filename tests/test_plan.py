@@ -75,8 +75,8 @@ def test_the_power_check_sees_a_basis_that_is_two_per_mille_too_strong(plan):
     """power_rel compares with the tracer's own model, not with the table that the basis came from."""
     basis, shares = plan.products.outcome.basis, plan.products.outcome.shares
     strong = type(basis)(basis.columns, 1.002 * basis.load_w, basis.iron_w, basis.eddy_w, basis.node_volumes_m3)
-    assert power_rel(plan.products.engine, basis, shares) < 1e-4
-    assert power_rel(plan.products.engine, strong, shares) > 1e-3
+    assert power_rel(plan.products.heating_model, basis, shares) < 1e-4
+    assert power_rel(plan.products.heating_model, strong, shares) > 1e-3
 
 
 def test_plan_json_fits_its_schema(run):
@@ -144,7 +144,7 @@ def test_heating_ends_exactly_and_the_cool_down_ends_below_39_degrees(plan):
 def test_the_sequence_stays_inside_the_machine(plan):
     from thermoplan.trajectory import limit_violations
 
-    assert limit_violations(plan.products.trajectory, plan.products.engine.case.protocol.device) == []
+    assert limit_violations(plan.products.trajectory, plan.products.heating_model.case.protocol.device) == []
 
 
 def test_every_parameter_has_a_unit_and_a_source(plan):

@@ -56,17 +56,19 @@ def test_a_machine_without_gradient_cannot_have_both(flank, tmp_path):
 
 def _breaks_without_gradient(plan, ratio: float) -> bool:
     """Whether heating the tumour to its goal without a gradient breaks a liver or core limit at this ratio."""
-    engine = plan.products.engine
-    case, anatomy = engine.case, engine.case.anatomy
+    heating_model = plan.products.heating_model
+    case, anatomy = heating_model.case, heating_model.case.anatomy
     held, region = case.iron.region_kg(anatomy), np.array(anatomy.region_names)[anatomy.region[case.iron.cell]]
     now = (held["liver"] / anatomy.volume_m3("liver")) / (held["tumour"] / anatomy.volume_m3("tumour"))
     scale = np.where(np.isin(region, ["liver", "spleen"]), ratio / now, 1.0)
-    engine = replace(engine, case=replace(case, iron=replace(case.iron, mass_kg=case.iron.mass_kg * scale)))
+    heating_model = replace(
+        heating_model, case=replace(case, iron=replace(case.iron, mass_kg=case.iron.mass_kg * scale))
+    )
     device = case.protocol.device
-    basis = engine.basis([Column((0.0, 0.0, 0.0), device.amplitude_t, 0.0)])
+    basis = heating_model.basis([Column((0.0, 0.0, 0.0), device.amplitude_t, 0.0)])
     duration = case.protocol.session.duration_s
-    model, edges = reduced_model(engine.system, basis.load_w, duration), window_edges_s(duration, 4)
-    resolved, settings = resolve_goals(engine), search_settings(case)
+    model, edges = reduced_model(heating_model.system, basis.load_w, duration), window_edges_s(duration, 4)
+    resolved, settings = resolve_goals(heating_model), search_settings(case)
     goal = replace(resolved, rows=tuple(row for row in resolved.rows if row.goal.kind == "goal"))
     shares = optimize_shares(model, goal, window_edges_s=edges, settings=settings).shares
     values = judge_shares(model, shares, edges, resolved, settings.cool_down_s)

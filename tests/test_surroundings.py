@@ -164,7 +164,7 @@ def test_a_plan_under_a_law_is_searched_until_it_agrees_with_what_the_law_does(b
     plan = make_plan(path)
     rounds = plan.record["optimizer"]["rounds"]
     print([row["prediction_k"] for row in rounds])
-    assert plan.products.engine.feedback is not None
+    assert plan.products.heating_model.feedback is not None
     assert rounds[0]["prediction_k"] > 0.1
     assert plan.record["checks"]["prediction_k"] <= 0.1
 

@@ -6,18 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
-from ..base.arrays import Array, IntArray, put
+from ..base.arrays import Array, BoolArray, IntArray, put
 from ..base.errors import InputError
 from ..base.image import Image
 from .anatomy import Anatomy
 
 LabelTable = Mapping[int, tuple[str, str]]
 """Label -> region and tissue."""
-Selection = Callable[[Array], NDArray[np.bool_]]
+Selection = Callable[[Array], BoolArray]
 """Points ``(n, 3)`` -> those that belong to a region."""
 
 
@@ -79,7 +78,7 @@ class LabelBody:
         data[tuple(inside.T)] = label
         return LabelBody(self.labels.with_data(data), {**self.table, label: (region, tissue)})
 
-    def _voxels(self, region: str) -> NDArray[np.bool_]:
+    def _voxels(self, region: str) -> BoolArray:
         return np.isin(self.labels.data, [label for label, entry in self.table.items() if entry[0] == region])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from ..power.ffr import model_warnings, slow_warnings, validity
 from ..power.safety import QUANTITIES, UNITS
 from ..protocol import Protocol, read_protocol
 from ..tracer.tracer import omega_tau, slp_w_kg
+from .answer_types import CheckAnswer, MeshAnswer, MeshRegion
 
 MANY_NODES = 300_000
 """Nodes above which a mesh is noted: a plan then takes minutes and gigabytes."""
@@ -42,7 +42,7 @@ _GRADING = 1.6
 """Tetrahedra beyond the margin over those that the size far away would give: of the shipped mouse's mesh."""
 
 
-def check_protocol(path: Path) -> dict[str, Any]:
+def check_protocol(path: Path) -> CheckAnswer:
     """Read a protocol and all that it names: rows of (what, understood as), and notes."""
     protocol = read_protocol(path)
     inputs = read_inputs(protocol)
@@ -151,7 +151,7 @@ def _machine_rows(protocol: Protocol) -> Iterator[tuple[str, str]]:
 
 
 def _pose(protocol: Protocol) -> str:
-    """How the animal lies in the machine, and where the machine's middle is in it."""
+    """Pose of the animal in the machine, and the place of the machine's origin in it."""
     device, shift = protocol.device, 1e3 * np.array(protocol.heater_shift_m)
     words = [
         protocol.pose or "not stated",
@@ -191,7 +191,7 @@ def _session_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
 
 def mesh_file(
     labels: Path, table: Path | None, out: Path, *, sizes: tuple[str, str, tuple[str, ...]], listener: Listener
-) -> dict[str, Any]:
+) -> MeshAnswer:
     """Mesh a label volume or a segmentation; sizes are edge lengths far away and in the targets, and the targets."""
     refuse_unknown_mesh(out)
     refuse_unwritable(out)
@@ -213,12 +213,13 @@ def mesh_file(
     with stages.stage("write"):
         out.parent.mkdir(parents=True, exist_ok=True)
         write_mesh(out, anatomy)
-    return mesh_record(report, out, [*notes, *report.warnings])
+    return mesh_answer(report, out, [*notes, *report.warnings])
 
 
-def mesh_record(report: MeshReport, out: Path, notes: list[str]) -> dict[str, Any]:
+def mesh_answer(report: MeshReport, out: Path, notes: list[str]) -> MeshAnswer:
+    """Size and quality of a mesh, and its regions beside their labels."""
     volumes: Mapping[str, float] = report.label_volume_mm3
-    rows = [
+    rows: list[MeshRegion] = [
         {
             "name": name,
             "label_mm3": volumes[name],
@@ -229,17 +230,15 @@ def mesh_record(report: MeshReport, out: Path, notes: list[str]) -> dict[str, An
         for name, mesh in report.volume_mm3.items()
     ]
     smoothed = report.smoothed_skin_area_m2
-    result: dict[str, Any] = plain(
-        {
-            "mesh": str(out),
-            "nodes": report.nodes,
-            "tetrahedra": report.tetrahedra,
-            "regions": rows,
-            "quality_min": report.quality_min,
-            "quality_histogram": report.quality_histogram,
-            "skin_area_cm2": report.skin_area_m2 * 1e4,
-            "label_skin_area_cm2": None if smoothed is None else smoothed * 1e4,
-            "notes": notes,
-        }
-    )
-    return result
+    answer: MeshAnswer = {
+        "mesh": str(out),
+        "nodes": report.nodes,
+        "tetrahedra": report.tetrahedra,
+        "regions": rows,
+        "quality_min": report.quality_min,
+        "quality_histogram": list(report.quality_histogram),
+        "skin_area_cm2": report.skin_area_m2 * 1e4,
+        "label_skin_area_cm2": None if smoothed is None else smoothed * 1e4,
+        "notes": notes,
+    }
+    return plain(answer)

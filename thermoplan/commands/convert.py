@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
+from ..base.arrays import Array
 from ..files.images.volumes import convert
 from ..files.tables.transforms import read_transform
+from .answer_types import ConvertAnswer
+
+
+class ReaderOptions(TypedDict):
+    """Options of the image readers; frame and channel count from 0."""
+
+    frame: int | None
+    channel: int | None
+    affine_m: Array | None
+    allow_shear: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +30,7 @@ class ImageChoice:
     affine: Path | None = None
     allow_shear: bool = False
 
-    def reader_options(self) -> dict[str, Any]:
+    def reader_options(self) -> ReaderOptions:
         """As the readers take it."""
         return {
             "frame": None if self.frame is None else self.frame - 1,
@@ -29,7 +40,7 @@ class ImageChoice:
         }
 
 
-def convert_image(source: Path, target: Path, unit: str | None, wanted: ImageChoice | None = None) -> dict[str, Any]:
+def convert_image(source: Path, target: Path, unit: str | None, wanted: ImageChoice | None = None) -> ConvertAnswer:
     """Write an image in another format; what was written, and what is worth a warning."""
     notes: list[str] = []
     image = convert(source, target, unit=unit, notes=notes, **(wanted or ImageChoice()).reader_options())

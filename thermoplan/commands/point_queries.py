@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..base.errors import InputError
 from ..base.threads import one_thread
@@ -19,6 +18,7 @@ from ..protocol.toml_tables import TracerTable
 from ..tracer.magnetization import NAMES, VALIDITY
 from ..tracer.relaxometry import Relaxometry
 from ..tracer.tracer import Tracer, omega_tau
+from .answer_types import FfrAnswer, LibraryAnswer, SlpAnswer
 
 _LESION_MM = 8.0
 """Lesion that off-target heating is told for, unless it is named: a flank tumour."""
@@ -35,7 +35,7 @@ def named_tracer(name: str) -> Tracer:
 @one_thread
 def slp_answer(
     tracer: str, *, amplitude: str, frequency: str, along: str = "0 mT", across: str = "0 mT", model: str | None = None
-) -> dict[str, Any]:
+) -> SlpAnswer:
     """One point, solved directly; quantities as text. ``model`` is the tracer's own unless named."""
     chosen = named_tracer(tracer)
     fields = {
@@ -64,7 +64,7 @@ def slp_answer(
 
 
 @one_thread
-def ffr_answer(protocol: Path, *, lesion: str | None = None) -> dict[str, Any]:
+def ffr_answer(protocol: Path, *, lesion: str | None = None) -> FfrAnswer:
     """Widths and profiles of a protocol's tracer on its machine; widths that nothing bounds are None."""
     read = read_protocol(protocol)
     tracer, device = read.tracer, read.device
@@ -111,14 +111,14 @@ def _gradient(tracer: Tracer, device: Device, lesion_m: float) -> float | None:
         return None
 
 
-def library_answer(what: str) -> dict[str, Any]:
+def library_answer(what: str) -> LibraryAnswer:
     """The rows of a library: "tracers", "devices" or "models"."""
     if what not in _LIBRARIES:
         raise InputError(f'library "{what}": expected {", ".join(_LIBRARIES)}')
     return {"library": what, "rows": _LIBRARIES[what]()}
 
 
-def _tracer_rows() -> list[dict[str, Any]]:
+def _tracer_rows() -> list[dict[str, object]]:
     return [
         {
             "name": name,
@@ -136,7 +136,7 @@ def _tracer_rows() -> list[dict[str, Any]]:
     ]
 
 
-def _imaging(tracer: Tracer) -> dict[str, Any]:
+def _imaging(tracer: Tracer) -> dict[str, object]:
     """Relaxometry of a tracer; None where it was not measured."""
     found = tracer.imaging or Relaxometry()
     return {
@@ -152,11 +152,11 @@ def _imaging(tracer: Tracer) -> dict[str, Any]:
     }
 
 
-def _model_rows() -> list[dict[str, Any]]:
+def _model_rows() -> list[dict[str, object]]:
     return [{"name": name, "what": NAMES[name], "validity": VALIDITY[name]} for name in NAMES]
 
 
-def _device_rows() -> list[dict[str, Any]]:
+def _device_rows() -> list[dict[str, object]]:
     return [
         {
             "name": name,

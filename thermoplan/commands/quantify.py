@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from ..imaging.background import Mask
 from ..imaging.calibrated_scan import calibrate_scan
 from ..imaging.quantification import Quantified
 from ..imaging.roi import DEFAULT, labelled_regions, sphere
+from .answer_types import CurvePoint, QuantifyAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ def quantify_file(
     output: Path | None = None,
     uncertainty: Path | None = None,
     table: Path | None = None,
-) -> dict[str, Any]:
-    """Quantify an image, write what was asked for, and say all of it as plain data."""
+) -> QuantifyAnswer:
+    """Quantify an image, and write what was asked for."""
     _refuse_targets(output, uncertainty)
     notes: list[str] = []
     frame, channel = (None if number is None else number - 1 for number in (request.frame, request.channel))
@@ -74,15 +74,15 @@ def quantify_file(
         rows = found.rows()
         write_rows(table, rows, list(rows[0]))
         files.append(str(table))
-    return quantify_record(found, source, request.calibration, notes, files)
+    return quantify_answer(found, source, request.calibration, notes, files)
 
 
-def quantify_record(
+def quantify_answer(
     found: Quantified, source: Path, calibration: Path, notes: list[str], files: list[str]
-) -> dict[str, Any]:
-    """What was found, as JSON holds it; iron in mg, fiducials in ug."""
+) -> QuantifyAnswer:
+    """Curve, background and regions; iron in mg, fiducials in ug."""
     curve, ground = found.curve, found.background
-    points = [
+    points: list[CurvePoint] = [
         {
             "name": r.name,
             "iron_ug": r.iron_kg * 1e9,
@@ -94,37 +94,35 @@ def quantify_record(
         for r, used in zip(curve.readings, curve.used, strict=True)
     ]
     intercept, error = (value / curve.slope * 1e9 for value in curve.intercept_test)
-    result: dict[str, Any] = plain(
-        {
-            "image": str(source),
-            "calibration": str(calibration),
-            "rule": str(found.rule),
-            "curve": {
-                "slope_per_mg_ml": curve.slope,
-                "slope_sd_per_mg_ml": curve.slope_sd,
-                "r2": curve.r2,
-                "intercept_ug": intercept,
-                "intercept_sd_ug": error,
-                "intercept_used": curve.intercept != 0.0,
-                "lack_of_fit": curve.scatter_rel,
-                "detection_limit_ug": curve.detection_limit_kg * 1e9,
-                "points": points,
-            },
-            "background": {
-                "level": ground.level,
-                "sigma": ground.sigma,
-                "voxels": ground.voxels,
-                "correlation": ground.inflation,
-            },
-            "detection_limit_mg_ml": found.detection_limit_kg_m3,
-            "relative_uncertainty": found.total.mass.relative,
-            "regions": found.rows(),
-            "warnings": list(found.warnings),
-            "notes": notes,
-            "files": files,
-        }
-    )
-    return result
+    answer: QuantifyAnswer = {
+        "image": str(source),
+        "calibration": str(calibration),
+        "rule": str(found.rule),
+        "curve": {
+            "slope_per_mg_ml": curve.slope,
+            "slope_sd_per_mg_ml": curve.slope_sd,
+            "r2": curve.r2,
+            "intercept_ug": intercept,
+            "intercept_sd_ug": error,
+            "intercept_used": curve.intercept != 0.0,
+            "lack_of_fit": curve.scatter_rel,
+            "detection_limit_ug": curve.detection_limit_kg * 1e9,
+            "points": points,
+        },
+        "background": {
+            "level": ground.level,
+            "sigma": ground.sigma,
+            "voxels": ground.voxels,
+            "correlation": ground.inflation,
+        },
+        "detection_limit_mg_ml": found.detection_limit_kg_m3,
+        "relative_uncertainty": found.total.mass.relative,
+        "regions": found.rows(),
+        "warnings": list(found.warnings),
+        "notes": notes,
+        "files": files,
+    }
+    return plain(answer)
 
 
 def _refuse_targets(*targets: Path | None) -> None:

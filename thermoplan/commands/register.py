@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,9 +12,10 @@ from ..files.images.volumes import read_volume
 from ..files.tables.landmarks import SUFFIXES, read_both, read_pairs
 from ..files.tables.transforms import transform_mm, write_transform
 from ..imaging.registration import Landmarks, Registration, rigid_from_landmarks
+from .answer_types import RegisterAnswer
 
 
-def register_scan(moving: Path, fixed: Path, out: Path, landmarks: Path | None = None) -> dict[str, Any]:
+def register_scan(moving: Path, fixed: Path, out: Path, landmarks: Path | None = None) -> RegisterAnswer:
     """Register, write the transform, and tell its residual.
 
     ``moving`` and ``fixed`` are two files of named points, or two images; with ``landmarks``, a file of pairs, the
@@ -31,13 +31,7 @@ def register_scan(moving: Path, fixed: Path, out: Path, landmarks: Path | None =
     notes += found.notes
     said = [f"{moving.name} to {fixed.name}, by {found.method}" + (f", {landmarks.name}" if landmarks else "")]
     write_transform(out, found.matrix_m, comments=said, residual_m=found.residual_m)
-    return {
-        "method": found.method,
-        "source": found.source,
-        "transform": str(out),
-        **_numbers(found),
-        "notes": list(dict.fromkeys(notes)),
-    }
+    return _answer(found, out, list(dict.fromkeys(notes)))
 
 
 def _by_pairs(path: Path, images: tuple[Image, Image], notes: list[str]) -> Registration:
@@ -61,14 +55,22 @@ def _by_images(images: tuple[Image, Image], names: str) -> Registration:
     return rigid_from_images(*images, names)
 
 
-def _numbers(found: Registration) -> dict[str, Any]:
+def _answer(found: Registration, out: Path, notes: list[str]) -> RegisterAnswer:
     matrix = transform_mm(found.matrix_m)
     cosine = np.clip((np.trace(matrix[:3, :3]) - 1.0) / 2.0, -1.0, 1.0)
-    out, names = found.leave_one_out_m, found.landmarks.names if found.landmarks else ()
+    names = found.landmarks.names if found.landmarks else ()
     return {
+        "method": found.method,
+        "source": found.source,
+        "transform": str(out),
         "matrix_mm": matrix.tolist(),
         "turn_deg": float(np.degrees(np.arccos(cosine))),
-        "residual_mm": None if found.residual_m is None else found.residual_m * 1e3,
-        "leave_one_out_mm": None if out is None else out * 1e3,
+        "residual_mm": _mm(found.residual_m),
+        "leave_one_out_mm": _mm(found.leave_one_out_m),
         "landmarks": dict(zip(names, (1e3 * found.left_m).tolist(), strict=True)),
+        "notes": notes,
     }
+
+
+def _mm(length_m: float | None) -> float | None:
+    return None if length_m is None else length_m * 1e3

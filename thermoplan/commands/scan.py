@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,10 +21,13 @@ from ..protocol import read_protocol
 from ..protocol.library import chosen_device
 from ..protocol.toml_tables import DeviceTable
 from ..tracer.tracer import Tracer, omega_tau
+from .answer_types import ScanAnswer
 from .point_queries import named_tracer
 
 KINDS = ("ffp", "ffl")
+"""Kinds of machine that a scan by gradient alone may be of."""
 RELAXATIONS = ("none", "both", "one-way")
+"""Relaxation of the picture: none, or a lag along both sweeps or one."""
 _TOPOLOGY = {"ffp": "FFP", "ffl": "FFL"}
 
 
@@ -49,12 +51,14 @@ class ScanRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scene:
+    """Iron that is scanned, and the tracer and machine where they are known."""
+
     iron: Image
     tracer: Tracer | None
     device: Device | None
 
 
-def scan_file(source: Path, target: Path, request: ScanRequest) -> dict[str, Any]:
+def scan_file(source: Path, target: Path, request: ScanRequest) -> ScanAnswer:
     """Scan the iron of an image, or of a protocol, and write the picture."""
     notes: list[str] = []
     scene = _scene(source, request, notes)

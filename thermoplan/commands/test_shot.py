@@ -1,13 +1,13 @@
-"""A test shot in the animal: SLP times factor from one probe, before full power."""
+"""Test shot in the animal: SLP times factor from one probe, before full power."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ..base.arrays import Array
 from ..base.errors import InputError
 from ..files.run.plan_record import ShotProbeRecord, TestShotRecord
 from ..files.tables.tracer_toml import measured_toml
@@ -15,7 +15,9 @@ from ..protocol.complaints import suggestion
 from ..report.page import read_plan
 from ..tracer.calorimetry import shot_factor
 from ..tracer.measured_slp import Estimate, MeasuredSlp
+from .answer_types import ShotAnswer, ShotReading
 from .options import parse_options
+from .tracer_fits import relative_sd
 
 _COLD_K = 1.0
 """Difference from the planned temperature that shows an animal in another state; anaesthesia drifts by less."""
@@ -29,7 +31,7 @@ def shot_answer(
     before: str | None = None,
     thermometer: str = "0.2 K",
     tip: str | None = None,
-) -> dict[str, Any]:
+) -> ShotAnswer:
     """SLP times factor in the animal, from readings ``(at, reads)`` of one probe during the run's test shot.
 
     ``before`` is its reading just before; ``thermometer`` the standard error of a reading, ``tip`` the relative one
@@ -37,15 +39,11 @@ def shot_answer(
     """
     shot = _read_shot(run, probe)
     plan = shot["probes"][probe]
-    known = [
-        parse_options({"at": at, "reads": reads}, {"at": "time", "reads": "temperature"}) for at, reads in readings
-    ]
+    at_s, read_c = _parse_readings(readings, shot["duration_s"])
     more = parse_options(
         {"before": before, "thermometer": thermometer, "tip": tip},
         {"before": "temperature", "thermometer": "temperature difference", "tip": "fraction"},
     )
-    _check_times(known, shot["duration_s"])
-    at_s, read_c = (np.array([reading[key] for reading in known]) for key in ("at", "reads"))
     before_c = more.get("before")
     start = plan["start_c"] if before_c is None else before_c
     iron, other = (np.interp(at_s, shot["time_s"], rise) for rise in (plan["iron_rise_k"], plan["other_rise_k"]))
@@ -58,25 +56,15 @@ def shot_answer(
             f"test shot: factor {factor}: zero is within the interval, so the reading tells no SLP: heat "
             "longer or harder ([test_shot] in the protocol), or use a probe nearer to the focus"
         )
-    slp = factor.scaled(shot["slp_w_per_g_fe"])
-    measured = MeasuredSlp(
-        slp.value * 1e3,
-        "iron",
-        "tissue",
-        shot["amplitude_mt"] * 1e-3,
-        shot["frequency_khz"] * 1e3,
-        source=f"test shot of {run.name}",
-        relative_error=_relative(factor),
-    )
-    rows = [
+    rows: list[ShotReading] = [
         {
             "at_s": float(t),
             "reads_c": float(r),
-            "expected_c": float(plan["start_c"] + i + o),
+            "expected_c": float(plan["start_c"] + rise),
             "rise_k": float(r - start),
-            "expected_rise_k": float(i + o),
+            "expected_rise_k": float(rise),
         }
-        for t, r, i, o in zip(at_s, read_c, iron, other, strict=True)
+        for t, r, rise in zip(at_s, read_c, iron + other, strict=True)
     ]
     return {
         "run": str(run),
@@ -84,17 +72,37 @@ def shot_answer(
         "readings": rows,
         "start_c": start,
         "factor": factor.record(),
-        "slp_w_per_g_fe": slp.record(),
+        "slp_w_per_g_fe": factor.scaled(shot["slp_w_per_g_fe"]).record(),
         "amplitude_mt": shot["amplitude_mt"],
         "tip_error_rel": tip_rel,
         "stands": factor.low <= 1.0 <= factor.high,
-        "measured_slp": measured_toml(measured),
+        "measured_slp": measured_toml(_measured_slp(shot, factor, run.name)),
         "warnings": _shot_warnings(shot, plan, factor, before_c),
     }
 
 
-def _relative(estimate: Estimate) -> float:
-    return float(np.clip((estimate.high - estimate.value) / estimate.value / 1.96, 1e-3, 0.99))
+def _parse_readings(readings: Sequence[tuple[str, str]], duration_s: float) -> tuple[Array, Array]:
+    """Times and temperatures of the readings, each within the shot."""
+    known = [
+        parse_options({"at": at, "reads": reads}, {"at": "time", "reads": "temperature"}) for at, reads in readings
+    ]
+    late = [reading["at"] for reading in known if not 0.0 < reading["at"] <= duration_s]
+    if late:
+        raise InputError([f"--at {t:g} s: the test shot lasts from 0 to {duration_s:g} s" for t in late])
+    return np.array([reading["at"] for reading in known]), np.array([reading["reads"] for reading in known])
+
+
+def _measured_slp(shot: TestShotRecord, factor: Estimate, run: str) -> MeasuredSlp:
+    """SLP in the animal as a tracer file states it."""
+    return MeasuredSlp(
+        factor.scaled(shot["slp_w_per_g_fe"]).value * 1e3,
+        "iron",
+        "tissue",
+        shot["amplitude_mt"] * 1e-3,
+        shot["frequency_khz"] * 1e3,
+        source=f"test shot of {run}",
+        relative_error=relative_sd(factor),
+    )
 
 
 def _read_shot(run: Path, probe: str) -> TestShotRecord:
@@ -104,12 +112,6 @@ def _read_shot(run: Path, probe: str) -> TestShotRecord:
     if probe not in shot["probes"]:
         raise InputError(f'--probe = "{probe}": not a probe of this run; {suggestion(probe, shot["probes"])}')
     return shot
-
-
-def _check_times(known: Sequence[Mapping[str, float]], duration_s: float) -> None:
-    late = [reading["at"] for reading in known if not 0.0 < reading["at"] <= duration_s]
-    if late:
-        raise InputError([f"--at {t:g} s: the test shot lasts from 0 to {duration_s:g} s" for t in late])
 
 
 def _shot_warnings(shot: TestShotRecord, plan: ShotProbeRecord, factor: Estimate, before: float | None) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from ..tracer.calorimetry import corrected_slope
 from ..tracer.fitting import TracerFit, fit_tracer
 from ..tracer.measured_slp import TISSUE_FACTOR, Estimate, MeasuredSlp
 from ..tracer.tracer import Tracer
+from .answer_types import CalorimetryAnswer, FitAnswer, FitRow
 from .options import parse_options
 from .point_queries import named_tracer
 
@@ -26,30 +26,28 @@ _SHOWN = {
     "anisotropy": ("anisotropy_kj_m3", 1e-3),
     "relaxation_time": ("relaxation_time_us", 1e6),
 }
+_SAMPLE_KINDS = {
+    "iron": "mass",
+    "heat_capacity": "heat capacity of a sample",
+    "error": "fraction",
+    "from": "time",
+    "to": "time",
+    "start": "temperature",
+    "tissue_factor": "fraction",
+}
 _LOOSE = 3.0
 """Ratio of the ends of an interval beyond which a parameter counts as hardly fixed."""
 _MISFIT = 0.15
 """Relative misfit beyond which the model does not follow: more than calorimeters scatter."""
 
 
-def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Mapping[str, str]) -> dict[str, Any]:
+def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Mapping[str, str]) -> CalorimetryAnswer:
     """SLP of a heating curve, ``time_s,temperature_C``, by the corrected-slope method.
 
     ``sample`` states iron, heat_capacity, and where known medium, tissue_factor, error (of iron and heat capacity,
     relative), from, to and start; ``field`` amplitude and frequency. All are text with a unit.
     """
-    known = parse_options(
-        sample,
-        {
-            "iron": "mass",
-            "heat_capacity": "heat capacity of a sample",
-            "error": "fraction",
-            "from": "time",
-            "to": "time",
-            "start": "temperature",
-            "tissue_factor": "fraction",
-        },
-    )
+    known = parse_options(sample, _SAMPLE_KINDS)
     drive = parse_options(field, {"amplitude": "field", "frequency": "frequency"})
     columns = read_columns(curve, ["time_s", "temperature_C"])
     time_s, temperature_c = columns["time_s"], columns["temperature_C"]
@@ -58,44 +56,44 @@ def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Map
     start = known.get("start")
     if start is None and before.any():
         start = float(temperature_c[before].mean())
+    iron_kg, heat_capacity_j_k = known["iron"], known["heat_capacity"]
     found = corrected_slope(
-        time_s[heated],
-        temperature_c[heated],
-        iron_kg=known["iron"],
-        heat_capacity_j_k=known["heat_capacity"],
-        start_c=start,
+        time_s[heated], temperature_c[heated], iron_kg=iron_kg, heat_capacity_j_k=heat_capacity_j_k, start_c=start
     )
     slp = _widen(found.slp_w_kg, known.get("error", 0.0))
-    error = (slp.high - slp.value) / slp.value / 1.96
-    factor = known.get("tissue_factor", TISSUE_FACTOR)
     stated = MeasuredSlp(
         slp.value,
         "iron",
         sample.get("medium") or "water",
         drive["amplitude"],
         drive["frequency"],
-        tissue_factor=factor,
+        tissue_factor=known.get("tissue_factor", TISSUE_FACTOR),
         source=f"calorimetry, {curve.name}",
-        relative_error=float(np.clip(error, 1e-3, 0.99)),
+        relative_error=relative_sd(slp),
     )
     return {
         "curve": str(curve),
         "slp_w_per_g_fe": slp.scaled(1e-3).record(),
         "loss_mw_k": found.loss_w_k * 1e3,
-        "power_mw": slp.value * known["iron"] * 1e3,
+        "power_mw": slp.value * iron_kg * 1e3,
         "start_c": found.start_c,
         "samples": int(heated.sum()),
         "from_s": float(time_s[heated][0]),
         "to_s": float(time_s[heated][-1]),
         "slope_k_s": found.slope_k_s.tolist(),
         "rise_k": found.rise_k.tolist(),
-        "heat_capacity_j_k": known["heat_capacity"],
-        "iron_mg": known["iron"] * 1e6,
+        "heat_capacity_j_k": heat_capacity_j_k,
+        "iron_mg": iron_kg * 1e6,
         "time_s": time_s.tolist(),
         "temperature_c": temperature_c.tolist(),
         "measured_slp": measured_toml(stated),
         "warnings": _curve_warnings(found.loss_w_k, slp, stated),
     }
+
+
+def relative_sd(estimate: Estimate) -> float:
+    """Relative standard error of an estimate, as a tracer file may state it: 0.1 to 99 %."""
+    return float(np.clip((estimate.high - estimate.value) / estimate.value / 1.96, 1e-3, 0.99))
 
 
 def _widen(slp: Estimate, error: float) -> Estimate:
@@ -130,7 +128,7 @@ def fit_answer(
     free: Sequence[str] = (),
     model: str | None = None,
     output: Path | None = None,
-) -> dict[str, Any]:
+) -> FitAnswer:
     """Fit a tracer to SLPs, ``amplitude_mT,frequency_kHz,slp_W_g`` and what is optional; write it where told.
 
     ``stated`` has basis, medium and tissue_factor of all the measurements. ``free`` is by default the efficiency
@@ -145,29 +143,29 @@ def fit_answer(
     if output is not None:
         write_tracer(output, replace(fit.tracer, name=output.stem), _comments(fit, measurements, tracer))
     estimates = {_SHOWN[name][0]: e.scaled(_SHOWN[name][1]).record() for name, e in fit.estimates.items()}
-    rows = [
-        {
-            "amplitude_mt": m.amplitude_t * 1e3,
-            "frequency_khz": m.frequency_hz / 1e3,
-            "along_mt": m.along_t * 1e3,
-            "across_mt": m.across_t * 1e3,
-            "slp_w_per_g": m.value_w_kg / 1e3,
-            "fitted_w_per_g": value / 1e3,
-        }
-        for m, value in zip(measured, fit.fitted_w_kg, strict=True)
-    ]
     return {
         "tracer": start.name,
         "model": start.model,
         "free": list(names),
         "estimates": estimates,
-        "measurements": rows,
+        "measurements": [_fit_row(m, value) for m, value in zip(measured, fit.fitted_w_kg, strict=True)],
         "misfit_rel": fit.misfit_rel,
         "basis": measured[0].basis,
         "medium": measured[0].medium,
         "tissue_factor": measured[0].factor,
         "file": None if output is None else str(output),
         "warnings": _fit_warnings(fit, measured),
+    }
+
+
+def _fit_row(measured: MeasuredSlp, fitted_w_kg: float) -> FitRow:
+    return {
+        "amplitude_mt": measured.amplitude_t * 1e3,
+        "frequency_khz": measured.frequency_hz / 1e3,
+        "along_mt": measured.along_t * 1e3,
+        "across_mt": measured.across_t * 1e3,
+        "slp_w_per_g": measured.value_w_kg / 1e3,
+        "fitted_w_per_g": fitted_w_kg / 1e3,
     }
 
 

@@ -16,11 +16,11 @@ from .verification.verified_run import VerifiedRun
 
 def conclude(run: VerifiedRun, stages: Stages, search: SearchRecord = NO_SEARCH, *, estimate_error: bool) -> Plan:
     """A run with its record, as a plan in memory."""
-    model, outcome = run.model, run.outcome
-    shot = forecast_shot(model, outcome, stages)
-    warnings = run_warnings(model.case, run.notes, boiling_notes(outcome), shot_notes(shot), quick=run.quick)
+    heating_model, outcome = run.heating_model, run.outcome
+    shot = forecast_shot(heating_model, outcome, stages)
+    warnings = run_warnings(heating_model.case, run.notes, boiling_notes(outcome), shot_notes(shot), quick=run.quick)
     if run.interrupted:
         warnings.insert(0, "the search was interrupted: this is the best plan it had found")
-    accuracy = estimate_mesh_error(model, outcome, stages) if estimate_error else None
+    accuracy = estimate_mesh_error(heating_model, outcome, stages) if estimate_error else None
     record = plan_record(run, stages, search, Appendix(warnings, shot, accuracy))
-    return Plan(record, Products(record, model, outcome, run.trajectory, run.crew), stages)
+    return Plan(record, Products(record, heating_model, outcome, run.trajectory, run.crew), stages)

@@ -54,10 +54,10 @@ def make_plan(
     refuse_planning(protocol)
     inputs = read_heatable_inputs(protocol, stages, estimate_error=estimate_error)
     refuse_impossible_goals(inputs)
-    model = prepare_model(inputs, stages, quick=quick)
-    resolved = resolve_goals(model)
+    heating_model = prepare_model(inputs, stages, quick=quick)
+    resolved = resolve_goals(heating_model)
     limit = None if pareto is None else choose_limit(resolved, pareto)
-    setup = prepare_search(model, resolved, stages)
+    setup = prepare_search(heating_model, resolved, stages)
     settled = plan_until_agreed(setup, stages)
     search = describe_search(settled, stages)
     if pareto is not None:

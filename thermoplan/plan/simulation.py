@@ -18,7 +18,7 @@ from .case.second_order import refuse_unfit
 from .conclusion import conclude
 from .result import Plan, Run
 from .steering.steer import resolve_goals
-from .verification.full_model import verify
+from .verification.full_model import PlayOptions, verify
 from .verification.resume import (
     EVERY_S,
     Checkpoints,
@@ -53,12 +53,12 @@ def simulate(
     played = _load_trajectory(protocol, trajectory, notes)
     notes += limit_violations(played, protocol.device)
     inputs = read_heatable_inputs(protocol, stages, estimate_error=estimate_error)
-    model = prepare_model(inputs, stages, quick=quick)
-    resolved = resolve_goals(model) if protocol.goals else None
+    heating_model = prepare_model(inputs, stages, quick=quick)
+    resolved = resolve_goals(heating_model) if protocol.goals else None
     with stages.stage("full model"):
-        outcome = verify(model, played, resolved, stages, checkpoints=checkpoints, crew=crew)
+        outcome = verify(heating_model, played, resolved, stages, PlayOptions(checkpoints=checkpoints, crew=crew))
     notes = [*(resolved.notes if resolved else ()), *notes, *(checkpoints.complaints if checkpoints else ())]
-    run = VerifiedRun("simulate", quick, model, played, outcome, resolved, notes, crew=crew)
+    run = VerifiedRun("simulate", quick, heating_model, played, outcome, resolved, notes, crew=crew)
     return conclude(run, stages, estimate_error=estimate_error)
 
 

@@ -6,10 +6,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...anatomy.body import Body, LabelBody, MeshBody
-from ...base.arrays import Array
+from ...base.arrays import Array, BoolArray
 from ...base.errors import InputError
 from ...files.images.labels import read_labelled
 from ...files.images.volumes import read_volume
@@ -45,10 +44,10 @@ def _read_labels(path: Path, source: AnatomyInput, notes: list[str]) -> LabelBod
     return LabelBody(labels, table)
 
 
-def _select(added: AddedRegion, iron: IronMap | None, points_m: Array) -> NDArray[np.bool_]:
+def _select(added: AddedRegion, iron: IronMap | None, points_m: Array) -> BoolArray:
     """Points of an added region: a sphere, a mask, or iron above a threshold."""
     if added.center_m is not None:
-        inside: NDArray[np.bool_] = np.linalg.norm(points_m - np.array(added.center_m), axis=1) <= added.radius_m
+        inside: BoolArray = np.linalg.norm(points_m - np.array(added.center_m), axis=1) <= added.radius_m
         return inside
     if added.mask is not None:
         return read_volume(added.mask).sampled(points_m, order=0) > 0

@@ -112,7 +112,7 @@ def _solve_eddies(case: Case) -> EddyPower:
     )
 
 
-def power_rel(engine: HeatingModel, basis: HeatingBasis, shares: Array) -> float:
+def power_rel(heating_model: HeatingModel, basis: HeatingBasis, shares: Array) -> float:
     """Relative difference of the iron power that the shares ``(k,)`` of the columns take on average from an
     independent sum.
 
@@ -120,7 +120,7 @@ def power_rel(engine: HeatingModel, basis: HeatingBasis, shares: Array) -> float
     amplitude and the two bias components; each bin stands at its mean, which is second order in its width. Where a
     point takes long, only the bins that heat most are solved.
     """
-    case = engine.case
+    case = heating_model.case
     tracer, device = case.protocol.tracer, case.protocol.device
     mass, amplitude, along, across = _binned_iron(case, basis.columns, shares)
     levels = np.unique([c.amplitude_t for c in basis.columns])

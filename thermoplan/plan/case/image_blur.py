@@ -35,7 +35,7 @@ class ImageBlur:
 def image_blur(protocol: Protocol, notes: list[str]) -> ImageBlur:
     """The protocol's width, else the one that the scan recorded, else what its tracer and gradient imply."""
     given, name = protocol.iron.fwhm_m, protocol.iron.image.name
-    recorded = _recorded(protocol, notes)
+    recorded = _recorded_blur(protocol, notes)
     if given is not None:
         if recorded.fwhm_m is not None and not 1.0 / _APART < recorded.fwhm_m / given < _APART:
             notes.append(
@@ -90,7 +90,7 @@ def recorded_scan(path: Path) -> str:
     return ", ".join(word for word in words if word)
 
 
-def _recorded(protocol: Protocol, notes: list[str]) -> ImageBlur:
+def _recorded_blur(protocol: Protocol, notes: list[str]) -> ImageBlur:
     info = scan_info(protocol.iron.image)
     if info is None:
         return ImageBlur(None, "")
@@ -103,10 +103,10 @@ def _recorded(protocol: Protocol, notes: list[str]) -> ImageBlur:
     tracer = _tracer(info.tracer, protocol, notes)
     if info.gradient_t_m is None or not np.isfinite(info.gradient_t_m).all() or not info.gradient_t_m.any():
         return ImageBlur(None, "")
-    return _implied(tracer, info.gradient_t_m)
+    return _implied_blur(tracer, info.gradient_t_m)
 
 
-def _implied(tracer: Tracer, gradient_t_m: Array) -> ImageBlur:
+def _implied_blur(tracer: Tracer, gradient_t_m: Array) -> ImageBlur:
     """Width by what was measured of the tracer, relaxation and all; else the one that its sizes imply without it."""
     steepest = float(np.linalg.svd(gradient_t_m, compute_uv=False).max())
     measured = tracer.imaging.fwhm_t if tracer.imaging is not None else None

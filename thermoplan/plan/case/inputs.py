@@ -62,7 +62,7 @@ def read_inputs(protocol: Protocol) -> Inputs:
 
 
 def _collect[T](read: Callable[[], T], complaints: list[str]) -> T | None:
-    """What is read, or None with its complaints beside those of the other inputs."""
+    """One input, or None with its complaints beside those of the others."""
     try:
         return read()
     except InputError as error:

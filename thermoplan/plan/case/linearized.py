@@ -11,6 +11,7 @@ from ...base.arrays import Array, IntArray
 from ...bioheat import Feedback, FeedbackSum, PerfusionFeedback, ThermalSystem
 
 _LEAST_K2 = 0.01
+"""Least sum of squared rises that a fit is made of: below a tenth of a kelvin the law's slope is rounding."""
 
 
 def linearize(system: ThermalSystem, feedback: Feedback, temperature_c: Array) -> ThermalSystem:
@@ -22,11 +23,11 @@ def linearize(system: ThermalSystem, feedback: Feedback, temperature_c: Array) -
     stiffness = system.stiffness
     for part in feedback.parts if isinstance(feedback, FeedbackSum) else (feedback,):
         if isinstance(part, PerfusionFeedback):
-            stiffness = stiffness + _exchange(*_fitted(part, system, temperature_c), system)
+            stiffness = stiffness + _exchange(*_fit_exchange(part, system, temperature_c), system)
     return replace(system, stiffness=csr_array(stiffness))
 
 
-def _fitted(law: PerfusionFeedback, system: ThermalSystem, temperature_c: Array) -> tuple[IntArray, Array]:
+def _fit_exchange(law: PerfusionFeedback, system: ThermalSystem, temperature_c: Array) -> tuple[IntArray, Array]:
     """Nodes of a law, and at each the exchange with the blood beside the linear system's, W/K."""
     volumes_m3 = law.points.spread(law.points.sizes)
     nodes = np.flatnonzero(volumes_m3)

@@ -1,4 +1,4 @@
-"""The reduced model of a system and its columns: from the cache where it was made before, else made and kept there."""
+"""Cache of reduced models: one that was made before is read, another is made and kept."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from ...base.progress import Stages
 from ...bioheat import ThermalSystem
 from ...bioheat.engines.reduced import ReducedModel, reduced_model
 
-MODES, TOLERANCE_K = 200, 0.01
+MODES = 200
+"""Most modes of a reduced model; the shipped protocols need fifty to eighty to keep `TOLERANCE_K`."""
+TOLERANCE_K = 0.01
+"""Error of a reduced model: a tenth of what search and full model may differ by; half of it takes more modes."""
 KEPT_BYTES = 2e9
 """Some thirty models of the shipped mouse; those that were not used for longest go first."""
-_PREFIX, _PARTS = "reduced-", {"rates_1_s", "modes", "inputs", "error_k"}
+_PREFIX = "reduced-"
+_PARTS = {"rates_1_s", "modes", "inputs", "error_k"}
 
 
 def cached_model(system: ThermalSystem, load_w: Array, duration_s: float, stages: Stages) -> ReducedModel:
@@ -39,7 +43,7 @@ def cached_model(system: ThermalSystem, load_w: Array, duration_s: float, stages
     saved = load_cached(name)
     if saved is not None and set(saved) >= _PARTS:
         stages.note(f"reduced model: taken from the cache ({name})")
-        return _restored(saved, system)
+        return _restore(saved, system)
     if is_cached(name):
         stages.note(f"reduced model: {name} in the cache is damaged: made anew")
     made = reduced_model(system, load_w, duration_s, n_modes=MODES, tolerance_k=TOLERANCE_K)
@@ -51,10 +55,10 @@ def cached_model(system: ThermalSystem, load_w: Array, duration_s: float, stages
     }
     store_cached(name, saved)
     evict(f"{_PREFIX}*", KEPT_BYTES)
-    return _restored(saved, system)
+    return _restore(saved, system)
 
 
-def _restored(saved: dict[str, Array], system: ThermalSystem) -> ReducedModel:
+def _restore(saved: dict[str, Array], system: ThermalSystem) -> ReducedModel:
     return ReducedModel(saved["rates_1_s"], saved["modes"], saved["inputs"], system.base_c, float(saved["error_k"]))
 
 

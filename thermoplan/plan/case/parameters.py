@@ -1,6 +1,8 @@
-"""Every number of tissue, boundary and body that entered a plan, as rows with unit and source."""
+"""Parameters of a plan: every number of tissue, boundary and body that entered, as rows with unit and source."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from ...anatomy.tissue import BLOOD_HEAT_J_M3_K, LAW_SOURCES, Tissue, canonical_tissue
 from ...bioheat import Boundary
@@ -12,7 +14,21 @@ from .vessel_notes import vessel_rows
 
 def parameter_rows(case: Case) -> list[ParameterRecord]:
     """Every number of tissue, boundary and body that entered, with unit and source."""
-    rows: list[ParameterRecord] = []
+    rows = [*_tissue_rows(case), *_body_rows(case)]
+    transfer_source = case.species.facts["skin_heat_transfer"].source
+    for name, surface in (("skin", case.protocol.skin), ("bed", case.protocol.bed)):
+        if surface is not None:
+            rows += _surface_rows(name, surface, case.boundary(surface), transfer_source)
+    return rows + vessel_rows(case.protocol, case.anatomy)
+
+
+def _parameter(name: str, value: float, unit: str, source: str) -> ParameterRecord:
+    """One row of the parameters."""
+    return {"name": name, "value": value, "unit": unit, "source": source}
+
+
+def _tissue_rows(case: Case) -> Iterator[ParameterRecord]:
+    """Numbers of each tissue, once."""
     seen: set[str] = set()
     for tissue, heat in zip(case.tissues, case.metabolic_w_m3, strict=True):
         if tissue.name in seen:
@@ -23,42 +39,19 @@ def parameter_rows(case: Case) -> list[ParameterRecord]:
             source = tissue.sources.get(key, "") + _more(case, tissue, key)
             if key == "metabolic_w_m3" and source != "protocol":
                 source += ", scaled to the whole body's metabolic rate"
-            rows.append({"name": f"{tissue.name}: {label}", "value": float(value), "unit": unit, "source": source})
-    mass = case.mass_kg
-    facts = case.species.facts
-    rows += [
-        {
-            "name": "body mass",
-            "value": mass * 1e3,
-            "unit": "g",
-            "source": "volumes and densities of the anatomy"
-            if case.protocol.physiology.body_mass_kg is None
-            else "protocol",
-        },
-        {
-            "name": "metabolic rate",
-            "value": case.species.metabolic_w(mass),
-            "unit": "W",
-            "source": facts["metabolic_rate"].source,
-        },
-        {
-            "name": "blood: heat capacity",
-            "value": case.species.blood_j_k(mass),
-            "unit": "J/K",
-            "source": facts["blood_fraction"].source,
-        },
-        {"name": "blood: heat capacity per volume", "value": BLOOD_HEAT_J_M3_K, "unit": "J/m^3/K", "source": "ITIS5"},
-        {
-            "name": "core temperature before heating",
-            "value": case.protocol.physiology.arterial_c,
-            "unit": "degC",
-            "source": "protocol" if case.protocol.physiology.core_course is None else "protocol: core_course, at 0 s",
-        },
-    ]
-    for name, surface in (("skin", case.protocol.skin), ("bed", case.protocol.bed)):
-        if surface is not None:
-            rows += _surface_rows(name, surface, case.boundary(surface), facts["skin_heat_transfer"].source)
-    return rows + vessel_rows(case.protocol, case.anatomy)
+            yield _parameter(f"{tissue.name}: {label}", float(value), unit, source)
+
+
+def _body_rows(case: Case) -> Iterator[ParameterRecord]:
+    """Mass, metabolic rate and blood of the whole body."""
+    physiology, facts, mass = case.protocol.physiology, case.species.facts, case.mass_kg
+    weighed = "volumes and densities of the anatomy" if physiology.body_mass_kg is None else "protocol"
+    core = "protocol" if physiology.core_course is None else "protocol: core_course, at 0 s"
+    yield _parameter("body mass", mass * 1e3, "g", weighed)
+    yield _parameter("metabolic rate", case.species.metabolic_w(mass), "W", facts["metabolic_rate"].source)
+    yield _parameter("blood: heat capacity", case.species.blood_j_k(mass), "J/K", facts["blood_fraction"].source)
+    yield _parameter("blood: heat capacity per volume", BLOOD_HEAT_J_M3_K, "J/m^3/K", "ITIS5")
+    yield _parameter("core temperature before heating", physiology.arterial_c, "degC", core)
 
 
 def _more(case: Case, tissue: Tissue, key: str) -> str:
@@ -79,20 +72,12 @@ def _surface_rows(name: str, surface: Surface, boundary: Boundary, transfer_sour
     if boundary.kind == "insulated":
         return []
     if boundary.kind == "dirichlet":
-        return [{"name": f"{name}: held at", "value": boundary.temperature_c, "unit": "degC", "source": "protocol"}]
+        return [_parameter(f"{name}: held at", boundary.temperature_c, "degC", "protocol")]
+    given = transfer_source if surface.heat_transfer_w_m2_k is None else "protocol"
+    outside = "protocol" if surface.course is None else "protocol: ambient_course, at 0 s"
     return [
-        {
-            "name": f"{name}: heat transfer",
-            "value": boundary.heat_transfer_w_m2_k,
-            "unit": "W/m^2/K",
-            "source": transfer_source if surface.heat_transfer_w_m2_k is None else "protocol",
-        },
-        {
-            "name": f"{name}: outside temperature",
-            "value": boundary.temperature_c,
-            "unit": "degC",
-            "source": "protocol" if surface.course is None else "protocol: ambient_course, at 0 s",
-        },
+        _parameter(f"{name}: heat transfer", boundary.heat_transfer_w_m2_k, "W/m^2/K", given),
+        _parameter(f"{name}: outside temperature", boundary.temperature_c, "degC", outside),
         *_radiation_rows(name, boundary),
     ]
 
@@ -101,13 +86,8 @@ def _radiation_rows(name: str, boundary: Boundary) -> list[ParameterRecord]:
     if not boundary.emissivity:
         return []
     return [
-        {"name": f"{name}: emissivity", "value": boundary.emissivity, "unit": "1", "source": "protocol"},
-        {
-            "name": f"{name}: temperature that it radiates to",
-            "value": boundary.walls_c,
-            "unit": "degC",
-            "source": "protocol",
-        },
+        _parameter(f"{name}: emissivity", boundary.emissivity, "1", "protocol"),
+        _parameter(f"{name}: temperature that it radiates to", boundary.walls_c, "degC", "protocol"),
     ]
 
 

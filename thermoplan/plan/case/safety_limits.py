@@ -33,10 +33,10 @@ def exposure(case: Case, amplitude_t: float, duty: float = 1.0) -> Exposure:
     return Exposure(amplitude_t, device.frequency_hz, loop_radius_m(anatomy, device.drive_axis), duty, relative)
 
 
-def refuse_impossible(engine: HeatingModel) -> None:
+def refuse_impossible(heating_model: HeatingModel) -> None:
     """Refuse hard limits that cannot be judged in this case, before anything is computed for them."""
-    case = engine.case
-    eddies = () if engine.eddy is None else eddy_limits(engine.eddy)
+    case = heating_model.case
+    eddies = () if heating_model.eddy is None else eddy_limits(heating_model.eddy)
     metabolic_w = case.species.metabolic_w(case.mass_kg)
     rows = [*field_limits(exposure(case, case.protocol.device.amplitude_t)), *eddies, absorbed_limit(0.0, metabolic_w)]
     try:
@@ -79,15 +79,15 @@ def field_notes(case: Case) -> list[str]:
     ]
 
 
-def safety_budgets(engine: HeatingModel, basis: HeatingBasis) -> tuple[SafetyBudget, ...]:
+def safety_budgets(heating_model: HeatingModel, basis: HeatingBasis) -> tuple[SafetyBudget, ...]:
     """The hard limits on induced and absorbed power as costs of the columns."""
-    case = engine.case
+    case = heating_model.case
     metabolic_w = case.species.metabolic_w(case.mass_kg)
     squares = np.zeros(len(basis.columns))
     unit = [absorbed_limit(1.0, metabolic_w)]
-    if engine.eddy is not None:
-        squares = np.array([(c.amplitude_t / engine.eddy.amplitude_t) ** 2 for c in basis.columns])
-        unit += eddy_limits(engine.eddy)
+    if heating_model.eddy is not None:
+        squares = np.array([(c.amplitude_t / heating_model.eddy.amplitude_t) ** 2 for c in basis.columns])
+        unit += eddy_limits(heating_model.eddy)
     asked = [wish for wish in case.protocol.safety if wish.quantity not in FIELD_QUANTITIES]
     kept = [limit for limit in hardened(unit, asked) if limit.hard]
     return tuple(SafetyBudget(QUANTITIES[limit.quantity], _cost(limit, basis, squares) / limit.limit) for limit in kept)

@@ -46,8 +46,8 @@ def registration_record(
         "targets": {name: _displacement(registration, point) for name, point in centroids_m.items()},
         "words": "",
     }
-    moved = "; ".join(f"the centroid of {name} {_displaced(row)}" for name, row in record["targets"].items())
-    way = f"The scan was {_moved_by(record)}; {residual_words(record)}"
+    moved = "; ".join(f"the centroid of {name} {_displacement_words(row)}" for name, row in record["targets"].items())
+    way = f"The scan was {_method_words(record)}; {residual_words(record)}"
     record["words"] = f"{way}. By that {moved}." if moved else f"{way}."
     return record
 
@@ -66,16 +66,16 @@ def registration_rows(record: RegistrationRecord | None) -> Iterator[tuple[str, 
     if record is None:
         yield "place", "the anatomy's frame, as the image states it; no displacement is assumed"
         return
-    yield "place", f"{_moved_by(record)}; {residual_words(record)}"
+    yield "place", f"{_method_words(record)}; {residual_words(record)}"
     for name, row in record["targets"].items():
-        yield f"  {name}", f"its centroid {_displaced(row)}"
+        yield f"  {name}", f"its centroid {_displacement_words(row)}"
 
 
-def _moved_by(record: RegistrationRecord) -> str:
+def _method_words(record: RegistrationRecord) -> str:
     return f"moved into the anatomy's frame by {_WORDS[record['method']]} ({record['source']})"
 
 
-def _displaced(row: DisplacementRecord) -> str:
+def _displacement_words(row: DisplacementRecord) -> str:
     way, error = " ".join(f"{v:.1f}" for v in row["displacement_mm"]), row["expected_error_mm"]
     said = f"was displaced by {row['length_mm']:.2g} mm ({way} mm, RAS)"
     return said if error is None else f"{said}, {error:.2g} mm of error to expect there"
@@ -97,7 +97,9 @@ def doubtful_places(record: RegistrationRecord | None, volumes_mm3: Mapping[str,
     if record is None:
         return
     if record["residual_mm"] is None:
-        moved = "; ".join(f"the centroid of {name} {_displaced(row)}" for name, row in record["targets"].items())
+        moved = "; ".join(
+            f"the centroid of {name} {_displacement_words(row)}" for name, row in record["targets"].items()
+        )
         yield (
             f"registration: {record['source']} records no residual, so how well the iron lies in the anatomy is "
             f"not known ({moved}); `thermoplan register` writes one beside its transform"

@@ -19,7 +19,7 @@ _REMEDY = (
 
 def refuse_unreachable(inputs: Inputs) -> None:
     """Complain, before anything is meshed, where neither the skin nor blood can take up the metabolic heat."""
-    words = _closed(inputs)
+    words = _closed_surfaces(inputs)
     if not words:
         return
     protocol, tissues = inputs.protocol, case_tissues(inputs.protocol, tuple(inputs.tissues.values()))
@@ -34,7 +34,7 @@ def refuse_unreachable(inputs: Inputs) -> None:
 
 def refuse_unbounded(inputs: Inputs) -> None:
     """Complain where the error of the mesh is asked for, which is that of power kept for ever, and no heat leaves."""
-    words = _closed(inputs)
+    words = _closed_surfaces(inputs)
     if words:
         raise InputError(
             f"{inputs.protocol.path.name}: {words}, and no tissue is perfused: power that is kept warms "
@@ -43,7 +43,7 @@ def refuse_unbounded(inputs: Inputs) -> None:
         )
 
 
-def _closed(inputs: Inputs) -> str:
+def _closed_surfaces(inputs: Inputs) -> str:
     """Keys of the skin where neither it nor blood takes up heat; empty where one does."""
     protocol = inputs.protocol
     surfaces = {"boundary.skin": protocol.skin, "boundary.bed": protocol.bed}

@@ -1,4 +1,4 @@
-"""What `check` says of blood, skin and bed: what holds before heating, and what follows a file or a law."""
+"""Rows of `check` on blood, skin and bed: the state before heating, and what follows a file or a law."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _span(course: TemperatureCourse) -> str:
 
 
 def _blood_rows(protocol: Protocol) -> Iterator[tuple[str, str]]:
-    """What slows perfusion, and where it depends on temperature."""
+    """Rows on what slows perfusion, and on perfusion that depends on temperature."""
     if protocol.physiology.anaesthesia is not None:
         fact = species_facts(protocol.anatomy.species).facts[protocol.physiology.anaesthesia]
         yield "anaesthesia", f"{protocol.physiology.anaesthesia}: perfusion of the table times {fact.value:g}"

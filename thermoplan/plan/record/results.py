@@ -59,10 +59,10 @@ def goal_rows(resolved: Resolved | None, outcome: Outcome) -> list[GoalRecord]:
     return rows
 
 
-def mean_iron_w(model: HeatingModel, outcome: Outcome) -> dict[str, float]:
+def mean_iron_w(heating_model: HeatingModel, outcome: Outcome) -> dict[str, float]:
     """Iron power in each region, averaged over the heating."""
     columns = outcome.basis.columns
-    return {name: float(outcome.shares @ watts) for name, watts in model.region_iron_w(columns).items()}
+    return {name: float(outcome.shares @ watts) for name, watts in heating_model.region_iron_w(columns).items()}
 
 
 def region_rows(case: Case, outcome: Outcome, iron_w: Mapping[str, float]) -> dict[str, RegionRecord]:
@@ -127,18 +127,18 @@ def histogram_section(outcome: Outcome) -> dict[str, HistogramRecord]:
     }
 
 
-def safety_section(model: HeatingModel, outcome: Outcome, iron_w: Mapping[str, float]) -> SafetyRecord:
+def safety_section(heating_model: HeatingModel, outcome: Outcome, iron_w: Mapping[str, float]) -> SafetyRecord:
     """Field products and absorbed power beside their limits; means are over the heating."""
-    case = model.case
+    case = heating_model.case
     amplitudes = np.array([c.amplitude_t for c in outcome.basis.columns])
     highest = float(amplitudes.max())
     duty = float(outcome.shares @ (amplitudes / highest) ** 2)
     report = safety_report(
         exposure(case, highest, min(1.0, duty)),
-        model.eddy,
+        heating_model.eddy,
         iron_w=iron_w,
         metabolic_w=case.species.metabolic_w(case.mass_kg),
-        thermoregulation_w=model.system.thermoregulation_w,
+        thermoregulation_w=heating_model.system.thermoregulation_w,
         hard=case.protocol.safety,
     )
     return _safety_record(report)

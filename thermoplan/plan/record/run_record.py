@@ -52,7 +52,7 @@ NO_SEARCH: SearchRecord = {
 
 @dataclass(frozen=True, slots=True)
 class Appendix:
-    """What is worked out beside a run: its warnings, the forecast of a test shot, the error of the mesh."""
+    """Warnings of a run, the forecast of its test shot, and the estimated error of its mesh."""
 
     warnings: Sequence[str]
     test_shot: TestShotRecord | None = None
@@ -61,10 +61,10 @@ class Appendix:
 
 def plan_record(run: VerifiedRun, stages: Stages, search: SearchRecord, appendix: Appendix) -> PlanRecord:
     """The record of a run, its ``figures`` empty."""
-    model, outcome, case = run.model, run.outcome, run.model.case
-    protocol, iron_w = case.protocol, results.mean_iron_w(model, outcome)
-    goals, safety = results.goal_rows(run.resolved, outcome), results.safety_section(model, outcome, iron_w)
-    checks = check_residuals(model, outcome, run.prediction_k)
+    heating_model, outcome, case = run.heating_model, run.outcome, run.heating_model.case
+    protocol, iron_w = case.protocol, results.mean_iron_w(heating_model, outcome)
+    goals, safety = results.goal_rows(run.resolved, outcome), results.safety_section(heating_model, outcome, iron_w)
+    checks = check_residuals(heating_model, outcome, run.prediction_k)
     record: PlanRecord = {
         "schema": 1,
         "kind": run.kind,

@@ -40,7 +40,7 @@ class Products:
     """Products of a run: the record and the data behind it; the crew of ranks that shared the work, if any did."""
 
     record: PlanRecord
-    engine: HeatingModel
+    heating_model: HeatingModel
     outcome: Outcome
     trajectory: Trajectory
     crew: Crew | None = None
@@ -48,8 +48,8 @@ class Products:
 
 def write_run(folder: Path, products: Products, stages: Stages) -> PlanRecord:
     """Write every file of a run into ``folder``; returns plan.json as it was written."""
-    engine, outcome, record = products.engine, products.outcome, products.record
-    protocol = engine.case.protocol
+    heating_model, outcome, record = products.heating_model, products.outcome, products.record
+    protocol = heating_model.case.protocol
     with stages.stage("tables and maps"):
         (folder / "protocol.toml").write_text(protocol.text, encoding="utf-8")
         write_tables(folder, record)
@@ -62,14 +62,14 @@ def write_run(folder: Path, products: Products, stages: Stages) -> PlanRecord:
         )
         write_trajectory(folder / "trajectory.csv", products.trajectory, lines, _expected(products))
         write_machine(folder / "machine.csv", products.trajectory, protocol.device, lines)
-        fields = nodal_fields(engine, outcome)
-        write_fields(folder / "fields.vtu", engine.case.anatomy, fields)
-        write_history(folder / "fields.vtkhdf", engine.case.anatomy, outcome.frames.steps(), fields)
-        _write_maps(folder / "maps", engine, fields)
+        fields = nodal_fields(heating_model, outcome)
+        write_fields(folder / "fields.vtu", heating_model.case.anatomy, fields)
+        write_history(folder / "fields.vtkhdf", heating_model.case.anatomy, outcome.frames.steps(), fields)
+        _write_maps(folder / "maps", heating_model, fields)
     _save(folder, record)
     with stages.stage("figures"):
         record["figures"] = _draw_figures(folder, products, fields, record)
-    record["provenance"] |= provenance(engine.case, stages, products.crew)
+    record["provenance"] |= provenance(heating_model.case, stages, products.crew)
     _save(folder, record)
     with stages.stage("report"):
         from ...report import write_report
@@ -85,14 +85,14 @@ def path_m(outcome: Outcome) -> Array:
     return np.unique([c.center_m for c in outcome.basis.columns], axis=0)
 
 
-def nodal_fields(engine: HeatingModel, outcome: Outcome) -> dict[str, Array]:
+def nodal_fields(heating_model: HeatingModel, outcome: Outcome) -> dict[str, Array]:
     """Fields of the mesh file and of the maps, ``(n_nodes,)`` each."""
-    volumes = engine.case.anatomy.node_volumes_m3
+    volumes = heating_model.case.anatomy.node_volumes_m3
     return {
         "temperature_peak_c": outcome.dose.peak_c,
         "temperature_end_c": outcome.end_c,
         "cem43_min": outcome.dose.cem43_min,
-        "iron_mg_ml": engine.case.iron.node_mass_kg / volumes,
+        "iron_mg_ml": heating_model.case.iron.node_mass_kg / volumes,
         "power_w_m3": outcome.shares @ outcome.basis.load_w / volumes,
     }
 
@@ -123,7 +123,7 @@ def _draw_figures(folder: Path, products: Products, fields: Mapping[str, Array],
     """Pictures and the 3D scene; a machine that cannot draw gets a warning in the plan, not a lost plan."""
     from ...report.figures import FieldView, write_figures
 
-    anatomy, dose = products.engine.case.anatomy, products.outcome.dose
+    anatomy, dose = products.heating_model.case.anatomy, products.outcome.dose
     view = FieldView(
         anatomy,
         dose.peak_c,
@@ -146,10 +146,10 @@ def _draw_figures(folder: Path, products: Products, fields: Mapping[str, Array],
     return found
 
 
-def _write_maps(folder: Path, engine: HeatingModel, fields: Mapping[str, Array]) -> None:
+def _write_maps(folder: Path, heating_model: HeatingModel, fields: Mapping[str, Array]) -> None:
     """NIfTI maps in the anatomy's frame; outside the body 0."""
     folder.mkdir()
-    anatomy = engine.case.anatomy
+    anatomy = heating_model.case.anatomy
     grid = _grid(anatomy)
     index = np.argwhere(np.ones(grid.shape, bool))
     cell, weights = anatomy.located(grid.positions_m(index))

@@ -87,8 +87,8 @@ def device_section(protocol: Protocol) -> DeviceRecord:
         "amplitude_mt": device.amplitude_t * 1e3,
         "frequency_khz": device.frequency_hz * 1e-3,
         "drive_axis": device.drive_axis.tolist(),
-        "line_axis": _listed(device.line_axis),
-        "strong_axis": _listed(device.strong_axis),
+        "line_axis": _as_list(device.line_axis),
+        "strong_axis": _as_list(device.strong_axis),
         "rotating": device.rotating,
         "drive_profile": device.drive is not None,
         "pose": protocol.pose,
@@ -105,7 +105,7 @@ def device_section(protocol: Protocol) -> DeviceRecord:
     }
 
 
-def _listed(axis: Array | None) -> list[float] | None:
+def _as_list(axis: Array | None) -> list[float] | None:
     return None if axis is None else axis.tolist()
 
 

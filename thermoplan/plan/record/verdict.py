@@ -17,11 +17,11 @@ CHECK_BOUNDS: Mapping[str, float] = {
 """Bound of each check of a record; a run beyond one is stamped not-valid."""
 
 
-def check_residuals(model: HeatingModel, outcome: Outcome, prediction_k: float | None) -> ChecksRecord:
+def check_residuals(heating_model: HeatingModel, outcome: Outcome, prediction_k: float | None) -> ChecksRecord:
     """Residuals of mass, power, energy and prediction (None where nothing was predicted)."""
     return {
-        "iron_mass_rel": model.case.iron.mass_rel,
-        "power_rel": power_rel(model, outcome.basis, outcome.shares),
+        "iron_mass_rel": heating_model.case.iron.mass_rel,
+        "power_rel": power_rel(heating_model, outcome.basis, outcome.shares),
         "energy_balance_rel": outcome.energy_balance_rel,
         "prediction_k": prediction_k,
     }

@@ -17,7 +17,7 @@ from ...optimize import SearchModel, Shares, highest_percentile_c, optimize_shar
 from ...optimize.program.modal_heat import restrict, with_inputs
 from ..case.heating_model import HeatingModel
 from .attempts import judge_shares, judged_times_s
-from .candidates import inside, parked, search_settings
+from .candidates import parked_columns, search_settings, target_columns
 from .steer import Steering
 
 PLAN = "this plan"
@@ -25,8 +25,8 @@ PARKED = "parked at the centre"
 RASTER = "uniform raster"
 FREE = "no gradient"
 BEYOND_C = 63.0
-"""A T90 that nothing reaches: asked for, it yields the most that the limits allow. Any value well above those that
-tissue survives does."""
+"""T90 that nothing reaches: asked for, it yields the most that the limits allow, as every value does that is well above
+those that tissue survives."""
 NOTHING_K = 0.05
 """A gain of T90 that is called nothing: half of what a temperature is shown to."""
 
@@ -35,7 +35,7 @@ NOTHING_K = 0.05
 class _Compared:
     """Ways to heat, as mixtures ``(k, n)`` of the columns of the basis: this plan's may use each of its own."""
 
-    engine: HeatingModel
+    heating_model: HeatingModel
     steering: Steering
     ways: Mapping[str, Array]
 
@@ -48,7 +48,7 @@ class _Compared:
     @property
     def cool_down_s(self) -> float:
         """Time after heating that is searched."""
-        return search_settings(self.engine.case).cool_down_s
+        return search_settings(self.heating_model.case).cool_down_s
 
 
 def compare_alternatives(steering: Steering) -> list[AlternativeRecord]:
@@ -58,9 +58,9 @@ def compare_alternatives(steering: Steering) -> list[AlternativeRecord]:
     the other way round: ``t90_within_limits_c``, the highest T90 of the first target, mean over the hold, at equal
     limits.
     """
-    engine, resolved = steering.setup.engine, steering.resolved
-    compared = _Compared(engine, steering, _ways_to_heat(engine, steering))
-    reached, case = _t90_within_limits_c(compared), engine.case
+    heating_model, resolved = steering.setup.heating_model, steering.resolved
+    compared = _Compared(heating_model, steering, _ways_to_heat(heating_model, steering))
+    reached, case = _t90_within_limits_c(compared), heating_model.case
     goals_only = replace(
         resolved, rows=tuple(row for row in resolved.rows if row.goal.kind == "goal" or row.region in case.targets)
     )
@@ -84,7 +84,7 @@ def t90_bound_c(steering: Steering) -> float | None:
     """Upper bound on T90 of the first target, mean over the hold, of any plan of these positions within the limits."""
     every = range(steering.candidates)
     model, asked = restrict(steering.model, every), steering.asked.restricted(every)
-    settings = search_settings(steering.setup.engine.case)
+    settings = search_settings(steering.setup.heating_model.case)
     return highest_percentile_c(model, asked, asked.focus[0], window_edges_s=steering.edges_s, settings=settings)
 
 
@@ -105,13 +105,18 @@ def comparison_sentence(rows: Sequence[AlternativeRecord], bound_c: float | None
     return words if bound_c is None else f"{words} No plan of these positions can exceed {bound_c:.1f} degC."
 
 
-def _ways_to_heat(engine: HeatingModel, steering: Steering) -> dict[str, Array]:
+def _ways_to_heat(heating_model: HeatingModel, steering: Steering) -> dict[str, Array]:
     columns, n = steering.basis.columns, steering.candidates
     every = np.eye(len(columns))
-    within = inside(engine.case, columns[:n])
+    within = target_columns(heating_model.case, columns[:n])
     amplitudes = dict.fromkeys(c.amplitude_t for c in columns[:n])
     raster = [every[[i for i in within if columns[i].amplitude_t == a]].mean(axis=0) for a in amplitudes]
-    return {PLAN: every[:n], PARKED: every[parked(engine.case, columns[:n])], RASTER: np.array(raster), FREE: every[n:]}
+    return {
+        PLAN: every[:n],
+        PARKED: every[parked_columns(heating_model.case, columns[:n])],
+        RASTER: np.array(raster),
+        FREE: every[n:],
+    }
 
 
 def _t90_within_limits_c(compared: _Compared) -> dict[str, float]:
@@ -123,7 +128,7 @@ def _t90_within_limits_c(compared: _Compared) -> dict[str, float]:
     steering, model = compared.steering, compared.steering.model
     asked = _highest_t90(steering.asked)
     settings = replace(
-        search_settings(compared.engine.case),
+        search_settings(compared.heating_model.case),
         starts=1,
         min_share=0.0,
         limit_margin_k=0.0,

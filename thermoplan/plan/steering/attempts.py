@@ -55,7 +55,7 @@ class Attempt:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the user stopped the search."""
+        """True where the user stopped the search."""
         return self.sought.found.status == "interrupted"
 
     @property
@@ -97,7 +97,7 @@ def _kelvins(goal: Goal, found: float) -> float:
 class Finder:
     """Finder of attempts: it searches some of the columns, sequences, and judges what would be played."""
 
-    engine: HeatingModel
+    heating_model: HeatingModel
     model: SearchModel
     resolved: Resolved
     columns: tuple[Column, ...]
@@ -136,7 +136,7 @@ class Finder:
         return attempt
 
     def _sequence(self, sought: Sought, scale: float) -> Attempt:
-        protocol, edges = self.engine.case.protocol, self.edges_s
+        protocol, edges = self.heating_model.case.protocol, self.edges_s
         with self.stages.stage("sequence"):
             rhythm = Rhythm(min_dwell_s=protocol.steering.min_dwell_s or 0.0)
             sequenced = sequence(

@@ -87,7 +87,7 @@ def search_settings(case: Case) -> Settings:
     )
 
 
-def parked(case: Case, columns: Sequence[Column]) -> IntArray:
+def parked_columns(case: Case, columns: Sequence[Column]) -> IntArray:
     """The columns at the position nearest to the targets' centre, one an amplitude."""
     distance = np.linalg.norm(np.array([c.center_m for c in columns]) - _centre_m(case), axis=1)
     return np.flatnonzero(distance <= distance.min() + 1e-9)
@@ -99,7 +99,7 @@ def _centre_m(case: Case) -> Array:
     return volume @ case.anatomy.centroids_m[cells] / volume.sum()
 
 
-def inside(case: Case, columns: Sequence[Column]) -> list[int]:
+def target_columns(case: Case, columns: Sequence[Column]) -> list[int]:
     """Columns whose position lies in a target; all of them where none does."""
     cell, _ = case.anatomy.located(np.array([c.center_m for c in columns]), cells=case.anatomy.cells(*case.targets))
     found = np.flatnonzero(cell >= 0)

@@ -20,6 +20,7 @@ from .steer import Steering
 OFF_M = 2e-3
 """What a careful transfer from imager to heater may be off by; a planner's choice."""
 _AXES = ("x of the machine", "y of the machine", "along the bore")
+"""Names of the machine's axes, in its own order."""
 
 
 def position_errors(steering: Steering) -> list[PositionErrorRecord]:
@@ -27,17 +28,19 @@ def position_errors(steering: Steering) -> list[PositionErrorRecord]:
 
     By the reduced model, which holds the heat of every place near the target; compared with itself in place.
     """
-    engine = steering.setup.engine
-    device = engine.case.protocol.device
+    heating_model = steering.setup.heating_model
+    device = heating_model.case.protocol.device
     if device.kind == "uniform":
         return []
     used = np.flatnonzero(steering.sequenced.achieved.max(axis=0) > 0.0)
     shares = steering.sequenced.achieved[:, used]
-    judge = _Judge(engine, steering, shares)
+    judge = _Judge(heating_model, steering, shares)
     planned = judge.value(steering.model.inputs[used])
     rows: list[PositionErrorRecord] = []
     for name, axis in zip(_AXES, device.to_device[:3, :3], strict=True):
-        found = [(judge.value(_displaced_inputs(engine, steering, used, s * OFF_M * axis)), s) for s in (1.0, -1.0)]
+        found = [
+            (judge.value(_displaced_inputs(heating_model, steering, used, s * OFF_M * axis)), s) for s in (1.0, -1.0)
+        ]
         worst, side = min(found, key=lambda pair: pair[0].t90_c)
         broken = [text for name, text in worst.broken.items() if name not in planned.broken]
         rows.append(
@@ -54,13 +57,13 @@ def position_errors(steering: Steering) -> list[PositionErrorRecord]:
     return rows
 
 
-def _displaced_inputs(engine: HeatingModel, steering: Steering, used: IntArray, shift_m: Array) -> Array:
+def _displaced_inputs(heating_model: HeatingModel, steering: Steering, used: IntArray, shift_m: Array) -> Array:
     """Heat of the columns that are played, in the reduced model's modes, for an animal ``shift_m`` further on."""
     columns = [
         replace(c, center_m=tuple(np.subtract(c.center_m, shift_m))) for c in (steering.basis.columns[k] for k in used)
     ]
-    basis = engine.basis(columns, engine.case.protocol.device.displaced(shift_m))
-    return engine.system.loads(basis.load_w) @ np.asarray(steering.model.modes)
+    basis = heating_model.basis(columns, heating_model.case.protocol.device.displaced(shift_m))
+    return heating_model.system.loads(basis.load_w) @ np.asarray(steering.model.modes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,9 @@ class _DisplacedValue:
 class _Judge:
     """Values of a plan's shares for other heat of its columns."""
 
-    def __init__(self, engine: HeatingModel, steering: Steering, shares: Array) -> None:
+    def __init__(self, heating_model: HeatingModel, steering: Steering, shares: Array) -> None:
         self.steering, self.shares = steering, shares
-        self.cool_down_s = search_settings(engine.case).cool_down_s
+        self.cool_down_s = search_settings(heating_model.case).cool_down_s
         self.target = steering.resolved.focus[0]
 
     def value(self, inputs: Array) -> _DisplacedValue:

@@ -115,7 +115,7 @@ def _choices(steering: Steering) -> list[str]:
     found, chosen = [], steering.setup.chosen
     if machines := chosen.get("machines"):
         best = next(row for row in machines if row["chosen"])
-        listed = ", ".join(f"{_machine_name(row)} ({_reached(steering, row)})" for row in machines)
+        listed = ", ".join(f"{_machine_name(row)} ({_goal_words(steering, row)})" for row in machines)
         why = "" if any(row["missed"] for row in machines) else ", which heats least besides its goals"
         found.append(f"Of {len(machines)} machines, {listed}, the plan takes {_machine_name(best)}{why}.")
     if sessions := chosen.get("sessions"):
@@ -127,7 +127,7 @@ def _choices(steering: Steering) -> list[str]:
     return found
 
 
-def _reached(steering: Steering, row: MachineRecord) -> str:
+def _goal_words(steering: Steering, row: MachineRecord) -> str:
     """Values of the goals with one of the machines."""
     goals = {f"{r.region} {r.goal.metric}": r.goal for r in steering.resolved.rows if r.goal.kind == "goal"}
     return ", ".join(f"{name} {goals[name].said(value)}" for name, value in row["goals"].items())

@@ -22,7 +22,7 @@ from ..case.heating_model import HeatingModel
 from ..case.linearized import linearize
 from ..case.model_cache import cached_model
 from ..case.safety_limits import field_notes
-from ..verification.full_model import verify
+from ..verification.full_model import PlayOptions, verify
 from ..verification.outcome import Outcome
 from ..verification.verified_run import VerifiedRun
 from .prediction import CYCLE_SAMPLES, prediction_k
@@ -58,9 +58,9 @@ class SettledPlan:
     rounds: list[RoundRecord]
 
     @property
-    def model(self) -> HeatingModel:
+    def heating_model(self) -> HeatingModel:
         """The heating model of the machine and session that were chosen."""
-        return self.steering.setup.engine
+        return self.steering.setup.heating_model
 
     def verified(self, *, quick: bool) -> VerifiedRun:
         """The sequence and its outcome, as a record is made of."""
@@ -68,7 +68,7 @@ class SettledPlan:
         return VerifiedRun(
             "plan",
             quick,
-            self.model,
+            self.heating_model,
             sequenced.trajectory,
             self.outcome,
             steering.resolved,
@@ -76,7 +76,7 @@ class SettledPlan:
                 *steering.resolved.notes,
                 *search_notes(steering.shares),
                 *sequenced.notes,
-                *field_notes(self.model.case),
+                *field_notes(self.heating_model.case),
             ],
             prediction_k=self.gap_k,
             interrupted=steering.interrupted,
@@ -92,6 +92,11 @@ class CycleMeans:
         self._group = {round(float(t), 6): g for g, group in enumerate(groups_s) for t in group}
         self._counts = np.array([len(group) for group in groups_s])
         self._sums: NDArray[np.float32] | None = None
+
+    @property
+    def wanted_s(self) -> Array:
+        """All times of the groups."""
+        return np.concatenate(self.groups_s)
 
     def add(self, time_s: float, temperature_c: Array) -> None:
         """Take the temperatures at one time."""
@@ -113,7 +118,7 @@ def plan_until_agreed(setup: SearchSetup, stages: Stages) -> SettledPlan:
     Ends when prediction and verification agree and what was searched as kept is kept; else after `MOST_ROUNDS`, or,
     where nothing feeds back, `MOST_REPAIRS` more than the first.
     """
-    coupled = setup.engine.feedback is not None
+    coupled = setup.heating_model.feedback is not None
     most = MOST_ROUNDS if coupled else 1 + MOST_REPAIRS
     found: list[SettledPlan] = []
     rows: list[RoundRecord] = []
@@ -142,14 +147,8 @@ def _verify_round(steering: Steering, stages: Stages) -> tuple[Outcome, CycleMea
     """The full model over the sequence, and its means over the cycles that a correction is learned from."""
     setup, means = steering.setup, CycleMeans(_groups_s(steering))
     with stages.stage("verify with the full model"):
-        outcome = verify(
-            setup.engine,
-            steering.sequenced.trajectory,
-            setup.resolved,
-            stages,
-            also_s=np.concatenate(means.groups_s),
-            watchers=(means.add,),
-        )
+        trajectory = steering.sequenced.trajectory
+        outcome = verify(setup.heating_model, trajectory, setup.resolved, stages, PlayOptions(watcher=means))
     return outcome, means
 
 
@@ -192,12 +191,12 @@ def _relinearize(
 ) -> tuple[SearchSetup, NDArray[np.float32] | None]:
     """The setup with the reduced model of the linear system that is nearest to what the plan's perfusion did, and the
     rise ``(t, n_dof)`` that the full model still has more; None where nothing feeds back."""
-    engine = setup.engine
-    if engine.feedback is None:
+    heating_model = setup.heating_model
+    if heating_model.feedback is None:
         return setup, None
     with stages.stage("reduced model"):
         heating = means.times_s <= setup.duration_s
-        system = linearize(engine.system, engine.feedback, means.mean_c[heating].astype(float))
+        system = linearize(heating_model.system, heating_model.feedback, means.mean_c[heating].astype(float))
         setup = replace(setup, model=cached_model(system, setup.basis.load_w, setup.duration_s, stages))
     return setup, _rise(setup, steering, means)
 

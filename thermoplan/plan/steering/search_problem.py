@@ -25,5 +25,5 @@ def heating_problem(
     refuse_planning(protocol)
     inputs = read_heatable_inputs(protocol, stages)
     refuse_impossible_goals(inputs)
-    engine = prepare_model(inputs, stages, quick=quick)
-    return prepare_search(engine, resolve_goals(engine), stages)
+    heating_model = prepare_model(inputs, stages, quick=quick)
+    return prepare_search(heating_model, resolve_goals(heating_model), stages)

@@ -38,7 +38,7 @@ class SearchSetup:
     plain data for each machine and each session that was tried.
     """
 
-    engine: HeatingModel
+    heating_model: HeatingModel
     resolved: Resolved
     columns: tuple[Column, ...]
     basis: HeatingBasis
@@ -54,42 +54,44 @@ class SearchSetup:
     @property
     def heating_k_s(self) -> Array:
         """Heating rate of each candidate column at each node if no heat left it, ``(c, n)``."""
-        system = self.engine.system
+        system = self.heating_model.system
         return self.basis.load_w[: len(self.columns)] / system.capacity_j_k[: system.n_nodes]
 
     def with_budgets(self, resolved: Resolved) -> Resolved:
         """The rows, and the budgets of safety as costs of the basis' columns."""
-        return replace(resolved, budgets=safety_budgets(self.engine, self.basis))
+        return replace(resolved, budgets=safety_budgets(self.heating_model, self.basis))
 
     def lasting(self, duration_s: float) -> SearchSetup:
         """The same with another duration."""
-        protocol = self.engine.case.protocol
+        protocol = self.heating_model.case.protocol
         session = replace(protocol.session, duration_s=duration_s)
-        engine = _with_protocol(self.engine, replace(protocol, session=session))
-        return replace(self, engine=engine, edges_s=window_edges_s(duration_s, len(self.edges_s) - 1))
+        heating_model = _with_protocol(self.heating_model, replace(protocol, session=session))
+        return replace(self, heating_model=heating_model, edges_s=window_edges_s(duration_s, len(self.edges_s) - 1))
 
-    def searched(self, stages: Stages, start: Array | None = None) -> Shares:
+    def search_once(self, stages: Stages, start: Array | None = None) -> Shares:
         """Shares of one search, without the machine's moves."""
         asked = self.with_budgets(self.resolved)
-        find = Finder(self.engine, self.model, asked, self.columns, self.edges_s, self.heating_k_s, stages)
-        settings = replace(search_settings(self.engine.case), starts=1)
+        find = Finder(self.heating_model, self.model, asked, self.columns, self.edges_s, self.heating_k_s, stages)
+        settings = replace(search_settings(self.heating_model.case), starts=1)
         return find.search(np.arange(len(self.columns)), settings, start)
 
 
-def prepare_search(engine: HeatingModel, resolved: Resolved, stages: Stages) -> SearchSetup:
+def prepare_search(heating_model: HeatingModel, resolved: Resolved, stages: Stages) -> SearchSetup:
     """Basis and reduced model of every machine that may be chosen, and of those the one that serves the goals best;
     then, where the protocol asks for it, the shortest session that meets them."""
-    protocol = engine.case.protocol
-    machines = [_with_protocol(engine, replace(protocol, device=device)) for device in variants(protocol)]
+    protocol = heating_model.case.protocol
+    machines = [_with_protocol(heating_model, replace(protocol, device=device)) for device in variants(protocol)]
     with stages.stage("heating basis"):
         most = max(1, MOST_POSITIONS // len(machines))
         columns = [candidate_columns(machine.case, most) for machine in machines]
-        free = without_gradient(engine.case, columns[0])
-        parts = [machine.basis(own) for machine, own in zip(machines, columns, strict=True)] + [engine.basis(free)]
+        free = without_gradient(heating_model.case, columns[0])
+        parts = [machine.basis(own) for machine, own in zip(machines, columns, strict=True)] + [
+            heating_model.basis(free)
+        ]
         basis = _join_bases(parts)
     duration = protocol.session.duration_s
     with stages.stage("reduced model"):
-        model = cached_model(engine.system, basis.load_w, duration, stages)
+        model = cached_model(heating_model.system, basis.load_w, duration, stages)
     edges = window_edges_s(duration, protocol.steering.windows or WINDOWS)
     last = np.arange(len(basis.columns) - len(free), len(basis.columns))
     ends = np.cumsum([len(own) for own in columns])
@@ -109,8 +111,8 @@ def variants(protocol: Protocol) -> Iterator[Device]:
             yield replace(device.turned(line), gradient_t_m=gradient)
 
 
-def _with_protocol(engine: HeatingModel, protocol: Protocol) -> HeatingModel:
-    return replace(engine, case=replace(engine.case, protocol=protocol))
+def _with_protocol(heating_model: HeatingModel, protocol: Protocol) -> HeatingModel:
+    return replace(heating_model, case=replace(heating_model.case, protocol=protocol))
 
 
 def _join_bases(parts: list[HeatingBasis]) -> HeatingBasis:
@@ -125,7 +127,7 @@ def _join_bases(parts: list[HeatingBasis]) -> HeatingBasis:
 
 def _choose_machine(setups: list[SearchSetup], stages: Stages) -> SearchSetup:
     """The machine whose search ends lowest; what each could do is told."""
-    found = [setup.searched(stages) for setup in setups]
+    found = [setup.search_once(stages) for setup in setups]
     rows = [_machine_row(setup, shares) for setup, shares in zip(setups, found, strict=True)]
     best = min(range(len(setups)), key=lambda i: found[i].objective)
     rows[best]["chosen"] = True
@@ -133,7 +135,7 @@ def _choose_machine(setups: list[SearchSetup], stages: Stages) -> SearchSetup:
 
 
 def _machine_row(setup: SearchSetup, shares: Shares) -> MachineRecord:
-    device = setup.engine.case.protocol.device
+    device = setup.heating_model.case.protocol.device
     return {
         "gradient_t_m": device.gradient_t_m,
         "line_axis": None if device.line_axis is None else device.line_axis.tolist(),
@@ -155,7 +157,7 @@ def _shorten(setup: SearchSetup, stages: Stages) -> SearchSetup:
 
     def meets(duration_s: float, start: Array | None) -> Array | None:
         trial = setup.lasting(duration_s)
-        shares = trial.searched(stages, start)
+        shares = trial.search_once(stages, start)
         tried.append({"duration_s": duration_s, "met": not shares.broken, "goals": _goal_values(trial, shares)})
         return None if shares.broken else shares.shares
 

@@ -17,7 +17,7 @@ from ...power.heating_basis import HeatingBasis
 from ...trajectory import Sequenced
 from ..case.heating_model import HeatingModel
 from .attempts import Attempt, Finder
-from .candidates import parked, search_settings
+from .candidates import parked_columns, search_settings
 from .search_setup import SearchSetup
 
 MOST_COLUMNS = (5, 3, 1)
@@ -61,7 +61,7 @@ class Steering:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the search was stopped by the user."""
+        """True where the user stopped the search."""
         return self.attempt.interrupted
 
     @property
@@ -75,11 +75,11 @@ class Steering:
         return self.shares.window_edges_s
 
 
-def resolve_goals(engine: HeatingModel) -> Resolved:
+def resolve_goals(heating_model: HeatingModel) -> Resolved:
     """The protocol's goals and limits, and the default ones, on this mesh."""
-    protocol = engine.case.protocol
+    protocol = heating_model.case.protocol
     try:
-        return resolve(protocol.goals, engine.case.anatomy, core=engine.system.has_blood)
+        return resolve(protocol.goals, heating_model.case.anatomy, core=heating_model.system.has_blood)
     except InputError as error:
         raise InputError([f"{protocol.path.name}: {text}" for text in error.complaints]) from None
 
@@ -99,7 +99,7 @@ class Correction:
 
 def steer(setup: SearchSetup, stages: Stages, correction: Correction | None = None) -> Steering:
     """Find the best time shares and turn them into a sequence the machine can play."""
-    settings, start = search_settings(setup.engine.case), None
+    settings, start = search_settings(setup.heating_model.case), None
     rows = setup.resolved
     if correction is not None:
         settings, start, rows = replace(settings, reach=correction.reach), correction.shares, correction.rows
@@ -107,14 +107,14 @@ def steer(setup: SearchSetup, stages: Stages, correction: Correction | None = No
     asked = setup.with_budgets(rows)
     if correction is not None and correction.rise_k is not None:
         model = CorrectedModel(setup.model, correction.times_s, correction.rise_k)
-    find = Finder(setup.engine, model, asked, setup.columns, setup.edges_s, setup.heating_k_s, stages)
+    find = Finder(setup.heating_model, model, asked, setup.columns, setup.edges_s, setup.heating_k_s, stages)
     best = _find_playable(find, find(np.arange(len(setup.columns)), settings, start))
     return Steering(setup, model, replace(asked, rows=setup.resolved.rows), best)
 
 
 def _find_playable(find: Finder, first: Attempt) -> Attempt:
     """The attempt that loses least where the machine plays it."""
-    device = find.engine.case.protocol.device
+    device = find.heating_model.case.protocol.device
     best = attempt = first
     for most in MOST_COLUMNS:
         if attempt.interrupted or attempt.loss == 0.0:
@@ -122,7 +122,9 @@ def _find_playable(find: Finder, first: Attempt) -> Attempt:
         whole = device.max_duty  # which is there where nothing moves
         duty = whole if most == 1 else max(0.5 * whole, attempt.playable_duty or attempt.sought.settings.max_duty)
         settings = replace(attempt.sought.settings, max_duty=duty)
-        supports = [attempt.support(most)] if most > 1 else parked(find.engine.case, find.columns)[:, None]
+        supports = (
+            [attempt.support(most)] if most > 1 else parked_columns(find.heating_model.case, find.columns)[:, None]
+        )
         played = attempt.sequenced.achieved
         found = [find(support, settings, played, best.sought.promised) for support in supports]
         attempt = min(found, key=lambda a: (a.loss, a.sought.found.objective))

@@ -143,8 +143,8 @@ class TemperatureBound:
             tissue, flow = self._tissues[name], self._flow_w_m3_k(self._tissues[name])
             eddy, rest = near.radii**2 * self._eddy_w_m3[name], self._metabolic_w_m3[name]
             iron = self.slp_w_kg * near.iron_kg_m3
-            steady = max(steady, _over(iron + eddy + rest, flow))
-            at_rest = max(at_rest, _over(rest, tissue.perfusion_w_m3_k))
+            steady = max(steady, _steady_rise_k(iron + eddy + rest, flow))
+            at_rest = max(at_rest, _steady_rise_k(rest, tissue.perfusion_w_m3_k))
             capacity = tissue.density_kg_m3 * tissue.heat_capacity_j_kg_k
             fastest = max(fastest, iron / LEAST_HEAT_J_M3_K + (eddy + (rest if flow == 0.0 else 0.0)) / capacity)
         return np.minimum(at_rest + fastest * times_s, steady)
@@ -187,7 +187,8 @@ class _Girth:
         return min(1.0, (float(np.linalg.norm(across, axis=1).max()) + NEAR_M) / self.radius_m)
 
 
-def _over(power_w_m3: float, flow_w_m3_k: float) -> float:
+def _steady_rise_k(power_w_m3: float, flow_w_m3_k: float) -> float:
+    """Rise at which perfusion carries off a power; infinite without any."""
     if power_w_m3 == 0.0:
         return 0.0
     return power_w_m3 / flow_w_m3_k if flow_w_m3_k > 0.0 else np.inf

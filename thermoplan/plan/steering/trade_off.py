@@ -61,11 +61,11 @@ class _Search:
     @classmethod
     def of(cls, steering: Steering) -> _Search:
         """The search of a plan."""
-        engine = steering.setup.engine
-        slow = engine.case.protocol.device.moves_stage
+        heating_model = steering.setup.heating_model
+        slow = heating_model.case.protocol.device.moves_stage
         used = steering.attempt.sought.used if slow else np.arange(steering.candidates)
         settings = replace(
-            search_settings(engine.case),
+            search_settings(heating_model.case),
             starts=1,
             min_share=0.0,
             limit_margin_k=0.0,

@@ -1,4 +1,4 @@
-"""The fields at a few times of a session, for viewers and films."""
+"""Frames of a session for viewers and films: the fields at a few times."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.arrays import AnyArray, Array
+from ...base.arrays import Array
 from ...files.meshes.vtkhdf import Steps
 
 FRAMES = 60
+"""Frames of a session: a film of a few seconds; twice as many are twice the file."""
 WHILE_HEATING = 40
+"""Frames of those that are kept while heating."""
 SAME_TIME_S = 1e-6
+"""Times as close as this are one: sums of dwells differ by their rounding."""
 LIMIT_BYTES = 64_000_000
-"""Temperature and dose in single precision, before they are packed: a finer mesh has fewer frames."""
+"""Size of all frames, temperature and dose in single precision before they are packed: a finer mesh has fewer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +29,12 @@ class Frames:
     cem43_min: NDArray[np.float32]
 
     def steps(self) -> Steps:
-        """As the files have them."""
+        """Frames as the mesh files have them."""
         return Steps(self.time_s, {"temperature_c": self.temperature_c, "cem43_min": self.cem43_min})
 
 
 def frame_times_s(times_s: Array, heating_s: float, n_nodes: int) -> Array:
-    """Which of the times are kept: even while heating, its start and end among them, and wider apart after it."""
+    """Times of the frames: even while heating, its start and end among them, and wider apart after it."""
     most = max(8, min(FRAMES, LIMIT_BYTES // (8 * n_nodes)))
     heating = np.linspace(0.0, heating_s, max(4, most * WHILE_HEATING // FRAMES))
     rest = float(times_s[-1]) - heating_s
@@ -43,6 +46,9 @@ def frame_times_s(times_s: Array, heating_s: float, n_nodes: int) -> Array:
     return result
 
 
+_Frame = tuple[float, NDArray[np.float32], NDArray[np.float32]]
+
+
 class FrameKeeper:
     """Consumer of a history that keeps the wanted times, and the last one if the history ends early."""
 
@@ -50,7 +56,7 @@ class FrameKeeper:
 
     def __init__(self, wanted_s: Array) -> None:
         self._wanted_s, self._next = wanted_s, 0
-        self._kept: list[tuple[float, AnyArray, AnyArray]] = []
+        self._kept: list[_Frame] = []
         self._last: tuple[float, Array, Array] | None = None
 
     def add(self, time_s: float, temperature_c: Array, cem43_min: Array) -> None:
@@ -59,14 +65,15 @@ class FrameKeeper:
         due = int(np.searchsorted(self._wanted_s, time_s + SAME_TIME_S))
         if due > self._next:
             self._next = due
-            self._keep()
+            self._kept.append(_frame(*self._last))
 
     def frames(self) -> Frames:
+        """Frames once the history has ended."""
         if self._last is not None and (not self._kept or self._kept[-1][0] < self._last[0]):
-            self._keep()
+            self._kept.append(_frame(*self._last))
         times, temperature, dose = zip(*self._kept, strict=True)
         return Frames(np.array(times), np.array(temperature), np.array(dose))
 
-    def _keep(self) -> None:
-        time_s, temperature, dose = self._last
-        self._kept.append((time_s, temperature.astype(np.float32), dose.astype(np.float32)))
+
+def _frame(time_s: float, temperature_c: Array, cem43_min: Array) -> _Frame:
+    return time_s, temperature_c.astype(np.float32), cem43_min.astype(np.float32)

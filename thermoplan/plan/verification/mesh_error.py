@@ -14,7 +14,7 @@ from .outcome import Outcome
 METHOD = "linear against quadratic elements of this mesh, for the mean power kept for ever, blood at its temperature"
 
 
-def estimate_mesh_error(engine: HeatingModel, outcome: Outcome, stages: Stages) -> AccuracyRecord:
+def estimate_mesh_error(heating_model: HeatingModel, outcome: Outcome, stages: Stages) -> AccuracyRecord:
     """Estimated error of each region's temperatures at the end of heating, positive where they are reported too high.
 
     ``error_k`` is the largest of T90, T50, T10 and the greatest temperature over all regions. It is the error of the
@@ -22,7 +22,7 @@ def estimate_mesh_error(engine: HeatingModel, outcome: Outcome, stages: Stages) 
     """
     with stages.stage("estimate the mesh's error"):
         load = outcome.shares @ outcome.basis.load_w
-        error = spatial_error_k(engine.case.problem(), engine.system, load)
+        error = spatial_error_k(heating_model.case.problem(), heating_model.system, load)
     regions: dict[str, MeshErrorRecord] = {}
     for name, (nodes, weights) in outcome.series.regions.items():
         reported, better = outcome.end_c[nodes], outcome.end_c[nodes] - error[nodes]

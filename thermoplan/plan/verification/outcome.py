@@ -84,18 +84,21 @@ class OutcomeRecorder:
 
     KEPT = ("probe_c", "core", "focus_c", "end_c", "last_s")
 
-    def __init__(self, engine: HeatingModel, resolved: Resolved | None, heating_s: float, times_s: Array) -> None:
-        self.engine, self.heating_s = engine, heating_s
+    def __init__(
+        self, heating_model: HeatingModel, resolved: Resolved | None, heating_s: float, times_s: Array
+    ) -> None:
+        self.heating_model, self.heating_s = heating_model, heating_s
         self.dose = Dose()
-        self.frames = FrameKeeper(frame_times_s(times_s, heating_s, engine.system.n_nodes))
-        self.series = RegionSeries(reported_regions(engine.case.anatomy, resolved))
+        self.frames = FrameKeeper(frame_times_s(times_s, heating_s, heating_model.system.n_nodes))
+        self.series = RegionSeries(reported_regions(heating_model.case.anatomy, resolved))
         self.meter = Meter(resolved, heating_s, self.dose) if resolved else None
         self.probes = {
-            p.name: _probe_row(engine.case.anatomy, engine.case.protocol, p.name) for p in engine.case.protocol.probes
+            p.name: _probe_row(heating_model.case.anatomy, heating_model.case.protocol, p.name)
+            for p in heating_model.case.protocol.probes
         }
         self.probe_c: dict[str, list[float]] = {name: [] for name in self.probes}
         self.core: list[float] = []
-        focus = engine.case.targets[0] if engine.case.targets else None
+        focus = heating_model.case.targets[0] if heating_model.case.targets else None
         self.focus = self.series.regions.get(focus) if focus else None
         self.focus_c: list[Array] = []
         self.end_c: Array | None = None
@@ -103,7 +106,7 @@ class OutcomeRecorder:
 
     def add(self, time_s: float, temperature: Array) -> None:
         """Take the temperatures at one time."""
-        n = self.engine.system.n_nodes
+        n = self.heating_model.system.n_nodes
         self.dose.add(time_s, temperature[:n])
         self.frames.add(time_s, temperature[:n], self.dose.cem43_min)
         self.series.add(time_s, temperature)
@@ -111,7 +114,7 @@ class OutcomeRecorder:
             self.meter.add(time_s, temperature)
         for name, (nodes, weights) in self.probes.items():
             self.probe_c[name].append(float(weights @ temperature[nodes]))
-        if self.engine.system.has_blood:
+        if self.heating_model.system.has_blood:
             self.core.append(float(temperature[-1]))
         if self.focus:
             self.focus_c.append(temperature[self.focus[0]])
@@ -138,7 +141,7 @@ class OutcomeRecorder:
             self._core_c(),
             {name: np.array(values) for name, values in self.probe_c.items()},
             self.probes,
-            self._focus_scaled(basis, shares),
+            self._scale_focus(basis, shares),
             self.frames.frames(),
             self.heating_s,
             self.last_s,
@@ -148,20 +151,20 @@ class OutcomeRecorder:
 
     def _core_c(self) -> Array | None:
         """Core temperature as it was computed, or measured by the protocol; None where it is fixed."""
-        course = self.engine.case.protocol.physiology.core_course
+        course = self.heating_model.case.protocol.physiology.core_course
         if self.core or course is None:
             return np.array(self.core) if self.core else None
         return np.asarray(course.at(self.series.time_s))
 
-    def _focus_scaled(self, basis: HeatingBasis, shares: Array) -> dict[float, Array]:
+    def _scale_focus(self, basis: HeatingBasis, shares: Array) -> dict[float, Array]:
         """T90 of the first target if the tracer heated less or more; eddy currents stay as they are."""
         if not self.focus:
             return {}
         nodes, weights = self.focus
-        base = (self.engine.finer or self.engine).system.base_c[nodes]
+        base = (self.heating_model.finer or self.heating_model).system.base_c[nodes]
         eddy = self._eddy_rise(basis, shares, nodes)
         found = {}
-        for factor in {*SLP_FACTORS, *self.engine.case.heat_factors}:
+        for factor in {*SLP_FACTORS, *self.heating_model.case.heat_factors}:
             found[factor] = np.array(
                 [
                     float(exceeded_by(base + e + factor * (t - base - e), weights, 90.0))
@@ -172,11 +175,11 @@ class OutcomeRecorder:
 
     def _eddy_rise(self, basis: HeatingBasis, shares: Array, nodes: IntArray) -> Array:
         """Rise by eddy currents alone at their mean power over the session, ``(t, k)``."""
-        times, system = self.series.time_s, self.engine.system
+        times, system = self.series.time_s, self.heating_model.system
         power = float(shares @ basis.eddy_w)
-        if self.engine.eddy is None or power == 0.0:
+        if self.heating_model.eddy is None or power == 0.0:
             return np.zeros((len(times), len(nodes)))
-        load = self.engine.eddy.load_w * (power / self.engine.eddy.power_w)
+        load = self.heating_model.eddy.load_w * (power / self.heating_model.eddy.power_w)
         pieces = [Segment(load, self.heating_s)]
         if times[-1] > self.heating_s:
             pieces.append(Segment(0.0 * load, times[-1] - self.heating_s))

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ... import __version__
-from ...base.arrays import Array
+from ...base.arrays import AnyArray, Array
 from ...base.cache import content_digest
 from ...base.errors import InputError, Interrupted
 from ...bioheat import CheckpointPolicy, EngineState
 from ...files.run.run_folder import CHECKPOINT
 from ...protocol import Protocol, protocol_of_text
-from .state_file import AnyArray, dump_state, load_state
+from .state_file import dump_state, load_state
 
 EVERY_S = 60.0
 """Seconds of work that a stop may lose; half as many write the state twice as often."""
@@ -43,6 +43,8 @@ class CheckpointAbout(typing.TypedDict):
 
 
 class _SavedState(typing.TypedDict):
+    """State of the engine in time, and that of the consumers of its history by name."""
+
     digest: str
     engine: tuple[float, Array, float]
     consumers: dict[str, dict[str, object]]
@@ -52,7 +54,9 @@ class Resumable(typing.Protocol):
     """Consumer of a history whose attributes ``KEPT`` are saved, and set again when a run is resumed."""
 
     @property
-    def KEPT(self) -> tuple[str, ...]: ...
+    def KEPT(self) -> tuple[str, ...]:
+        """Names of the attributes."""
+        ...
 
 
 @dataclass(slots=True, eq=False)

@@ -35,26 +35,26 @@ HOT_C = 43.0
 """Highest temperature of a shot: from here on heat does harm within an hour."""
 
 
-def forecast_shot(engine: HeatingModel, outcome: Outcome, stages: Stages) -> TestShotRecord | None:
+def forecast_shot(heating_model: HeatingModel, outcome: Outcome, stages: Stages) -> TestShotRecord | None:
     """Readings of every probe during the shot; None for a protocol without probes.
 
     The field-free region is parked where the plan heats longest, at half the plan's largest amplitude unless the
     protocol says otherwise. ``iron_rise_k`` is what the tracer adds, ``other_rise_k`` all else.
     """
     with stages.stage("test shot"):
-        return _forecast(engine, outcome) if engine.case.protocol.probes else None
+        return _forecast(heating_model, outcome) if heating_model.case.protocol.probes else None
 
 
-def _forecast(engine: HeatingModel, outcome: Outcome) -> TestShotRecord:
-    case, system = engine.case, engine.system
-    column, duration = _column(engine, outcome), case.protocol.shot.duration_s or SHOT_S
+def _forecast(heating_model: HeatingModel, outcome: Outcome) -> TestShotRecord:
+    case, system = heating_model.case, heating_model.system
+    column, duration = _column(heating_model, outcome), case.protocol.shot.duration_s or SHOT_S
     times = np.unique(np.append(np.arange(0.0, duration, STEP_S), duration))
-    basis = engine.basis((column,))
+    basis = heating_model.basis((column,))
     eddy = np.zeros(system.n_nodes)
-    if engine.eddy is not None:
-        eddy = engine.eddy.load_w * (column.amplitude_t / engine.eddy.amplitude_t) ** 2
-    whole = _temperatures_c(engine, basis.load_w[0], times)
-    other = _temperatures_c(engine, eddy, times)
+    if heating_model.eddy is not None:
+        eddy = heating_model.eddy.load_w * (column.amplitude_t / heating_model.eddy.amplitude_t) ** 2
+    whole = _temperatures_c(heating_model, basis.load_w[0], times)
+    other = _temperatures_c(heating_model, eddy, times)
     rows = {
         probe.name: _reading(case.anatomy, np.array(probe.position_m), whole, other) for probe in case.protocol.probes
     }
@@ -76,8 +76,8 @@ def _forecast(engine: HeatingModel, outcome: Outcome) -> TestShotRecord:
     }
 
 
-def _column(engine: HeatingModel, outcome: Outcome) -> Column:
-    protocol = engine.case.protocol
+def _column(heating_model: HeatingModel, outcome: Outcome) -> Column:
+    protocol = heating_model.case.protocol
     columns = outcome.basis.columns
     heaviest = columns[int(np.argmax(outcome.shares * outcome.basis.iron_w))]
     amplitude = protocol.shot.amplitude_t
@@ -89,10 +89,12 @@ def _column(engine: HeatingModel, outcome: Outcome) -> Column:
     return replace(heaviest, amplitude_t=amplitude)
 
 
-def _temperatures_c(engine: HeatingModel, load_w: Array, times: Array) -> Array:
+def _temperatures_c(heating_model: HeatingModel, load_w: Array, times: Array) -> Array:
     """Temperatures ``(t, dofs)`` while a load is held."""
     pieces = [Segment(load_w, float(times[-1]))]
-    return np.array([t.copy() for _, t in play_sequence(engine.system, pieces, times, feedback=engine.feedback)])
+    return np.array(
+        [t.copy() for _, t in play_sequence(heating_model.system, pieces, times, feedback=heating_model.feedback)]
+    )
 
 
 def _reading(anatomy: Anatomy, position_m: Array, whole: Array, other: Array) -> ShotProbeRecord:

@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...base.arrays import AnyArray
 from ...base.cache import DAMAGED
 from ...base.errors import InputError
-
-AnyArray = NDArray[np.generic]
 
 
 def dump_state(path: Path, state: Mapping[str, object]) -> None:

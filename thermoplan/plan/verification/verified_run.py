@@ -25,7 +25,7 @@ class VerifiedRun:
 
     kind: Literal["plan", "simulate"]
     quick: bool
-    model: HeatingModel
+    heating_model: HeatingModel
     trajectory: Trajectory
     outcome: Outcome
     resolved: Resolved | None
