@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import thermoplan
 from thermoplan.base import installation as doctor
 
 ROOT = Path(__file__).parents[1]
@@ -82,7 +83,20 @@ def test_every_dependency_is_pinned_and_no_registry_is_named():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = sum(project["optional-dependencies"].values(), project["dependencies"])
     pinned = {_plain(pin.split("==")[0]) for pin in pins}
-    assert {_plain(re.match(r"[\w.-]+", requirement)[0]) for requirement in asked} <= pinned
+    assert {_plain(re.match(r"[\w.-]+", requirement)[0]) for requirement in asked} <= pinned | {"thermoplan"}
+
+
+def test_the_extra_of_everything_holds_whatever_is_not_for_developers():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (everything,) = extras.pop("all")
+    assert set(re.findall(r"\w+", everything)) - {"thermoplan"} == set(extras) - {"bench", "docs", "dev"}
+
+
+def test_the_version_is_told_alike_wherever_it_stands():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.M)[1]
+    newest = re.search(r"^## (?!Unreleased)(\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.M)[1]
+    assert project["version"] == thermoplan.__version__ == cited == newest
 
 
 def _plain(name: str) -> str:
