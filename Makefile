@@ -21,6 +21,7 @@ protocols: setup
 	@OMP_NUM_THREADS=1 .venv/bin/python tools/protocol_table.py
 
 docs: setup
+	@.venv/bin/python tools/draw_rooms.py
 	@.venv/bin/python tools/make_docs.py build/docs
 
 schema: setup

@@ -103,7 +103,7 @@ def _graph() -> dict[str, set[str]]:
     return graph
 
 
-def _room_edges() -> set[tuple[str, str]]:
+def room_edges() -> set[tuple[str, str]]:
     arrows = {(_room(name), _room(used)) for name, uses in _graph().items() for used in uses}
     return {(room, used) for room, used in arrows if room != used}
 
@@ -122,12 +122,17 @@ def test_imports_run_one_way():
     depth = {room: row for row, rooms in enumerate(LAYERS) for room in rooms}
     upward = [
         f"{room} imports {used}"
-        for room, used in _room_edges()
+        for room, used in room_edges()
         if used not in EDGES and room not in EDGES and depth[used] <= depth[room]
     ]
     assert upward == []
-    assert ("files", "protocol") not in _room_edges()
-    assert len(_room_edges()) <= MOST_ROOM_EDGES
+    assert ("files", "protocol") not in room_edges()
+    assert len(room_edges()) <= MOST_ROOM_EDGES
+
+
+def test_the_picture_of_the_rooms_is_drawn_from_their_imports():
+    code = "from draw_rooms import PICTURE, picture; assert PICTURE.read_text() == picture(), 'draw it anew: make docs'"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT / "tools")
 
 
 def test_no_import_closes_a_circle():
@@ -136,7 +141,7 @@ def test_no_import_closes_a_circle():
 
 def test_no_import_closes_a_circle_among_rooms():
     graph: dict[str, set[str]] = {}
-    for room, used in _room_edges():
+    for room, used in room_edges():
         graph.setdefault(room, set()).add(used)
     tuple(TopologicalSorter(graph).static_order())
 

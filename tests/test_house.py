@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,13 @@ def test_the_product_does_not_speak_of_the_workshop():
     files = [file for folder in folders for file in folder.rglob("*") if file.suffix in SPOKEN]
     files += [file for file in ROOT.iterdir() if file.suffix in SPOKEN]
     assert [str(file) for file in files if WORKSHOP.search(file.read_text(encoding="utf-8"))] == []
+
+
+def test_the_tables_that_the_architecture_page_names_are_there():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    seams = re.findall(r"^\|[^|]*\| `([\w/.]+): ([\w, ]+)` \| (.*) \|$", page, re.M)
+    assert len(seams) > 5
+    for place, names, tests in seams:
+        module = import_module("thermoplan." + place.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+        assert all(getattr(module, name) for name in names.split(", "))
+        assert all((ROOT / "tests" / name).is_file() for name in re.findall(r"test_\w+\.py", tests))
