@@ -24,7 +24,7 @@ from thermoplan.bioheat import (
     thermal_system,
 )
 from thermoplan.fem.element_space import SPACES, ElementSpace, element_space
-from thermoplan.report.methods import paragraph
+from thermoplan.report.methods import methods_paragraph
 
 SIDE_M = 0.012
 MESH = box((6, 6, 6), (SIDE_M,) * 3)
@@ -172,7 +172,7 @@ def records(tmp_path_factory):
 def test_a_term_is_named_in_the_methods_and_its_numbers_in_the_parameters(records, name):
     term, having = TERMS[name], []
     for record in records:
-        said = f" {term.phrase}" in paragraph(record)
+        said = f" {term.phrase}" in methods_paragraph(record)
         assert said == (term.phrase in record["solver"]["terms"])
         having += [record] if said else []
     assert having, "no simulation of this test has it"

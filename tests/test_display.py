@@ -58,5 +58,7 @@ def test_a_near_miss_has_the_digits_that_tell_it_from_its_bound():
     limit = Goal("limit", ("liver",), "CEM43max", 2.0, "at_most")
     assert [limit.said(d) for d in (2.004, 2.5, 1.999)] == ["2.004 min", "2.5 min", "2 min"]
     row = {"value": 42.996, "bound": 43.0, "unit": "degC", "met": False, "sense": "at_least"}
-    assert formats.reached(row) == "42.996\u202f°C" and formats.reached(row | {"met": True}) == "43.0\u202f°C"
-    assert formats.reached(row | {"value": None}) == formats.NONE
+    assert (
+        formats.reached_value(row) == "42.996\u202f°C" and formats.reached_value(row | {"met": True}) == "43.0\u202f°C"
+    )
+    assert formats.reached_value(row | {"value": None}) == formats.NONE

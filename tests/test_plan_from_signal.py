@@ -17,7 +17,7 @@ from thermoplan.plan import simulate
 from thermoplan.plan.case.inputs import read_inputs
 from thermoplan.power.slp_uncertainty import SlpInterval
 from thermoplan.protocol import read_protocol
-from thermoplan.report.page import render
+from thermoplan.report.page import render_page
 
 SENSITIVITY, NOISE_MG_ML = 5.0, 0.1
 VIALS = {"a": ((-10.5, -10.5, -20.5), 4.0), "b": ((9.5, -10.5, -20.5), 8.0), "c": ((-10.5, 9.5, 19.5), 16.0)}
@@ -145,7 +145,7 @@ def test_what_is_unsure_of_the_iron_widens_the_interval_of_the_dose(records):
 
 
 def test_the_report_states_it_in_table_caption_and_methods(records, tmp_path):
-    certain, known, signal = (render(record, tmp_path) for record in records)
+    certain, known, signal = (render_page(record, tmp_path) for record in records)
     assert "SLP and iron × " not in certain and "one standard uncertainty" not in certain
     assert "and the same plan with the SLP and iron × " in known
     assert "calibration known to ± 20" in known

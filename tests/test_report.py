@@ -173,7 +173,7 @@ def test_every_second_level_entry_may_be_null(run: Path) -> None:
 
 
 def test_a_limit_is_listed_where_it_costs_something_or_is_at_its_bound(run: Path) -> None:
-    _, body = page_tables.limit_costs(plan_of(run))
+    _, body = page_tables.limit_costs_table(plan_of(run))
     assert [row[0] for row in body] == ["liver CEM43max", "core Tmax"]
     assert [row[-1] for row in body] == ["0.70\u202fK per doubling", "nothing"]
     words = Page(write_report(run)).words
@@ -201,7 +201,7 @@ def test_a_plan_that_is_not_valid_says_so_first(run: Path) -> None:
 
 def test_a_check_fails_just_above_its_bound_and_passes_at_it() -> None:
     def states(value: float) -> list[bool | None]:
-        return [row["passed"] for row in page_rows.checks({"checks": {"power_rel": value, "prediction_k": 0.1}})]
+        return [row["passed"] for row in page_rows.check_rows({"checks": {"power_rel": value, "prediction_k": 0.1}})]
 
     assert states(1e-3) == [None, True, None, True]
     assert states(1.001e-3) == [None, False, None, True]
@@ -209,15 +209,15 @@ def test_a_check_fails_just_above_its_bound_and_passes_at_it() -> None:
 
 def test_the_first_screen_says_what_no_gradient_would_have_done(run: Path) -> None:
     plan = read_plan(run)
-    words = page_tables.without_gradient(plan)
+    words = page_tables.no_gradient_words(plan)
     assert "liver CEM43max 17 min > 2 min; core Tmax 41.5 °C > 39.5 °C" in words
     assert "Within the limits T90 would reach 40.2" in words
     page = Page(write_report(run))
     assert 0 < page.words.index("Without a gradient") < page.words.index("Organs")
     plan["alternatives"][-1]["limits_broken"] = []
-    assert page_tables.without_gradient(plan).endswith("no limit would be broken.")
+    assert page_tables.no_gradient_words(plan).endswith("no limit would be broken.")
     plan["alternatives"].pop()
-    assert page_tables.without_gradient(plan) == ""
+    assert page_tables.no_gradient_words(plan) == ""
 
 
 def test_missed_goals_come_before_met_ones_and_say_by_how_much() -> None:
@@ -253,10 +253,10 @@ def test_the_test_shot_is_told_with_its_readings() -> None:
         "hottest_c": 40.2,
         "rows": [row],
     }
-    assert page_tables.shot({"test_shot": shot}) == (["Minute", "centre °C"], [["2", "39.0 (38.3 to 39.8)"]])
+    assert page_tables.shot_table({"test_shot": shot}) == (["Minute", "centre °C"], [["2", "39.0 (38.3 to 39.8)"]])
     words = page_tables.shot_words({"test_shot": shot})
     assert "0.0, −1.0, 8.0 mm" in words and "6.50 mT" in words and "120 s" in words and "40.2" in words
-    assert page_tables.shot({}) == (["Minute"], []) and page_tables.shot_words({}) == ""
+    assert page_tables.shot_table({}) == (["Minute"], []) and page_tables.shot_words({}) == ""
 
 
 def test_the_interval_of_the_dose_is_that_of_the_two_slp_lines() -> None:
@@ -290,10 +290,10 @@ def test_the_interval_of_the_dose_is_that_of_the_two_slp_lines() -> None:
 
 def test_volume_over_a_threshold_is_read_between_the_edges() -> None:
     plan = {"histograms": {"liver": {"temperature_c": [42.0, 44.0], "volume_fraction": [0.8, 0.4]}}}
-    assert page_tables.above(plan, "liver", 43.0) == pytest.approx(0.6)
-    assert page_tables.above(plan, "liver", 41.0) == 1.0
-    assert page_tables.above(plan, "liver", 45.0) == 0.0
-    assert page_tables.above(plan, "spleen", 43.0) is None
+    assert page_tables.share_above(plan, "liver", 43.0) == pytest.approx(0.6)
+    assert page_tables.share_above(plan, "liver", 41.0) == 1.0
+    assert page_tables.share_above(plan, "liver", 45.0) == 0.0
+    assert page_tables.share_above(plan, "spleen", 43.0) is None
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_a_predicted_dose_has_two_digits_and_a_temperature_three() -> None:
         {"goal": "liver CEM43max <= 2 min", "searched": 0.0714, "played": 1.234},
         {"goal": "liver Tmax <= 42 degC", "searched": 39.12, "played": 39.16},
     ]
-    _, body = page_tables.predicted({"optimizer": {"predicted": rows_}})
+    _, body = page_tables.prediction_table({"optimizer": {"predicted": rows_}})
     assert body == [["liver CEM43max <= 2 min", "0.071", "1.2"], ["liver Tmax <= 42 °C", "39.1", "39.2"]]
 
 
@@ -356,7 +356,7 @@ def test_ticks_are_round_and_inside() -> None:
 
 
 def test_names_at_line_ends_stand_apart_and_stay_in_order() -> None:
-    moved = svg.spread([50.0, 51.0, 49.0, 200.0], 13, 0, 205)
+    moved = svg.spread_apart([50.0, 51.0, 49.0, 200.0], 13, 0, 205)
     assert sorted(range(4), key=lambda k: moved[k]) == [2, 0, 1, 3]
     gaps = sorted(moved)
     assert all(b - a >= 13 for a, b in pairwise(gaps)) and max(moved) <= 205
@@ -377,12 +377,12 @@ def test_the_displacement_that_a_registration_assumed_stands_by_the_iron_and_in_
 
 def test_raw_and_confined_iron_stand_side_by_side(run: Path) -> None:
     plan = read_plan(run)
-    header, body = page_tables.organs(plan)
+    header, body = page_tables.organ_table(plan)
     tumour = dict(zip(header, next(row for row in body if row[0] == "tumour"), strict=True))
     planned, raw = (float(tumour[name]) for name in ("Iron mg", "in the image"))
     assert raw == pytest.approx(0.63 * planned, rel=0.05)  # two digits
     as_it_is = {**plan, "iron": {**plan["iron"], "confined": False}}
-    assert "in the image" not in page_tables.organs(as_it_is)[0]
+    assert "in the image" not in page_tables.organ_table(as_it_is)[0]
 
 
 def test_the_methods_name_the_model_that_the_plan_used_and_where_it_holds(run: Path) -> None:
@@ -393,15 +393,15 @@ def test_the_methods_name_the_model_that_the_plan_used_and_where_it_holds(run: P
         "model_name": NAMES["blocked"],
         "model_validity": VALIDITY["blocked"],
     }
-    text = methods.paragraph(plan)
+    text = methods.methods_paragraph(plan)
     assert "followed quasi-static hysteresis of blocked grains" in text and "Martsenyuk" not in text
     assert "which holds for particles that cannot turn, barriers K V above some 25 kT" in text
     plan["tracer"] = {"name": "own", "model": "linear"}  # a plan of an older version
-    assert 'followed the model "linear".' in methods.paragraph(plan)
+    assert 'followed the model "linear".' in methods.methods_paragraph(plan)
 
 
 def test_a_sharpened_image_is_named_in_the_methods(run: Path) -> None:
     plan = read_plan(run)
-    assert "sharpened" not in methods.paragraph(plan)
+    assert "sharpened" not in methods.methods_paragraph(plan)
     plan = {**plan, "iron": {**plan["iron"], "deblur_noise_gain": 3.0}}
-    assert "at most 3.0 times; sharpening can invent iron" in methods.paragraph(plan)
+    assert "at most 3.0 times; sharpening can invent iron" in methods.methods_paragraph(plan)

@@ -1,19 +1,21 @@
-"""Two runs beside each other: goals, organs, fields, and what was different about them. Differences are B - A."""
+"""Comparison of two runs: goals, organs, fields, parameters and inputs. Differences are B - A."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..report.formats import at, usable
 from ..report.page import read_plan
+from .comparison import Comparison, GoalPair, InputState, NamedPair, Pair, RunHeading, Value
 from .map_differences import map_differences
 
-__all__ = ["compare", "compare_and_write"]
+if TYPE_CHECKING:
+    from ..files.run.plan_record import PlanRecord
 
-Plan = Mapping[str, Any]
+__all__ = ["compare", "compare_and_write"]
 
 NUMBERS = (
     ("SLP", "summary.slp_w_per_g_fe", "W/g Fe"),
@@ -45,39 +47,39 @@ ORGAN_KEYS = (
 )
 
 
-def compare(a: Path | str, b: Path | str) -> dict[str, Any]:
+def compare(a: Path | str, b: Path | str) -> Comparison:
     """Compare two run folders: common values and differences, as plain data.
 
-    Every entry with ``a``, ``b`` and ``difference`` has None where a run does not say it.
+    Every entry with ``a``, ``b`` and ``difference`` has None where a run does not have it.
     """
-    folders = {"a": Path(a), "b": Path(b)}
-    plans = {key: read_plan(folder) for key, folder in folders.items()}
+    folder_a, folder_b = Path(a), Path(b)
+    plan_a, plan_b = read_plan(folder_a), read_plan(folder_b)
     return {
-        **{key: _headed(folders[key], plan) for key, plan in plans.items()},
-        "goals": list(_goals(plans["a"], plans["b"])),
+        "a": _run_heading(folder_a, plan_a),
+        "b": _run_heading(folder_b, plan_b),
+        "goals": list(_compare_goals(plan_a, plan_b)),
         "numbers": [
-            {"name": name, "unit": unit, **_pair(*(at(plan, path) for plan in plans.values()))}
-            for name, path, unit in NUMBERS
+            {"name": name, "unit": unit, **_pair(at(plan_a, path), at(plan_b, path))} for name, path, unit in NUMBERS
         ],
-        "core_max_c": _pair(*(max(at(plan, "core.temperature_c", []), default=None) for plan in plans.values())),
-        "organs": _organs(plans["a"], plans["b"]),
-        "parameters": list(_parameters(plans["a"], plans["b"])),
-        "inputs": list(_inputs(plans["a"], plans["b"])),
-        "maps": {name: found.record() for name, found in map_differences(*folders.values()).items()},
+        "core_max_c": _pair(*(max(at(plan, "core.temperature_c", []), default=None) for plan in (plan_a, plan_b))),
+        "organs": _compare_organs(plan_a, plan_b),
+        "parameters": list(_compare_parameters(plan_a, plan_b)),
+        "inputs": list(_compare_inputs(plan_a, plan_b)),
+        "maps": {name: found.record() for name, found in map_differences(folder_a, folder_b).items()},
     }
 
 
-def compare_and_write(a: Path | str, b: Path | str, page: Path | str | None = None) -> dict[str, Any]:
+def compare_and_write(a: Path | str, b: Path | str, page: Path | str | None = None) -> Comparison:
     """The comparison, and with ``page`` one HTML file of it that opens offline; its path stands under ``files``."""
-    found = compare(a, b)
-    if page is None:
-        return found
-    from .comparison_page import write_page
+    comparison = compare(a, b)
+    if page is not None:
+        from .comparison_page import write_page
 
-    return found | {"files": [str(write_page(Path(a), Path(b), found, Path(page)))]}
+        comparison["files"] = [str(write_page(Path(a), Path(b), comparison, Path(page)))]
+    return comparison
 
 
-def _headed(folder: Path, plan: Plan) -> dict[str, Any]:
+def _run_heading(folder: Path, plan: PlanRecord) -> RunHeading:
     return {
         "run": str(folder),
         "name": at(plan, "name"),
@@ -89,25 +91,25 @@ def _headed(folder: Path, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _pair(a: Any, b: Any) -> dict[str, Any]:
-    """Treat values that differ by rounding alone as equal."""
+def _pair(a: Value, b: Value) -> Pair:
+    """Values and their difference; those that differ by rounding alone are equal."""
     if not (usable(a) and usable(b)):
         return {"a": a, "b": b, "difference": None}
     return {"a": a, "b": b, "difference": 0.0 if math.isclose(a, b, rel_tol=1e-9) else b - a}
 
 
-def _goals(a: Plan, b: Plan) -> Iterator[dict[str, Any]]:
-    """Goals and limits of either run, in the order of A; a bound that changed stands in both its values."""
+def _compare_goals(a: PlanRecord, b: PlanRecord) -> Iterator[GoalPair]:
+    """Goals and limits of either run, in the order of A."""
     rows = [{(g["kind"], g["region"], g["metric"]): g for g in at(plan, "goals", [])} for plan in (a, b)]
     for key in dict.fromkeys([*rows[0], *rows[1]]):
         first, second = (found.get(key) or {} for found in rows)
-        said = first or second
+        known = first or second
         yield {
             "kind": key[0],
             "region": key[1],
             "metric": key[2],
-            "sense": said.get("sense"),
-            "unit": said.get("unit"),
+            "sense": known.get("sense"),
+            "unit": known.get("unit"),
             "bound_a": first.get("bound"),
             "bound_b": second.get("bound"),
             "met_a": first.get("met"),
@@ -116,40 +118,32 @@ def _goals(a: Plan, b: Plan) -> Iterator[dict[str, Any]]:
         }
 
 
-def _organs(a: Plan, b: Plan) -> dict[str, dict[str, Any]]:
-    """Region -> quantity -> a, b, difference."""
-    rows = [at(plan, "regions", {}) for plan in (a, b)]
-    names = dict.fromkeys([*rows[0], *rows[1]])
+def _compare_organs(a: PlanRecord, b: PlanRecord) -> dict[str, dict[str, Pair]]:
+    """Pairs by region and quantity."""
+    first, second = at(a, "regions", {}), at(b, "regions", {})
     return {
-        name: {key: _pair(*(found.get(name, {}).get(key) for found in rows)) for key in ORGAN_KEYS} for name in names
+        name: {key: _pair(first.get(name, {}).get(key), second.get(name, {}).get(key)) for key in ORGAN_KEYS}
+        for name in dict.fromkeys([*first, *second])
     }
 
 
-def _parameters(a: Plan, b: Plan) -> Iterator[dict[str, Any]]:
+def _compare_parameters(a: PlanRecord, b: PlanRecord) -> Iterator[NamedPair]:
     """Parameters that are not the same in both."""
     rows = [{p["name"]: p for p in at(plan, "parameters", [])} for plan in (a, b)]
     for name in dict.fromkeys([*rows[0], *rows[1]]):
         first, second = (found.get(name) or {} for found in rows)
         if first.get("value") != second.get("value"):
-            yield {
-                "name": name,
-                "unit": (first or second).get("unit"),
-                **_pair(first.get("value"), second.get("value")),
-            }
+            unit = (first or second).get("unit")
+            yield {"name": name, "unit": unit, **_pair(first.get("value"), second.get("value"))}
 
 
-def _inputs(a: Plan, b: Plan) -> Iterator[dict[str, Any]]:
-    """Input files, and whether they are the same byte for byte."""
-    digests = [at(plan, "provenance.inputs", {}) for plan in (a, b)]
-    for name in dict.fromkeys([*digests[0], *digests[1]]):
-        first, second = (found.get(name) for found in digests)
-        state = (
-            "same"
-            if first == second
-            else "only in A"
-            if second is None
-            else "only in B"
-            if first is None
-            else "differs"
-        )
-        yield {"file": name, "state": state}
+def _compare_inputs(a: PlanRecord, b: PlanRecord) -> Iterator[InputState]:
+    """Input files, compared by their digests."""
+    first, second = at(a, "provenance.inputs", {}), at(b, "provenance.inputs", {})
+    for name in dict.fromkeys([*first, *second]):
+        if name not in second:
+            yield {"file": name, "state": "only in A"}
+        elif name not in first:
+            yield {"file": name, "state": "only in B"}
+        else:
+            yield {"file": name, "state": "same" if first[name] == second[name] else "differs"}

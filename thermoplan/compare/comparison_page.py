@@ -1,18 +1,18 @@
-"""A comparison as one page in the style of the report: it opens offline and asks no address for anything."""
+"""Page of a comparison in the style of the report: one file that opens offline and asks no address for anything."""
 
 from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ..base.errors import InputError
 from ..report import formats as f
 from ..report import paired_charts
 from ..report.difference_pictures import Difference, difference_png
-from ..report.page import read_plan, template
+from ..report.page import load_template, read_plan
+from .comparison import Comparison, GoalPair, NamedPair
 from .map_differences import map_differences
 
 _PICTURES = (
@@ -21,9 +21,9 @@ _PICTURES = (
 )
 
 
-def write_page(a: Path, b: Path, found: Mapping[str, Any], path: Path) -> Path:
+def write_page(a: Path, b: Path, found: Comparison, path: Path) -> Path:
     """Write the page of a comparison."""
-    page = template("compare.html").render(**context(a, b, found))
+    page = load_template("compare.html").render(**comparison_context(a, b, found))
     draft = path.with_name(f".{path.name}.part")
     try:
         draft.write_text(page, encoding="utf-8")
@@ -33,63 +33,65 @@ def write_page(a: Path, b: Path, found: Mapping[str, Any], path: Path) -> Path:
     return path
 
 
-def context(a: Path, b: Path, found: Mapping[str, Any]) -> dict[str, Any]:
+def comparison_context(a: Path, b: Path, found: Comparison) -> dict[str, object]:
     """Variables of the page's template."""
     plans = read_plan(a), read_plan(b)
+    core: NamedPair = {"name": "core, highest", "unit": "degC", **found["core_max_c"]}
     return {
         "found": found,
-        "names": _names(found),
-        "goals": [_goal(row) for row in found["goals"]],
-        "numbers": [
-            _number(row)
-            for row in [*found["numbers"], {"name": "core, highest", "unit": "degC", **found["core_max_c"]}]
-        ],
-        "organs": list(_organs(found)),
-        "parameters": [_number(row) for row in found["parameters"]],
-        "charts": {"t90": paired_charts.tumour_t90(*plans), "histograms": paired_charts.histograms(*plans)},
+        "names": _run_names(found),
+        "goals": [_goal_cells(row) for row in found["goals"]],
+        "numbers": [_number_cells(row) for row in [*found["numbers"], core]],
+        "organs": list(_organ_cells(found)),
+        "parameters": [_number_cells(row) for row in found["parameters"]],
+        "charts": {
+            "t90": paired_charts.draw_paired_t90(*plans),
+            "histograms": paired_charts.draw_paired_histograms(*plans),
+        },
         "regions": paired_charts.shown_regions(*plans),
-        "colours": paired_charts.colours(*plans),
-        "pictures": list(_pictures(a, b)),
+        "colours": paired_charts.paired_colours(*plans),
+        "pictures": list(_difference_pictures(a, b)),
     }
 
 
-def _names(found: Mapping[str, Any]) -> list[dict[str, str]]:
+def _run_names(found: Comparison) -> list[dict[str, object]]:
     """A and B with what tells them apart."""
     return [
         {
-            "letter": letter.upper(),
-            "name": str(found[letter]["name"] or "unnamed run"),
-            "run": found[letter]["run"],
-            "status": str(found[letter]["status"]),
-            "created": f.moment(found[letter]["created"]),
-            "verdict": found[letter]["verdict"] or "",
-            "quick": found[letter]["quick"],
+            "letter": letter,
+            "name": str(run["name"] or "unnamed run"),
+            "run": run["run"],
+            "status": str(run["status"]),
+            "created": f.moment(run["created"]),
+            "verdict": run["verdict"] or "",
+            "quick": run["quick"],
         }
-        for letter in "ab"
+        for letter, run in (("A", found["a"]), ("B", found["b"]))
     ]
 
 
-def _goal(row: Mapping[str, Any]) -> dict[str, Any]:
-    bounds = [f.metric(row[f"bound_{k}"], row["unit"]) for k in "ab"]
+def _goal_cells(row: GoalPair) -> dict[str, object]:
+    bounds = [f.metric(bound, row["unit"]) for bound in (row["bound_a"], row["bound_b"])]
     sign = "≥" if row["sense"] == "at_least" else "≤"
+    pairs = ((row["a"], row["met_a"]), (row["b"], row["met_b"]))
     return {
         "what": f"{row['region']} {row['metric']}",
         "kind": row["kind"],
         "bound": f"{sign} {' or '.join(dict.fromkeys(b for b in bounds if b != f.NONE))}",
-        "values": [(f.metric(row[k], row["unit"]), row[f"met_{k}"]) for k in "ab"],
-        "difference": _change(row["difference"], row["unit"]),
+        "values": [(f.metric(value, row["unit"]), met) for value, met in pairs],
+        "difference": _change_words(row["difference"], row["unit"]),
         "turned": None not in (row["met_a"], row["met_b"]) and row["met_a"] != row["met_b"],
     }
 
 
-def _number(row: Mapping[str, Any]) -> list[str]:
+def _number_cells(row: NamedPair) -> list[str]:
     """Name, A, B and difference as words; parameters may be other than numbers."""
     unit = f.unit_text(row["unit"])
-    said = [f.significant(row[k], 4) if isinstance(row[k], float) else f.plain(row[k]) for k in "ab"]
-    return [row["name"] + (f", {unit}" if unit else ""), *said, _change(row["difference"], None)]
+    values = [f.significant(v, 4) if isinstance(v, float) else f.plain(v) for v in (row["a"], row["b"])]
+    return [row["name"] + (f", {unit}" if unit else ""), *values, _change_words(row["difference"], None)]
 
 
-def _organs(found: Mapping[str, Any]) -> Iterator[list[str]]:
+def _organ_cells(found: Comparison) -> Iterator[list[str]]:
     """Region, then A, B and difference of T90, highest temperature and dose."""
     columns = (
         ("t90_c", f.temperature, "degC"),
@@ -101,11 +103,11 @@ def _organs(found: Mapping[str, Any]) -> Iterator[list[str]]:
         words = [region]
         for key, write, unit in columns:
             said = row[key]
-            words += [write(said["a"], ""), write(said["b"], ""), _change(said["difference"], unit, bare=True)]
+            words += [write(said["a"], ""), write(said["b"], ""), _change_words(said["difference"], unit, bare=True)]
         yield words
 
 
-def _change(value: Any, unit: str | None, *, bare: bool = False) -> str:
+def _change_words(value: object, unit: str | None, *, bare: bool = False) -> str:
     """A difference with its sign; one too small to be seen is 0."""
     if not f.usable(value):
         return f.NONE
@@ -115,7 +117,7 @@ def _change(value: Any, unit: str | None, *, bare: bool = False) -> str:
     return f"{sign}{digits}{end}"
 
 
-def _pictures(a: Path, b: Path) -> Iterator[dict[str, str]]:
+def _difference_pictures(a: Path, b: Path) -> Iterator[dict[str, str]]:
     maps = map_differences(a, b)
     for key, title, label, level, words in _PICTURES:
         if key in maps:

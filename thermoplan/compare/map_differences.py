@@ -1,20 +1,21 @@
-"""Maps of two runs on the voxels of the first."""
+"""Differences of the maps of two runs, on the voxels of the first."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..base.arrays import AnyArray, BoolArray
 from ..base.image import Image
 from ..files.images.nifti import read_nifti
+from .comparison import ExtremeRecord, MapDifferenceRecord
 
 MAPS = {"peak-temperature": "degC", "cem43": "min", "power": "W/m^3", "iron": "mg/mL"}
+# A voxel of A counts where at least this share of the voxels about it in B is inside B's body: half is where the
+# surface runs. Near one, a shift of half a voxel would take the whole skin out of the comparison.
 _INSIDE = 0.5
-"""A voxel of A counts where at least this share of what surrounds it in B is inside B's body."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +32,8 @@ class MapDifference:
         """B - A, not a number outside either body."""
         return np.where(self.both, self.b - self.a.data, np.nan)
 
-    def record(self) -> dict[str, Any]:
-        """The extremes, where they are (RAS mm), and the mean of the sizes of all differences."""
+    def record(self) -> MapDifferenceRecord:
+        """Extremes and their places, and the mean of the sizes of all differences."""
         if not self.both.any():
             return {"unit": MAPS[self.name], "voxels": 0, "highest": None, "lowest": None, "mean_size": None}
         change = self.difference
@@ -44,7 +45,7 @@ class MapDifference:
             "mean_size": float(np.nanmean(np.abs(change))),
         }
 
-    def _extreme(self, at: int) -> dict[str, Any]:
+    def _extreme(self, at: int) -> ExtremeRecord:
         index = np.unravel_index(int(at), self.both.shape)
         return {
             "difference": float(self.b[index] - self.a.data[index]),
@@ -53,9 +54,9 @@ class MapDifference:
 
 
 def map_differences(a: Path, b: Path) -> dict[str, MapDifference]:
-    """Each map that both runs have."""
+    """Compare each map that both runs have."""
     paths = {name: [run / "maps" / f"{name}.nii.gz" for run in (a, b)] for name in MAPS}
-    bodies = _bodies(a, b)
+    bodies = _body_masks(a, b)
     if bodies is None:
         return {}
     (image_a, image_b), both = bodies
@@ -63,30 +64,30 @@ def map_differences(a: Path, b: Path) -> dict[str, MapDifference]:
     for name, pair in paths.items():
         if all(path.is_file() for path in pair):
             first, second = (read_nifti(path) for path in pair)
-            found[name] = MapDifference(name, first, _resampled(second, image_b, image_a), both)
+            found[name] = MapDifference(name, first, _resample_inside(second, image_b, image_a), both)
     return found
 
 
-def _bodies(a: Path, b: Path) -> tuple[tuple[Image, Image], BoolArray] | None:
+def _body_masks(a: Path, b: Path) -> tuple[tuple[Image, Image], BoolArray] | None:
     """Masks of each body, by its temperature, which is nowhere 0 inside, and of both, on A's voxels."""
     paths = [run / "maps" / "peak-temperature.nii.gz" for run in (a, b)]
     if not all(path.is_file() for path in paths):
         return None
     bodies = [image.with_data((image.data > 0).astype(np.float32)) for image in map(read_nifti, paths)]
-    covered = _on(bodies[1], bodies[0])
+    covered = _resample(bodies[1], bodies[0])
     return (bodies[0], bodies[1]), (bodies[0].data > 0) & (covered > _INSIDE)
 
 
-def _resampled(image: Image, body: Image, onto: Image) -> AnyArray:
+def _resample_inside(image: Image, body: Image, onto: Image) -> AnyArray:
     """Values of ``image`` at the voxels of ``onto``, from voxels inside its body alone."""
     if _same_voxels(image, onto):
         return image.data.astype(np.float64)
-    share = _on(body, onto)
-    result: AnyArray = np.divide(_on(image, onto), share, out=np.zeros(onto.shape), where=share > 0)
+    share = _resample(body, onto)
+    result: AnyArray = np.divide(_resample(image, onto), share, out=np.zeros(onto.shape), where=share > 0)
     return result
 
 
-def _on(image: Image, onto: Image) -> AnyArray:
+def _resample(image: Image, onto: Image) -> AnyArray:
     if _same_voxels(image, onto):
         return image.data.astype(np.float64)
     index = np.argwhere(np.ones(onto.shape, bool))

@@ -1,9 +1,10 @@
-"""A run folder in the files of other programs: what is read is plan.json, maps/ and the fields, nothing else."""
+"""Files of other programs made from a run folder: from plan.json, maps/ and the fields, nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
 from ..report.page import read_plan
@@ -12,9 +13,12 @@ from .dicom_maps import export_dicom
 from .field_history import export_vtkhdf
 from .slicer import export_slicer
 
+if TYPE_CHECKING:
+    from ..files.run.plan_record import PlanRecord
+
 __all__ = ["KINDS", "export"]
 
-KINDS: dict[str, Callable[..., list[Path]]] = {
+KINDS: dict[str, Callable[[Path, PlanRecord, Path], list[Path]]] = {
     "dicom": export_dicom,
     "slicer": export_slicer,
     "vtkhdf": export_vtkhdf,

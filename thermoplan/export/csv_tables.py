@@ -1,37 +1,40 @@
-"""The numbers of plan.json as tables."""
+"""Tables of the numbers of plan.json."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..files.run.result_tables import write_rows, write_tables
 from ..report.formats import at
+
+if TYPE_CHECKING:
+    from ..files.run.plan_record import PlanRecord
 
 _GOALS = ("kind", "region", "metric", "sense", "bound", "value", "unit", "met", "margin", "default", "source")
 _COURSES = ("t90_c", "t50_c", "t10_c", "t_max_c")
 
 
-def export_csv(run: Path, plan: Mapping[str, Any], folder: Path) -> list[Path]:
+def export_csv(run: Path, plan: PlanRecord, folder: Path) -> list[Path]:
     """Write the tables of the run folder again, and goals, courses of every region, parameters and the path."""
     write_tables(folder, plan)
     history = at(plan, "history.regions", {})
     tables = {
         "goals": (at(plan, "goals", []), _GOALS),
-        "history": (_history(plan), ["time_s", *(f"{name} {key}" for name in history for key in _COURSES)]),
+        "history": (_history_rows(plan), ["time_s", *(f"{name} {key}" for name in history for key in _COURSES)]),
         "parameters": (at(plan, "parameters", []), ("name", "value", "unit", "source")),
-        "path": (_path(plan), ("R_mm", "A_mm", "S_mm", "share")),
+        "path": (_position_rows(plan), ("R_mm", "A_mm", "S_mm", "share")),
         "alternatives": (at(plan, "alternatives", []), ("name", "t90_c", "cem43t90_min", "core_c", "limits_broken")),
     }
     for name, (rows, columns) in tables.items():
         write_rows(
-            folder / f"{name}.csv", ({key: _cell(row.get(key)) for key in columns} for row in rows), list(columns)
+            folder / f"{name}.csv", ({key: _join_list(row.get(key)) for key in columns} for row in rows), list(columns)
         )
     return [folder / f"{name}.csv" for name in ("dose", "tvh", "probes", "expected", *tables)]
 
 
-def _history(plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _history_rows(plan: PlanRecord) -> Iterator[dict[str, object]]:
     """A row a time, a column a region and statistic."""
     history = at(plan, "history.regions", {})
     for k, time_s in enumerate(at(plan, "history.time_s", [])):
@@ -41,13 +44,13 @@ def _history(plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _path(plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _position_rows(plan: PlanRecord) -> Iterator[dict[str, object]]:
     for point, share in zip(at(plan, "trajectory.path_mm", []), at(plan, "trajectory.share", []), strict=False):
         yield {**dict(zip(("R_mm", "A_mm", "S_mm"), point, strict=True)), "share": share}
 
 
-def _cell(value: Any) -> Any:
-    """A list in one cell."""
+def _join_list(value: object) -> object:
+    """Join a list into one cell."""
     if isinstance(value, list | tuple):
         return "; ".join(map(str, value))
     return value

@@ -1,4 +1,4 @@
-"""The maps of a run folder, what their values are, and the regions on their voxels."""
+"""Maps of a run folder, the quantities they hold, and the regions on their voxels."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ QUANTITIES = (
 )
 
 
-def maps(run: Path) -> Iterator[tuple[Quantity, Path, Image]]:
-    """Each map that the run has, in the order of ``QUANTITIES``."""
+def run_maps(run: Path) -> Iterator[tuple[Quantity, Path, Image]]:
+    """Read each map that the run has, in the order of ``QUANTITIES``."""
     paths = [(quantity, run / "maps" / f"{quantity.key}.nii.gz") for quantity in QUANTITIES]
     found = [(quantity, path) for quantity, path in paths if path.is_file()]
     if not found:
@@ -32,8 +32,8 @@ def maps(run: Path) -> Iterator[tuple[Quantity, Path, Image]]:
         yield quantity, path, read_nifti(path)
 
 
-def regions_on(image: Image, run: Path) -> tuple[Image, tuple[str, ...]]:
-    """Labels on the voxels of ``image`` (0 outside the body, else 1 + the region's number), and the names."""
+def label_voxels(image: Image, run: Path) -> tuple[Image, tuple[str, ...]]:
+    """Label image on the voxels of ``image`` (0 outside the body, else 1 + the region's number), and the names."""
     anatomy = read_mesh(run / "fields.vtu")
     index = np.argwhere(np.ones(image.shape, bool))
     cell, _ = anatomy.located(image.positions_m(index))

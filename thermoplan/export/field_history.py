@@ -1,19 +1,21 @@
-"""The mesh with its fields over time."""
+"""Copy of the mesh with its fields over time."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
+
+if TYPE_CHECKING:
+    from ..files.run.plan_record import PlanRecord
 
 NAME = "fields.vtkhdf"
 
 
-def export_vtkhdf(run: Path, plan: Mapping[str, Any], folder: Path) -> list[Path]:
-    """A copy of the run's ``fields.vtkhdf``."""
+def export_vtkhdf(run: Path, plan: PlanRecord, folder: Path) -> list[Path]:
+    """Copy the run's ``fields.vtkhdf``."""
     source, target = run / NAME, folder / NAME
     if not source.is_file():
         raise InputError(

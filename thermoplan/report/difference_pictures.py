@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,12 @@ from ..base.image import Image
 from .palette import INK, MUTED
 from .slicing import PLANES
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
+
+# Side of the part that is shown: a mouse's trunk. With twice as much a difference of a few voxels is too small to see.
 WINDOW_MM = 45.0
 
 
@@ -34,28 +40,31 @@ def difference_png(pair: Difference) -> bytes | None:
     most = float(np.nanmax(np.abs(change))) if pair.both.any() else 0.0
     if most <= 0.0:
         return None
-    at = np.unravel_index(int(np.nanargmax(np.abs(change))), change.shape)
-    figure = _drawn(pair, change, at, most)
+    at = tuple(int(k) for k in np.unravel_index(int(np.nanargmax(np.abs(change))), change.shape))
+    figure = _draw_planes(pair, change, at, most)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=130, facecolor="white")
     return stream.getvalue()
 
 
-def _drawn(pair: Difference, change: AnyArray, at: tuple[int, ...], most: float) -> Any:
+def _draw_planes(pair: Difference, change: AnyArray, at: tuple[int, ...], most: float) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingPart("pictures need matplotlib: pip install 'thermoplan[view]'") from None
     figure = Figure(figsize=(10.0, 5.2), layout="constrained")
-    image = None
-    for axes, plane in zip(figure.subplots(1, 3), PLANES, strict=True):
-        image = _plane(axes, pair, change, at, plane, most)
-    bar = figure.colorbar(image, ax=figure.axes, orientation="horizontal", shrink=0.5, aspect=40, pad=0.02)
+    images = [
+        _draw_plane(axes, pair, change, at, plane, most)
+        for axes, plane in zip(figure.subplots(1, 3), PLANES, strict=True)
+    ]
+    bar = figure.colorbar(images[-1], ax=figure.axes, orientation="horizontal", shrink=0.5, aspect=40, pad=0.02)
     bar.set_label(pair.label, color=INK)
     return figure
 
 
-def _plane(axes: Any, pair: Difference, change: AnyArray, at: tuple[int, ...], plane: tuple, most: float) -> Any:
+def _draw_plane(
+    axes: Axes, pair: Difference, change: AnyArray, at: tuple[int, ...], plane: tuple[str, int, int, int], most: float
+) -> QuadMesh:
     """One plane with the same colours either way from no difference; the level of A solid, that of B dashed."""
     name, right, up, fixed = plane
     ticks = [1e3 * (pair.a.affine_m[k, 3] + pair.a.affine_m[k, k] * np.arange(pair.a.shape[k])) for k in range(3)]
@@ -79,7 +88,7 @@ def _plane(axes: Any, pair: Difference, change: AnyArray, at: tuple[int, ...], p
                 ticks[right], ticks[up], flat, levels=[pair.level], colors=INK, linestyles=style, linewidths=1.2
             )
     for k, limit in ((right, axes.set_xlim), (up, axes.set_ylim)):
-        limit(*_window(ticks[k], ticks[k][at[k]]))
+        limit(*_axis_window(ticks[k], ticks[k][at[k]]))
     axes.set_aspect("equal")
     axes.set_title(f"{name}, {'RAS'[fixed]} {ticks[fixed][at[fixed]]:.1f} mm".replace("-", "−"), fontsize=9, color=INK)
     axes.set_xlabel(f"{'RAS'[right]}, mm", fontsize=8, color=MUTED)
@@ -88,7 +97,7 @@ def _plane(axes: Any, pair: Difference, change: AnyArray, at: tuple[int, ...], p
     return image
 
 
-def _window(ticks: AnyArray, middle: float) -> tuple[float, float]:
+def _axis_window(ticks: AnyArray, middle: float) -> tuple[float, float]:
     """The whole side where it is short, else a part about the middle."""
     half = 0.5 * min(WINDOW_MM, ticks[-1] - ticks[0])
     middle = float(np.clip(middle, ticks[0] + half, ticks[-1] - half))

@@ -1,31 +1,35 @@
-"""Numbers as a reader meets them; a missing one is an en dash, a dose has two digits, more for a near miss."""
+"""Formats of numbers for a reader: a missing one is an en dash, a dose has two digits, more for a near miss."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ..base.display import told_apart
+
+if TYPE_CHECKING:
+    from ..files.run.plan_record import GoalRecord
 
 NONE = "–"
 UNITS = {"degC": "°C", "cm2": "cm²", "mm3": "mm³"}
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def at(plan: Any, path: str, default: Any = None) -> Any:
-    """The entry at a dotted ``path``, or ``default`` where a step is missing or null."""
+def at(record: object, path: str, default: Any = None) -> Any:
+    """Entry of a JSON record at a dotted ``path``, or ``default`` where a step is missing or null."""
     for key in path.split("."):
-        plan = plan.get(key) if isinstance(plan, Mapping) else None
-    return default if plan is None else plan
+        record = record.get(key) if isinstance(record, Mapping) else None
+    return default if record is None else record
 
 
-def usable(value: Any) -> bool:
+def usable(value: object) -> TypeGuard[float]:
+    """True for a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def fixed(value: Any, digits: int = 1, unit: str = "") -> str:
+def fixed(value: object, digits: int = 1, unit: str = "") -> str:
     """``value`` with ``digits`` decimals, a true minus sign, and its unit after a thin no-break space."""
     if not usable(value):
         return NONE
@@ -33,7 +37,7 @@ def fixed(value: Any, digits: int = 1, unit: str = "") -> str:
     return f"{words}\u202f{unit}" if unit else words
 
 
-def significant(value: Any, digits: int = 3, unit: str = "") -> str:
+def significant(value: object, digits: int = 3, unit: str = "") -> str:
     """``value`` with ``digits`` significant digits; powers of ten far from one are written out."""
     if not usable(value):
         return NONE
@@ -49,18 +53,19 @@ def significant(value: Any, digits: int = 3, unit: str = "") -> str:
     return f"{words}\u202f{unit}" if unit else words
 
 
-def dose(value: Any, unit: str = "", digits: int = 2) -> str:
+def dose(value: object, unit: str = "", digits: int = 2) -> str:
     """CEM43 with two digits: below 0.01 it is only said to be below."""
     if usable(value) and 0.0 <= value < 0.01:
         return "<0.01" + (f"\u202f{unit}" if unit else "")
     return significant(value, digits, unit)
 
 
-def temperature(value: Any, unit: str = "°C") -> str:
+def temperature(value: object, unit: str = "°C") -> str:
+    """A temperature with one decimal."""
     return fixed(value, 1, unit)
 
 
-def metric(value: Any, unit: str | None, *, bare: bool = False, more: int = 0) -> str:
+def metric(value: object, unit: str | None, *, bare: bool = False, more: int = 0) -> str:
     """A goal's value or bound, by its unit, with so many digits more than usual."""
     if unit == "min":
         return dose(value, "" if bare else "min", 2 + more)
@@ -69,20 +74,21 @@ def metric(value: Any, unit: str | None, *, bare: bool = False, more: int = 0) -
     return significant(value, 3 + more, "" if bare else unit_text(unit))
 
 
-def reached(goal: Mapping[str, Any]) -> str:
-    """A goal's value; where it is missed, with as many digits as tell it from its bound."""
+def reached_value(goal: GoalRecord) -> str:
+    """Value of a goal; where it is missed, with as many digits as tell it from its bound."""
     value, bound, unit = goal.get("value"), goal.get("bound"), goal.get("unit")
     if goal.get("met") or not (usable(value) and usable(bound)):
         return metric(value, unit)
     return told_apart(lambda x, more: metric(x, unit, more=more), value, bound)
 
 
-def percent(value: Any, digits: int = 0) -> str:
+def percent(value: object, digits: int = 0) -> str:
+    """A share as a percentage."""
     return fixed(100.0 * value, digits, "%") if usable(value) else NONE
 
 
-def watts(value: Any) -> str:
-    """Watts below one in milliwatts, as they occur in a mouse."""
+def watts(value: object) -> str:
+    """A power, below one watt in milliwatts, as they occur in a mouse."""
     if not usable(value):
         return NONE
     if 0.0 < abs(value) < 5e-5:
@@ -96,8 +102,8 @@ def unit_text(unit: str | None) -> str:
     return UNITS.get(unit or "") or re.sub(r"\^(-?\d+)", lambda power: power[1].translate(_RAISED), unit or "")
 
 
-def plain(value: Any) -> str:
-    """Any JSON value in a cell: numbers short, lists joined, nulls as a dash."""
+def plain(value: object) -> str:
+    """A JSON value in a cell: numbers short, lists joined, nulls as a dash."""
     if value is None:
         return NONE
     if isinstance(value, bool):
@@ -116,14 +122,14 @@ def grouped(value: float) -> str:
     return f"{float(f'{value:.4g}'):,.0f}".replace(",", "\u202f").replace("-", "−")
 
 
-def duration(seconds: Any) -> str:
+def duration(seconds: object) -> str:
     """Seconds as a stage table shows them, minutes from two minutes on."""
     if not usable(seconds):
         return NONE
     return fixed(seconds / 60.0, 1, "min") if seconds >= 120 else fixed(seconds, 1 if seconds < 10 else 0, "s")
 
 
-def moment(iso: Any) -> str:
+def moment(iso: object) -> str:
     """An ISO time to the minute."""
     words = str(iso or "")
     zone = " UTC" if words.endswith(("Z", "+00:00")) else words[19:]

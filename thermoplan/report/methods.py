@@ -1,14 +1,14 @@
-"""A methods paragraph ready for a paper, and the limits of validity, written from ``plan.json``."""
+"""Methods paragraph for a paper, and the limits of validity, written from ``plan.json``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from . import formats as f
 from .formats import at, usable
 
-Plan = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ..files.run.plan_record import PlanRecord
 
 STANDING_LIMITS = (
     "Research use. A plan is never a medical device's output; no one may be treated on its strength alone.",
@@ -23,21 +23,21 @@ STANDING_LIMITS = (
 )
 
 
-def paragraph(plan: Plan) -> str:
+def methods_paragraph(plan: PlanRecord) -> str:
     """The sentences whose facts the plan has."""
     sentences = (
-        _mesh(plan),
-        _iron(plan),
-        _field(plan),
-        _heat(plan),
-        _steering(plan),
-        _dose(plan),
-        _accuracy(plan),
+        _mesh_sentence(plan),
+        _iron_sentence(plan),
+        _field_sentence(plan),
+        _heat_sentence(plan),
+        _steering_sentence(plan),
+        _dose_sentence(plan),
+        _accuracy_sentence(plan),
     )
     return " ".join(s for s in sentences if s)
 
 
-def _mesh(plan: Plan) -> str:
+def _mesh_sentence(plan: PlanRecord) -> str:
     nodes, tets = at(plan, "mesh.nodes"), at(plan, "mesh.tetrahedra")
     if not nodes:
         return ""
@@ -45,18 +45,18 @@ def _mesh(plan: Plan) -> str:
     return f"The anatomy ({regions}) was meshed with {nodes:,} nodes and {tets or 0:,} linear tetrahedra."
 
 
-def iron_known(plan: Plan) -> str:
+def iron_uncertainty_words(plan: PlanRecord) -> str:
     """Uncertainty of the iron in words, where the plan tells."""
     known = at(plan, "iron.relative_uncertainty")
     return f"calibration known to ± {f.percent(known)} (one standard uncertainty)" if usable(known) and known else ""
 
 
-def _iron(plan: Plan) -> str:
+def _iron_sentence(plan: PlanRecord) -> str:
     mass = at(plan, "iron.mesh_mg")
     if not usable(mass):
         return ""
     text = f"The iron image put {f.significant(mass, 3)} mg of iron into the mesh"
-    if known := iron_known(plan):
+    if known := iron_uncertainty_words(plan):
         text += f", {known}"
     if roi := at(plan, "iron.calibrated_by.roi"):
         text += f', from its signal by samples of known iron, voxels of both marked by the rule "{roi}"'
@@ -74,7 +74,7 @@ def _iron(plan: Plan) -> str:
     return f"{text}. {at(plan, 'iron.registration.words') or ''}".strip()
 
 
-def _field(plan: Plan) -> str:
+def _field_sentence(plan: PlanRecord) -> str:
     device = at(plan, "device", {})
     if not device:
         return ""
@@ -84,18 +84,18 @@ def _field(plan: Plan) -> str:
     return (
         f"Heating was modelled for {at(device, 'name', 'the device')} ({at(device, 'kind', 'field')})"
         f"{where}, drive field {amplitude} mT peak at {frequency} kHz; the tracer's loss under drive and "
-        f"bias along and across the drive axis followed {_model(plan)}. {_slp(plan)}"
+        f"bias along and across the drive axis followed {_loss_model_words(plan)}. {_slp_sentence(plan)}"
     ).strip()
 
 
-def _model(plan: Plan) -> str:
+def _loss_model_words(plan: PlanRecord) -> str:
     """The model of the loss and where it holds, as the plan records them."""
     name = at(plan, "tracer.model_name") or f'the model "{at(plan, "tracer.model", "not recorded")}"'
     holds = at(plan, "tracer.model_validity")
     return f"{name}, which holds {holds}" if holds else name
 
 
-def _slp(plan: Plan) -> str:
+def _slp_sentence(plan: PlanRecord) -> str:
     slp, factor = at(plan, "summary.slp_w_per_g_fe"), at(plan, "summary.tissue_factor")
     if not usable(slp):
         return ""
@@ -106,7 +106,7 @@ def _slp(plan: Plan) -> str:
     return text + "."
 
 
-def _heat(plan: Plan) -> str:
+def _heat_sentence(plan: PlanRecord) -> str:
     end, course = at(plan, "timing.heating_end_s"), at(plan, "core.temperature_c", [])
     session = f" over {f.significant(end / 60.0, 3)} min of heating and the cool-down" if usable(end) else ""
     pool = course and max(course) - min(course) > 1e-6
@@ -120,7 +120,7 @@ def _heat(plan: Plan) -> str:
     )
 
 
-def _steering(plan: Plan) -> str:
+def _steering_sentence(plan: PlanRecord) -> str:
     if plan.get("kind") == "simulate" or not plan.get("optimizer"):
         return ""
     found = at(plan, "optimizer", {})
@@ -135,14 +135,14 @@ def _steering(plan: Plan) -> str:
     )
 
 
-def _dose(plan: Plan) -> str:
+def _dose_sentence(plan: PlanRecord) -> str:
     return (
         "Thermal dose is CEM43 (R = 0.5 at and above 43 °C, 0.25 below), over heating and cool-down; Tx is "
         "the temperature exceeded by x % of a region's volume."
     )
 
 
-def _accuracy(plan: Plan) -> str:
+def _accuracy_sentence(plan: PlanRecord) -> str:
     balance, prediction = at(plan, "checks.energy_balance_rel"), at(plan, "checks.prediction_k")
     parts = []
     if usable(balance):
@@ -155,7 +155,7 @@ def _accuracy(plan: Plan) -> str:
     return f"Numerically, {' and '.join(parts)}{tool}." if parts else ""
 
 
-def validity(plan: Plan) -> list[str]:
+def validity_limits(plan: PlanRecord) -> list[str]:
     """The standing limits, and those of this plan."""
     own = []
     if plan.get("quick"):

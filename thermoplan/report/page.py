@@ -1,4 +1,4 @@
-"""``plan.json`` and ``figures/`` in, one HTML file out: no mesh, no solver, no network."""
+"""Page of a report: one HTML file from ``plan.json`` and ``figures/``, without mesh, solver or network."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import base64
 import functools
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import InputError
-from . import drawings, methods, page_rows, page_tables, trade_off_chart
 from . import formats as f
+from . import methods, page_rows, page_tables, plan_charts, trade_off_chart
+from .histogram_charts import draw_histograms
 from .palette import ISOTHERMS_C
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+    from markupsafe import Markup
+
     from ..files.run.plan_record import PlanRecord
 
 SCHEMA = 1
+# Share of the absorbed power from which a region has a line of its own: twice as much takes no line from a shipped
+# plan, a third of it would give one to body and skin, which get a few thousandths.
 _LEAST_WATTS = 0.005
 PICTURES = (
     (
@@ -32,9 +37,9 @@ PICTURES = (
 
 
 def write_report(run: Path) -> Path:
-    """Render ``report.html`` in the run folder and say where it is."""
+    """Render ``report.html`` in the run folder; returns its path."""
     run = Path(run)
-    page = render(read_plan(run), run)
+    page = render_page(read_plan(run), run)
     target, draft = run / "report.html", run / ".report.html.part"
     draft.write_text(page, encoding="utf-8")
     os.replace(draft, target)
@@ -68,81 +73,81 @@ def _drop_nulls(value: Any) -> Any:
     return [_drop_nulls(v) for v in value] if isinstance(value, list) else value
 
 
-def render(plan: Mapping[str, Any], run: Path) -> str:
+def render_page(plan: PlanRecord, run: Path) -> str:
     """The page as text. Everything from the plan is escaped; only the charts made here are markup."""
-    return str(template().render(**context(plan, run)))
+    return str(load_template().render(**page_context(plan, run)))
 
 
 @functools.cache
-def template(name: str = "report.html") -> Any:
+def load_template(name: str = "report.html") -> Template:
     """A page of this folder, with the style sheet; whatever is put into it is escaped."""
     import jinja2
+    from markupsafe import Markup
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
-    environment.globals.update(f=f, at=f.at, usable=f.usable, style=jinja2.utils.markupsafe.Markup(style))
+    environment.globals.update(f=f, at=f.at, usable=f.usable, style=Markup(style))
     return environment.get_template(name)
 
 
-def context(plan: Mapping[str, Any], run: Path) -> dict[str, Any]:
+def page_context(plan: PlanRecord, run: Path) -> dict[str, object]:
     """Variables of the page's template: rows, charts and pictures."""
     return {
         "plan": plan,
-        "verdict": page_rows.verdict(plan),
+        "verdict": page_rows.verdict_row(plan),
         "cards": page_rows.goal_cards(plan),
-        "iron_share": page_rows.iron_share(plan),
-        "focus": page_rows.facts(_focus(plan)),
+        "iron_share": page_rows.iron_outside(plan),
+        "focus": page_rows.known_facts(_heat_facts(plan)),
         "heat_words": page_rows.heat_words(plan),
-        "iron_known": methods.iron_known(plan),
-        "organs": page_tables.organs(plan),
-        "expected": page_tables.expected(plan),
-        "shot": page_tables.shot(plan),
+        "iron_known": methods.iron_uncertainty_words(plan),
+        "organs": page_tables.organ_table(plan),
+        "expected": page_tables.expected_table(plan),
+        "shot": page_tables.shot_table(plan),
         "shot_words": page_tables.shot_words(plan),
-        "alternatives": page_tables.alternatives(plan),
-        "without_gradient": page_tables.without_gradient(plan),
+        "alternatives": page_tables.alternatives_table(plan),
+        "without_gradient": page_tables.no_gradient_words(plan),
         "reasons": [str(s).replace("degC", "°C") for s in f.at(plan, "explanation.sentences", [])],
-        "limit_costs": page_tables.limit_costs(plan),
-        "front": {"chart": trade_off_chart.chart(plan), "table": trade_off_chart.table(plan)},
-        "placement": page_tables.placement(plan),
-        "checks": page_rows.checks(plan),
-        "goals": page_tables.goals(plan),
-        "predicted": page_tables.predicted(plan),
-        "optimizer": page_tables.optimizer(plan),
-        "solver": page_tables.solver(plan),
+        "limit_costs": page_tables.limit_costs_table(plan),
+        "front": {"chart": trade_off_chart.draw_front(plan), "table": trade_off_chart.front_table(plan)},
+        "placement": page_tables.position_error_table(plan),
+        "checks": page_rows.check_rows(plan),
+        "goals": page_tables.goals_table(plan),
+        "predicted": page_tables.prediction_table(plan),
+        "optimizer": page_tables.optimizer_facts(plan),
+        "solver": page_tables.solver_facts(plan),
         "mesh_facts": page_tables.mesh_facts(plan),
-        "charts": _charts(plan),
-        "colours": drawings.colours(plan),
-        "key": drawings.key(plan),
+        "charts": _draw_charts(plan),
+        "colours": plan_charts.plan_colours(plan),
+        "key": plan_charts.temperature_legend(plan),
         "isotherms": ISOTHERMS_C,
-        "pictures": [p for p in (_picture(plan, run, *row) for row in PICTURES) if p],
-        "volume": _volume(plan, run),
-        "scene": _scene(plan, run),
-        "scene_picture": picture(plan, run, "scene_png"),
-        "methods": methods.paragraph(plan),
-        "validity": methods.validity(plan),
-        "safety": page_rows.facts(_safety(plan)),
-        "trajectory": page_rows.facts(_trajectory(plan)),
+        "pictures": [p for p in (_picture_entry(plan, run, *row) for row in PICTURES) if p],
+        "volume": _read_volume(plan, run),
+        "scene": _read_scene(plan, run),
+        "scene_picture": embed_png(plan, run, "scene_png"),
+        "methods": methods.methods_paragraph(plan),
+        "validity": methods.validity_limits(plan),
+        "safety": page_rows.known_facts(_safety_facts(plan)),
+        "trajectory": page_rows.known_facts(_trajectory_facts(plan)),
     }
 
 
-def _charts(plan: Mapping[str, Any]) -> dict[str, Any]:
-    single = (
-        drawings.tumour_t90,
-        drawings.maxima,
-        drawings.iron,
-        drawings.power,
-        drawings.temperatures,
-        drawings.schedule,
-        drawings.quality,
-    )
-    return {draw.__name__: draw(plan) for draw in single} | {
-        "histograms": drawings.histograms(plan),
-        "path": drawings.path(plan),
+def _draw_charts(plan: PlanRecord) -> dict[str, Markup | list[Markup] | None]:
+    """Charts by their names in the template."""
+    return {
+        "tumour_t90": plan_charts.draw_target_t90(plan),
+        "maxima": plan_charts.draw_maxima(plan),
+        "iron": plan_charts.draw_iron(plan),
+        "power": plan_charts.draw_power(plan),
+        "temperatures": plan_charts.draw_temperatures(plan),
+        "schedule": plan_charts.draw_session_schedule(plan),
+        "quality": plan_charts.draw_quality(plan),
+        "histograms": draw_histograms(plan, plan_charts.plan_colours(plan)),
+        "path": plan_charts.draw_path(plan),
     }
 
 
-def _slp_span(plan: Mapping[str, Any]) -> str:
+def _slp_span(plan: PlanRecord) -> str:
     low, high = (f.at(plan, f"summary.slp_interval.{end}_w_per_g_fe") for end in ("low", "high"))
     if not (f.usable(low) and f.usable(high)):
         return ""
@@ -150,7 +155,7 @@ def _slp_span(plan: Mapping[str, Any]) -> str:
     return f"{f.significant(low, 3)} to {f.significant(high, 3, 'W/g Fe')}: {words}"
 
 
-def _focus(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _heat_facts(plan: PlanRecord) -> list[tuple[str, str]]:
     amplitude = f.at(plan, "summary.amplitude_mt", [])
     ends = [f.significant(a, 3) for a in (amplitude if isinstance(amplitude, list) else [amplitude])]
     factor = f.at(plan, "summary.tissue_factor")
@@ -174,11 +179,11 @@ def _focus(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _safety(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _safety_facts(plan: PlanRecord) -> list[tuple[str, str]]:
     return [
         ("H · f", f.significant(f.at(plan, "safety.h_f_a_m_s"), 3, "A/m/s")),
         ("H · f · r", f.significant(f.at(plan, "safety.h_f_r_a_s"), 3, "A/s")),
-        *((f"Into {name}", f.watts(power)) for name, power in _organ_watts(plan)),
+        *((f"Into {name}", f.watts(power)) for name, power in _watts_by_region(plan)),
         ("Eddy currents, whole body", f.watts(f.at(plan, "safety.eddy_w"))),
         ("Eddy currents, mean", f.significant(f.at(plan, "safety.eddy_mean_w_kg"), 2, "W/kg")),
         ("Eddy currents, local maximum", f.significant(f.at(plan, "safety.eddy_local_w_kg"), 2, "W/kg")),
@@ -188,14 +193,14 @@ def _safety(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _organ_watts(plan: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Watts that iron leaves in each region that gets any worth a line, the most first."""
+def _watts_by_region(plan: PlanRecord) -> list[tuple[str, float]]:
+    """Power of the iron in each region that gets a share worth a line, the largest first."""
     found = {name: watts for name, watts in f.at(plan, "safety.iron_w", {}).items() if f.usable(watts)}
     least = _LEAST_WATTS * max(f.at(plan, "safety.absorbed_w", 0.0), 1e-12)
     return sorted(((name, watts) for name, watts in found.items() if watts >= least), key=lambda pair: -pair[1])
 
 
-def _trajectory(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _trajectory_facts(plan: PlanRecord) -> list[tuple[str, str]]:
     stops, positions = f.at(plan, "trajectory.stops"), f.at(plan, "trajectory.positions")
     return [
         ("Stops", f"{stops:,}" if f.usable(stops) else ""),
@@ -207,7 +212,7 @@ def _trajectory(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _inside(plan: Mapping[str, Any], run: Path, key: str) -> Path | None:
+def _figure_path(plan: PlanRecord, run: Path, key: str) -> Path | None:
     """The file that the plan names, if it lies in the run folder."""
     name = f.at(plan, f"figures.{key}")
     if not isinstance(name, str):
@@ -216,27 +221,27 @@ def _inside(plan: Mapping[str, Any], run: Path, key: str) -> Path | None:
     return path if path.is_relative_to(root) and path.is_file() else None
 
 
-def picture(plan: Mapping[str, Any], run: Path, key: str) -> str | None:
+def embed_png(plan: PlanRecord, run: Path, key: str) -> str | None:
     """A PNG of the run folder as a data address."""
-    path = _inside(plan, run, key)
+    path = _figure_path(plan, run, key)
     if path is None or path.suffix.lower() != ".png":
         return None
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
-def _picture(plan: Mapping[str, Any], run: Path, key: str, title: str, words: str) -> dict[str, str] | None:
-    data = picture(plan, run, key)
+def _picture_entry(plan: PlanRecord, run: Path, key: str, title: str, words: str) -> dict[str, str] | None:
+    data = embed_png(plan, run, key)
     return {"data": data, "title": title, "words": words} if data else None
 
 
-def _volume(plan: Mapping[str, Any], run: Path) -> dict[str, Any] | None:
-    path = _inside(plan, run, "volume")
+def _read_volume(plan: PlanRecord, run: Path) -> object:
+    path = _figure_path(plan, run, "volume")
     try:
         return json.loads(path.read_text(encoding="utf-8")) if path else None
     except ValueError as error:
         raise InputError(f"{path}: cannot be read ({error}): delete it, or plan again") from None
 
 
-def _scene(plan: Mapping[str, Any], run: Path) -> str | None:
-    path = _inside(plan, run, "scene_html")
+def _read_scene(plan: PlanRecord, run: Path) -> str | None:
+    path = _figure_path(plan, run, "scene_html")
     return path.read_text(encoding="utf-8") if path else None

@@ -1,17 +1,22 @@
-"""From ``plan.json`` to the rows that the page shows: words and shares, no layout."""
+"""Rows of the page from ``plan.json``: words and shares, no layout."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..base.display import told_apart
 from ..goals.dose import cem43_min
 from . import formats as f
 from .formats import at, usable
 
-Plan = Mapping[str, Any]
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from ..files.run.plan_record import GoalRecord, PlanRecord
+
+Row = dict[str, object]
 
 VERDICTS = {
     "ok": ("ok", "Goals met"),
@@ -27,8 +32,8 @@ CHECKS = (
 )
 
 
-def verdict(plan: Plan) -> Row:
-    """Status as a word and a style, and the sentence that says it."""
+def verdict_row(plan: PlanRecord) -> Row:
+    """Status as a word and a style, and its sentence."""
     status = str(plan.get("status", "unknown"))
     style, words = VERDICTS.get(status, ("invalid", status))
     if style == "ok" and not plan.get("goals"):
@@ -36,17 +41,17 @@ def verdict(plan: Plan) -> Row:
     return {"style": style, "words": words, "sentence": at(plan, "summary.verdict", "")}
 
 
-def goal_cards(plan: Plan) -> list[Row]:
-    """A card for each goal and limit: goals, then what is missed, then what is met; defaults that are met are minor."""
+def goal_cards(plan: PlanRecord) -> list[Row]:
+    """Cards of goals and limits: goals, then missed limits, then those kept; defaults that are kept are minor."""
     goals = [g for g in plan.get("goals") or [] if isinstance(g, Mapping)]
     order = sorted(goals, key=lambda g: (g.get("kind") != "goal", bool(g.get("met")), bool(g.get("default"))))
-    return [_card(plan, goal) for goal in order]
+    return [_goal_card(plan, goal) for goal in order]
 
 
-def _card(plan: Plan, goal: Plan) -> Row:
+def _goal_card(plan: PlanRecord, goal: GoalRecord) -> Row:
     value, bound, unit = goal.get("value"), goal.get("bound"), goal.get("unit")
     least = goal.get("sense", "at_least" if goal.get("kind") == "goal" else "at_most") == "at_least"
-    low, high = _interval(plan, goal)
+    low, high = _goal_interval(plan, goal)
     return {
         "region": goal.get("region"),
         "metric": goal.get("metric"),
@@ -55,15 +60,15 @@ def _card(plan: Plan, goal: Plan) -> Row:
         "minor": bool(goal.get("met")) and bool(goal.get("default")),
         "default": bool(goal.get("default")),
         "source": goal.get("source") or "",
-        "value": f.reached(goal),
+        "value": f.reached_value(goal),
         "bound": ("≥\u00a0" if least else "≤\u00a0") + f.metric(bound, unit),
-        "margin": _margin(value, bound, unit, least),
+        "margin": _margin_words(value, bound, unit, least),
         "interval": _interval_words(plan, low, high, unit),
-        **_gauge(value, bound, unit),
+        **_gauge_shares(value, bound, unit),
     }
 
 
-def _margin(value: Any, bound: Any, unit: str | None, least: bool) -> str:
+def _margin_words(value: object, bound: object, unit: str | None, least: bool) -> str:
     if not (usable(value) and usable(bound)):
         return f.NONE
     spare = value - bound if least else bound - value
@@ -79,7 +84,7 @@ def _margin(value: Any, bound: Any, unit: str | None, least: bool) -> str:
     return f"{words} in hand" if spare >= 0 else f"{words} {'short' if least else 'over'}"
 
 
-def _gauge(value: Any, bound: Any, unit: str | None) -> Row:
+def _gauge_shares(value: object, bound: object, unit: str | None) -> Row:
     """Positions of value and bound on the card's bar, in percent."""
     if not (usable(value) and usable(bound)):
         return {"fill": 0.0, "mark": 0.0}
@@ -93,52 +98,48 @@ def _gauge(value: Any, bound: Any, unit: str | None) -> Row:
     }
 
 
-def heat_factors(plan: Plan) -> tuple[float, float]:
-    """The heats that a plan shows beside its own, over it: what SLP and iron leave open."""
+def heat_factors(plan: PlanRecord) -> tuple[float, float]:
+    """Factors on the heat for the two other courses that a plan shows, from the uncertainty of SLP and iron."""
     stated = at(plan, "summary.heat_factors", []) or at(plan, "summary.slp_interval.shown_factors", [])
     return (stated[0], stated[1]) if len(stated) == 2 else (0.7, 1.3)
 
 
-def heat_name(plan: Plan) -> str:
+def heat_name(plan: PlanRecord) -> str:
     """Name of the quantity that the factors multiply: the SLP, and where its uncertainty is known the iron with it."""
     alone = at(plan, "summary.slp_interval.shown_factors", [])
     return "SLP" if not alone or list(heat_factors(plan)) == list(alone) else "SLP and iron"
 
 
-def heat_words(plan: Plan) -> str:
+def heat_words(plan: PlanRecord) -> str:
+    """Factors on the heat, in words."""
     low, high = heat_factors(plan)
     return f"{heat_name(plan)} × {low:.2g} and × {high:.2g}"
 
 
-def slp_courses(plan: Plan) -> tuple[list[float], list[float]]:
-    """T90 of the first target with the SLP as low and as high as it may well be."""
+def slp_courses(plan: PlanRecord) -> tuple[list[float], list[float]]:
+    """T90 of the first target over time, with the SLP at the low and the high end of its interval."""
     names = ("low", "high") if at(plan, "history.t90_slp_low_c", []) else ("07", "13")
     low, high = (at(plan, f"history.t90_slp_{name}_c", []) for name in names)
     return low, high
 
 
-def _interval(plan: Plan, goal: Plan) -> tuple[Any, Any]:
-    """The goal's value with the SLP as low and as high as it may well be, where the plan tells."""
-    low, high = goal.get("value_slp_07"), goal.get("value_slp_13")
-    first = at(plan, "summary.tumour")
-    if usable(low) and usable(high):
-        return low, high
-    if goal.get("region") != first or goal.get("metric") != "CEM43T90":
+def _goal_interval(plan: PlanRecord, goal: GoalRecord) -> tuple[float | None, float | None]:
+    """Values of a goal with the SLP at the low and the high end of its interval, where the plan has them."""
+    if goal.get("region") != at(plan, "summary.tumour") or goal.get("metric") != "CEM43T90":
         return None, None
     stated = at(plan, "summary.cem43t90_interval_min", [])
-    if len(stated) == 2:
-        return stated[0], stated[1]
-    return tuple(_dose_of(plan, course) for course in slp_courses(plan))
+    low, high = stated if len(stated) == 2 else (_dose_of_course(plan, course) for course in slp_courses(plan))
+    return low, high
 
 
-def _dose_of(plan: Plan, course: list[float]) -> float | None:
+def _dose_of_course(plan: PlanRecord, course: list[float]) -> float | None:
     times = at(plan, "history.time_s")
     if not times or not course or len(times) != len(course) or not all(map(usable, course)):
         return None
-    return float(cem43_min(zip(times, course, strict=True)))
+    return float(cem43_min(zip(times, np.array(course), strict=True)))
 
 
-def _interval_words(plan: Plan, low: Any, high: Any, unit: str | None) -> str:
+def _interval_words(plan: PlanRecord, low: object, high: object, unit: str | None) -> str:
     if not (usable(low) and usable(high)):
         return ""
     least, most = heat_factors(plan)
@@ -146,52 +147,48 @@ def _interval_words(plan: Plan, low: Any, high: Any, unit: str | None) -> str:
     return f"{said} at {heat_name(plan)} × {least:.2g} to {most:.2g}"
 
 
-def limited(plan: Plan) -> list[Row]:
-    """Highest temperature of every limited region and of the core, with its bounds."""
-    rows: dict[str, Row] = {}
+@dataclass(slots=True)
+class LimitedRegion:
+    """Highest temperature and dose of a region with limits, and their bounds."""
+
+    name: str
+    peak_c: float
+    bound_c: float | None = None
+    dose_min: float | None = None
+    dose_bound_min: float | None = None
+    met: bool = True
+
+
+def limited_regions(plan: PlanRecord) -> list[LimitedRegion]:
+    """Every limited region and the core, where their highest temperatures are known."""
+    rows: dict[str, LimitedRegion] = {}
     for goal in plan.get("goals") or []:
         if goal.get("kind") != "limit":
             continue
         name = str(goal.get("region"))
-        row = rows.setdefault(
-            name,
-            {
-                "name": name,
-                "peak": at(plan, "regions", {}).get(name, {}).get("t_peak_c"),
-                "bound": None,
-                "dose": None,
-                "dose_bound": None,
-                "met": True,
-            },
-        )
-        row["met"] &= bool(goal.get("met"))
+        row = rows.setdefault(name, LimitedRegion(name, at(plan, "regions", {}).get(name, {}).get("t_peak_c", np.nan)))
+        row.met &= bool(goal.get("met"))
         if goal.get("metric") == "Tmax":
-            row |= {"bound": goal.get("bound"), "peak": goal.get("value")}
+            value = goal.get("value")
+            row.bound_c, row.peak_c = goal.get("bound"), np.nan if value is None else value
         elif goal.get("metric") == "CEM43max":
-            row |= {"dose": goal.get("value"), "dose_bound": goal.get("bound")}
+            row.dose_min, row.dose_bound_min = goal.get("value"), goal.get("bound")
     core = at(plan, "core.temperature_c", [])
     if core and "core" not in rows:
-        rows["core"] = {
-            "name": "core",
-            "peak": max(core),
-            "bound": None,
-            "dose": None,
-            "dose_bound": None,
-            "met": True,
-        }
-    return [row for row in rows.values() if usable(row["peak"])]
+        rows["core"] = LimitedRegion("core", max(core))
+    return [row for row in rows.values() if usable(row.peak_c)]
 
 
-def limit_words(row: Row) -> tuple[str, str]:
+def limit_words(row: LimitedRegion) -> tuple[str, str]:
     """Temperature and its bound; dose and its bound."""
-    bound = f" / {f.fixed(row['bound'], 1)}" if usable(row["bound"]) else ""
-    more = f" · {f.dose(row['dose'])} / {f.dose(row['dose_bound'])} min" if usable(row["dose"]) else ""
-    return f.temperature(row["peak"], "") + bound + " °C", more
+    bound = f" / {f.fixed(row.bound_c, 1)}" if usable(row.bound_c) else ""
+    more = f" · {f.dose(row.dose_min)} / {f.dose(row.dose_bound_min)} min" if usable(row.dose_min) else ""
+    return f.temperature(row.peak_c, "") + bound + " °C", more
 
 
-def checks(plan: Plan) -> list[Row]:
+def check_rows(plan: PlanRecord) -> list[Row]:
     """Each check against its bound; one that was not made is neither passed nor failed."""
-    rows = []
+    rows: list[Row] = []
     for key, name, bound, unit in CHECKS:
         value = at(plan, f"checks.{key}")
         passed = abs(value) <= bound if usable(value) else None
@@ -207,26 +204,26 @@ def checks(plan: Plan) -> list[Row]:
     return rows
 
 
-def iron_share(plan: Plan) -> Row:
-    """Share of the iron outside the first goal's region (raw and confined) and outside the body."""
+def iron_outside(plan: PlanRecord) -> Row:
+    """Shares of the iron outside the first goal's region (raw and confined) and outside the body."""
     target = at(plan, "summary.tumour")
     raw, confined = at(plan, "iron.regions_raw", {}), at(plan, "iron.regions_confined", {})
     return {
-        "outside": f.percent(_outside(confined, target)),
-        "outside_raw": f.percent(_outside(raw, target)),
-        "body": f.percent(_ratio(at(plan, "iron.outside_mg"), at(plan, "iron.image_mg")), 1),
+        "outside": f.percent(_share_outside(confined, target)),
+        "outside_raw": f.percent(_share_outside(raw, target)),
+        "body": f.percent(_ratio_of(at(plan, "iron.outside_mg"), at(plan, "iron.image_mg")), 1),
     }
 
 
-def _outside(masses: Plan, target: Any) -> float | None:
-    total = sum(v for v in masses.values() if usable(v))
-    return 1.0 - masses[target] / total if total and usable(masses.get(target)) else None
+def _share_outside(masses: Mapping[str, object], target: str) -> float | None:
+    total, inside = sum(v for v in masses.values() if usable(v)), masses.get(target)
+    return 1.0 - inside / total if total and usable(inside) else None
 
 
-def _ratio(a: Any, b: Any) -> float | None:
+def _ratio_of(a: object, b: object) -> float | None:
     return a / b if usable(a) and usable(b) and b else None
 
 
-def facts(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Only the pairs that have something to say."""
+def known_facts(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The pairs whose words are known."""
     return [(name, words) for name, words in pairs if words and f.NONE not in words.split()]

@@ -1,19 +1,22 @@
-"""The page's tables, as a header and rows of words."""
+"""Tables of the page, as a header and rows of words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 
 from . import formats as f
 from .formats import at, usable
-from .page_rows import Plan, facts
+from .page_rows import known_facts
+
+if TYPE_CHECKING:
+    from ..files.run.plan_record import PlanRecord
 
 Table = tuple[list[str], list[list[str]]]
 
 
-def organs(plan: Plan) -> Table:
+def organ_table(plan: PlanRecord) -> Table:
     """Header and rows of the organ table; iron as planned on, and as the image has it where some was moved."""
     raw = at(plan, "iron.regions_raw", {}) if at(plan, "iron.confined") else {}
     header = [
@@ -44,7 +47,7 @@ def organs(plan: Plan) -> Table:
                 name,
                 row.get("tissue") or "",
                 f.significant(row.get("volume_mm3")),
-                _milligrams(row.get("iron_mg")) + _give_or_take(row.get("iron_mg"), row.get("iron_sd_mg")),
+                _milligrams(row.get("iron_mg")) + _uncertainty(row.get("iron_mg"), row.get("iron_sd_mg")),
                 *([_milligrams(raw.get(name))] if raw else []),
                 *(
                     f.temperature(row.get(k), "")
@@ -61,23 +64,23 @@ def organs(plan: Plan) -> Table:
                         "cem43_floor39_max_min",
                     )
                 ),
-                f.percent(above(plan, name, 43.0)),
+                f.percent(share_above(plan, name, 43.0)),
                 f.watts(row.get("power_w")),
             ]
         )
     return header, body
 
 
-def _give_or_take(value: Any, sd: Any) -> str:
+def _uncertainty(value: object, sd: object) -> str:
     """One standard uncertainty, where one is known and the amount is worth it."""
     return f" ± {f.significant(sd, 1)}" if usable(sd) and usable(value) and value >= 1e-3 else ""
 
 
-def _milligrams(value: Any) -> str:
+def _milligrams(value: object) -> str:
     return "<0.001" if usable(value) and 0.0 < value < 1e-3 else f.significant(value, 2)
 
 
-def above(plan: Plan, region: str, threshold_c: float) -> float | None:
+def share_above(plan: PlanRecord, region: str, threshold_c: float) -> float | None:
     """Share of a region's volume above a temperature at the end of heating, from its histogram."""
     histogram = at(plan, "histograms", {}).get(region) or {}
     edges, share = histogram.get("temperature_c") or [], histogram.get("volume_fraction") or []
@@ -89,7 +92,7 @@ def above(plan: Plan, region: str, threshold_c: float) -> float | None:
     return (1.0 if threshold_c < edges[0] else 0.0) if edges else None
 
 
-def expected(plan: Plan) -> Table:
+def expected_table(plan: PlanRecord) -> Table:
     """Readings to expect: a row a minute, two columns a thermometer: the reading, and when to stop."""
     given = [r for r in plan.get("expected") or [] if isinstance(r, Mapping)]
     keys = list(dict.fromkeys(k for r in given for k in r))
@@ -104,14 +107,14 @@ def expected(plan: Plan) -> Table:
     return header, [
         [
             f.plain(r.get("minute")),
-            *(cell for n in names for cell in _reading(r, n)),
+            *(cell for n in names for cell in _reading_cells(r, n)),
             *(f.plain(r.get(k)) for k in others),
         ]
         for r in given
     ]
 
 
-def shot(plan: Plan) -> Table:
+def shot_table(plan: PlanRecord) -> Table:
     """Table of expected probe readings during the test shot, and with the SLP x 0.7 and 1.3."""
     given = at(plan, "test_shot.rows", [])
     names = [
@@ -132,7 +135,7 @@ def shot(plan: Plan) -> Table:
     ]
 
 
-def shot_words(plan: Plan) -> str:
+def shot_words(plan: PlanRecord) -> str:
     """Instruction for the test shot, in a sentence."""
     found = at(plan, "test_shot", {})
     if not found:
@@ -147,7 +150,7 @@ def shot_words(plan: Plan) -> str:
     )
 
 
-def _reading(row: Plan, name: str) -> tuple[str, str]:
+def _reading_cells(row: Mapping[str, object], name: str) -> tuple[str, str]:
     low, high = row.get(f"{name}_low_c"), row.get(f"{name}_stop_above_c")
     reading = f.temperature(row.get(f"{name}_c"), "")
     return (
@@ -156,7 +159,7 @@ def _reading(row: Plan, name: str) -> tuple[str, str]:
     )
 
 
-def alternatives(plan: Plan) -> Table:
+def alternatives_table(plan: PlanRecord) -> Table:
     """Hand-made plans beside this one, with the limits that each breaks."""
     given = [r for r in plan.get("alternatives") or [] if isinstance(r, Mapping)]
     keys = [
@@ -164,24 +167,24 @@ def alternatives(plan: Plan) -> Table:
         for k in dict.fromkeys(k for r in given for k in r)
         if k not in ("name", "limits_broken") and any(usable(r.get(k)) for r in given)
     ]
-    header = ["Plan", *(_heading(k) for k in keys), "Limits broken"]
+    header = ["Plan", *(_alternative_heading(k) for k in keys), "Limits broken"]
     return header, [
         [
             str(r.get("name", "")),
-            *(_by_suffix(k, r.get(k)) for k in keys),
-            _celsius("; ".join(map(str, r.get("limits_broken") or [])) or "none"),
+            *(_alternative_cell(k, r.get(k)) for k in keys),
+            _degree_signs("; ".join(map(str, r.get("limits_broken") or [])) or "none"),
         ]
         for r in given
     ]
 
 
-def without_gradient(plan: Plan) -> str:
-    """Result of the drive field alone for the same goal, in words."""
+def no_gradient_words(plan: PlanRecord) -> str:
+    """Sentence on the result of the drive field alone for the same goal."""
     rows = [r for r in plan.get("alternatives") or [] if isinstance(r, Mapping)]
-    row = next((r for r in rows if r.get("name") == "no gradient"), {})
-    if not usable(row.get("t90_c")):
+    row = next((r for r in rows if r.get("name") == "no gradient"), None)
+    if row is None or not usable(row.get("t90_c")):
         return ""
-    broken = _celsius("; ".join(map(str, row.get("limits_broken") or [])))
+    broken = _degree_signs("; ".join(map(str, row.get("limits_broken") or [])))
     core = f", the core {f.temperature(row['core_c'])}" if usable(row.get("core_c")) else ""
     within = row.get("t90_within_limits_c")
     most = f" Within the limits T90 would reach {f.temperature(within)}." if usable(within) and broken else ""
@@ -191,7 +194,7 @@ def without_gradient(plan: Plan) -> str:
     )
 
 
-def placement(plan: Plan) -> Table:
+def position_error_table(plan: PlanRecord) -> Table:
     """Table of the cost of a position error, one row an axis of the machine."""
     rows = [r for r in plan.get("placement") or [] if isinstance(r, Mapping)]
     header = ["Off by", "T90 °C", "costs K", "CEM43 T90 min", "Limits broken besides"]
@@ -201,17 +204,17 @@ def placement(plan: Plan) -> Table:
             f.temperature(r.get("t90_c"), ""),
             f.fixed(round(r.get("cost_k", 0.0), 1) + 0.0, 1),
             f.dose(r.get("cem43t90_min")),
-            _celsius("; ".join(map(str, r.get("limits_broken") or [])) or "none"),
+            _degree_signs("; ".join(map(str, r.get("limits_broken") or [])) or "none"),
         ]
         for r in rows
     ]
 
 
-def _celsius(words: Any) -> str:
+def _degree_signs(words: object) -> str:
     return str(words).replace("degC", "°C")
 
 
-def _heading(key: str) -> str:
+def _alternative_heading(key: str) -> str:
     known = {
         "t90_within_limits_c": "T90 at equal limits",
         "t90_c": "T90 °C",
@@ -222,7 +225,7 @@ def _heading(key: str) -> str:
     return known.get(key, key.replace("_", " "))
 
 
-def _by_suffix(key: str, value: Any) -> str:
+def _alternative_cell(key: str, value: object) -> str:
     if key == "duty":
         return f.percent(value)
     if key.endswith("_c"):
@@ -232,7 +235,7 @@ def _by_suffix(key: str, value: Any) -> str:
     return f.fixed(1e3 * value, 0) if key.endswith("_w") and usable(value) else f.plain(value)
 
 
-def limit_costs(plan: Plan) -> Table:
+def limit_costs_table(plan: PlanRecord) -> Table:
     """Table of the cost of each limit to the goal: those near their bound, and those that would stop the plan first."""
     given = [r for r in at(plan, "explanation.limits", []) if isinstance(r, Mapping)]
     body = []
@@ -252,7 +255,7 @@ def limit_costs(plan: Plan) -> Table:
     return ["Limit", "Value", "Bound", "State", "Widening it buys"], body
 
 
-def mesh_facts(plan: Plan) -> list[tuple[str, str]]:
+def mesh_facts(plan: PlanRecord) -> list[tuple[str, str]]:
     """The mesh in numbers, and the region whose volume is farthest from its labels'."""
     worst = ""
     labelled = at(plan, "mesh.label_volume_mm3", {})
@@ -264,23 +267,23 @@ def mesh_facts(plan: Plan) -> list[tuple[str, str]]:
         ]
         worst = f"{f.percent(max(off)[0], 1)} ({max(off)[1]})" if off else ""
     nodes, tets = at(plan, "mesh.nodes"), at(plan, "mesh.tetrahedra")
-    return facts(
+    return known_facts(
         [
             ("Nodes", f"{nodes:,}" if usable(nodes) else ""),
             ("Tetrahedra", f"{tets:,}" if usable(tets) else ""),
             ("Skin area", f.significant(at(plan, "mesh.skin_area_cm2"), 3, "cm²")),
             ("Worst element's quality", f.significant(at(plan, "mesh.quality_min"), 2)),
             ("Largest difference of a region's volume from its labels", worst),
-            *_mesh_error(plan),
+            *_mesh_error_facts(plan),
         ]
     )
 
 
-def solver(plan: Plan) -> list[tuple[str, str]]:
+def solver_facts(plan: PlanRecord) -> list[tuple[str, str]]:
     """Facts of the time integration of the full model."""
     found = at(plan, "solver", {})
     engine = {"exact": "exact (Krylov spaces)", "implicit": "implicit (TR-BDF2)"}.get(str(found.get("engine")), "")
-    return facts(
+    return known_facts(
         [
             ("Engine in time", engine),
             ("Elements", str(found.get("elements", ""))),
@@ -291,7 +294,7 @@ def solver(plan: Plan) -> list[tuple[str, str]]:
     )
 
 
-def _mesh_error(plan: Plan) -> list[tuple[str, str]]:
+def _mesh_error_facts(plan: PlanRecord) -> list[tuple[str, str]]:
     """Estimated error of the target's and of every region's temperatures, where that was asked for."""
     target, error = at(plan, "summary.tumour"), at(plan, "accuracy.error_k")
     if not usable(error):
@@ -304,7 +307,7 @@ def _mesh_error(plan: Plan) -> list[tuple[str, str]]:
     ]
 
 
-def goals(plan: Plan) -> Table:
+def goals_table(plan: PlanRecord) -> Table:
     """Every goal and limit with where its bound comes from."""
     body = []
     for goal in plan.get("goals") or []:
@@ -314,28 +317,28 @@ def goals(plan: Plan) -> Table:
                 f"{goal.get('kind', '')}: {goal.get('region', '')}",
                 str(goal.get("metric", "")),
                 ("≥\u00a0" if least else "≤\u00a0") + f.metric(goal.get("bound"), unit),
-                f.reached(goal),
+                f.reached_value(goal),
                 "met" if goal.get("met") else "missed",
-                _celsius(goal.get("source") or f.NONE),
+                _degree_signs(goal.get("source") or f.NONE),
             ]
         )
     return ["Goal or limit", "Metric", "Bound", "Value", "State", "Source"], body
 
 
-def predicted(plan: Plan) -> Table:
+def prediction_table(plan: PlanRecord) -> Table:
     """Table of predicted against verified values of the sequence."""
     given = [r for r in at(plan, "optimizer.predicted", []) if isinstance(r, Mapping)]
     body = []
     for row in given:
-        goal = _celsius(row.get("goal", ""))
+        goal = _degree_signs(row.get("goal", ""))
         words = f.dose if goal.endswith(" min") else f.significant
         body.append([goal, words(row.get("searched")), words(row.get("played"))])
     return ["Goal or limit", "Searched", "Verified"], body
 
 
-def optimizer(plan: Plan) -> list[tuple[str, str]]:
-    """The search in a few words."""
+def optimizer_facts(plan: PlanRecord) -> list[tuple[str, str]]:
+    """Entries of the search that are single values."""
     found = at(plan, "optimizer", {})
-    return facts(
+    return known_facts(
         [(str(k).replace("_", " "), f.plain(v)) for k, v in found.items() if not isinstance(v, list | Mapping)]
     )
