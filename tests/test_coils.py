@@ -7,7 +7,7 @@ import pytest
 
 from thermoplan.base.errors import InputError
 from thermoplan.device import Device
-from thermoplan.device.coils import Loop, Magnet, coil_field_t, coil_selection
+from thermoplan.device.fields.coils import Loop, Magnet, coil_field_t, coil_selection
 from thermoplan.power.heating_basis import ffr_widths_m
 from thermoplan.tracer.tracer import Population, Tracer
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from thermoplan.base.errors import InputError
 from thermoplan.device import Device, device_from_dict, traceless, unknown_field
-from thermoplan.device.selection import selection_field
+from thermoplan.device.fields.selection import selection_field
 
 X, Y, Z = np.eye(3)
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [3, -2, 5]]) * 1e-3

@@ -13,7 +13,7 @@ from scipy import sparse
 from thermoplan.anatomy.anatomy import Anatomy
 from thermoplan.base.errors import InputError
 from thermoplan.device import Device
-from thermoplan.device.selection import selection_field
+from thermoplan.device.fields.selection import selection_field
 from thermoplan.plan.case import heating_model
 from thermoplan.power import heating_basis as basis_module
 from thermoplan.power.heating_basis import Column, ffr_widths_m, heating_basis

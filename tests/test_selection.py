@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thermoplan.base.errors import InputError
-from thermoplan.device.selection import left_out_rms_t, selection_field
+from thermoplan.device.fields.selection import left_out_rms_t, selection_field
 
 
 def ball(count: int = 60, radius_m: float = 0.04) -> np.ndarray:

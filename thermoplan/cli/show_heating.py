@@ -186,7 +186,7 @@ def _with_unit(value: float | None, unit: str) -> str:
 
 
 _MACHINE: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
-    "gradient": ("gradient", lambda row: "" if row["kind"] == "uniform" else _value(row, "gradient", "T/m")),
+    "gradient": ("gradient", lambda row: "" if row["gradient_t_m"] == 0.0 else _value(row, "gradient", "T/m")),
     "amplitude": ("amplitude", lambda row: _value(row, "amplitude", "mT")),
     "frequency": ("frequency", lambda row: _value(row, "frequency", "kHz")),
     "drive along (RAS)": ("drive_axis", lambda row: _along(row["drive_axis"])),

@@ -11,7 +11,7 @@ from ..base.arrays import Array
 from ..base.errors import InputError
 from ..base.image import Image
 from ..base.units import NotAQuantity, direction, iron_factor, quantity, vector
-from ..device import Device
+from ..device import DEVICE_KINDS, Device
 from ..files.images.scan_facts import ScanFacts, write_scan
 from ..files.images.volumes import read_volume
 from ..imaging.psf import GaussianPsf, LaggingPsf, Psf, device_psf, fwhm_m
@@ -24,11 +24,10 @@ from ..tracer.tracer import Tracer, omega_tau
 from .answer_types import ScanAnswer
 from .point_queries import named_tracer
 
-KINDS = ("ffp", "ffl")
-"""Kinds of machine that a scan by gradient alone may be of."""
+IDEAL_KINDS = tuple(name for name, kind in DEVICE_KINDS.items() if kind.ideal)
+"""Kinds of a scan without a machine: a gradient alone makes their field."""
 RELAXATIONS = ("none", "both", "one-way")
 """Relaxation of the picture: none, or a lag along both sweeps or one."""
-_TOPOLOGY = {"ffp": "FFP", "ffl": "FFL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +121,8 @@ def _factor(unit: str | None) -> float:
 
 
 def _device(request: ScanRequest, device: Device | None, notes: list[str]) -> Device | None:
-    if request.kind not in (None, *KINDS):
-        raise InputError(f'--kind "{request.kind}": expected one of {", ".join(KINDS)}')
+    if request.kind not in (None, *IDEAL_KINDS):
+        raise InputError(f'--kind "{request.kind}": expected one of {", ".join(IDEAL_KINDS)}')
     gradient = None if request.gradient is None else quantity(request.gradient, "gradient", "--gradient")
     if request.device is not None:
         path = Path(request.device)
@@ -132,8 +131,8 @@ def _device(request: ScanRequest, device: Device | None, notes: list[str]) -> De
         device = chosen_device(table, path.parent, "--device", notes)
     if device is None and gradient is not None:
         device = Device(
-            f"{request.kind or KINDS[0]} scanner",
-            request.kind or KINDS[0],
+            f"{request.kind or IDEAL_KINDS[0]} scanner",
+            request.kind or IDEAL_KINDS[0],
             gradient,
             20e-3,
             20e3,
@@ -181,8 +180,8 @@ def _psf(scene: _Scene, request: ScanRequest, notes: list[str]) -> tuple[Psf, st
 def _tensor(tracer: Tracer, device: Device, request: ScanRequest, notes: list[str]) -> tuple[Psf, str]:
     channels = None if request.channels is None else [_letter(word) for word in request.channels.split()]
     psf = device_psf(tracer, device, channels)
-    if device.kind == "ffl":
-        notes.append(f"{device.name}: its line is taken to turn through every angle")
+    if note := DEVICE_KINDS[device.kind].imaging_note:
+        notes.append(f"{device.name}: {note}")
     if tracer.effective:
         notes.append(f"{tracer.name}: {tracer.effective}")
     notes.append(
@@ -201,7 +200,7 @@ def _letter(word: str) -> tuple[float, float, float]:
 
 def lag_m(tracer: Tracer, device: Device) -> Array:
     """Way of a field-free region at full speed within the tracer's relaxation time ``(3,)``."""
-    gradient = device.gradient_t_m * (np.eye(3) if device.kind == "ffl" else device.gradient_tensor())
+    gradient = device.gradient_t_m * device.imaging_tensor()
     sweep = np.linalg.solve(gradient, device.amplitude_t * device.drive_axis)
     return omega_tau(tracer, device.frequency_hz) * sweep
 
@@ -218,7 +217,7 @@ def _facts(scene: _Scene, request: ScanRequest, widths: Array) -> ScanFacts:
     return ScanFacts(
         tracer="" if scene.tracer is None else scene.tracer.name,
         scanner="thermoplan scan" if device is None else f"thermoplan scan, {device.name}",
-        topology="" if device is None else _TOPOLOGY.get(device.kind, ""),
+        topology="" if device is None else DEVICE_KINDS[device.kind].mdf_topology,
         gradient_t_m=None if device is None else device.gradient_t_m * device.gradient_tensor(),
         fwhm_m=widths,
     )

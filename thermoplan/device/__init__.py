@@ -1,13 +1,14 @@
 """Machines: selection field, drive field, frames and limits.
 
-keys of a TOML file (keys) -> Device (model) -> tensors of ideal fields (tensors), what it cannot do (limits)
+keys of a TOML file (keys) -> Device, whose kind (kinds) has its field (fields) -> what it cannot do (machine_limits)
 """
 
 from __future__ import annotations
 
 from .device import Device, split
+from .fields.tensors import traceless
 from .keys import AXES, device_from_dict
-from .machine_limits import KINDS, unknown_field
-from .tensors import traceless
+from .kinds import DEVICE_KINDS, FreeRegion
+from .machine_limits import unknown_field
 
-__all__ = ["AXES", "KINDS", "Device", "device_from_dict", "split", "traceless", "unknown_field"]
+__all__ = ["AXES", "DEVICE_KINDS", "Device", "FreeRegion", "device_from_dict", "split", "traceless", "unknown_field"]

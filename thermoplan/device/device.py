@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..base.arrays import Array, finite, frozen, put, unit
+from ..base.arrays import Array, BoolArray, finite, frozen, put, unit
 from ..base.display import card
 from ..base.errors import InputError
+from .fields.selection import SelectionField
+from .fields.tensors import turned_lines
+from .kinds import DEVICE_KINDS, FreeRegion
 from .machine_limits import faults, violations
-from .selection import SelectionField
-from .tensors import line_tensor, point_tensor, turned_lines
 
 LINES = 6
-"""Directions tried of a line that turns: 30 degrees apart."""
+"""Directions tried of a line that turns, 30 degrees apart: twice as many cost twice the columns of the search."""
 _BORE = np.array([0.0, 0.0, 1.0])
 _EVERYWHERE = ((-np.inf, np.inf),) * 3
 
@@ -28,9 +29,9 @@ class Device:
     Parameters
     ----------
     kind
-        "ffp": field-free point; "ffl": field-free line; "uniform": no selection field; "measured" and
-        "coils": a point whose field is ``selection``, in the machine's frame, scaled to the gradient that is
-        asked for.
+        A key of `DEVICE_KINDS`. "ffp": field-free point; "ffl": field-free line; "uniform": no selection field;
+        "measured" and "coils": a point whose field is ``selection``, in the machine's frame, scaled to the gradient
+        that is asked for.
     gradient_t_m
         Along the strong axis of a point, across the line of a line; of a measured field its steepest.
         ``amplitude_t`` is peak.
@@ -128,17 +129,21 @@ class Device:
         ``direction`` turns a field-free line, or the strong axis of a point. Ideal coils: a point has
         1, -1/2, -1/2 and a line 1, -1, 0. Of a measured field, that at its own field-free point.
         """
-        turn = self.to_device[:3, :3]
-        if self.kind == "uniform":
-            return np.zeros((3, 3))
-        if self.selection is not None:
-            return turn.T @ self.selection.tensor_t_m(self.selection.field_free_point_m()) @ turn
-        if self.tensor is not None:
-            return turn.T @ self.tensor @ turn
-        strong = self.drive_axis if self.strong_axis is None else self.strong_axis
-        if self.kind == "ffp":
-            return point_tensor(strong if direction is None else unit(direction))
-        return line_tensor(self.line_axis if direction is None else unit(direction), strong)
+        return DEVICE_KINDS[self.kind].tensor(self, direction)
+
+    def imaging_tensor(self) -> Array:
+        """``(3, 3)`` per unit of gradient that an image is seen with, in the anatomy's frame."""
+        return DEVICE_KINDS[self.kind].imaging_tensor(self)
+
+    @property
+    def region(self) -> FreeRegion:
+        """Field-free region: a point, a line, or everywhere."""
+        return DEVICE_KINDS[self.kind].region
+
+    @property
+    def focuses(self) -> bool:
+        """True where the field-free region can be moved onto a place."""
+        return self.region is not FreeRegion.EVERYWHERE
 
     def selection_t(self, points_m: ArrayLike, direction: ArrayLike | None = None) -> Array:
         """Selection field ``(n, 3)`` per unit of gradient, but for a uniform part; the anatomy's frame."""
@@ -197,9 +202,10 @@ class Device:
 
     def line_directions(self, count: int = LINES) -> tuple[tuple[float, float, float] | None, ...]:
         """Directions that a line can take; None alone where nothing turns."""
-        if self.kind != "ffl" or not self.rotating:
+        if self.line_axis is None or not self.rotating:
             return (None,)
-        return tuple(tuple(line.tolist()) for line in turned_lines(self.line_axis, self.turns_about, count))
+        x, y, z = turned_lines(self.line_axis, self.turns_about, count).T.tolist()
+        return tuple(zip(x, y, z, strict=True))
 
     def machine_m(self, points_m: ArrayLike) -> Array:
         """Points of the anatomy's frame in the machine's."""
@@ -220,9 +226,9 @@ class Device:
         shift = -gradient * field @ self.to_device[:3, :3].T
         return shift[0] if np.ndim(center_m) == 1 else shift
 
-    def reachable(self, points_m: ArrayLike) -> Array:
+    def reachable(self, points_m: ArrayLike) -> BoolArray:
         """Which points the field-free region can be put on, ``(n,)``."""
-        if self.kind == "uniform":
+        if not self.focuses:
             return np.ones(len(np.atleast_2d(points_m)), bool)
         low, high = self.position_range_m.T
         machine = self.machine_m(np.atleast_2d(points_m))
@@ -231,7 +237,7 @@ class Device:
         if self.selection is not None:
             away = np.linalg.norm(machine - self.selection.center_m, axis=1)
             inside &= away <= self.selection.radius_m
-        result: Array = inside
+        result: BoolArray = inside
         return result
 
     def violations(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base.errors import InputError
 from .device import Device
+from .kinds import DEVICE_KINDS
 
 AXES = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
 _SI_KEYS = {
@@ -45,7 +46,8 @@ _SI_KEYS = {
 def device_from_dict(values: Mapping[str, Any], where: str) -> Device:
     """A device from the keys of its TOML file, quantities already in SI; an axis may be a letter of RAS."""
     needed = ["name", "kind", "amplitude", "frequency"]
-    needed += ["gradient"] if values.get("kind") in ("ffp", "ffl") and "gradient_tensor" not in values else []
+    kind = DEVICE_KINDS.get(values.get("kind", ""))
+    needed += ["gradient"] if kind is not None and kind.ideal and "gradient_tensor" not in values else []
     faults = [f"{where}: {key}: missing" for key in needed if key not in values]
     settings = {_SI_KEYS[k]: v for k, v in values.items() if k in _SI_KEYS}
     if "gradient_t_m" not in settings and not faults:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..base.arrays import Array
-from ..base.errors import InputError
-from .tensors import traceless
+from .fields.selection import SelectionField
+from .fields.tensors import ALIGNED_SINE, axis_text
+from .kinds import DEVICE_KINDS, FreeRegion, Machine
 
-KINDS = ("ffp", "ffl", "uniform", "measured", "coils")
-_ASKEW = np.sin(np.radians(1.0))
-_RANGES = (
-    ("gradient", "gradient_range_t_m", 1.0, "T/m"),
-    ("amplitude", "amplitude_range_t", 1e3, "mT"),
-    ("frequency", "frequency_range_hz", 1e-3, "kHz"),
-)
+_EDGE = 1e-9
+"""Part of a range by which its ends are open: text in other units comes back off by rounding, some 1e-15. Ten times as
+much would still be below what any machine can be set to."""
+_DRIVE_COSINE = 0.94
+"""Cosine of the angle, 20 degrees, by which a measured drive field may stand off ``drive_axis``. A larger angle would
+let an axis pass whose letter is wrong in a coil that is tilted."""
 
 
 def violations(
-    device: Any, centers_m: ArrayLike | None, asked: Mapping[str, ArrayLike], directions: Array
+    device: Machine, centers_m: ArrayLike | None, asked: Mapping[str, ArrayLike], directions: Array
 ) -> list[str]:
     """Violations of the machine's ranges by places, quantities and directions of lines ``(n, 3)``."""
     found = []
@@ -31,18 +30,21 @@ def violations(
         out = np.flatnonzero(~device.reachable(centers))
         if len(out):
             found.append(_position_text(device, centers[out], len(out)))
-    for key, attribute, scale, name in _RANGES:
-        low, high = getattr(device, attribute)
+    for key, (low, high), scale, name in (
+        ("gradient", device.gradient_range_t_m, 1.0, "T/m"),
+        ("amplitude", device.amplitude_range_t, 1e3, "mT"),
+        ("frequency", device.frequency_range_hz, 1e-3, "kHz"),
+    ):
         for value in np.unique(np.atleast_1d(asked[key])):
-            if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
+            if not low * (1 - _EDGE) <= value <= high * (1 + _EDGE):
                 found.append(
                     f"device {device.name}: {key} = {value * scale:g} {name}: outside "
                     f"{key}_range, {low * scale:g} to {high * scale:g} {name}"
                 )
-    return found + _askew(device, directions)
+    return found + _refused_directions(device, directions)
 
 
-def _position_text(device: Any, centers: Array, count: int) -> str:
+def _position_text(device: Machine, centers: Array, count: int) -> str:
     machine = device.machine_m(centers[0])
     low, high = device.position_range_m.T * 1e3
     first = [
@@ -50,7 +52,7 @@ def _position_text(device: Any, centers: Array, count: int) -> str:
         for axis, p, a, b in zip("xyz", machine * 1e3, low, high, strict=True)
         if not a <= p <= b
     ]
-    if not first:
+    if not first and device.selection is not None:
         place = " ".join(f"{v:.1f}" for v in machine * 1e3)
         first = [f"{place} mm is outside the ball of {device.selection.radius_m * 1e3:.3g} mm where its field is known"]
     return (
@@ -59,28 +61,27 @@ def _position_text(device: Any, centers: Array, count: int) -> str:
     )
 
 
-def _askew(device: Any, directions: Array) -> list[str]:
-    """Directions that the machine's line cannot take."""
+def _refused_directions(device: Machine, directions: Array) -> list[str]:
+    """Directions that the machine's field cannot take."""
     asked = directions[np.isfinite(directions).all(axis=1)]
-    if not len(asked):
-        return []
     asked = asked / np.linalg.norm(asked, axis=1)[:, None]
-    if device.kind != "ffl":
+    line, about = device.line_axis, device.turns_about
+    if device.region is not FreeRegion.LINE or line is None:
         own = device.gradient_tensor()
-        off = [d for d in asked if not np.allclose(device.gradient_tensor(d), own, atol=_ASKEW)]
+        off = [d for d in asked if not np.allclose(device.gradient_tensor(d), own, atol=ALIGNED_SINE)]
         words = "its field does not turn"
     elif device.rotating:
-        off = [d for d in asked if abs(d @ device.turns_about) > _ASKEW]
-        words = f"its line turns about turn_axis, {_axis(device.turns_about)}, and stays at right angles to it"
+        off = [d for d in asked if abs(d @ about) > ALIGNED_SINE]
+        words = f"its line turns about turn_axis, {axis_text(about)}, and stays at right angles to it"
     else:
-        off = [d for d in asked if np.linalg.norm(np.cross(d, device.line_axis)) > _ASKEW]
-        words = f"its line stays along line_axis, {_axis(device.line_axis)}; only rotating = true turns it"
+        off = [d for d in asked if np.linalg.norm(np.cross(d, line)) > ALIGNED_SINE]
+        words = f"its line stays along line_axis, {axis_text(line)}; only rotating = true turns it"
     if not off:
         return []
-    return [f"device {device.name}: direction = {_axis(off[0])}, {len(off)} stop(s): {words}"]
+    return [f"device {device.name}: direction = {axis_text(off[0])}, {len(off)} stop(s): {words}"]
 
 
-def unknown_field(device: Any, points_m: Array) -> list[str]:
+def unknown_field(device: Machine, points_m: Array) -> list[str]:
     """Extrapolation note: points ``(n, 3)`` of the body outside the ball of a measured or computed field."""
     found = []
     machine = device.machine_m(points_m)
@@ -96,15 +97,11 @@ def unknown_field(device: Any, points_m: Array) -> list[str]:
     return found
 
 
-def _axis(vector: Array) -> str:
-    return " ".join(f"{v:.3g}" for v in vector)
-
-
-def faults(device: Any) -> list[str]:
+def faults(device: Machine) -> list[str]:
     """Faults of a device definition, by key."""
-    if device.kind not in KINDS:
-        return [f'kind = "{device.kind}": expected one of {", ".join(KINDS)}']
-    found = [*_line_faults(device), *_tensor_faults(device), *_selection_faults(device)]
+    if device.kind not in DEVICE_KINDS:
+        return [f'kind = "{device.kind}": expected one of {", ".join(DEVICE_KINDS)}']
+    found = _kind_faults(device)
     turn = device.to_device[:3, :3] if device.to_device.shape == (4, 4) else np.zeros((3, 3))
     if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-6) or np.linalg.det(turn) < 0:
         found.append("to_device: expected a 4 x 4 of a rotation and a shift, no scale, no mirror")
@@ -122,57 +119,39 @@ def faults(device: Any) -> list[str]:
         if not (value > 0.0 or (zero and value == 0.0)):
             found.append(f"{key} = {value:g}: expected a positive quantity, such as {hint}")
     if device.drive is not None:
-        found += _drive_faults(device)
+        found += _drive_faults(device, device.drive)
     if not 0.0 < device.max_duty <= 1.0:
         found.append(f"max_duty = {device.max_duty:g}: expected a share of time, such as 0.9")
     return found
 
 
-def _selection_faults(device: Any) -> list[str]:
-    if device.kind == "measured" and device.selection is None:
-        return ['selection: missing: a device of kind "measured" needs it: expected a file of points and fields']
-    if device.kind == "coils" and device.selection is None:
-        return ['coils: missing: a device of kind "coils" needs tables [[coils]] or [[magnets]]']
-    if device.kind not in ("measured", "coils") and device.selection is not None:
-        return [f'selection: a device of kind "{device.kind}" has none: expected kind = "measured"']
-    return []
+def _kind_faults(device: Machine) -> list[str]:
+    """Faults of what the device's kind alone needs, and keys that belong to other kinds."""
+    kind = DEVICE_KINDS[device.kind]
+    refused = f'a device of kind "{device.kind}" has none'
+    found = []
+    for key, given, words in (
+        ("rotating", device.rotating, "rotating = true: only a line turns"),
+        ("gradient_tensor", device.tensor is not None, f"gradient_tensor: {refused}"),
+        ("selection", device.selection is not None, f"selection: {refused}"),
+    ):
+        if given and key not in kind.own_keys:
+            owner = next(name for name, other in DEVICE_KINDS.items() if key in other.own_keys)
+            found.append(f'{words}: expected kind = "{owner}"')
+    return [*found, *kind.faults(device)]
 
 
-def _line_faults(device: Any) -> list[str]:
-    if device.kind != "ffl":
-        return ['rotating = true: only a line turns: expected kind = "ffl"'] if device.rotating else []
-    if device.line_axis is None:
-        return ['line_axis: missing: an ffl needs the direction of its line, such as "A"']
-    if device.rotating and abs(device.line_axis @ device.turns_about) > _ASKEW:
-        return [
-            "turn_axis: a line turns about an axis at right angles to itself: expected one across line_axis, "
-            f"{_axis(device.line_axis)}; turn_axis is {_axis(device.turns_about)}"
-        ]
-    return []
-
-
-def _tensor_faults(device: Any) -> list[str]:
-    if device.tensor is None:
-        return []
-    if device.kind != "ffp":
-        return [f'gradient_tensor: a device of kind "{device.kind}" has none: expected kind = "ffp"']
-    try:
-        traceless(device.tensor)
-    except InputError as error:
-        return [f"gradient_tensor: {text}" for text in error.complaints]
-    return []
-
-
-def _drive_faults(device: Any) -> list[str]:
-    if np.linalg.norm(device.drive.center_m) > device.drive.radius_m:
+def _drive_faults(device: Machine, drive: SelectionField) -> list[str]:
+    """Faults of a measured drive field against the amplitude and the axis that are stated."""
+    if np.linalg.norm(drive.center_m) > drive.radius_m:
         return [
             "drive: the machine's origin, where the amplitude is stated, lies outside the ball of "
-            f"{device.drive.radius_m * 1e3:g} mm that was measured"
+            f"{drive.radius_m * 1e3:g} mm that was measured"
         ]
-    middle = device.drive.field_t(np.zeros(3))[0]
+    middle = drive.field_t(np.zeros(3))[0]
     axis = middle @ device.to_device[:3, :3]
     size = float(np.linalg.norm(axis))
-    if size == 0.0 or abs(axis @ device.drive_axis) < 0.94 * size:
+    if size == 0.0 or abs(axis @ device.drive_axis) < _DRIVE_COSINE * size:
         return [
             "drive: the measured drive field is not along drive_axis at the machine's origin (20 degrees apart "
             f"or more): it points along {np.round(axis / max(size, 1e-300), 2).tolist()}"

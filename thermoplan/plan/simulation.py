@@ -71,7 +71,7 @@ def _load_trajectory(protocol: Protocol, path: Path | str | None, notes: list[st
         if out := device.violations(centers_m=played.center_m):
             raise InputError([f"{Path(path).name}: {text}" for text in out])
         return played
-    if device.kind != "uniform":
+    if device.focuses:
         raise InputError(
             f'{protocol.path.name}: device.kind = "{device.kind}": a device with a gradient needs '
             "--trajectory T.csv; only a uniform device can heat without one"

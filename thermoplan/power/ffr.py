@@ -149,7 +149,7 @@ def focus_warnings(tracer: Tracer, device: Device) -> list[str]:
         *slow_warnings(tracer),
         *model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz),
     ]
-    widths = {} if device.kind == "uniform" else width_spread_m(tracer, device)
+    widths = width_spread_m(tracer, device) if device.focuses else {}
     if widths:
         spread = (f"{1e3 * a:.1f} by {1e3 * b:.1f} mm if omega tau is {lag:g}" for lag, (a, b) in widths.items())
         found.append(

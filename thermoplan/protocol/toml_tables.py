@@ -6,7 +6,7 @@ protocol leaves out is None here, and ``protocol`` says what then holds.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -22,8 +22,14 @@ from pydantic import (
 from ..base import units
 from ..base.errors import InputError
 from ..base.units import NotAQuantity
+from ..device import DEVICE_KINDS
 from ..goals import METRICS, metric_named
 from . import values
+
+if TYPE_CHECKING:
+    DeviceKindName = str  # a type checker cannot read the names of a table
+else:
+    DeviceKindName = Literal[*DEVICE_KINDS]
 
 SCHEMA_VERSION = 1
 
@@ -181,7 +187,7 @@ class DeviceKeys(Table):
     """A machine: the same keys in a device file and, as overrides, in a protocol."""
 
     name: values.Text | None = None
-    kind: Literal["ffp", "ffl", "uniform", "measured", "coils"] | None = None
+    kind: DeviceKindName | None = None
     selection: values.Text | None = None
     drive: values.Text | None = None
     coils: tuple[LoopTable, ...] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..device.kinds import limitation
 from . import formats as f
 from .formats import at, usable
 
@@ -166,6 +167,4 @@ def validity_limits(plan: PlanRecord) -> list[str]:
             f"The SLP carries a factor of {factor:g} from water to tissue; 0.3 to 1 is possible, "
             "and it costs 2 K of T90."
         )
-    if at(plan, "device.kind") == "uniform":
-        own.append("The coil has no gradient: every region with tracer heats.")
-    return [*STANDING_LIMITS, *own]
+    return [*STANDING_LIMITS, *own, *filter(None, [limitation(at(plan, "device.kind"))])]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.arrays import Array
+from ..device.kinds import FreeRegion, free_region
 from ..report.formats import at
 from ..report.palette import INK, MUTED
 from .stage import LegendRow, Stage
@@ -58,10 +59,11 @@ def half_power_surface(library: ModuleType, plan: PlanRecord) -> pv.PolyData | N
     """An ellipsoid about the drive axis for a point, a cylinder along the line for a line."""
     along, across = at(plan, "ffr.fwhm_along_mm"), at(plan, "ffr.fwhm_across_mm")
     drive = at(plan, "device.drive_axis")
-    if along is None or across is None or drive is None or at(plan, "device.kind") == "uniform":
+    region = free_region(at(plan, "device.kind"))
+    if along is None or across is None or drive is None or region is FreeRegion.EVERYWHERE:
         return None
     line = at(plan, "device.line_axis")
-    if at(plan, "device.kind") == "ffl" and line is not None:
+    if region is FreeRegion.LINE and line is not None:
         cylinder = library.Cylinder(direction=(0, 0, 1), radius=1.0, height=1.0, resolution=24)
         return _orient_surface(cylinder, np.array([along / 2, across / 2, LINE_MM]), drive, line)
     ball = library.Sphere(radius=1.0, theta_resolution=24, phi_resolution=16)

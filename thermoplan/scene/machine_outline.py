@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.arrays import Array
+from ..device.kinds import FreeRegion, free_region
 from ..report.formats import at
 from ..report.palette import GREY, INK, MUTED
 from .camera import letter_surface, trunk_bounds
@@ -46,7 +47,7 @@ def draw_machine(stage: Stage) -> Iterator[LegendRow]:
     _draw_drive(stage, focus, drive, size)
     yield "drive field", DRIVE
     line = at(plan, "device.line_axis")
-    if at(plan, "device.kind") == "ffl" and line is not None:
+    if free_region(at(plan, "device.kind")) is FreeRegion.LINE and line is not None:
         half = np.asarray(line, float) * (radius or size)
         tube = library.Line(focus - half, focus + half).tube(radius=0.2)
         stage.plotter.add_mesh(tube, color=INK, name="field-free line")

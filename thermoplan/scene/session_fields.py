@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base.arrays import Array, IntArray
 from ..base.errors import InputError
+from ..device.kinds import FreeRegion, free_region
 from ..files.meshes.vtkhdf import Steps, read_steps
 from ..files.meshes.vtu import decode_words
 from ..files.tables.columns import read_columns
@@ -113,7 +114,7 @@ def read_session(run: Path, plan: PlanRecord, body: pv.UnstructuredGrid) -> Sess
             f"{path}: has {steps.fields[TEMPERATURE].shape[1]} nodes, fields.vtu {body.n_points}: "
             "they are of different runs; plan again"
         )
-    if at(plan, "device.kind") == "uniform" or not (run / "trajectory.csv").is_file():
+    if free_region(at(plan, "device.kind")) is FreeRegion.EVERYWHERE or not (run / "trajectory.csv").is_file():
         return SessionFields(steps, np.zeros(0), np.zeros(0), np.zeros((0, 3)))
     table = read_columns(run / "trajectory.csv", ("start_s", "dwell_s", "x_mm", "y_mm", "z_mm"))
     return SessionFields(

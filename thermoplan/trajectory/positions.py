@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from ..anatomy.anatomy import Anatomy
 from ..base.arrays import Array, BoolArray
 from ..base.errors import InputError
-from ..device import Device
+from ..device import Device, FreeRegion
 
 MOST_POSITIONS = 200
 """Positions at most: a heating basis has a column for each and each amplitude, and its time grows with their number."""
@@ -38,17 +38,14 @@ def candidate_positions(
         raise InputError(f"candidate positions: the regions {', '.join(regions)} have no element")
     volume = anatomy.volumes_m3[cells]
     centre = volume @ anatomy.centroids_m[cells] / volume.sum()
-    if device.kind == "uniform":
-        return centre[None]
     axes, spacing = _grid_axes(device), np.broadcast_to(np.asarray(spacing_m, float), 3).copy()
-    if device.kind == "ffl":
-        spacing[2] = np.inf
+    moved = 3 - device.region  # the last rows lie in the field-free region
+    spacing[moved:] = np.inf
     tissue = anatomy.points_m[np.unique(anatomy.tets[cells])]
-    line = axes[2] if device.kind == "ffl" else None
     reach = margin_m + 0.5 * float(np.cbrt(6.0 * np.sqrt(2.0) * volume.mean()))
     while True:
         grid = _grid((tissue - centre) @ axes.T, spacing, margin_m) @ axes + centre
-        near = grid[_is_near(grid, np.vstack([tissue, centre]), reach, line)]
+        near = grid[_is_near(grid, np.vstack([tissue, centre]), reach, axes[moved:])]
         if len(near) <= most:
             break
         spacing *= _WIDER
@@ -64,9 +61,8 @@ def candidate_positions(
 def _grid_axes(device: Device) -> Array:
     """Axes of a grid as rows: strong, weak, line (or the other weak one)."""
     values, vectors = np.linalg.eigh(device.gradient_tensor())
-    if device.kind == "ffl":
-        return vectors[:, [2, 0, 1]].T
-    return vectors[:, [2, 0, 1]].T if values[2] > -values[0] else vectors[:, [0, 1, 2]].T
+    positive = device.region is FreeRegion.LINE or values[2] > -values[0]
+    return vectors[:, [2, 0, 1] if positive else [0, 1, 2]].T
 
 
 def _grid(offsets: Array, spacing: Array, margin_m: float) -> Array:
@@ -79,10 +75,8 @@ def _grid(offsets: Array, spacing: Array, margin_m: float) -> Array:
     return np.stack(np.meshgrid(*lines, indexing="ij"), -1).reshape(-1, 3)
 
 
-def _is_near(grid: Array, tissue: Array, reach_m: float, line: Array | None) -> BoolArray:
-    """True for places within reach of the tissue, across the line where there is one."""
-    if line is not None:
-        along = np.eye(3) - np.outer(line, line)
-        grid, tissue = grid @ along, tissue @ along
-    result: BoolArray = np.isfinite(cKDTree(tissue).query(grid, distance_upper_bound=reach_m)[0])
+def _is_near(grid: Array, tissue: Array, reach_m: float, free: Array) -> BoolArray:
+    """True for places within reach of tissue; distances along the directions ``free`` ``(k, 3)`` do not count."""
+    across = np.eye(3) - free.T @ free
+    result: BoolArray = np.isfinite(cKDTree(tissue @ across).query(grid @ across, distance_upper_bound=reach_m)[0])
     return result

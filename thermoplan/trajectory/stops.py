@@ -227,7 +227,7 @@ def move_s(device: Device, a: Stop, b: Stop) -> float:
     """Rest that a machine needs between two stops: none if nothing changes."""
     if a.same_field(b):
         return 0.0
-    distance = 0.0 if device.kind == "uniform" else float(np.linalg.norm(np.subtract(a.center_m, b.center_m)))
+    distance = float(np.linalg.norm(np.subtract(a.center_m, b.center_m))) if device.focuses else 0.0
     return device.settle_s + distance / device.slew_m_s
 
 

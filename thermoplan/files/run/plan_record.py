@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Literal, NotRequired, TypedDict
 
-from ...device import KINDS
+from ...device import DEVICE_KINDS
 
 
 class Keywords:
@@ -279,7 +279,7 @@ class DeviceRecord(TypedDict):
     """Device as it entered; axes in the anatomy's frame."""
 
     name: str
-    kind: Annotated[str, one_of(*KINDS)]
+    kind: Annotated[str, one_of(*DEVICE_KINDS)]
     gradient_t_m: float
     amplitude_mt: float
     frequency_khz: float

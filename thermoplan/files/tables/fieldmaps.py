@@ -8,7 +8,7 @@ import numpy as np
 
 from ...base.arrays import Array
 from ...base.errors import InputError
-from ...device.selection import SelectionField, selection_field
+from ...device.fields.selection import SelectionField, selection_field
 from ..images.size_guard import existing
 from .columns import read_columns
 

@@ -11,8 +11,8 @@ import numpy as np
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...device import Device, device_from_dict
-from ...device.coils import Loop, Magnet, coil_selection, free_ball_m
-from ...device.selection import SelectionField
+from ...device.fields.coils import Loop, Magnet, coil_selection, free_ball_m
+from ...device.fields.selection import SelectionField
 from .fieldmaps import read_field_map
 from .transforms import read_transform, transform_m
 

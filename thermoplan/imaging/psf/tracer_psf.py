@@ -38,9 +38,8 @@ def device_psf(tracer: Tracer, device: Device, channels: Sequence[ArrayLike] | N
             f"device {device.name}: has no gradient, so it makes no image: name an imager, such as "
             '"momentum", or give a gradient, such as "5.7 T/m"'
         )
-    turning = device.kind == "ffl"
-    tensor = np.eye(3) if turning else device.gradient_tensor()
-    return tracer_psf(tracer, device.gradient_t_m * tensor, [device.drive_axis] if channels is None else channels)
+    gradient = device.gradient_t_m * device.imaging_tensor()
+    return tracer_psf(tracer, gradient, [device.drive_axis] if channels is None else channels)
 
 
 def seen_gradient_t_m(gradient_t_m: ArrayLike) -> float:

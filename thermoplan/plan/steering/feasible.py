@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ...base.errors import InputError
+from ...device import FreeRegion
 from ...goals import Goal, contradictions, default_limits
 from ...protocol import Protocol
 from ..case.inputs import Inputs
@@ -35,7 +36,7 @@ def _impossible(inputs: Inputs) -> Iterator[str]:
 def _no_drive(protocol: Protocol) -> Iterator[str]:
     device = protocol.device
     yield from device.violations(gradient_t_m=protocol.steering.gradients_t_m or ())
-    if protocol.steering.directions and (device.kind != "ffl" or device.rotating):
+    if protocol.steering.directions and (device.region is not FreeRegion.LINE or device.rotating):
         yield (
             'steering.directions: are those that a line may be mounted in; expected a device of kind "ffl" that '
             "does not turn by itself"

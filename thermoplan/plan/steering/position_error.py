@@ -30,7 +30,7 @@ def position_errors(steering: Steering) -> list[PositionErrorRecord]:
     """
     heating_model = steering.setup.heating_model
     device = heating_model.case.protocol.device
-    if device.kind == "uniform":
+    if not device.focuses:
         return []
     used = np.flatnonzero(steering.sequenced.achieved.max(axis=0) > 0.0)
     shares = steering.sequenced.achieved[:, used]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..base.arrays import Array, finite, frozen, put
-from ..base.errors import InputError, SolverError
+from ...base.arrays import Array, finite, frozen, put
+from ...base.errors import InputError, SolverError
 
 _MISFIT = 0.05
 

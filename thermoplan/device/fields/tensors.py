@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..base.arrays import Array, finite, unit
-from ..base.errors import InputError
+from ...base.arrays import Array, finite, unit
+from ...base.errors import InputError
+
+ALIGNED_SINE = float(np.sin(np.radians(1.0)))
+"""Sine of the angle within which two axes count as one. A pose is known to about a degree; at two, a line that leans
+visibly out of its plane would pass, and at a tenth, an axis that a file gives with two digits would be refused."""
+
+_ALONG = 1e-9
+"""Part of a unit vector across a line that is rounding; ten times as much is still no direction to rely on."""
 
 
 def point_tensor(strong: Array) -> Array:
@@ -16,9 +23,11 @@ def point_tensor(strong: Array) -> Array:
 
 def line_tensor(line: Array, preferred: Array) -> Array:
     """``(3, 3)`` of a field-free line: 1 along ``preferred`` less its part along the line, -1 across both."""
-    strong = _across(preferred, line)
-    if strong is None:
-        strong = _across(np.eye(3)[np.argmin(np.abs(line))], line)
+    across = preferred - (preferred @ line) * line
+    if np.linalg.norm(across) <= _ALONG:
+        other = np.eye(3)[np.argmin(np.abs(line))]
+        across = other - (other @ line) * line
+    strong = across / np.linalg.norm(across)
     weak = np.cross(line, strong)
     return np.outer(strong, strong) - np.outer(weak, weak)
 
@@ -29,10 +38,15 @@ def turned_lines(line: Array, about: Array, count: int) -> Array:
     return np.cos(angle) * line + np.sin(angle) * np.cross(unit(about), line)
 
 
-def _across(vector: Array, axis: Array) -> Array | None:
-    rest = vector - (vector @ axis) * axis
-    size = np.linalg.norm(rest)
-    return rest / size if size > 1e-9 else None
+def to_anatomy(tensor: Array, to_device: Array) -> Array:
+    """A ``(3, 3)`` of the machine's frame in the anatomy's; ``to_device`` is ``(4, 4)``, anatomy to machine."""
+    turn = to_device[:3, :3]
+    return turn.T @ tensor @ turn
+
+
+def axis_text(axis: Array) -> str:
+    """Three digits of each component, for a message."""
+    return " ".join(f"{v:.3g}" for v in axis)
 
 
 def traceless(tensor: ArrayLike, *, tolerance: float = 1e-6) -> Array:

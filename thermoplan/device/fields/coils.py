@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..base.arrays import Array, finite, put, unit
-from ..base.errors import InputError, MissingPart
+from ...base.arrays import Array, finite, put, unit
+from ...base.errors import InputError, MissingPart
 from .selection import SelectionField, selection_field
 
 _FREE = 0.5
