@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from thermoplan.base.errors import InputError
-from thermoplan.tracer.calorimetry import core_diameter_from_fwhm_m, corrected_slope, shot_factor
+from thermoplan.imaging.psf import fit_core
+from thermoplan.tracer.calorimetry import corrected_slope, shot_factor
 from thermoplan.tracer.fitting import after_shot, calibrate_efficiency, fit_tracer
 from thermoplan.tracer.magnetization import langevin_slope
 from thermoplan.tracer.measured_slp import Estimate, MeasuredSlp
@@ -215,7 +216,7 @@ def test_an_estimate_reads_as_value_and_interval():
 def test_the_size_from_a_width_has_that_width():
     # 25 nm at 2.35 T/m and 25 degC: 2.00 mm, 20 nm: 3.90 mm, 15 nm: 9.25 mm.
     for nanometres, millimetres in ((25, 2.00), (20, 3.90), (15, 9.25)):
-        assert core_diameter_from_fwhm_m(millimetres * 1e-3 * 2.35) * 1e9 == pytest.approx(nanometres, rel=1e-3)
+        assert fit_core(millimetres * 1e-3 * 2.35).core_diameter_m * 1e9 == pytest.approx(nanometres, rel=1e-3)
     assert langevin_slope(0.5 * 4.161049) == pytest.approx(1 / 6, rel=1e-6)
     with pytest.raises(InputError, match="fwhm"):
-        core_diameter_from_fwhm_m(0.0)
+        fit_core(0.0)

@@ -155,10 +155,10 @@ def test_the_periodic_state_needs_no_more_time_at_omega_tau_70():
 
 
 def test_mrsh_converges_at_fourth_order():
-    from thermoplan.tracer.magnetization.mrsh import _Drive, _guess, _loss, _periodic
+    from thermoplan.tracer.magnetization.mrsh import _Drive, _guess_ring, _loss, _solve_ring
 
     drive = _Drive(*(np.array([v]) for v in (6.0, 1.0, 2.0, 3.0)))
-    losses = [_loss(drive, _periodic(drive, _guess(drive, n), n)[0])[0] for n in (32, 64, 128, 1024)]
+    losses = [_loss(drive, _solve_ring(drive, _guess_ring(drive, n), n)[0])[0] for n in (32, 64, 128, 1024)]
     errors = np.abs(np.array(losses[:3]) - losses[3])
     assert np.log2(errors[:-1] / errors[1:]).min() > 3.7
 

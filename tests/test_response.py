@@ -126,8 +126,8 @@ def test_a_table_takes_few_points_solved_together(tracer, calls, points, monkeyp
 def test_power_is_looked_up_in_blocks_never_node_by_node(monkeypatch):
     """Twenty positions over 100,000 points: four blocks of at most 32,768 a position."""
     table = response_table(one_size(), 354e3, LEVELS)
-    counted = Counted(response._cell)
-    monkeypatch.setattr(response, "_cell", counted)
+    counted = Counted(response._locate_cells)
+    monkeypatch.setattr(response, "_locate_cells", counted)
     rng = np.random.default_rng(3)
     iron = SimpleNamespace(points_m=rng.uniform(-0.02, 0.02, (100_000, 3)), mass_kg=np.ones(100_000))
     device = Device("ideal", "ffp", 2.35, 13e-3, 354e3, (0.0, 0.0, 1.0))

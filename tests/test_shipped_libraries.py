@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from thermoplan.commands.point_queries import library_answer
+from thermoplan.imaging.psf import fit_core
 from thermoplan.power.ffr import ffr_profile
 from thermoplan.power.heating_basis import ffr_widths_m
 from thermoplan.protocol import library
-from thermoplan.tracer.calorimetry import core_diameter_from_fwhm_m
 from thermoplan.tracer.tracer import omega_tau, slp_bound_w_kg, slp_w_kg
 
 DATA = Path(library.__file__).parents[1] / "data"
@@ -82,7 +82,7 @@ def test_a_size_from_fwhm_is_what_it_says(name, fwhm_mt):
     tracer = library.library_tracers()[name]
     assert f"FWHM {fwhm_mt} mT" in tracer.effective
     size = tracer.populations[0].core_diameter_m
-    assert size == pytest.approx(core_diameter_from_fwhm_m(fwhm_mt * 1e-3), abs=0.06e-9)
+    assert size == pytest.approx(fit_core(fwhm_mt * 1e-3).core_diameter_m, abs=0.06e-9)
 
 
 def test_the_effective_synomag_has_the_published_focus():

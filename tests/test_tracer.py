@@ -67,8 +67,9 @@ def test_rosensweig_vectors_agree_to_half_a_unit(k, d, neel, brown, lag, xi, cho
     tracer = magnetite(
         d, relaxation_time_s=None, anisotropy_j_m3=k, tau0_s=1e-9, viscosity_pa_s=1e-3, hydrodynamic_diameter_m=d + 4e-9
     )
-    agree(neel_time_s(tracer, np.array(d)), neel)
-    agree(brown_time_s(tracer, tracer.populations[0], np.array(d)), brown)
+    agree(neel_time_s(tracer.barriers(np.array(d)), tau0_s=tracer.tau0_s), neel)
+    shelled = np.array(d + 4e-9)
+    agree(brown_time_s(shelled, viscosity_pa_s=1e-3, thermal_j=tracer.thermal_j), brown)
     agree(omega_tau(tracer, 354e3), lag)
     agree(tracer.xi_per_tesla(d) * 13e-3, xi)
     for model, printed in (("linear", chord), ("linear-initial", initial)):

@@ -1,4 +1,4 @@
-"""From measurements to a tracer: a calorimeter's curve, several SLPs, a short shot in the animal."""
+"""SLP from calorimetry: the corrected slope of a heating curve, and the factor of a short shot in the animal."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike
 from ..base.arrays import Array, finite, frozen
 from ..base.errors import InputError
 from .measured_slp import Estimate, interval
-from .tracer import BOLTZMANN_J_K
 
-FWHM_XI = 4.161049  # full width of L'(xi) at half of its 1/3
+_NORMAL_95 = 1.96
+"""Standard errors on either side of a 95 % interval of the normal distribution."""
+_READINGS_A_WINDOW = 3
+"""Fewest readings that a window's slope is taken from: two have no scatter, twice as many refuse short curves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +61,7 @@ def corrected_slope(
     _check_curve(t, temperature, windows, iron_kg, heat_capacity_j_k)
     rest = float(temperature[0]) if start_c is None else start_c
     parts = np.array_split(np.arange(len(t)), windows)
-    slope, rise = np.array([_slope(t[i], temperature[i] - rest) for i in parts]).T
+    slope, rise = np.array([_fit_window(t[i], temperature[i] - rest) for i in parts]).T
     design = np.stack([np.ones(windows), -rise], axis=1)
     solution, residual, _, _ = np.linalg.lstsq(design, slope, rcond=None)
     variance = float(residual[0]) / (windows - 2) if len(residual) else 0.0
@@ -71,15 +73,18 @@ def corrected_slope(
 
 
 def _check_curve(t: Array, temperature: Array, windows: int, iron_kg: float, capacity_j_k: float) -> None:
-    if t.ndim != 1 or t.shape != temperature.shape or len(t) < 3 * windows:
-        raise InputError(f"calorimetry: expected at least {3 * windows} times and as many temperatures")
+    """Refuse a curve that has too few readings or times that do not rise, and a sample without mass."""
+    if t.ndim != 1 or t.shape != temperature.shape or len(t) < _READINGS_A_WINDOW * windows:
+        raise InputError(
+            f"calorimetry: expected at least {_READINGS_A_WINDOW * windows} times and as many temperatures"
+        )
     if (np.diff(t) <= 0.0).any():
         raise InputError("calorimetry: times must rise")
     if iron_kg <= 0.0 or capacity_j_k <= 0.0:
         raise InputError("calorimetry: iron and heat capacity must be positive")
 
 
-def _slope(t: Array, rise: Array) -> tuple[float, float]:
+def _fit_window(t: Array, rise: Array) -> tuple[float, float]:
     """Slope of the line through a window, and the rise weighted as that slope weights the derivative."""
     away = t - t.mean()
     gaps = np.diff(t)
@@ -96,37 +101,24 @@ def shot_factor(
     probe_error_k: float = 0.2,
     position_error_rel: float = 0.1,
 ) -> Estimate:
-    """By what the SLP in the animal differs from the plan's, from a short low-power shot and one probe.
+    """Factor of the SLP in the animal on that of the plan, from a short low-power shot and one probe.
 
     Parameters
     ----------
     measured_rise_k
         Readings less the one before the shot.
     iron_rise_k, other_rise_k
-        What the plan predicts there and then from the tracer, and from all else (eddy currents). Heat is
+        The plan's prediction there and then from the tracer, and from all else (eddy currents). Heat is
         linear in power, so the factor on the first is all there is to fit.
     probe_error_k, position_error_rel
         Standard errors of a reading, and of the prediction since the tip is not known better: a
         probe 1 mm off at the edge of a tumour sees about a tenth less.
     """
     measured, iron = np.atleast_1d(finite(measured_rise_k, "shot")), np.atleast_1d(finite(iron_rise_k, "shot"))
+    other = np.asarray(other_rise_k, float)
     if measured.shape != iron.shape or not (iron > 0.0).any():
         raise InputError("shot: expected a predicted rise above zero for every reading")
     power = float(iron @ iron)
-    factor = float(iron @ (measured - other_rise_k)) / power
-    reach = 1.96 * float(np.hypot(probe_error_k / np.sqrt(power), position_error_rel * factor))
+    factor = float(iron @ (measured - other)) / power
+    reach = _NORMAL_95 * float(np.hypot(probe_error_k / np.sqrt(power), position_error_rel * factor))
     return Estimate(factor, factor - reach, factor + reach)
-
-
-def core_diameter_from_fwhm_m(
-    fwhm_t: float, *, saturation_magnetization_a_m: float = 446e3, temperature_c: float = 25.0
-) -> float:
-    """Effective magnetic core size whose MPI point-spread function has this width, in tesla.
-
-    ``FWHM = 4.16105 kT / m`` along the field [GoodwillConolly2010]; relaxation widens a real one, so the
-    size is a low estimate.
-    """
-    if not fwhm_t > 0.0:
-        raise InputError(f"fwhm = {fwhm_t * 1e3:g} mT: expected a positive field, such as 9.6 mT")
-    moment = FWHM_XI * BOLTZMANN_J_K * (temperature_c + 273.15) / fwhm_t
-    return float(np.cbrt(6.0 / np.pi * moment / saturation_magnetization_a_m))

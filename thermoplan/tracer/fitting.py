@@ -1,9 +1,9 @@
-"""From measured SLPs to a tracer: heating efficiency alone, or size and anisotropy with it."""
+"""Fit of a tracer to measured SLPs: heating efficiency alone, or size and anisotropy with it."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,21 +15,35 @@ from .measured_slp import USUAL_ERROR, Calibration, Estimate, MeasuredSlp, inter
 from .tracer import Tracer, slp_bound_w_kg, slp_w_kg
 
 _SCAN = np.log([0.75, 0.87, 1.0, 1.15, 1.33])
-"""First guesses of each parameter but the efficiency, which follows: a Neel time makes many valleys."""
+"""First guesses of each parameter but the efficiency, which follows: a Neel time makes many valleys. Twice as many
+cost four times the solves for two parameters."""
 _STARTS = 2
+"""Best guesses that are searched from: one alone may lie in a side valley; each more costs a search."""
 _BELIEF = {"core_diameter": np.log(1.5), "anisotropy": np.log(2.0), "relaxation_time": np.log(2.0)}
-"""How far a parameter may well be from the tracer's own, a standard error in logarithms: what measurements do not
+"""Prior standard error of a parameter about the tracer's own, in logarithms: a parameter that measurements do not
 fix stays there, instead of wandering along a valley; a relaxation much faster than the drive shows only its
-product with the efficiency."""
-_STEP, _LITTLE = 1e-2, 1e-4
-"""Differences are over a percent, as the loss is solved to 5e-5; a search ends where nothing measurable is gained."""
+product with the efficiency. At twice as much, such a fit wanders."""
+_STEP = 1e-2
+"""Step of differences in logarithms: the loss is solved to 5e-5, so a tenth of the step has slopes with 3 % of noise;
+twice the step has four times the error of curvature."""
+_TOLERANCE = 1e-4
+"""Relative gain at which a search ends: nothing measurable is left, and a smaller gain is noise of the loss."""
+_WIDEST = 3.0
+"""Bound of a parameter in logarithms, twenty times either way: beyond it the tracer is another one."""
+_WIDEST_CORE = 1.0
+"""Bound of a core diameter in logarithms, e times either way: its moment then changes 20-fold; at twice, 400-fold."""
+_OPEN = 50.0
+"""Logarithm of a factor at which an interval counts as open; ``exp`` of it is still a number, of 700 none."""
+_EVALUATIONS = 100
+"""Most evaluations of a search; one that needs more does not converge, which is an error and not a longer search."""
 
 
 @dataclass(frozen=True, slots=True)
 class TracerFit:
     """A tracer fitted to measurements, with intervals by parameter.
 
-    ``fitted_w_kg`` stands beside each measurement, as stated there; ``misfit_rel`` is their rms difference.
+    ``fitted_w_kg`` is the model's value for each measurement, in its basis and medium; ``misfit_rel`` is their rms
+    difference.
     """
 
     tracer: Tracer
@@ -44,9 +58,9 @@ def calibrate_efficiency(tracer: Tracer, measured: Sequence[MeasuredSlp], *, mod
     Several give their mean in logarithms, weighted by their errors.
     """
     ideal = replace(tracer, heating_efficiency=1.0, calibration=None)
-    predicted = _predicted(ideal, measured, model)
+    predicted = _predict(ideal, measured, model)
     target = np.array([m.in_tissue_w_kg(tracer.iron_fraction) for m in measured])
-    faults = list(_impossible(tracer, measured, predicted, target))
+    faults = list(_refuse_measurements(tracer, measured, predicted, target))
     if faults:
         raise InputError(faults)
     logs = np.log(target / predicted)
@@ -58,10 +72,14 @@ def calibrate_efficiency(tracer: Tracer, measured: Sequence[MeasuredSlp], *, mod
 
 
 def _errors(measured: Sequence[MeasuredSlp]) -> Array:
+    """Relative standard errors, as stated or the usual one."""
     return np.array([USUAL_ERROR if m.relative_error is None else m.relative_error for m in measured])
 
 
-def _impossible(tracer: Tracer, measured: Sequence[MeasuredSlp], predicted: Array, target: Array):
+def _refuse_measurements(
+    tracer: Tracer, measured: Sequence[MeasuredSlp], predicted: Array, target: Array
+) -> Iterator[str]:
+    """Faults of measurements that no efficiency explains: a model without loss, an SLP above the bound."""
     for number, (m, model, wanted) in enumerate(zip(measured, predicted, target, strict=True)):
         key = "tracer.measured_slp" + (f"[{number}]" if len(measured) > 1 else "")
         bound = slp_bound_w_kg(tracer, amplitude_t=m.amplitude_t, frequency_hz=m.frequency_hz)
@@ -78,23 +96,39 @@ def _impossible(tracer: Tracer, measured: Sequence[MeasuredSlp], predicted: Arra
             )
 
 
-def _with_diameter(tracer: Tracer, factor: float) -> Tracer:
+def _scale_cores(tracer: Tracer, factor: float) -> Tracer:
+    """All modes with cores ``factor`` times as large."""
     modes = tuple(replace(m, core_diameter_m=m.core_diameter_m * factor) for m in tracer.populations)
     return replace(tracer, populations=modes)
 
 
-# How each parameter is scaled, and its present value in SI.
-_PARAMETERS: dict[str, tuple[Callable[[Tracer, float], Tracer], Callable[[Tracer], float | None]]] = {
-    "heating_efficiency": (
-        lambda t, f: replace(t, heating_efficiency=t.heating_efficiency * f),
-        lambda t: t.heating_efficiency,
-    ),
-    "core_diameter": (_with_diameter, lambda t: t.populations[0].core_diameter_m),
-    "anisotropy": (lambda t, f: replace(t, anisotropy_j_m3=t.anisotropy_j_m3 * f), lambda t: t.anisotropy_j_m3),
-    "relaxation_time": (
-        lambda t, f: replace(t, relaxation_time_s=t.relaxation_time_s * f),
-        lambda t: t.relaxation_time_s,
-    ),
+def _scale_anisotropy(tracer: Tracer, factor: float) -> Tracer:
+    own = tracer.anisotropy_j_m3
+    return tracer if own is None else replace(tracer, anisotropy_j_m3=own * factor)
+
+
+def _scale_relaxation(tracer: Tracer, factor: float) -> Tracer:
+    own = tracer.relaxation_time_s
+    return tracer if own is None else replace(tracer, relaxation_time_s=own * factor)
+
+
+def _scale_efficiency(tracer: Tracer, factor: float) -> Tracer:
+    return replace(tracer, heating_efficiency=tracer.heating_efficiency * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    """A parameter of a fit: the tracer with a factor on it, and its present value in SI, None where it has none."""
+
+    scale: Callable[[Tracer, float], Tracer]
+    value: Callable[[Tracer], float | None]
+
+
+_PARAMETERS = {
+    "heating_efficiency": _Parameter(_scale_efficiency, lambda t: t.heating_efficiency),
+    "core_diameter": _Parameter(_scale_cores, lambda t: t.populations[0].core_diameter_m),
+    "anisotropy": _Parameter(_scale_anisotropy, lambda t: t.anisotropy_j_m3),
+    "relaxation_time": _Parameter(_scale_relaxation, lambda t: t.relaxation_time_s),
 }
 PARAMETERS = tuple(_PARAMETERS)
 
@@ -111,9 +145,9 @@ def fit_tracer(
     """
     _check_fit(tracer, measured, free)
     problem = _Problem(replace(tracer, calibration=None), tuple(measured), tuple(free), model)
-    logs, miss = problem.solved()
+    logs, miss = problem.solve()
     freedom = len(measured) - len(free)
-    estimates = _estimates(problem, logs, max(1.0, float(miss @ miss) / freedom), freedom)
+    estimates = _estimate_parameters(problem, logs, max(1.0, float(miss @ miss) / freedom), freedom)
     best = replace(problem.at(logs), effective=f"fit of {', '.join(free)} to {len(measured)} measured SLPs")
     beside = tuple(float(m.value_w_kg * np.exp(d * e)) for m, d, e in zip(measured, miss, problem.errors, strict=True))
     if "heating_efficiency" in free:
@@ -123,7 +157,7 @@ def fit_tracer(
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """Logarithms of the factors on free parameters, and what the model misses by with them, in standard errors."""
+    """Least-squares problem in the logarithms of the factors on free parameters; residuals are in standard errors."""
 
     tracer: Tracer
     measured: tuple[MeasuredSlp, ...]
@@ -132,6 +166,7 @@ class _Problem:
 
     @property
     def errors(self) -> Array:
+        """Relative standard errors of the measurements."""
         return _errors(self.measured)
 
     @property
@@ -140,20 +175,22 @@ class _Problem:
         return [i for i, name in enumerate(self.free) if name != "heating_efficiency"]
 
     def at(self, logs: Array) -> Tracer:
+        """The tracer with factors ``exp(logs)`` on its free parameters."""
         tracer = self.tracer
         for name, factor in zip(self.free, np.exp(logs), strict=True):
-            tracer = _PARAMETERS[name][0](tracer, float(factor))
+            tracer = _PARAMETERS[name].scale(tracer, float(factor))
         return tracer
 
-    def misses(self, logs: Array) -> Array:
+    def residuals(self, logs: Array) -> Array:
+        """Logarithms of modelled over measured SLP, in standard errors."""
         target = [m.in_tissue_w_kg(self.tracer.iron_fraction) for m in self.measured]
-        return np.log(_predicted(self.at(logs), self.measured, self.model) / target) / self.errors
+        return np.log(_predict(self.at(logs), self.measured, self.model) / target) / self.errors
 
-    def projected(self, part: Array) -> tuple[Array, Array]:
-        """All logarithms and the misses for given ones of the shape, the efficiency where it fits best."""
+    def project(self, part: Array) -> tuple[Array, Array]:
+        """All logarithms and the residuals for given ones of the shape, the efficiency where it fits best."""
         logs = np.zeros(len(self.free))
         logs[self.shape] = part
-        miss = self.misses(logs)
+        miss = self.residuals(logs)
         if "heating_efficiency" in self.free:
             weight = self.errors**-2.0
             shift = float((miss / self.errors).sum() / weight.sum())
@@ -166,37 +203,38 @@ class _Problem:
         """Standard errors of the free parameters before anything is measured; the efficiency has none."""
         return np.array([_BELIEF.get(name, np.inf) for name in self.free])
 
-    def searched(self, part: Array) -> Array:
-        return np.concatenate([self.projected(part)[1], part / self.belief[self.shape]])
+    def objective(self, part: Array) -> Array:
+        """Residuals of the measurements and of the prior, for logarithms of the shape."""
+        return np.concatenate([self.project(part)[1], part / self.belief[self.shape]])
 
-    def solved(self) -> tuple[Array, Array]:
+    def solve(self) -> tuple[Array, Array]:
+        """Best logarithms and their residuals."""
         if not self.shape:
-            return self.projected(np.zeros(0))
+            return self.project(np.zeros(0))
         low, high = self._bounds()
         tried = [np.clip(point, low, high) for point in itertools.product(_SCAN, repeat=len(self.shape))]
-        tried.sort(key=lambda part: float(np.square(self.searched(part)).sum()))
+        tried.sort(key=lambda part: float(np.square(self.objective(part)).sum()))
         found = [
             optimize.least_squares(
-                self.searched,
+                self.objective,
                 part,
                 bounds=(low, high),
-                ftol=_LITTLE,
-                xtol=_LITTLE,
+                ftol=_TOLERANCE,
+                xtol=_TOLERANCE,
                 diff_step=_STEP,
                 x_scale=0.1,
-                max_nfev=100,
+                max_nfev=_EVALUATIONS,
             )
             for part in tried[:_STARTS]
         ]
         best = min(found, key=lambda r: r.cost)
         if not best.success:
             raise SolverError(f"tracer fit: not converged after {best.nfev} evaluations")
-        return self.projected(best.x)
+        return self.project(best.x)
 
     def _bounds(self) -> tuple[Array, Array]:
         """Twenty times either way, sizes e times; a core stays inside its shell."""
-        wide = {"core_diameter": 1.0}
-        reach = np.array([wide.get(self.free[i], 3.0) for i in self.shape])
+        reach = np.array([_WIDEST_CORE if self.free[i] == "core_diameter" else _WIDEST for i in self.shape])
         high = reach.copy()
         if "core_diameter" in self.free and self.tracer.viscosity_pa_s is not None:
             shells = [
@@ -208,21 +246,22 @@ class _Problem:
         return -reach, high
 
 
-def _estimates(problem: _Problem, logs: Array, excess: float, freedom: int) -> dict[str, Estimate]:
-    sides = [problem.misses(logs + s * e) for e in _STEP * np.eye(len(logs)) for s in (1.0, -1.0)]
+def _estimate_parameters(problem: _Problem, logs: Array, excess: float, freedom: int) -> dict[str, Estimate]:
+    """Parameters with the intervals of the linearized fit, prior included."""
+    sides = [problem.residuals(logs + s * e) for e in _STEP * np.eye(len(logs)) for s in (1.0, -1.0)]
     slope = np.array([(ahead - behind) / (2.0 * _STEP) for ahead, behind in itertools.batched(sides, 2)]).T
     known = slope.T @ slope / excess + np.diag(problem.belief**-2.0)
     deviation = np.sqrt(np.diag(np.linalg.pinv(known)))
     found = {}
     for name, value, error in zip(problem.free, logs, deviation, strict=True):
-        span, now = interval(value, error, freedom), _PARAMETERS[name][1](problem.tracer)
-        found[name] = Estimate(
-            *(now * float(np.exp(np.clip(v, -50.0, 50.0))) for v in (span.value, span.low, span.high))
-        )
+        own, span = _PARAMETERS[name].value(problem.tracer), interval(value, error, freedom)
+        if own is not None:  # `_check_fit` refuses a parameter that the tracer does not have
+            ends = np.exp(np.clip([span.value, span.low, span.high], -_OPEN, _OPEN))
+            found[name] = Estimate(*(own * float(factor) for factor in ends))
     return found
 
 
-def _predicted(tracer: Tracer, measured: Sequence[MeasuredSlp], model: str | None) -> Array:
+def _predict(tracer: Tracer, measured: Sequence[MeasuredSlp], model: str | None) -> Array:
     """W per kg of iron at each measurement's fields; one solve a frequency."""
     values = np.empty(len(measured))
     for frequency in {m.frequency_hz for m in measured}:
@@ -235,13 +274,14 @@ def _predicted(tracer: Tracer, measured: Sequence[MeasuredSlp], model: str | Non
 
 
 def _check_fit(tracer: Tracer, measured: Sequence[MeasuredSlp], free: Sequence[str]) -> None:
+    """Refuse parameters that are unknown or not set, and fewer measurements than an interval takes."""
     faults = [
         f"tracer fit: {name}: expected one of {', '.join(_PARAMETERS)}" for name in free if name not in _PARAMETERS
     ]
     faults += [
         f"tracer fit: {name}: the tracer has none to start from"
         for name in free
-        if name in _PARAMETERS and _PARAMETERS[name][1](tracer) is None
+        if name in _PARAMETERS and _PARAMETERS[name].value(tracer) is None
     ]
     if len(measured) <= len(free):
         faults.append(
@@ -253,7 +293,7 @@ def _check_fit(tracer: Tracer, measured: Sequence[MeasuredSlp], free: Sequence[s
 
 
 def after_shot(tracer: Tracer, factor: Estimate) -> Tracer:
-    """The tracer as it heats in this animal; refused where the shot did not tell zero from something."""
+    """The tracer with the heating that a shot measured; refused where zero is within the shot's interval."""
     if factor.low <= 0.0:
         raise InputError(f"shot: factor {factor}: zero is within the interval: heat longer, or place the probe better")
     return replace(tracer, heating_efficiency=tracer.heating_efficiency * factor.value)

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from ..base.errors import InputError
 
 CONFIDENCE = 0.95
+"""Probability of every interval that is stated."""
 IMMOBILISED_FACTOR = 1.0
-TISSUE_FACTOR = 0.7  # water to tissue; the project's definition, with the range below
+"""Factor to tissue of a sample whose particles cannot turn: it is taken as it stands."""
+TISSUE_FACTOR = 0.7
+"""Factor of SLP from water to tissue, where particles are partly held: the project's definition. It scales all heat."""
 TISSUE_RANGE = (0.3, 1.0)
+"""Factors from water to tissue that are possible; the lower end costs a plan 2 K of T90."""
 USUAL_SPAN = (0.7, 1.3)
 """Factors on an SLP that was measured once, with no error stated: one is rarely known better."""
 USUAL_ERROR = 0.05
@@ -32,9 +37,11 @@ class Estimate:
         return f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
 
     def scaled(self, factor: float) -> Estimate:
+        """The same quantity in another unit, or times an exact factor above zero."""
         return Estimate(*(factor * v for v in (self.value, self.low, self.high)))
 
     def record(self) -> dict[str, float]:
+        """Entry of a record."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
@@ -95,6 +102,7 @@ class MeasuredSlp:
 
     @property
     def factor(self) -> float:
+        """Factor of SLP from the medium of the measurement to tissue."""
         return {"water": self.tissue_factor, "immobilised": IMMOBILISED_FACTOR, "tissue": 1.0}[self.medium]
 
     def in_tissue_w_kg(self, iron_fraction: float) -> float:
@@ -107,8 +115,8 @@ class MeasuredSlp:
 class Calibration:
     """Calibration of a tracer's heating efficiency.
 
-    ``low`` and ``high`` are factors on the SLP that the measurements leave open, of 95 %; ``misfit_rel`` is how
-    far the model's course over the fields is from them, rms.
+    ``low`` and ``high`` are factors on the SLP that the measurements leave open, of 95 %; ``misfit_rel`` is the rms
+    distance of the model's course over the fields from them.
     """
 
     measured: tuple[MeasuredSlp, ...]
@@ -119,7 +127,7 @@ class Calibration:
 
     @property
     def factor(self) -> float:
-        """From the medium of the measurements to tissue; their mean where they differ."""
+        """Factor from the medium of the measurements to tissue; their mean where they differ."""
         return float(np.exp(np.mean([np.log(m.factor) for m in self.measured])))
 
     def __str__(self) -> str:
@@ -142,12 +150,13 @@ def describe_measured_slp(measured: Sequence[MeasuredSlp]) -> str:
 
 
 def _span(values: Sequence[float], unit: str) -> str:
+    """Range of values in words."""
     low, high = min(values), max(values)
     return f"{low:g} {unit}" if low == high else f"{low:g} to {high:g} {unit}"
 
 
-def open_factors(measured: Sequence[MeasuredSlp], logs: Sequence[float]) -> tuple[float, float, str]:
-    """Factors on the SLP that measurements leave open, and in words what they rest on.
+def open_factors(measured: Sequence[MeasuredSlp], logs: ArrayLike) -> tuple[float, float, str]:
+    """Factors on the SLP that measurements leave open, and their basis in words.
 
     ``logs`` are the logarithms of measured over modelled SLP. Several are averaged with weights by their stated
     errors, or the usual one, and the interval is Student's t over their scatter, no narrower than the errors
@@ -156,9 +165,9 @@ def open_factors(measured: Sequence[MeasuredSlp], logs: Sequence[float]) -> tupl
     """
     errors = np.array([USUAL_ERROR if m.relative_error is None else m.relative_error for m in measured])
     if len(measured) > 1:
-        weight = errors**-2.0
-        centre = float(weight @ logs / weight.sum())
-        excess = max(1.0, float(weight @ (np.asarray(logs) - centre) ** 2) / (len(measured) - 1))
+        weight, log = errors**-2.0, np.asarray(logs, float)
+        centre = float(weight @ log / weight.sum())
+        excess = max(1.0, float(weight @ (log - centre) ** 2) / (len(measured) - 1))
         found = interval(0.0, float(np.sqrt(excess / weight.sum())), len(measured) - 1)
         low, high, words = np.exp(found.low), np.exp(found.high), f"the scatter of {len(measured)} measurements, 95 %"
     elif measured[0].relative_error is not None:

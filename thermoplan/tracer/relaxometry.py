@@ -9,7 +9,7 @@ from ..base.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Relaxometry:
-    """A row of a table of tracers; None or empty where it says nothing.
+    """Figures of relaxometry or of a scanner; None or empty where one is not known.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class Relaxometry:
     magnetic_diameters_m
         Magnetic size, or the sizes of a bimodal distribution, as measured.
     diameter_m, diameter_source
-        Hydrodynamic diameter, and where it is from.
+        Hydrodynamic diameter, and its source.
     """
 
     fwhm_t: float | None = None

@@ -1,4 +1,4 @@
-"""ResponseTable: SLP over amplitude and the two bias components, solved once and then looked up.
+"""Response table: SLP over amplitude and the two bias components, solved once and then interpolated.
 
 A bias b of 0 to infinity is the coordinate ``s = b / (b + b0)`` of 0 to 1; a lookup is bilinear on a fine uniform
 grid in s. The loss is even in both components.
@@ -12,15 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..base.arrays import Array, finite, frozen, put
+from ..base.arrays import Array, IntArray, finite, frozen, put
 from ..base.cache import load_cached, store_cached
 from ..base.errors import InputError
 from .tabulate import FINE, SETTINGS, tabulate_loss
 from .tracer import Tracer, particles, slp_w_kg, volume_m3
 
 _VERSION = 2
+"""Version of what a cached table holds; a new one leaves all that are kept aside."""
 _BLOCK = 32_768
+"""Lookups at a time: their eight work arrays, 2 MB, stay in the processor's cache."""
 _MEMORY: dict[str, tuple[Array, float]] = {}
+"""Tables of this process by a digest of all that they depend on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,8 +95,8 @@ class ResponseTable:
     def _block(self, level: int, along: Array, across: Array) -> Array:
         table, b0 = self.values_w_kg[level].ravel(), self.scale_t[level]
         width = self.values_w_kg.shape[-1]
-        row, u = _cell(along, b0, width)
-        column, v = _cell(across, b0, width)
+        row, u = _locate_cells(along, b0, width)
+        column, v = _locate_cells(across, b0, width)
         at = row * width + column
         low = table.take(at)
         near = low + v * (table.take(at + 1) - low)
@@ -104,7 +107,8 @@ class ResponseTable:
         return result
 
 
-def _cell(bias: Array, b0: float, width: int) -> tuple[Array, Array]:
+def _locate_cells(bias: Array, b0: float, width: int) -> tuple[IntArray, Array]:
+    """Cell of the grid in s, and the place within it from 0 to 1."""
     size = np.abs(bias)
     s = size / (size + b0)
     s *= width - 1
@@ -118,16 +122,15 @@ def response_table(
 ) -> ResponseTable:
     """Tabulate SLP for positive amplitudes, any bias. Kept in memory and in the user's cache folder.
 
-    The folder is that of `cache`; an amplitude is kept by
-    everything that enters its physics, so tables with other amplitudes share it. Heating efficiency only
-    scales: a calibration reuses the table.
+    An amplitude is kept by everything that enters its physics, so tables with other amplitudes share it. Heating
+    efficiency only scales: a calibration reuses the table.
     """
     amplitudes = np.atleast_1d(np.asarray(amplitudes_t, float))
     if not (amplitudes > 0.0).all() or not frequency_hz > 0.0:
         raise InputError("response table: amplitudes and frequency must be positive; no field needs no table")
     model = model or tracer.model
     if model == "table":
-        return _from_measurements(tracer, float(frequency_hz), amplitudes)
+        return _tabulate_measurements(tracer, float(frequency_hz), amplitudes)
     diameter, share, lag, barrier = particles(tracer, frequency_hz, model)
     xi = tracer.xi_per_tesla(diameter)
     weight = share / volume_m3(diameter) * tracer.thermal_j * frequency_hz / tracer.density_kg_m3
@@ -135,13 +138,16 @@ def response_table(
     scale = amplitudes + 2.0 / typical
     barrier = np.ones(len(xi)) if barrier is None else barrier
     sizes = np.stack([xi, lag, weight / tracer.iron_fraction, barrier])
-    values, errors = zip(*(_level(sizes, a, b0, model) for a, b0 in zip(amplitudes, scale, strict=True)), strict=True)
+    values, errors = zip(
+        *(_load_or_solve(sizes, a, b0, model) for a, b0 in zip(amplitudes, scale, strict=True)), strict=True
+    )
     return ResponseTable(
         tracer, float(frequency_hz), amplitudes, scale, tracer.heating_efficiency * np.stack(values), max(errors)
     )
 
 
-def _from_measurements(tracer: Tracer, frequency_hz: float, amplitudes: Array) -> ResponseTable:
+def _tabulate_measurements(tracer: Tracer, frequency_hz: float, amplitudes: Array) -> ResponseTable:
+    """Response table of a tracer whose SLP is a measured table."""
     s = np.arange(FINE + 1) / FINE
     bias = amplitudes[:, None] * s / np.maximum(1.0 - s, 1e-9)
     values = [
@@ -151,7 +157,7 @@ def _from_measurements(tracer: Tracer, frequency_hz: float, amplitudes: Array) -
     return ResponseTable(tracer, frequency_hz, amplitudes, amplitudes, np.stack(values), 0.0)
 
 
-def _level(sizes: Array, amplitude: float, scale: float, model: str) -> tuple[Array, float]:
+def _load_or_solve(sizes: Array, amplitude: float, scale: float, model: str) -> tuple[Array, float]:
     """One amplitude's table at full efficiency: from memory, from the cache folder, or solved."""
     key = _key(sizes, amplitude, scale, model)
     if key not in _MEMORY:
@@ -160,6 +166,7 @@ def _level(sizes: Array, amplitude: float, scale: float, model: str) -> tuple[Ar
 
 
 def _key(sizes: Array, amplitude: float, scale: float, model: str) -> str:
+    """Digest of all that an amplitude's table depends on."""
     text = f"{_VERSION} {model} {SETTINGS} {amplitude!r} {scale!r}"
     return hashlib.sha256(text.encode() + sizes.tobytes()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""A measured table of SLP over amplitude, frequency and bias: where there is one it beats every model."""
+"""Measured table of SLP over amplitude, frequency and bias; it takes the place of every model."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.interpolate import RegularGridInterpolator
 
-from ..base.arrays import Array, finite, frozen, put
+from ..base.arrays import Array, IntArray, finite, frozen, put
 from ..base.errors import InputError
 
+_DETUNED = 0.01
+"""Part of a frequency by which a drive may be off the table: SLP follows it about in proportion, so by as much."""
 COLUMNS = ("amplitude_t", "frequency_hz", "along_t", "across_t", "slp_w_kg")
 
 
@@ -42,7 +44,7 @@ class SlpTable:
 
     @property
     def reach(self) -> str:
-        """Description of the measurement."""
+        """Ranges that were measured, in words."""
         parts = (
             (self.amplitude_t, 1e3, "mT"),
             (self.frequency_hz, 1e-3, "kHz"),
@@ -57,7 +59,7 @@ class SlpTable:
         amplitude, along, across = np.broadcast_arrays(
             *(np.abs(np.asarray(v, float)) for v in (amplitude_t, along_t, across_t))
         )
-        self._inside(float(amplitude.max(initial=0.0)), frequency_hz)
+        self._refuse_outside(float(amplitude.max(initial=0.0)), frequency_hz)
         low = self.amplitude_t[0]
         held = np.maximum(amplitude, low)
         points = np.stack([held, np.full(held.shape, frequency_hz), along, across], axis=-1)
@@ -72,9 +74,9 @@ class SlpTable:
         result: Array = found * (amplitude / held) ** 2
         return result
 
-    def _inside(self, amplitude_t: float, frequency_hz: float) -> None:
+    def _refuse_outside(self, amplitude_t: float, frequency_hz: float) -> None:
         first, last = self.frequency_hz[[0, -1]]
-        if not 0.99 * first <= frequency_hz <= 1.01 * last:
+        if not (1.0 - _DETUNED) * first <= frequency_hz <= (1.0 + _DETUNED) * last:
             raise InputError(
                 f"SLP table: {frequency_hz / 1e3:g} kHz was not measured: the table has {first / 1e3:g} "
                 f"to {last / 1e3:g} kHz"
@@ -86,7 +88,7 @@ class SlpTable:
             )
 
     def scaled(self, factor: float) -> SlpTable:
-        """Another basis or medium."""
+        """The table for another basis or medium."""
         return replace(self, slp_w_kg=factor * self.slp_w_kg)
 
 
@@ -108,13 +110,15 @@ def slp_table(columns: Mapping[str, ArrayLike], where: str = "SLP table") -> Slp
     shape = tuple(len(a) for a in axes)
     count = np.zeros(shape, int)
     np.add.at(count, places, 1)
-    _full_grid(count, axes, where)
+    _check_full_grid(count, axes, where)
     values = np.zeros(shape)
     values[places] = slp
-    return SlpTable(*axes, frozen(values))
+    amplitude, frequency, along, across = axes
+    return SlpTable(amplitude, frequency, along, across, frozen(values))
 
 
-def _full_grid(count: Array, axes: tuple[Array, ...], where: str) -> None:
+def _check_full_grid(count: IntArray, axes: tuple[Array, ...], where: str) -> None:
+    """Refuse rows that leave a combination out or give it twice."""
     for wrong, words in ((count == 0, "is missing"), (count > 1, "appears more than once")):
         if wrong.any():
             at = [axis[i] for axis, i in zip(axes, np.argwhere(wrong)[0], strict=True)]

@@ -1,12 +1,12 @@
-"""A tracer's loss over the two bias components, for one amplitude, on the fine grid that a response table reads.
+"""Tabulation of a tracer's loss over the two bias components, for one amplitude, on the grid of a response table.
 
 In ``s = b / (b + b0)`` the loss is smooth at both ends, so Chebyshev interpolation of a few hundred direct solves
-has it.
+is enough.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,17 +16,25 @@ from ..base.arrays import Array
 from .magnetization import FIXED_AXIS, energy_kt
 
 FINE = 512
+"""Cells of the grid along each component of the bias. For twice as many the
+bilinear error falls to a quarter and the memory rises to four times, 8 MB an amplitude."""
 _NODES = (7, 13, 25, 49, 97, 193)
+"""Chebyshev nodes along each component, each set within the next, so that no solve is lost when they are doubled."""
 _TOLERANCE = 2e-3
+"""Interpolation error of a size relative to its peak: measured SLPs scatter by tens of times as much. Half of it costs
+another doubling of nodes where the loss changes fast, four times the solves."""
 _NEGLIGIBLE = 1e-5
+"""Share of the peak loss below which a size is left out: all of a distribution's together stay below the tolerance."""
 _STRIDES = {"neel": 2, "blocked": 8}
+"""Grid points between direct solves where no polynomial follows the loss; at twice as many a switching edge is placed
+half as well, for a quarter of the solves."""
 _NEAR = 16.0
 """Bias beyond the amplitude, in kT, up to which a table has the exact solution: farther out the effective field is
 within 0.3 % of it."""
-_LESS = 4.0
-"""What the coarser nodes of the exact solution missed is held against this many times the tolerance: the finer ones
-miss a tenth of it or less, and each costs a tenth of a second."""
-SETTINGS = f"{FINE} {_NODES} {_LESS} {_TOLERANCE} {_NEGLIGIBLE} {_STRIDES} {_NEAR}"
+_COARSER = 4.0
+"""Factor on the tolerance for the miss of the exact solution's coarser nodes: the finer ones miss a tenth of it or
+less, and each costs a tenth of a second."""
+SETTINGS = f"{FINE} {_NODES} {_COARSER} {_TOLERANCE} {_NEGLIGIBLE} {_STRIDES} {_NEAR}"
 """All that decides what a table holds besides the tracer and the field."""
 
 
@@ -43,16 +51,20 @@ def tabulate_loss(sizes: Array, amplitude: float, scale: float, model: str) -> t
     allowed = _TOLERANCE * np.maximum(peaks, peaks.mean()) / weight
     kept = np.flatnonzero(peaks >= _NEGLIGIBLE * peaks.sum())
     points = [_Point(xi[i] * amplitude, lag[i], model, barrier[i]) for i in kept]
+    layers: list[Iterable[tuple[Array, float]]]
     if model in FIXED_AXIS:
-        layers = [(_plain_surface(point, xi[i] * bias) for point, i in zip(points, kept, strict=True))]
+        layers = [(_switching_surface(point, xi[i] * bias) for point, i in zip(points, kept, strict=True))]
     elif model == "fokker-planck":
         closed = [replace(point, model="mrsh") for point in points]
         layers = [
-            _surfaces(closed, xi[kept], bias, allowed[kept]),
-            ((surface, miss / _LESS) for surface, miss in _surfaces(points, xi[kept], bias, _LESS * allowed[kept])),
+            _smooth_surfaces(closed, xi[kept], bias, allowed[kept]),
+            (
+                (surface, miss / _COARSER)
+                for surface, miss in _smooth_surfaces(points, xi[kept], bias, _COARSER * allowed[kept])
+            ),
         ]
     else:
-        layers = [_surfaces(points, xi[kept], bias, allowed[kept])]
+        layers = [_smooth_surfaces(points, xi[kept], bias, allowed[kept])]
     for surfaces in layers:
         for i, (surface, miss) in zip(kept, surfaces, strict=True):
             values[:-1, :-1] += weight[i] * surface
@@ -75,29 +87,29 @@ class _Point:
         return float(np.sqrt((self.xi_a + 2.0) * max(self.xi_a + 2.0, self.omega_tau)))
 
 
-def _surfaces(points: list[_Point], xi: Array, bias: Array, allowed: Array) -> Iterator[tuple[Array, float]]:
+def _smooth_surfaces(points: list[_Point], xi: Array, bias: Array, allowed: Array) -> Iterator[tuple[Array, float]]:
     """Loss in kT of each size on the square of ``xi bias``, and its error; nodes are doubled until the new ones were
     predicted. All sizes that still change are solved together."""
     known = [np.zeros((0, 0))] * len(points)
     errors = np.full(len(points), np.inf)
     active = list(range(len(points)))
     for count in _NODES:
-        fine = _solved([points[i] for i in active], count, [known[i] for i in active])
+        fine = _solve_nodes([points[i] for i in active], count, [known[i] for i in active])
         for i, values in zip(active, fine, strict=True):
             if len(known[i]):
-                lift = _barycentric(_chebyshev(count), _chebyshev(len(known[i])))
+                lift = _barycentric_matrix(_chebyshev_nodes(count), _chebyshev_nodes(len(known[i])))
                 errors[i] = float(np.abs(lift @ known[i] @ lift.T - values).max())
             known[i] = values
         active = [i for i in active if errors[i] >= allowed[i]]
         if not active:
             break
     for point, coarse, moment, error in zip(points, known, xi, errors, strict=True):
-        lift = _barycentric(moment * bias / (moment * bias + point.c0), _chebyshev(len(coarse)))
+        lift = _barycentric_matrix(moment * bias / (moment * bias + point.c0), _chebyshev_nodes(len(coarse)))
         yield lift @ coarse @ lift.T, float(error)
 
 
-def _plain_surface(point: _Point, xi_bias: Array) -> tuple[Array, float]:
-    """Bound particles switch at edges, which no polynomial follows: solved on the grid or an eighth of it."""
+def _switching_surface(point: _Point, xi_bias: Array) -> tuple[Array, float]:
+    """Loss of bound particles, solved on a part of the grid: they switch at edges, which no polynomial follows."""
     rows = np.arange(0, len(xi_bias), _STRIDES[point.model])
     knots = xi_bias[rows]
     coarse = energy_kt(
@@ -109,9 +121,9 @@ def _plain_surface(point: _Point, xi_bias: Array) -> tuple[Array, float]:
     return fine, float(np.abs(inner - coarse[1:-1, 1:-1]).max()) / 4.0
 
 
-def _solved(points: list[_Point], count: int, known: list[Array]) -> list[Array]:
+def _solve_nodes(points: list[_Point], count: int, known: list[Array]) -> list[Array]:
     """Loss of each size on the square of its Chebyshev nodes; those of half the count are taken over."""
-    s = _chebyshev(count)[:-1]
+    s = _chebyshev_nodes(count)[:-1]
     todo = np.ones((count - 1, count - 1), bool)
     if len(known[0]):
         todo[::2, ::2] = False
@@ -119,7 +131,7 @@ def _solved(points: list[_Point], count: int, known: list[Array]) -> list[Array]
     bias = np.array([point.c0 for point in points])[:, None] * (s / (1.0 - s))
     names = ("xi_a", "omega_tau", "barrier")
     fields = [np.array([getattr(point, name) for point in points])[:, None] for name in names]
-    new = _loss(points[0].model, fields[0], fields[1], bias[:, row], bias[:, column], fields[2])
+    new = _loss_kt(points[0].model, fields[0], fields[1], bias[:, row], bias[:, column], fields[2])
     found = []
     for values, before in zip(new, known, strict=True):
         energy = np.zeros((count, count))
@@ -130,9 +142,9 @@ def _solved(points: list[_Point], count: int, known: list[Array]) -> list[Array]
     return found
 
 
-def _loss(model: str, *fields: Array) -> Array:
-    """Loss in kT; of the exact solution, which takes its time, what it has more than the effective field's, which is
-    little and smooth and so wants few points."""
+def _loss_kt(model: str, *fields: Array) -> Array:
+    """Loss in kT; of the exact solution its excess over the effective field's, which is small and smooth and so needs
+    few of the slow solves."""
     xi_a, omega_tau, along, across, barrier = np.broadcast_arrays(*fields)
     if model != "fokker-planck":
         return energy_kt(xi_a, omega_tau, along, across, model=model, barrier=barrier)
@@ -142,12 +154,12 @@ def _loss(model: str, *fields: Array) -> Array:
     return more
 
 
-def _chebyshev(count: int) -> Array:
+def _chebyshev_nodes(count: int) -> Array:
     """Extrema of the Chebyshev polynomial on 0 to 1, rising."""
     return 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / (count - 1))
 
 
-def _barycentric(x: Array, nodes: Array) -> Array:
+def _barycentric_matrix(x: Array, nodes: Array) -> Array:
     """Matrix ``(len(x), len(nodes))`` that interpolates from Chebyshev extrema [BerrutTrefethen2004]."""
     weight = np.where(np.arange(len(nodes)) % 2, -1.0, 1.0)
     weight[[0, -1]] *= 0.5

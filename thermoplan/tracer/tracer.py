@@ -1,4 +1,4 @@
-"""Tracer: what the particles are, how they relax, and what they heat, per kilogram of iron."""
+"""Tracer: sizes of its particles, their relaxation times, and their specific loss power per kilogram of iron."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ from .slp_table import SlpTable
 
 BOLTZMANN_J_K = 1.380649e-23  # exact, SI
 BULK_IRON_A_M = 1.71e6  # saturation magnetization of iron at room temperature [Cullity2009]
-_LOG_STEP, _DEVIATIONS = 0.05, 3.75
+_LOG_STEP = 0.05
+"""Largest step in log d of a size distribution: a Neel time changes e-fold within it at a barrier of 7 kT. Half of it
+doubles the sizes, and so the cost of every loss; at twice, neighbouring sizes of such a barrier are 7-fold apart."""
+_DEVIATIONS = 3.75
+"""Half width of a size distribution in standard deviations: two in ten thousand of the volume lie outside. Twice as
+many would double the sizes for parts that no measurement sees."""
+_FROZEN_KT = 600.0
+"""Barrier at which a Neel time is held: ``exp`` of 710 overflows, and from 60 on nothing moves in a lifetime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +46,7 @@ class Population:
     def sizes(self) -> tuple[Array, Array]:
         """Diameters and shares of this mode's volume, equally spaced in log d.
 
-        Volume weighting of a lognormal by number moves its median by ``exp(3 sigma**2)``. The step is
-        0.05 in log d at most, as a Neel time changes e-fold within that at a barrier of 7 kT.
+        Volume weighting of a lognormal by number moves its median by ``exp(3 sigma**2)``.
         """
         if self.sigma == 0.0:
             return np.array([self.core_diameter_m]), np.ones(1)
@@ -59,8 +65,8 @@ class Tracer:
     and ``viscosity_pa_s``) and Neel reversal (``anisotropy_j_m3`` and ``tau0_s``), rates added.
     ``model`` is the one that its loss is taken from unless a call says otherwise: of `MODELS`, or "table"
     for the measured ``table``. ``heating_efficiency`` scales it to what ``calibration`` measured. ``effective``
-    says in words what was fitted; empty where the sizes were measured. ``imaging`` is what relaxometry says; it does
-    not enter the physics.
+    says in words what was fitted; empty where the sizes were measured. ``imaging`` has the figures of relaxometry,
+    which do not enter the physics.
     """
 
     name: str
@@ -114,7 +120,7 @@ class Tracer:
 
     @property
     def thermal_j(self) -> float:
-        """kT."""
+        """Thermal energy kT."""
         return BOLTZMANN_J_K * (self.temperature_c + 273.15)
 
     def sizes(self) -> tuple[Array, Array, Array]:
@@ -137,36 +143,40 @@ class Tracer:
 
 
 def volume_m3(diameter_m: ArrayLike) -> Array:
+    """Volume of spheres."""
     return np.pi / 6.0 * np.asarray(diameter_m, float) ** 3
 
 
-def brown_time_s(tracer: Tracer, mode: Population, diameter_m: Array) -> Array:
-    """``3 eta V_h / kT``; the shell keeps its thickness over a size distribution [Rosensweig2002]."""
-    hydrodynamic = mode.hydrodynamic_diameter_m or tracer.hydrodynamic_diameter_m
-    shell = hydrodynamic - mode.core_diameter_m
-    return 3.0 * tracer.viscosity_pa_s * volume_m3(diameter_m + shell) / tracer.thermal_j
+def brown_time_s(hydrodynamic_diameter_m: Array, *, viscosity_pa_s: float, thermal_j: float) -> Array:
+    """Brownian relaxation time, ``3 eta V_h / kT`` [Rosensweig2002]."""
+    return 3.0 * viscosity_pa_s * volume_m3(hydrodynamic_diameter_m) / thermal_j
 
 
-def neel_time_s(tracer: Tracer, diameter_m: Array) -> Array:
-    """``(sqrt(pi)/2) tau0 exp(G)/sqrt(G)``, G = K V/kT, a high-barrier form [Rosensweig2002].
+def neel_time_s(barrier: Array, *, tau0_s: float) -> Array:
+    """Neel relaxation time, ``(sqrt(pi)/2) tau0 exp(G)/sqrt(G)``, G = K V/kT, a high-barrier form [Rosensweig2002].
 
-    Capped at a barrier of 600 kT, where nothing moves any more.
+    Held at a barrier of 600 kT, where nothing moves any more.
     """
-    barrier = np.minimum(tracer.barriers(diameter_m), 600.0)
-    result: Array = 0.5 * np.sqrt(np.pi) * tracer.tau0_s * np.exp(barrier) / np.sqrt(barrier)
+    held = np.minimum(barrier, _FROZEN_KT)
+    result: Array = 0.5 * np.sqrt(np.pi) * tau0_s * np.exp(held) / np.sqrt(held)
     return result
 
 
 def relaxation_time_s(tracer: Tracer, mode: Population, diameter_m: Array) -> Array:
-    """Relaxation time of cores of ``diameter_m`` in a mode."""
+    """Relaxation time of cores of ``diameter_m`` in a mode; a shell keeps its thickness over the size distribution."""
     stated = mode.relaxation_time_s or tracer.relaxation_time_s
     if stated is not None:
         return np.full(np.shape(diameter_m), stated)
     rate = np.zeros(np.shape(diameter_m))
-    if tracer.viscosity_pa_s is not None:
-        rate = rate + 1.0 / brown_time_s(tracer, mode, diameter_m)
-    if tracer.anisotropy_j_m3 is not None:
-        rate = rate + 1.0 / neel_time_s(tracer, diameter_m)
+    hydrodynamic = mode.hydrodynamic_diameter_m or tracer.hydrodynamic_diameter_m
+    if tracer.viscosity_pa_s is not None and hydrodynamic is not None:
+        shell = hydrodynamic - mode.core_diameter_m
+        rate = rate + 1.0 / brown_time_s(
+            diameter_m + shell, viscosity_pa_s=tracer.viscosity_pa_s, thermal_j=tracer.thermal_j
+        )
+    barrier = tracer.barriers(diameter_m)
+    if barrier is not None:
+        rate = rate + 1.0 / neel_time_s(barrier, tau0_s=tracer.tau0_s)
     return 1.0 / rate
 
 
@@ -188,7 +198,7 @@ def particles(tracer: Tracer, frequency_hz: float, model: str) -> tuple[Array, A
             raise InputError(
                 f'tracer {tracer.name}: anisotropy: missing: model "{model}" needs one, such as "11 kJ/m^3"'
             )
-        time = neel_time_s(tracer, diameter)
+        time = neel_time_s(barriers, tau0_s=tracer.tau0_s)
     return diameter, share, 2.0 * np.pi * frequency_hz * time, barriers
 
 
@@ -232,19 +242,21 @@ def slp_w_kg(
 
 
 def _table(tracer: Tracer) -> SlpTable:
+    """Measured table of a tracer whose model is "table"."""
     if tracer.table is None:
         raise InputError(f'tracer {tracer.name}: model = "table": the tracer has no measured table of SLP')
     return tracer.table
 
 
 def slp_bound_w_kg(tracer: Tracer, *, amplitude_t: float, frequency_hz: float) -> float:
-    """No loop is larger than ``4 B0 Ms``: ``4 B0 Ms f / rho`` per kg of iron, efficiency left out."""
+    """Upper bound of SLP, ``4 B0 Ms f / rho`` per kg of iron: no loop exceeds ``4 B0 Ms``. Efficiency left out."""
     loop = 4.0 * amplitude_t * tracer.saturation_magnetization_a_m * frequency_hz
     return loop / tracer.density_kg_m3 / tracer.iron_fraction
 
 
 def _faults(tracer: Tracer) -> list[str]:
-    rules = [
+    """Faults of a definition, by key: numbers out of range, a model that is none, and what is missing."""
+    rules: list[tuple[str, float, float, float, str]] = [
         (
             "saturation_magnetization",
             tracer.saturation_magnetization_a_m,
@@ -257,7 +269,7 @@ def _faults(tracer: Tracer) -> list[str]:
         ("temperature", tracer.temperature_c, -20.0, 100.0, 'a temperature, such as "37 degC"'),
         ("heating_efficiency", tracer.heating_efficiency, 0.0, np.inf, "a positive number, such as 0.3"),
     ]
-    optional = [
+    optional: list[tuple[str, float | None, float, float, str]] = [
         ("relaxation_time", tracer.relaxation_time_s, 0.0, 1.0, 'a time, such as "1.3 us"'),
         ("hydrodynamic_diameter", tracer.hydrodynamic_diameter_m, 0.0, 1e-5, 'a length, such as "50 nm"'),
         ("viscosity", tracer.viscosity_pa_s, 0.0, 1e6, 'a viscosity, such as "0.7 mPa*s"'),
@@ -280,14 +292,18 @@ def _faults(tracer: Tracer) -> list[str]:
             ),
             ("relaxation_time", mode.relaxation_time_s, 0.0, 1.0, 'a time, such as "1.3 us"'),
         ]
-    rules += [rule for rule in optional if rule[1] is not None]
-    faults = [f"{key} = {value:g}: expected {hint}" for key, value, low, high, hint in rules if not low < value <= high]
+    faults = [
+        f"{key} = {value:g}: expected {hint}"
+        for key, value, low, high, hint in [*rules, *optional]
+        if value is not None and not low < value <= high
+    ]
     if tracer.model not in (*MODELS, "table"):
         faults.append(f'model = "{tracer.model}": expected one of {", ".join(sorted(MODELS))}, table')
     return faults + _missing(tracer)
 
 
 def _missing(tracer: Tracer) -> list[str]:
+    """Faults of a definition whose modes have no size or no relaxation time."""
     if not tracer.populations:
         return ['core_diameter: missing: expected a length, such as "20 nm", or [[population]] tables']
     faults = []
@@ -298,7 +314,7 @@ def _missing(tracer: Tracer) -> list[str]:
         hydrodynamic = mode.hydrodynamic_diameter_m or tracer.hydrodynamic_diameter_m
         if brown and hydrodynamic is None:
             faults.append('hydrodynamic_diameter: missing: viscosity needs one, such as "50 nm"')
-        elif brown and hydrodynamic < mode.core_diameter_m:
+        elif brown and hydrodynamic is not None and hydrodynamic < mode.core_diameter_m:
             faults.append(
                 f"hydrodynamic_diameter = {hydrodynamic:g}: smaller than the core, {mode.core_diameter_m:g} m"
             )

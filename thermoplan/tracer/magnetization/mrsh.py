@@ -16,14 +16,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...base.arrays import Array, IntArray
+from ...base.arrays import Array, BoolArray, IntArray
 from ...base.errors import SolverError
 from .langevin import langevin_ratio
 
-_FIRST_STEPS, _MAX_STEPS = 16, 4096
+_FIRST_STEPS = 16
+"""Steps of a period to begin with, which a weak drive needs; doubled while the loss changes."""
+_MAX_STEPS = 4096
+"""Steps of a period beyond which a point counts as not converged; each doubling costs as much as all before it."""
 _SLOWEST = 1e4
+"""Omega tau beyond which the loss is scaled as its inverse, which it follows there to 1e-8."""
 _CHUNK = 96_000
-_TINY, _FAR = 1e-6, 1e6  # squared fields: below, series cancel; above, 1/y**2 is all that is left of L'
+"""Ring nodes solved at a time, for the Jacobians' size in memory. It does not move the result."""
+_TINY = 1e-6
+"""Squared field below which differences of nearly equal terms cancel; the limit at zero is reached to 1e-6 there."""
+_FAR = 1e6
+"""Squared field above which 1/y**2 is all that is left of L'."""
+_ROUNDS = 25
+"""Newton steps on the ring: a damped one enlarges a field by half at most, and undamped ones converge quadratically."""
+_ORDER_FACTOR = 15
+"""Ratio of the error before to that after the steps are doubled, less one: the order is four."""
+
+_Field = tuple[Array, Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +49,13 @@ class _Drive:
     par: Array
     perp: Array
 
-    def at(self, theta: Array) -> tuple[Array, Array]:
+    def at(self, theta: Array) -> _Field:
+        """Field along and across the drive at phases of the period, ``(steps, g)`` each."""
         along = self.par + self.xi_a * np.cos(theta)[:, None]
         return along, np.broadcast_to(self.perp, along.shape)
 
     def part(self, rows: IntArray) -> _Drive:
+        """The batch of some points."""
         return _Drive(self.xi_a[rows], self.omega_tau[rows], self.par[rows], self.perp[rows])
 
 
@@ -69,42 +85,42 @@ def mrsh_energy_kt(xi_a: Array, omega_tau: Array, xi_par: Array, xi_perp: Array,
     size = max(1, _CHUNK // _FIRST_STEPS // 8)
     for start in range(0, len(todo), size):
         rows = todo[start : start + size]
-        energy[rows] = _refined(drive.part(rows), rtol)
+        energy[rows] = _refine(drive.part(rows), rtol)
     return (energy / slow).reshape(shape)
 
 
-def _refined(drive: _Drive, rtol: float) -> Array:
+def _refine(drive: _Drive, rtol: float) -> Array:
     """Double the steps of the points that still change, starting from the coarser solution."""
     energy = np.full(len(drive.xi_a), np.nan)
-    left, y = np.arange(len(drive.xi_a)), _guess(drive, _FIRST_STEPS)
+    left, y = np.arange(len(drive.xi_a)), _guess_ring(drive, _FIRST_STEPS)
     steps, coarse, floor = _FIRST_STEPS, None, 1e-7
     while len(left):
         if steps > _MAX_STEPS:
             raise SolverError(f"MRSh: {len(left)} points not converged with {_MAX_STEPS} steps per period")
         now = drive.part(left)
-        y, middle, solved = _periodic(now, y, steps)
+        y, middle, solved = _solve_ring(now, y, steps)
         fine = _loss(now, y)
         good = np.zeros(len(left), bool)
         if coarse is not None:
-            good = solved & (np.abs(fine - coarse) <= 15 * rtol * np.abs(fine) + floor * now.xi_a**2)
+            good = solved & (np.abs(fine - coarse) <= _ORDER_FACTOR * rtol * np.abs(fine) + floor * now.xi_a**2)
         energy[left[good]] = fine[good]
         coarse = np.where(solved, fine, np.inf)[~good]
         y = np.stack([y, middle], axis=2).reshape(2, 2 * steps, -1)[:, :, ~good]
         lost = ~solved[~good]
         left, steps = left[~good], 2 * steps
-        y[:, :, lost] = _guess(drive.part(left[lost]), steps)
+        y[:, :, lost] = _guess_ring(drive.part(left[lost]), steps)
     return energy
 
 
-def _angles(steps: int) -> Array:
+def _phases(steps: int) -> Array:
     return 2.0 * np.pi * np.arange(steps) / steps
 
 
-def _guess(drive: _Drive, steps: int) -> Array:
+def _guess_ring(drive: _Drive, steps: int) -> Array:
     """Linear response about a typical field, ``(2, steps, g)``."""
     typical = drive.par**2 + drive.perp**2 + 0.5 * drive.xi_a**2
     lag = drive.omega_tau / (0.5 / langevin_ratio(typical) - 0.5)
-    theta = _angles(steps)[:, None]
+    theta = _phases(steps)[:, None]
     wave = (np.cos(theta) + lag * np.sin(theta)) / (1.0 + lag**2)
     along = drive.par + drive.xi_a * wave
     return np.stack([along, np.broadcast_to(drive.perp, along.shape)])
@@ -114,11 +130,11 @@ def _loss(drive: _Drive, y: Array) -> Array:
     """``- closed integral of m . d xi`` by the trapezoidal rule, spectral on a period."""
     steps = y.shape[1]
     m_along = langevin_ratio(y[0] ** 2 + y[1] ** 2) * y[0]
-    result: Array = drive.xi_a * (np.sin(_angles(steps)) @ m_along) * (2.0 * np.pi / steps)
+    result: Array = drive.xi_a * (np.sin(_phases(steps)) @ m_along) * (2.0 * np.pi / steps)
     return result
 
 
-def _rate(y: Array, field: tuple[Array, Array], omega_tau: Array) -> tuple[Array, Array]:
+def _rate(y: Array, field: _Field, omega_tau: Array) -> tuple[Array, Array]:
     """``dy/dtheta`` as ``(2, n, g)`` and its Jacobian as ``(2, 2, n, g)``."""
     r = np.maximum(y[0] ** 2 + y[1] ** 2, _TINY)
     q = langevin_ratio(r)
@@ -148,7 +164,7 @@ def _rate(y: Array, field: tuple[Array, Array], omega_tau: Array) -> tuple[Array
     return rate, jacobian / omega_tau
 
 
-def _times(a: Array, b: Array) -> Array:
+def _multiply(a: Array, b: Array) -> Array:
     """2 x 2 matrix products over trailing axes."""
     found = np.empty(np.broadcast_shapes(a.shape, b.shape))
     for i in (0, 1):
@@ -165,14 +181,14 @@ def _solve(a: Array, b: Array) -> Array:
     return result
 
 
-def _periodic(drive: _Drive, y: Array, steps: int) -> tuple[Array, Array, Array]:
-    """Newton on the ring: nodes ``(2, steps, g)``, midpoints, and which points converged."""
-    theta, h = _angles(steps), 2.0 * np.pi / steps
+def _solve_ring(drive: _Drive, y: Array, steps: int) -> tuple[Array, Array, BoolArray]:
+    """Newton on the ring: nodes ``(2, steps, g)``, midpoints, and a flag of convergence for each point."""
+    theta, h = _phases(steps), 2.0 * np.pi / steps
     fields = drive.at(theta), drive.at(theta + 0.5 * h)
     scale = 1e-7 * (1.0 + drive.xi_a)
     solved = np.zeros(y.shape[2], bool)
     middle = y
-    for _ in range(25):
+    for _ in range(_ROUNDS):
         update, middle = _newton_step(y, fields, drive.omega_tau, h)
         size = np.abs(update).max(axis=(0, 1))
         bound = 0.5 * (1.0 + drive.xi_a + np.abs(y).max(axis=(0, 1)))
@@ -183,26 +199,27 @@ def _periodic(drive: _Drive, y: Array, steps: int) -> tuple[Array, Array, Array]
     return y, middle, solved
 
 
-def _newton_step(y: Array, fields: tuple, omega_tau: Array, h: float) -> tuple[Array, Array]:
+def _newton_step(y: Array, fields: tuple[_Field, _Field], omega_tau: Array, h: float) -> tuple[Array, Array]:
+    """Newton update of the nodes and the midpoints, by fourth-order Lobatto collocation [Ascher1995]."""
     rate, jac = _rate(y, fields[0], omega_tau)
     nxt, rate1, jac1 = (np.roll(v, -1, axis=-2) for v in (y, rate, jac))
     middle = 0.5 * (y + nxt) + h / 8.0 * (rate - rate1)
     rate_m, jac_m = _rate(middle, fields[1], omega_tau)
     residual = nxt - y - h / 6.0 * (rate + 4.0 * rate_m + rate1)
     eye = np.eye(2)[:, :, None, None]
-    ahead = eye - h / 6.0 * jac1 - h / 1.5 * _times(jac_m, 0.5 * eye - h / 8.0 * jac1)
-    behind = eye + h / 6.0 * jac + h / 1.5 * _times(jac_m, 0.5 * eye + h / 8.0 * jac)
+    ahead = eye - h / 6.0 * jac1 - h / 1.5 * _multiply(jac_m, 0.5 * eye - h / 8.0 * jac1)
+    behind = eye + h / 6.0 * jac + h / 1.5 * _multiply(jac_m, 0.5 * eye + h / 8.0 * jac)
     step = np.stack([_solve(ahead, behind[:, 0]), _solve(ahead, behind[:, 1])], axis=1)
-    return _around(step, _solve(ahead, -residual)), middle
+    return _close_ring(step, _solve(ahead, -residual)), middle
 
 
-def _around(step: Array, push: Array) -> Array:
+def _close_ring(step: Array, push: Array) -> Array:
     """Solve ``d[n+1] = step[n] d[n] + push[n]`` with ``d[N] = d[0]``."""
     count = step.shape[2]
     whole, offset = np.eye(2)[:, :, None] * np.ones(step.shape[3]), np.zeros(push[:, 0].shape)
     for n in range(count):
         here = step[:, :, n]
-        whole = _times(here, whole)
+        whole = _multiply(here, whole)
         offset = here[:, 0] * offset[0] + here[:, 1] * offset[1] + push[:, n]
     d = np.empty_like(push)
     d[:, 0] = _solve(np.eye(2)[:, :, None] - whole, offset)

@@ -11,11 +11,22 @@ import numpy as np
 from ...base.arrays import Array
 
 _STEPS = 360
-_POLAR, _AZIMUTH = 10, 12
-_BLOCK, _KNOTS = 4_000, 600
+"""Steps of a period, of one degree; a switch is placed within one. The cost is in proportion."""
+_POLAR = 10
+"""Easy axes over the angle to the drive, Gauss-Legendre. Twice as many cost twice the time."""
+_AZIMUTH = 12
+"""Easy axes about the drive over half a turn, evenly; their mean converges fast, since it is periodic."""
+_BLOCK = 4_000
+"""Points at a time: the fields of a half period take 6 MB each. It does not move the result."""
+_KNOTS = 600
+"""Biases along an axis that a curve of its loss is solved at; with fewer points than these each is solved itself."""
+_NEWTON = 30
+"""Newton steps to the other well; they converge quadratically in a curved well, and most of them are for flat ones."""
+_OPEN = 2.0
+"""Barrier, in kT, at which Brown's formula is held: below, the rate is far above any drive whatever it is."""
 
 
-def _axes() -> tuple[Array, Array, Array]:
+def _easy_axes() -> tuple[Array, Array, Array]:
     """Directions ``n_z, n_x`` over a quarter of the sphere and their weights, sum 1.
 
     An axis has no sign, and its part across the plane of drive and bias none either.
@@ -28,13 +39,13 @@ def _axes() -> tuple[Array, Array, Array]:
     return n_z, n_x, np.repeat(share / _AZIMUTH, _AZIMUTH)
 
 
-def neel_rate(h: Array, barrier: Array) -> tuple[Array, Array]:
+def neel_rate(h: Array, barrier: Array | float) -> tuple[Array, Array]:
     """Rate of reversal relative to no field, and the equilibrium moment, for a field ``h`` = B/B_K along the axis.
 
     Brown's high-barrier formula [Brown1963], ``(1-h^2) [(1+h) e^{-s(1+h)^2} + (1-h) e^{-s(1-h)^2}]``, good
     while ``s (1-|h|)^2`` is above about 2; beyond, the rate is held, being far above any drive.
     """
-    edge = np.maximum(0.0, 1.0 - np.sqrt(2.0 / barrier))
+    edge = np.maximum(0.0, 1.0 - np.sqrt(_OPEN / barrier))
     h = np.clip(h, -edge, edge)
     up, down = np.exp(-barrier * (h * h + 2.0 * h)), np.exp(-barrier * (h * h - 2.0 * h))
     rate = 0.5 * (1.0 - h * h) * ((1.0 + h) * up + (1.0 - h) * down)
@@ -52,16 +63,16 @@ def neel_energy_kt(xi_a: Array, omega_tau: Array, xi_par: Array, xi_perp: Array,
     biases = [np.broadcast_to(np.asarray(v, float), shape).ravel() for v in (xi_par, xi_perp)]
     kinds, group = np.unique(np.stack(flat), axis=1, return_inverse=True)
     energy = np.zeros(flat[0].size)
-    for at, kind in enumerate(kinds.T):
+    for at, (amplitude, lag, height) in enumerate(kinds.T):
         rows = np.flatnonzero(group == at)
-        energy[rows] = _neel_group(*kind, biases[0][rows], biases[1][rows])
+        energy[rows] = _neel_group(amplitude, lag, height, biases[0][rows], biases[1][rows])
     return energy.reshape(shape)
 
 
 def _neel_group(xi_a: float, omega_tau: float, barrier: float, xi_par: Array, xi_perp: Array) -> Array:
-    """One amplitude, many biases: along an axis only their projection counts, so each axis has one curve."""
+    """Loss at one amplitude and many biases: only their projection on an axis counts, so each axis has one curve."""
     energy = np.zeros(xi_par.shape)
-    for n_z, n_x, share in zip(*_axes(), strict=True):
+    for n_z, n_x, share in zip(*_easy_axes(), strict=True):
         bias = np.abs(n_z * xi_par + n_x * xi_perp)
         reach = 2.0 * barrier + n_z * xi_a
         knots = bias if bias.size <= _KNOTS else np.linspace(0.0, reach, _KNOTS)
@@ -71,14 +82,15 @@ def _neel_group(xi_a: float, omega_tau: float, barrier: float, xi_par: Array, xi
 
 
 def _neel_axis(xi_a: float, omega_tau: float, barrier: float, bias: Array) -> Array:
+    """Loss in kT along one easy axis."""
     angle = 2.0 * np.pi * (np.arange(_STEPS) + 0.5)[:, None] / _STEPS
     rate, rest = neel_rate((bias + xi_a * np.cos(angle)) / (2.0 * barrier), barrier)
     keep = np.exp(-rate * (2.0 * np.pi / _STEPS) / omega_tau)
-    moment = _periodic(keep, (1.0 - keep) * rest)
+    moment = _solve_cycle(keep, (1.0 - keep) * rest)
     return xi_a * (np.sin(angle) * moment).sum(axis=0) * (2.0 * np.pi / _STEPS)
 
 
-def _periodic(keep: Array, push: Array) -> Array:
+def _solve_cycle(keep: Array, push: Array) -> Array:
     """Middle values of ``m[n+1] = keep[n] m[n] + push[n]`` on a closed cycle."""
     whole, offset = np.ones(keep.shape[1]), np.zeros(keep.shape[1])
     for k, p in zip(keep, push, strict=True):
@@ -98,24 +110,31 @@ def blocked_energy_kt(xi_a: Array, omega_tau: Array, xi_par: Array, xi_perp: Arr
     Quasi-static and without thermal help: ``omega_tau`` does not enter. A grain whose two switching fields
     both lie inside the swing of the drive loses the energy of two jumps. Good for barriers of many tens of kT.
     """
-    return _blocks(_blocked_block, xi_a, omega_tau, xi_par, xi_perp, barrier)
+    shape = np.shape(xi_a)
+    flat = [np.broadcast_to(np.asarray(v, float), shape).ravel() for v in (xi_a, xi_par, xi_perp, barrier)]
+    energy = np.zeros(flat[0].size)
+    for start in range(0, energy.size, _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        energy[rows] = _blocked_energy_kt(*(v[rows] for v in flat))
+    return energy.reshape(shape)
 
 
-def _blocked_block(xi_a: Array, omega_tau: Array, xi_par: Array, xi_perp: Array, barrier: Array) -> Array:
+def _blocked_energy_kt(xi_a: Array, xi_par: Array, xi_perp: Array, barrier: Array) -> Array:
+    """Loss of a block of points, ``(n,)``."""
     swing = np.cos(np.linspace(0.0, np.pi, _STEPS // 2 + 1))[:, None]
     energy = np.zeros(xi_a.shape)
-    for n_z, n_x, share in zip(*_axes(), strict=True):
+    for n_z, n_x, share in zip(*_easy_axes(), strict=True):
         z = (xi_par + xi_a * swing) / (2.0 * barrier)
         x = np.broadcast_to(xi_perp / (2.0 * barrier), z.shape)
         along = n_z * z + n_x * x
         across = np.sqrt(np.maximum(z * z + x * x - along**2, 0.0))
-        falling, rising = (_jump(*pair) for pair in ((along, across), (-along[::-1], across[::-1])))
+        falling, rising = (_jump_energy(*pair) for pair in ((along, across), (-along[::-1], across[::-1])))
         both = (falling > 0.0) & (rising > 0.0)
         energy += share * np.where(both, falling + rising, 0.0) * barrier
     return energy
 
 
-def _jump(along: Array, across: Array) -> Array:
+def _jump_energy(along: Array, across: Array) -> Array:
     """Energy (in K V) that a moment in the upper well loses when ``along`` falls; 0 where it does not switch.
 
     The well is gone outside the astroid ``|along|^(2/3) + across^(2/3) = 1``. There its energy is that of the
@@ -132,7 +151,7 @@ def _jump(along: Array, across: Array) -> Array:
     h, t = ((1.0 - part) * v[before, here] + part * v[first, here] for v in (along, across))
     edge = np.arctan2(np.cbrt(t), np.cbrt(-h))
     landed = np.full_like(edge, np.pi)
-    for _ in range(30):
+    for _ in range(_NEWTON):
         slope = np.sin(2.0 * landed) + 2.0 * (h * np.sin(landed) - t * np.cos(landed))
         curve = 2.0 * np.cos(2.0 * landed) + 2.0 * (h * np.cos(landed) + t * np.sin(landed))
         landed = np.clip(landed - slope / np.maximum(curve, 0.1), 0.5 * np.pi, np.pi)
@@ -141,11 +160,5 @@ def _jump(along: Array, across: Array) -> Array:
 
 
 def _well(angle: Array, h: Array, t: Array) -> Array:
+    """Energy of a moment at an angle to its easy axis, in K V [StonerWohlfarth1948]."""
     return np.sin(angle) ** 2 - 2.0 * (h * np.cos(angle) + t * np.sin(angle))
-
-
-def _blocks(model, *fields: Array) -> Array:
-    shape = np.shape(fields[0])
-    flat = [np.broadcast_to(np.asarray(v, float), shape).ravel() for v in fields]
-    parts = [model(*(v[i : i + _BLOCK] for v in flat)) for i in range(0, flat[0].size, _BLOCK)]
-    return np.concatenate(parts).reshape(shape) if parts else np.zeros(shape)
