@@ -8,7 +8,7 @@ import pytest
 from thermoplan.base.errors import InputError
 from thermoplan.device import Device
 from thermoplan.device.fields.coils import Loop, Magnet, coil_field_t, coil_selection
-from thermoplan.power.heating_basis import ffr_widths_m
+from thermoplan.power.ffr import ffr_widths_m
 from thermoplan.tracer.tracer import Population, Tracer
 
 MU0 = 4e-7 * np.pi

@@ -20,7 +20,7 @@ from thermoplan.device.fields.coils import Loop, coil_selection
 from thermoplan.device.fields.selection import selection_field
 from thermoplan.device.kinds import OWNED_KEYS, free_region, limitation
 from thermoplan.imaging.psf import device_psf, fwhm_m
-from thermoplan.power.heating_basis import ffr_widths_m
+from thermoplan.power.ffr import ffr_widths_m
 from thermoplan.protocol.complaints import protocol_schema
 from thermoplan.protocol.library import library_tracers
 from thermoplan.protocol.toml_tables import DeviceTable

@@ -9,16 +9,9 @@ import pytest
 
 from thermoplan.base.errors import InputError
 from thermoplan.device import Device
-from thermoplan.power.ffr import (
-    ffr_profile,
-    focus_warnings,
-    gradient_for_t_m,
-    model_warnings,
-    slow_warnings,
-    slp_fields,
-    slp_point,
-)
-from thermoplan.power.heating_basis import ffr_widths_m
+from thermoplan.power.ffr import ffr_profile, ffr_widths_m, gradient_for_t_m
+from thermoplan.power.heating_warnings import focus_warnings, model_warnings, slow_warnings
+from thermoplan.power.slp_point import slp_fields, slp_point
 from thermoplan.power.slp_uncertainty import width_spread_m
 from thermoplan.tracer.tracer import Population, Tracer
 

@@ -5,7 +5,7 @@ from thermoplan.anatomy.anatomy import Anatomy
 from thermoplan.base.errors import InputError
 from thermoplan.base.image import Image
 from thermoplan.imaging.iron_map import IronMap
-from thermoplan.power.iron import iron_on_mesh
+from thermoplan.power.mesh_iron import iron_on_mesh
 
 _CUBE = np.array([[0, 1, 3, 7], [0, 5, 1, 7], [0, 3, 2, 7], [0, 2, 6, 7], [0, 6, 4, 7], [0, 4, 5, 7]])
 

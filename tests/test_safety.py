@@ -16,9 +16,9 @@ from thermoplan.power.safety import (
     absorbed_limit,
     eddy_limits,
     field_limits,
-    hardened,
     highest_amplitude_t,
     loop_radius_m,
+    mark_hard,
     safety_report,
 )
 
@@ -156,7 +156,7 @@ def test_hard_rows_say_so_and_ones_own_stand_beside_the_published():
 
 def test_a_hard_limit_that_cannot_be_judged_is_refused_by_its_key():
     with pytest.raises(InputError, match=r"safety\.eddy_local_at_most: .* it is not computed"):
-        hardened(field_limits(BERKELEY), [HardLimit("eddy_local", "IEC60601")])
+        mark_hard(field_limits(BERKELEY), [HardLimit("eddy_local", "IEC60601")])
     with pytest.raises(InputError, match=r"safety\.absorbed_at_most: .*no limit of Kleiber1947 here: give a value"):
-        hardened([absorbed_limit(0.1, 0.0)], [HardLimit("absorbed", "Kleiber1947")])  # a phantom has no metabolic rate
-    assert hardened([absorbed_limit(0.1, 0.0)], []) == ()
+        mark_hard([absorbed_limit(0.1, 0.0)], [HardLimit("absorbed", "Kleiber1947")])  # a phantom has no metabolic rate
+    assert mark_hard([absorbed_limit(0.1, 0.0)], []) == ()

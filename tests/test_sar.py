@@ -15,8 +15,9 @@ from thermoplan.base.errors import InputError
 from thermoplan.device import Device
 from thermoplan.device.fields.selection import selection_field
 from thermoplan.plan.case import heating_model
-from thermoplan.power import heating_basis as basis_module
-from thermoplan.power.heating_basis import Column, ffr_widths_m, heating_basis
+from thermoplan.power import ffr
+from thermoplan.power.ffr import ffr_widths_m
+from thermoplan.power.heating_basis import Column, heating_basis
 from thermoplan.tracer.response import response_table
 from thermoplan.tracer.tracer import Population, Tracer, slp_w_kg
 
@@ -212,16 +213,16 @@ def test_the_width_by_the_exact_model_is_found_near_that_of_the_effective_field(
         "13 nm", (Population(1.0, 13e-9),), 446e3, 5180.0, 0.7236, relaxation_time_s=1.0 / (2 * np.pi * 354e3)
     )
     drive = {"amplitude_t": 13e-3, "frequency_hz": 354e3}
-    solved, plain = [0], basis_module.slp_w_kg
+    solved, plain = [0], ffr.slp_w_kg
 
     def counted(*args, **more):
         found = plain(*args, **more)
         solved[0] += found.size * (more["model"] == "fokker-planck")
         return found
 
-    monkeypatch.setattr(basis_module, "slp_w_kg", counted)
+    monkeypatch.setattr(ffr, "slp_w_kg", counted)
     for cosine in (1.0, 0.0):
-        half = basis_module.half_width_t(tracer, **drive, cosine=cosine, model="fokker-planck")
+        half = ffr.half_width_t(tracer, **drive, cosine=cosine, model="fokker-planck")
         across = np.sqrt(1.0 - cosine**2)
         there = plain(tracer, **drive, along_t=cosine * half, across_t=across * half, model="fokker-planck")
         assert float(there / plain(tracer, **drive, model="fokker-planck")) == pytest.approx(0.5, abs=1e-3)

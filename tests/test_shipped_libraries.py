@@ -12,8 +12,7 @@ import pytest
 
 from thermoplan.commands.point_queries import library_answer
 from thermoplan.imaging.psf import fit_core
-from thermoplan.power.ffr import ffr_profile
-from thermoplan.power.heating_basis import ffr_widths_m
+from thermoplan.power.ffr import ffr_profile, ffr_widths_m
 from thermoplan.protocol import library
 from thermoplan.tracer.tracer import omega_tau, slp_bound_w_kg, slp_w_kg
 

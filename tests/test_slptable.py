@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from thermoplan.base.errors import InputError
-from thermoplan.power.ffr import slp_point
+from thermoplan.power.slp_point import slp_point
 from thermoplan.tracer.fitting import calibrate_efficiency
 from thermoplan.tracer.measured_slp import MeasuredSlp
 from thermoplan.tracer.response import response_table

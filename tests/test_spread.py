@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from thermoplan.device import Device
-from thermoplan.power.ffr import focus_warnings
+from thermoplan.power.heating_warnings import focus_warnings
 from thermoplan.power.slp_uncertainty import plausible_tracers, slp_interval, width_spread_m, with_lag
 from thermoplan.tracer.fitting import calibrate_efficiency
 from thermoplan.tracer.measured_slp import MeasuredSlp

@@ -60,9 +60,10 @@ if TYPE_CHECKING:
     from .plan.result import Plan, Run
     from .plan.steering.search_problem import heating_problem
     from .power.eddy import eddy_power
-    from .power.ffr import ffr_profile, gradient_for_t_m, slp_point
-    from .power.heating_basis import Column, HeatingBasis, ffr_widths_m, heating_basis
-    from .power.iron import iron_on_mesh
+    from .power.ffr import ffr_profile, ffr_widths_m, gradient_for_t_m
+    from .power.heating_basis import Column, HeatingBasis, heating_basis
+    from .power.mesh_iron import iron_on_mesh
+    from .power.slp_point import slp_point
     from .protocol.library import library_devices, library_tracers
     from .protocol.protocol import Protocol
     from .protocol.read import read_protocol
@@ -188,7 +189,7 @@ _HOMES = {
     "eddy_power": "power.eddy",
     "evolve": "bioheat.engines.evolve",
     "ffr_profile": "power.ffr",
-    "ffr_widths_m": "power.heating_basis",
+    "ffr_widths_m": "power.ffr",
     "fiducial_readings": "imaging.fiducials",
     "fit_core": "imaging.psf.core_fit",
     "fitted_core": "imaging.psf.core_fit:fit_core",
@@ -196,7 +197,7 @@ _HOMES = {
     "heating_basis": "power.heating_basis",
     "heating_problem": "plan.steering.search_problem",
     "in_view": "imaging.fiducials",
-    "iron_on_mesh": "power.iron",
+    "iron_on_mesh": "power.mesh_iron",
     "library_devices": "protocol.library",
     "library_tracers": "protocol.library",
     "make_plan": "plan",
@@ -218,7 +219,7 @@ _HOMES = {
     "sequence": "trajectory.sequence",
     "simulate": "plan",
     "simulate_scan": "imaging.scanner",
-    "slp_point": "power.ffr",
+    "slp_point": "power.slp_point",
     "slp_w_kg": "tracer.tracer",
     "standard_curve": "imaging.calibration",
     "thermal_system": "bioheat.assembly",

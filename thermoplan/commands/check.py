@@ -26,8 +26,9 @@ from ..plan.case.scan_registration import registration_rows
 from ..plan.case.steady_state import refuse_unreachable
 from ..plan.case.surrounding_rows import surrounding_rows
 from ..plan.steering.feasible import refuse_impossible_goals
-from ..power.ffr import model_warnings, slow_warnings, validity
+from ..power.heating_warnings import model_warnings, slow_warnings
 from ..power.safety import QUANTITIES, UNITS
+from ..power.slp_point import validity
 from ..protocol import Protocol, read_protocol
 from ..tracer.tracer import omega_tau, slp_w_kg
 from .answer_types import CheckAnswer, MeshAnswer, MeshRegion

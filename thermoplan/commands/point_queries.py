@@ -10,7 +10,9 @@ from ..base.errors import InputError
 from ..base.threads import one_thread
 from ..base.units import quantity
 from ..device import Device
-from ..power.ffr import ffr_profile, gradient_for_t_m, model_warnings, slp_fields, slp_point, validity
+from ..power.ffr import ffr_profile, gradient_for_t_m
+from ..power.heating_warnings import model_warnings
+from ..power.slp_point import slp_fields, slp_point, validity
 from ..power.slp_uncertainty import width_spread_m
 from ..protocol import read_protocol
 from ..protocol.library import chosen_tracer, library_devices, library_tracers

@@ -11,7 +11,7 @@ import numpy as np
 from ..base.errors import InputError
 from ..files.tables.columns import read_columns
 from ..files.tables.tracer_toml import measured_toml, write_tracer
-from ..power.ffr import model_warnings
+from ..power.heating_warnings import model_warnings
 from ..tracer.calorimetry import corrected_slope
 from ..tracer.fitting import TracerFit, fit_tracer
 from ..tracer.measured_slp import TISSUE_FACTOR, Estimate, MeasuredSlp

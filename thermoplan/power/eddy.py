@@ -1,4 +1,4 @@
-"""Currents that the drive field induces in tissue: they heat everywhere, and no gradient stops them."""
+"""Eddy currents of the drive field in tissue: they heat the whole body, and no gradient confines them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..anatomy.anatomy import Anatomy
@@ -15,19 +16,23 @@ from ..base.errors import InputError, SolverError
 from ..fem import linear
 
 LOCAL_M3 = 1e-8
-"""The local value is the mean over the hottest 10 mm3 of the body, wherever they lie, node by node: single
-elements scatter."""
-
+"""Volume of the local value: the mean over the hottest 10 mm3 of the body, wherever they lie, node by node, since
+single elements scatter."""
 _EPS0 = 8.8541878128e-12
+"""Permittivity of vacuum, F/m."""
 _TOLERANCE = 1e-6
+"""Relative residual of the solution; heat goes with the square of the field, and the error of the mesh is far larger. A
+smaller one costs iterations in proportion to its logarithm."""
 _MOST_ITERATIONS = 3000
+"""Iterations beyond which the solution counts as not converged; they grow as the number of elements along the body."""
 _GAUSS_POINTS = 8
-"""Exact for fields of harmonics up to degree 15."""
+"""Points of the integral that makes a potential of a field: exact for harmonics up to degree 15."""
+_ComplexArray = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EddyPower:
-    """Power that eddy currents leave in the body while the drive is on.
+    """Power of eddy currents in the body while the drive is on.
 
     Parameters
     ----------
@@ -87,7 +92,7 @@ def eddy_power(
 
 
 def field_potential_t_m(field_t: Callable[[Array], Array], points_m: Array, center_m: Array | None = None) -> Array:
-    """A vector potential ``(n, 3)`` of a field without divergence, ``points (n, 3) -> tesla (n, 3)``.
+    """Vector potential ``(n, 3)`` of a field without divergence, ``points (n, 3) -> tesla (n, 3)``.
 
     The integral of s B(c + s r) x r over s from 0 to 1, r from a centre c in the body: its curl is B.
     Another centre is another gauge.
@@ -113,24 +118,25 @@ def induced_power(
     E = -i omega (A - grad psi) with div kappa (A - grad psi) = 0 in the body, no current through the skin,
     kappa = sigma + i omega eps: the body's own field is neglected, which holds where the skin depth (1.3 m
     in muscle at 354 kHz) is far beyond the body. ``tissues`` has one entry a region, at this frequency;
-    ``amplitude_t`` is what the potential's field is quoted at.
+    ``amplitude_t`` is the amplitude of the potential's field.
     """
-    _check(anatomy, tissues, frequency_hz, amplitude_t)
+    _check_drive(anatomy, tissues, frequency_hz, amplitude_t)
     omega = 2.0 * np.pi * frequency_hz
     sigma = np.array([t.electrical_conductivity_s_m for t in tissues])[anatomy.region]
     kappa = sigma + 1j * omega * _EPS0 * np.array([t.relative_permittivity for t in tissues])[anatomy.region]
     potential = potential_t_m
     gradients = linear.gradients(anatomy)
     pull = np.einsum("mak,mk->ma", gradients, potential) * (kappa * anatomy.volumes_m3)[:, None]
-    load = _gathered(anatomy, pull)
+    load = _sum_to_nodes(anatomy, pull)
     matrix = linear.stiffness(anatomy, kappa.real) + 1j * linear.stiffness(anatomy, kappa.imag)
-    psi, iterations = _solved(csr_array(matrix), load)
+    psi, iterations = _solve_symmetric(csr_array(matrix), load)
     field = potential - np.einsum("mak,ma->mk", gradients, psi[anatomy.tets])
     density = 0.5 * sigma * omega**2 * (np.abs(field) ** 2).sum(axis=1)
-    return _summed(anatomy, tissues, density, (amplitude_t, frequency_hz, iterations))
+    return _total_power(anatomy, tissues, density, (amplitude_t, frequency_hz, iterations))
 
 
-def _check(anatomy: Anatomy, tissues: Sequence[Tissue], frequency_hz: float, amplitude_t: float) -> None:
+def _check_drive(anatomy: Anatomy, tissues: Sequence[Tissue], frequency_hz: float, amplitude_t: float) -> None:
+    """Refuse a list of tissues that is not one a region, and a drive of zero."""
     if len(tissues) != len(anatomy.region_names):
         raise InputError(f"eddy currents: expected {len(anatomy.region_names)} tissues, got {len(tissues)}")
     if not (frequency_hz > 0.0 and amplitude_t > 0.0):
@@ -140,19 +146,20 @@ def _check(anatomy: Anatomy, tissues: Sequence[Tissue], frequency_hz: float, amp
 
 
 def _vector_potential(anatomy: Anatomy, field_t: Array, gauge: Array | None) -> Array:
-    """A ``(m, 3)`` in T m at the middle of each element, B x r / 2 about the middle of the body."""
+    """Vector potential ``(m, 3)`` in T m at the middle of each element, B x r / 2 about the middle of the body."""
     r = anatomy.centroids_m - anatomy.points_m.mean(axis=0)
     added = 0.0 if gauge is None else r @ (np.asarray(gauge) + np.asarray(gauge).T) / 2.0
     return np.cross(field_t, r) / 2.0 + added
 
 
-def _gathered(anatomy: Anatomy, per_corner: Array) -> Array:
+def _sum_to_nodes(anatomy: Anatomy, per_corner: _ComplexArray) -> _ComplexArray:
+    """Sums at the nodes of values ``(m, 4)`` at the corners of elements."""
     at, n = anatomy.tets.ravel(), len(anatomy.points_m)
     real, imag = (np.bincount(at, part.ravel(), n) for part in (per_corner.real, per_corner.imag))
     return real + 1j * imag
 
 
-def _solved(matrix: csr_array, load: Array) -> tuple[Array, int]:
+def _solve_symmetric(matrix: csr_array, load: _ComplexArray) -> tuple[_ComplexArray, int]:
     """Conjugate gradients without conjugation, for a complex symmetric matrix, scaled by its diagonal.
 
     The load sums to zero, so the constants that the matrix does not see stay out of every direction.
@@ -175,7 +182,10 @@ def _solved(matrix: csr_array, load: Array) -> tuple[Array, int]:
     raise SolverError(f"eddy currents: {_MOST_ITERATIONS} iterations left a relative residual of {left:.2g}")
 
 
-def _summed(anatomy: Anatomy, tissues: Sequence[Tissue], density: Array, drive: tuple[float, float, int]) -> EddyPower:
+def _total_power(
+    anatomy: Anatomy, tissues: Sequence[Tissue], density: Array, drive: tuple[float, float, int]
+) -> EddyPower:
+    """Loads and specific powers of a density ``(m,)``; ``drive`` is amplitude, frequency and iterations."""
     mass = np.array([t.density_kg_m3 for t in tissues])[anatomy.region] * anatomy.volumes_m3
     load = linear.lumped_load(anatomy, density)
     at_node = load / np.bincount(anatomy.tets.ravel(), np.repeat(mass / 4.0, 4), len(load))

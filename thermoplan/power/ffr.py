@@ -1,100 +1,165 @@
-"""One point of a tracer's response, and the size of its field-free region on a machine."""
+"""Size of a field-free region: half-power widths, profiles of SLP through it, and the gradient of a given size."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from ..base.arrays import Array
 from ..base.errors import InputError
 from ..device import Device
-from ..tracer.magnetization import FIXED_AXIS, VALIDITY, energy_kt, outside_validity
-from ..tracer.tracer import Tracer, omega_tau, particles, slp_bound_w_kg, slp_w_kg, volume_m3
-from .heating_basis import directions, displaced_slp_w_kg, ffr_widths_m
-from .slp_uncertainty import slp_interval, width_spread_m
+from ..tracer.tracer import Tracer, slp_w_kg
 
-BROWNIAN_LAG = 5.0  # omega tau above which a bias across the drive hardly quenches a rotating dipole
-IMAGING = {"amplitude_t": 20e-3, "frequency_hz": 20e3}
-SCATTER = 0.25
-"""Scatter of measured SLPs about the model, relative, beyond which they speak against it."""
 _STEPS = 12
-_SECONDS_A_SIZE = 8.0
+"""Steps to a gradient where the drive has a profile: each leaves a small part of the one before."""
+_GUESSES = (0.8, 0.9, 1.0, 1.1, 1.2)
+"""Places about a guess of a half width, relative to it: the guess is a few per cent off. Each costs a slow solve."""
+_FIRST = 1e-4
+"""Smallest bias of the search for a half width, relative to its limit: 0.2 mT of 2 T is below any tracer's."""
+_PLACES = 96
+"""Places of the first round of that search, a tenth apart in the logarithm; a dip between two would be missed."""
+_REFINED = 24
+"""Places of each further round: the interval falls to a twenty-third."""
+_ROUNDS = 6
+"""Rounds of that search; six leave 1e-8 of the half width."""
+_NO_SLOPE_T_M = 1e-12
+"""Slope of the field below which nothing confines: rounding of a tensor of 1 T/m is a thousandth of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlpPoint:
-    """SLP at one field: W per kg of iron, kT per cycle and particle (by number), and how far to trust it."""
-
-    slp_w_kg: float
-    energy_kt: float
-    omega_tau: float
-    warnings: tuple[str, ...]
-
-    @property
-    def valid(self) -> bool:
-        return not self.warnings
-
-
-def slp_point(
+def half_width_t(
     tracer: Tracer,
     *,
     amplitude_t: float,
     frequency_hz: float,
-    along_t: float = 0.0,
-    across_t: float = 0.0,
+    cosine: float,
     model: str | None = None,
-) -> SlpPoint:
-    """Solve one point directly, never from a table."""
-    model = model or tracer.model
-    fields = {"amplitude_t": amplitude_t, "along_t": along_t, "across_t": across_t}
-    slp = float(slp_w_kg(tracer, frequency_hz=frequency_hz, model=model, **fields))
-    diameter, share, _, _ = particles(tracer, frequency_hz, model)
-    count = share / volume_m3(diameter)
-    per_particle = tracer.iron_fraction * tracer.density_kg_m3 / (tracer.heating_efficiency * count.sum())
-    energy = slp * per_particle / (tracer.thermal_j * frequency_hz)
-    return SlpPoint(
-        slp,
-        energy,
-        omega_tau(tracer, frequency_hz),
-        tuple(model_warnings(tracer, frequency_hz=frequency_hz, model=model, **fields)),
-    )
+    limit_t: float = 2.0,
+) -> float:
+    """Bias (tesla) at which SLP has fallen to half of its value on the field-free region.
 
+    ``cosine`` is that of the angle between bias and drive: 1 along, 0 across. Infinite where the loss
+    does not fall to a half below ``limit_t``; a bias across a slow tracer first raises it.
+    """
 
-def validity(tracer: Tracer, model: str | None = None) -> str:
-    """Range of validity of a model, in words; of a measured table, its range."""
-    model = model or tracer.model
-    reach = "" if model != "table" or tracer.table is None else f"{tracer.table.reach}; "
-    return f"{reach}{VALIDITY[model]}"
-
-
-def model_warnings(
-    tracer: Tracer,
-    *,
-    amplitude_t: float,
-    frequency_hz: float,
-    along_t: float = 0.0,
-    across_t: float = 0.0,
-    model: str | None = None,
-) -> list[str]:
-    """Warnings against the model, for the size that holds most of what the tracer heats."""
-    model = model or tracer.model
-    if model == "table":
-        return []
-    diameter, share, lag, barrier = particles(tracer, frequency_hz, model)
-    xi = tracer.xi_per_tesla(diameter)
-    heat = share / volume_m3(diameter) * energy_kt(xi * amplitude_t, lag, model=model, barrier=barrier)
-    at = int(np.argmax(heat if heat.any() else share))
-    bias = float(np.hypot(along_t, across_t))
-    found = outside_validity(
-        model, xi[at] * amplitude_t, lag[at], xi[at] * bias, None if barrier is None else float(barrier[at])
-    )
-    if model not in FIXED_AXIS and lag[at] > BROWNIAN_LAG:
-        found.append(
-            f"omega tau = {lag[at]:.3g} at {frequency_hz / 1e3:g} kHz: a bias across the drive does not "
-            "quench a rotating particle this slow; one bound to tissue does not rotate at all"
+    def slp(bias: Array) -> Array:
+        return slp_w_kg(
+            tracer,
+            amplitude_t=amplitude_t,
+            frequency_hz=frequency_hz,
+            along_t=cosine * bias,
+            across_t=np.sqrt(max(0.0, 1.0 - cosine**2)) * bias,
+            model=model,
         )
-    return [f"tracer {tracer.name}, {diameter[at] * 1e9:.3g} nm: {text}" for text in found]
+
+    peak = float(slp(np.zeros(1))[0])
+
+    def ratio(bias: Array) -> Array:
+        return slp(bias) / peak
+
+    if (model or tracer.model) != "fokker-planck":
+        return _search_half(ratio, limit_t)
+    closed = half_width_t(
+        tracer, amplitude_t=amplitude_t, frequency_hz=frequency_hz, cosine=cosine, model="mrsh", limit_t=limit_t
+    )
+    return _interpolate_half(ratio, closed) if np.isfinite(closed) else closed
+
+
+def _interpolate_half(ratio: Callable[[Array], Array], guess: float) -> float:
+    """Half-value crossing of a ratio that is slow to evaluate, near a guess that is a few per cent off."""
+    places = guess * np.array(_GUESSES)
+    values = ratio(places)
+    if not values[0] > 0.5 > values[-1] or (np.diff(values) >= 0.0).any():
+        return _search_half(ratio, 2.0 * guess)
+    return float(PchipInterpolator(-values, places)(-0.5))
+
+
+def _search_half(ratio: Callable[[Array], Array], limit: float) -> float:
+    """First half-value crossing of a ratio that begins at 1; infinite where there is none before ``limit``."""
+    low, high = 0.0, limit
+    grid = np.concatenate([[0.0], np.geomspace(_FIRST * limit, limit, _PLACES)])
+    for _ in range(_ROUNDS):
+        below = np.flatnonzero(ratio(grid) < 0.5)
+        if not len(below):
+            return np.inf
+        low, high = grid[below[0] - 1], grid[below[0]]
+        grid = np.linspace(low, high, _REFINED)
+    return 0.5 * (low + high)
+
+
+def ffr_widths_m(
+    tracer: Tracer,
+    device: Device,
+    *,
+    amplitude_t: float | None = None,
+    gradient_t_m: float | None = None,
+    model: str | None = None,
+) -> tuple[float, float]:
+    """Full widths at half maximum of SLP, along the drive axis and across it, in metres.
+
+    Across is the narrowest direction perpendicular to the drive; infinite where nothing confines, as
+    along a field-free line or in a uniform field. Directly solved. Where the drive has a profile, it and the
+    selection field are followed from the machine's origin.
+    """
+    gradient = device.gradient_t_m if gradient_t_m is None else gradient_t_m
+    amplitude = device.amplitude_t if amplitude_t is None else amplitude_t
+    (drive, steepest), tensor = directions(device), device.gradient_tensor()
+
+    def slp_along(direction: Array) -> Callable[[Array], Array]:
+        """SLP against signed displacement."""
+        return lambda x: displaced_slp_w_kg(
+            tracer, device, x[:, None] * direction, amplitude_t=amplitude, gradient_t_m=gradient, model=model
+        )
+
+    if device.drive is not None:
+        return _trace_width_m(slp_along(drive)), _trace_width_m(slp_along(steepest))
+
+    def width(direction: Array) -> float:
+        slope = tensor @ direction
+        size = float(np.linalg.norm(slope))
+        if size * gradient < _NO_SLOPE_T_M:
+            return np.inf
+        cosine = min(1.0, abs(float(slope @ drive)) / size)
+        half = half_width_t(tracer, amplitude_t=amplitude, frequency_hz=device.frequency_hz, cosine=cosine, model=model)
+        return 2.0 * half / (size * gradient)
+
+    return width(drive), width(steepest)
+
+
+def directions(device: Device) -> tuple[Array, Array]:
+    """Unit vectors along the drive, and across it where the selection field is steepest."""
+    drive, tensor = device.drive_axis, device.gradient_tensor()
+    plane = np.linalg.svd(drive[None, :])[2][1:]
+    steep = np.linalg.eigh(plane @ tensor @ tensor @ plane.T)[1][:, -1]
+    return drive, steep @ plane
+
+
+def displaced_slp_w_kg(
+    tracer: Tracer,
+    device: Device,
+    away_m: Array,
+    *,
+    amplitude_t: float | None = None,
+    gradient_t_m: float | None = None,
+    model: str | None = None,
+) -> Array:
+    """SLP ``(n,)`` at places ``away_m (n, 3)`` from the machine's origin with the field-free region there."""
+    points = device.origin_m + away_m
+    along, across = device.bias_t(points, device.origin_m, gradient_t_m)
+    amplitude = device.drive_at(points)[0] * (device.amplitude_t if amplitude_t is None else amplitude_t)
+    return slp_w_kg(
+        tracer, amplitude_t=amplitude, frequency_hz=device.frequency_hz, along_t=along, across_t=across, model=model
+    )
+
+
+def _trace_width_m(slp: Callable[[Array], Array], limit_m: float = 1.0) -> float:
+    """Full width at half maximum of a profile of signed displacement."""
+    peak = float(slp(np.zeros(1))[0])
+    ahead = _search_half(lambda x: slp(x) / peak, limit_m)
+    behind = _search_half(lambda x: slp(-x) / peak, limit_m)
+    return ahead + behind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,63 +204,3 @@ def gradient_for_t_m(tracer: Tracer, device: Device, diameter_m: float, *, model
             raise InputError(f"device {device.name}: no gradient confines a {device.kind} field in every direction")
         gradient *= widest / diameter_m
     return gradient
-
-
-def focus_warnings(tracer: Tracer, device: Device) -> list[str]:
-    """Warnings of a plan about its tracer on its machine: how its SLP is known, the model's range, and how sharp the
-    focus may be."""
-    found = [
-        *_slp_warnings(tracer, device),
-        *slow_warnings(tracer),
-        *model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz),
-    ]
-    widths = width_spread_m(tracer, device) if device.focuses else {}
-    if widths:
-        spread = (f"{1e3 * a:.1f} by {1e3 * b:.1f} mm if omega tau is {lag:g}" for lag, (a, b) in widths.items())
-        found.append(
-            f"SLP under bias was not measured: along and across the drive the focus would be {', '.join(spread)}"
-        )
-    return found
-
-
-def slow_warnings(tracer: Tracer) -> list[str]:
-    """Cost note of the exact model in a plan: 65 points for one size and 2,300 for 56, a tenth of a second each."""
-    if tracer.model != "fokker-planck":
-        return []
-    sizes = len(tracer.sizes()[0])
-    seconds = _SECONDS_A_SIZE * (1.0 if sizes == 1 else 0.5 * sizes)
-    return [
-        f'model "fokker-planck" solves its table point by point: some {seconds:.0f} s an amplitude for {sizes} '
-        'size(s), once, then it is kept; "mrsh" takes seconds and is within 7 % of it'
-    ]
-
-
-def _slp_warnings(tracer: Tracer, device: Device) -> list[str]:
-    if tracer.calibration is not None and tracer.calibration.misfit_rel > SCATTER:
-        known = tracer.calibration
-        return [
-            f"{len(known.measured)} measured SLPs are {known.misfit_rel:.0%} off the model's course over the "
-            "fields: fit size and anisotropy with thermoplan fit-tracer, or look for a wrong basis"
-        ]
-    if tracer.calibration is not None or tracer.table is not None:
-        return []
-    return [
-        "no measured SLP: the heating is a priori from the tracer's model and uncertain by a factor of several; "
-        f"its own spread is {slp_interval(tracer, device)}; give [tracer] measured_slp"
-    ]
-
-
-def slp_fields(tracer: Tracer, device: Device) -> dict[str, float | None]:
-    """SLP at the device's drive, its bound, and at the imaging drive of 20 mT, 20 kHz; W per kg of iron.
-
-    Imaging is None where a measured table does not reach it.
-    """
-    amplitude_t, frequency_hz = device.amplitude_t, device.frequency_hz
-    imaging: float | None
-    try:
-        imaging = float(slp_w_kg(tracer, amplitude_t=IMAGING["amplitude_t"], frequency_hz=IMAGING["frequency_hz"]))
-    except InputError:
-        imaging = None
-    heating = float(slp_w_kg(tracer, amplitude_t=amplitude_t, frequency_hz=frequency_hz))
-    bound = slp_bound_w_kg(tracer, amplitude_t=amplitude_t, frequency_hz=frequency_hz)
-    return {"heating": heating, "bound": bound, "imaging": imaging}

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 _MU0 = 4e-7 * np.pi
 
 BREZOVICH_A_M_S = 4.85e8
-"""H f that people bore for an hour in a loop of 30 cm [Brezovich1988]."""
-
+"""H f that people tolerated for an hour in a loop of 30 cm [Brezovich1988]."""
 BREZOVICH_RADIUS_M = 0.15
+"""Radius of that loop."""
 HERGT_DUTZ_A_M_S = 5e9
 """H f for a smaller part of the body and a shorter time [HergtDutz2007]."""
-
-WHOLE_BODY_W_KG, LOCAL_W_KG = 4.0, 10.0
-"""First-level controlled mode, whole body and head or trunk, of man [IEC60601]."""
-
+WHOLE_BODY_W_KG = 4.0
+"""First-level controlled mode, whole body of man [IEC60601]."""
+LOCAL_W_KG = 10.0
+"""First-level controlled mode, head or trunk of man [IEC60601]."""
 NERVE_T_M = 3.5e-3 * 0.15
 """Peak field times radius where nerves of a torso begin to fire above 25 kHz: 7 mT peak to peak
 [Saritas2013]; thresholds rise again by 39 % to 88 kHz [Barksdale2025]."""
 
-
 FIELD_QUANTITIES = ("h_f", "h_f_r", "nerve")
+"""Quantities of the drive field alone; the others are powers, means over the heating."""
 QUANTITIES = {
     "h_f": "H f",
     "h_f_r": "H f r",
@@ -41,6 +41,7 @@ QUANTITIES = {
     "eddy_local": "eddy currents, hottest 10 mm3",
     "absorbed": "absorbed power",
 }
+"""Quantities that can be limited, in words."""
 UNITS = {
     "h_f": "A/m/s",
     "h_f_r": "A/s",
@@ -49,15 +50,18 @@ UNITS = {
     "eddy_local": "W/kg",
     "absorbed": "W",
 }
-"""What can be limited, and in what: the drive field alone, and powers that are means over the heating."""
+"""Unit of each quantity."""
 _ROUNDING = 1e-9
+"""Part of a limit by which a value may exceed it: a plan at a limit is off by rounding, some 1e-15."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """The drive as a body meets it: peak field, frequency, radius of the largest loop across the drive,
-    the share of the heating time, weighted by field squared, that the drive is on, and its largest field in the
-    body relative to ``amplitude_t``, where it is not uniform."""
+    """Exposure of a body to the drive: peak field, frequency, radius of the largest loop across the drive.
+
+    ``duty`` is the share of the heating time that the drive is on, weighted by field squared; ``relative`` the largest
+    field in the body over ``amplitude_t``, where the drive is not uniform.
+    """
 
     amplitude_t: float
     frequency_hz: float
@@ -66,12 +70,12 @@ class Exposure:
     relative: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.duty <= 1.0 + 1e-9:
+        if not 0.0 <= self.duty <= 1.0 + _ROUNDING:
             raise InputError(f"duty = {self.duty:g}: expected a share between 0 and 1")
 
     @property
     def highest_t(self) -> float:
-        """Peak field where the body meets most of it."""
+        """Largest peak field in the body."""
         return self.amplitude_t * self.relative
 
     @property
@@ -81,13 +85,13 @@ class Exposure:
 
     @property
     def h_f_r_a_s(self) -> float:
-        """The same times radius: what induced fields go with, in a mouse as in a man."""
+        """Peak field strength times frequency times radius, to which induced fields are in proportion at any size."""
         return self.h_f_a_m_s * self.radius_m
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One value beside its limit; a ``hard`` one is a protocol's wish, and a plan that exceeds it has failed."""
+    """A value and its limit; a ``hard`` limit is set by a protocol, and a plan that exceeds it has failed."""
 
     name: str
     value: float
@@ -99,6 +103,7 @@ class Limit:
 
     @property
     def exceeded(self) -> bool:
+        """True where the value is above the limit, rounding aside."""
         return self.value > self.limit * (1.0 + _ROUNDING)
 
     @property
@@ -116,7 +121,7 @@ class HardLimit:
     at_most: float | None = None
 
 
-def hardened(limits: Sequence[Limit], hard: Iterable[HardLimit]) -> tuple[Limit, ...]:
+def mark_hard(limits: Sequence[Limit], hard: Iterable[HardLimit]) -> tuple[Limit, ...]:
     """The limits with those marked that are hard, and one more for each bound of the protocol's own."""
     found, complaints = list(limits), []
     for wish in hard:
@@ -191,7 +196,7 @@ def eddy_limits(eddy: EddyPower, duty: float = 1.0) -> tuple[Limit, ...]:
 
 
 def absorbed_limit(absorbed_w: float, metabolic_w: float) -> Limit:
-    """Power of iron and eddies beside what the body makes at rest; a phantom makes none and has no limit."""
+    """Limit on the power of iron and eddies: the metabolic heat at rest; a phantom has none, and no limit."""
     return Limit(
         "absorbed power, against the resting metabolic rate",
         absorbed_w,
@@ -203,9 +208,9 @@ def absorbed_limit(absorbed_w: float, metabolic_w: float) -> Limit:
 
 
 def highest_amplitude_t(exposure: Exposure, hard: Iterable[HardLimit]) -> tuple[float, Limit | None]:
-    """Highest amplitude that the hard limits on the field allow, and the one that binds; infinite without any."""
+    """Highest amplitude within the hard limits on the field, and the limit that binds; infinite without any."""
     asked = [wish for wish in hard if wish.quantity in FIELD_QUANTITIES]
-    kept = [limit for limit in hardened(field_limits(exposure), asked) if limit.hard]
+    kept = [limit for limit in mark_hard(field_limits(exposure), asked) if limit.hard]
     if not kept:
         return np.inf, None
     binding = min(kept, key=lambda limit: limit.limit / limit.value)
@@ -214,8 +219,8 @@ def highest_amplitude_t(exposure: Exposure, hard: Iterable[HardLimit]) -> tuple[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SafetyReport:
-    """Field products, induced and absorbed power of a run, and every limit beside them; powers are means over the
-    heating, ``iron_w`` by region."""
+    """Field products, induced and absorbed power of a run, and every limit; powers are means over the heating,
+    ``iron_w`` by region."""
 
     exposure: Exposure
     limits: tuple[Limit, ...]
@@ -240,12 +245,12 @@ def safety_report(
     """Compare a run with every limit.
 
     ``eddy`` is at the exposure's amplitude with the drive on; powers come back as means over the heating,
-    as ``iron_w`` (W by region) already is. ``hard`` are the limits that the protocol wants kept.
+    as ``iron_w`` (W by region) already is. ``hard`` are the limits that the protocol sets.
     """
     at_drive = None if eddy is None else eddy.scaled(exposure.amplitude_t)
     eddy_w = 0.0 if at_drive is None else exposure.duty * at_drive.power_w
     absorbed_w = eddy_w + sum(iron_w.values())
-    limits = hardened(
+    limits = mark_hard(
         [
             *field_limits(exposure),
             *(() if at_drive is None else eddy_limits(at_drive, exposure.duty)),

@@ -13,20 +13,26 @@ from ..device import Device
 from ..tracer.magnetization import FIXED_AXIS
 from ..tracer.measured_slp import USUAL_SPAN
 from ..tracer.tracer import Tracer, particles, slp_w_kg
-from .heating_basis import ffr_widths_m
+from .ffr import ffr_widths_m
 
 EFFECTIVE_LAGS = (1.0, 3.0)
+"""Omega tau of a tracer whose relaxation is not known: loss is largest at 1, and published fits reach 3."""
 ASSUMED_SIGMA = 0.1
 """Spread of a core size that is stated without one: the width of a narrow batch."""
 HIGHEST_SHOWN = 3.0
-TWO_SIDED_95 = 1.959964  # standard deviations of a normal variable
+"""Largest factor on planned heat that temperatures are shown for: beyond it no animal lives, so more tells nothing."""
+TWO_SIDED_95 = 1.959964
+"""Standard deviations on either side of a 95 % interval of a normal variable."""
+_LONGEST_ATTEMPT_S = 1e-6
+_SHORTEST_ATTEMPT_S = 1e-300
+"""Bounds of an attempt time that stands for a given omega tau: only its product with ``exp(KV/kT)`` counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlpInterval:
-    """SLP at a drive without bias, W per kg of iron: as planned, and how low and high it may well be.
+    """SLP at a drive without bias, W per kg of iron: as planned, and the ends of its interval.
 
-    ``cases`` are the SLPs of the tracer as it may be, by what was changed; empty where it was measured.
+    ``cases`` are the SLPs of plausible tracers, by what was changed; empty where it was measured.
     """
 
     value_w_kg: float
@@ -42,12 +48,12 @@ class SlpInterval:
 
     @property
     def shown_factors(self) -> tuple[float, float]:
-        """The factors that temperatures are shown for: beyond `HIGHEST_SHOWN` any animal would be dead."""
+        """The factors that temperatures are shown for, up to `HIGHEST_SHOWN`."""
         low, high = self.factors
         return low, min(high, HIGHEST_SHOWN)
 
     def with_iron(self, relative_sd: float) -> tuple[float, float]:
-        """The shown factors of heat where the iron, too, is known only so well: 95 %, both spreads in quadrature."""
+        """The shown factors of heat with the standard error of the iron: 95 %, both spreads in quadrature."""
         low, high = self.shown_factors
         iron = TWO_SIDED_95 * relative_sd
         return max(0.0, 1.0 - float(np.hypot(1.0 - low, iron))), min(
@@ -55,6 +61,7 @@ class SlpInterval:
         )
 
     def record(self) -> dict[str, Any]:
+        """Entry of a record, in W per g of iron."""
         return {
             "low_w_per_g_fe": self.low_w_kg * 1e-3,
             "high_w_per_g_fe": self.high_w_kg * 1e-3,
@@ -74,11 +81,12 @@ class SlpInterval:
 
 def slp_interval(tracer: Tracer, device: Device) -> SlpInterval:
     """Interval that a measurement leaves; without one, the model's own spread over `plausible_tracers`."""
-    return _interval(tracer, device.amplitude_t, device.frequency_hz)
+    return _slp_interval(tracer, device.amplitude_t, device.frequency_hz)
 
 
 @lru_cache(maxsize=32)
-def _interval(tracer: Tracer, amplitude_t: float, frequency_hz: float) -> SlpInterval:
+def _slp_interval(tracer: Tracer, amplitude_t: float, frequency_hz: float) -> SlpInterval:
+    """Interval at one drive; a plan asks for it several times."""
 
     def slp(particles: Tracer) -> float:
         return float(slp_w_kg(particles, amplitude_t=amplitude_t, frequency_hz=frequency_hz))
@@ -101,7 +109,7 @@ def _interval(tracer: Tracer, amplitude_t: float, frequency_hz: float) -> SlpInt
 
 
 def plausible_tracers(tracer: Tracer, frequency_hz: float) -> Iterator[tuple[str, Tracer]]:
-    """The tracer as it may well be, and what was changed, in words.
+    """Plausible tracers that the stated one may stand for, and their changes in words.
 
     Relaxation with omega tau 1 and 3; cores one standard deviation smaller and larger; where the anisotropy is
     known, bound to tissue.
@@ -111,7 +119,7 @@ def plausible_tracers(tracer: Tracer, frequency_hz: float) -> Iterator[tuple[str
         if other is not None:
             yield f"omega tau {lag:g}", other
     for sign, words in ((-1.0, "smaller"), (1.0, "larger")):
-        yield f"cores one standard deviation {words}", _resized(tracer, sign)
+        yield f"cores one standard deviation {words}", _resize_cores(tracer, sign)
     if tracer.model not in FIXED_AXIS and tracer.anisotropy_j_m3 is not None:
         yield "bound to tissue (Neel along fixed axes)", replace(tracer, model="neel")
 
@@ -125,18 +133,18 @@ def with_lag(tracer: Tracer, lag: float, frequency_hz: float) -> Tracer | None:
         return None
     if tracer.model in FIXED_AXIS:
         _, share, now, _ = particles(tracer, frequency_hz, tracer.model)
-        return _with_tau0(tracer, tracer.tau0_s * lag / float(np.exp(share @ np.log(now))))
+        return _set_attempt_time(tracer, tracer.tau0_s * lag / float(np.exp(share @ np.log(now))))
     time = lag / (2.0 * np.pi * frequency_hz)
     modes = tuple(replace(mode, relaxation_time_s=None) for mode in tracer.populations)
     return replace(tracer, populations=modes, relaxation_time_s=time)
 
 
-def _with_tau0(tracer: Tracer, tau0_s: float) -> Tracer:
-    """A Neel time may need an attempt time beyond any real one: what counts is their product."""
-    return replace(tracer, tau0_s=float(np.clip(tau0_s, 1e-300, 1e-6)))
+def _set_attempt_time(tracer: Tracer, tau0_s: float) -> Tracer:
+    """The tracer with another attempt time; it may lie beyond any real one, since only its product counts."""
+    return replace(tracer, tau0_s=float(np.clip(tau0_s, _SHORTEST_ATTEMPT_S, _LONGEST_ATTEMPT_S)))
 
 
-def _resized(tracer: Tracer, sign: float) -> Tracer:
+def _resize_cores(tracer: Tracer, sign: float) -> Tracer:
     """Cores moved by their own spread, or `ASSUMED_SIGMA`; the shell keeps its thickness."""
     modes = []
     for mode in tracer.populations:

@@ -25,7 +25,7 @@ from ...base.errors import InputError
 from ...base.progress import Stages
 from ...bioheat.problem import BioheatProblem, Boundary
 from ...files.run.plan_record import RegistrationRecord
-from ...power.iron import MeshIron, iron_on_mesh
+from ...power.mesh_iron import MeshIron, iron_on_mesh
 from ...power.slp_uncertainty import slp_interval
 from ...protocol import PerfusionCourse, Protocol, Surface
 from .input_checks import OUTSIDE_WARNING

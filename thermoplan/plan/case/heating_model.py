@@ -13,7 +13,7 @@ from ...bioheat import Feedback, ThermalSystem, feedback_of, settle, thermal_sys
 from ...device import Device
 from ...power.eddy import EddyPower, eddy_power, field_potential_t_m, induced_power
 from ...power.heating_basis import Column, HeatingBasis, biases_t, heating_basis, iron_power_w
-from ...power.iron import MeshIron
+from ...power.mesh_iron import MeshIron
 from ...tracer.response import response_table
 from ...tracer.tracer import Tracer, slp_w_kg
 from .case import Case

@@ -18,9 +18,9 @@ from ...power.safety import (
     absorbed_limit,
     eddy_limits,
     field_limits,
-    hardened,
     highest_amplitude_t,
     loop_radius_m,
+    mark_hard,
 )
 from .case import Case
 from .heating_model import HeatingModel
@@ -40,7 +40,7 @@ def refuse_impossible(heating_model: HeatingModel) -> None:
     metabolic_w = case.species.metabolic_w(case.mass_kg)
     rows = [*field_limits(exposure(case, case.protocol.device.amplitude_t)), *eddies, absorbed_limit(0.0, metabolic_w)]
     try:
-        hardened(rows, case.protocol.safety)
+        mark_hard(rows, case.protocol.safety)
     except InputError as error:
         raise InputError([f"{case.protocol.path.name}: {text}" for text in error.complaints]) from None
 
@@ -89,7 +89,7 @@ def safety_budgets(heating_model: HeatingModel, basis: HeatingBasis) -> tuple[Sa
         squares = np.array([(c.amplitude_t / heating_model.eddy.amplitude_t) ** 2 for c in basis.columns])
         unit += eddy_limits(heating_model.eddy)
     asked = [wish for wish in case.protocol.safety if wish.quantity not in FIELD_QUANTITIES]
-    kept = [limit for limit in hardened(unit, asked) if limit.hard]
+    kept = [limit for limit in mark_hard(unit, asked) if limit.hard]
     return tuple(SafetyBudget(QUANTITIES[limit.quantity], _cost(limit, basis, squares) / limit.limit) for limit in kept)
 
 

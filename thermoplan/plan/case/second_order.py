@@ -16,7 +16,7 @@ from ...bioheat import Feedback, ThermalSystem, feedback_of, settle, thermal_sys
 from ...fem import quadratic as elements
 from ...fem.quadratic import QuadraticSpace, quadratic_space
 from ...power.eddy import EddyPower
-from ...power.iron import MeshIron
+from ...power.mesh_iron import MeshIron
 from ...protocol import Protocol
 from .case import Case
 

@@ -16,8 +16,8 @@ from ...files.run.plan_record import (
     VesselRecord,
     WidthsRecord,
 )
-from ...power.ffr import validity
-from ...power.heating_basis import ffr_widths_m
+from ...power.ffr import ffr_widths_m
+from ...power.slp_point import validity
 from ...power.slp_uncertainty import TWO_SIDED_95, width_spread_m
 from ...protocol import Protocol
 from ...tracer.magnetization import NAMES

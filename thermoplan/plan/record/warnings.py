@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...device import unknown_field
-from ...power.ffr import focus_warnings
+from ...power.heating_warnings import focus_warnings
 from ..case.case import Case
 from ..case.heater_shift import shift_notes
 

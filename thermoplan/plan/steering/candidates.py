@@ -9,7 +9,8 @@ import numpy as np
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
 from ...optimize import Settings
-from ...power.heating_basis import Column, ffr_widths_m
+from ...power.ffr import ffr_widths_m
+from ...power.heating_basis import Column
 from ...trajectory import candidate_positions
 from ...trajectory.positions import MOST_POSITIONS
 from ..case.case import Case

@@ -1,4 +1,4 @@
-"""Iron of an image laid into a mesh, its mass conserved."""
+"""Iron of an image as points of a mesh, its mass conserved."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ from ..base.arrays import Array, BoolArray, IntArray, frozen, put
 from ..base.image import Image
 from ..imaging.iron_map import IronMap
 
-_FINEST_M, _FAINT = 0.25e-3, 0.02
-"""Sub-voxels are no larger than this; voxels fainter than this part of the brightest are divided half as finely."""
-
-_SHARED_BY, _FULL = 20, 0.2
-"""A voxel with at least so many elements, which fill it to this part, is shared out by element."""
+_FINEST_M = 0.25e-3
+"""Largest edge of a sub-voxel, below the elements of a fine mesh. Half of it makes eight times the points."""
+_MOST_PARTS = 4
+"""Most sub-voxels along an edge, 64 in a voxel: a coarse image has no more detail to place."""
+_FAINT = 0.02
+"""Part of the brightest voxel below which sub-voxels have twice the edge: many voxels, and little of the heat."""
+_SHARED_BY = 20
+"""Fewest elements of a voxel that is shared out by element: fewer do not follow its outline."""
+_FULL = 0.2
+"""Part of a voxel's volume that its elements may be off by, so that one at the edge of the mesh is not shared."""
+_ROUNDING = 1e-9
+"""Part of a sub-voxel by which a voxel may be larger than a whole number of them."""
+_COVER = 4
+"""Points along the edge of a boundary triangle, less one; iron off the skin is placed within a quarter of an edge."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +61,13 @@ class MeshIron:
 
     @property
     def node_mass_kg(self) -> Array:
+        """Iron at each node."""
         result: Array = self.deposit @ self.mass_kg
         return result
 
     @property
     def mass_rel(self) -> float:
-        """Iron on the nodes against what is left of the image."""
+        """Relative difference of the iron at the nodes from that of the image in the body."""
         return abs(float(self.node_mass_kg.sum()) / (self.image_kg - self.outside_kg) - 1.0)
 
     def region_kg(self, anatomy: Anatomy) -> dict[str, float]:
@@ -67,7 +77,7 @@ class MeshIron:
 
 
 def iron_on_mesh(iron: IronMap, anatomy: Anatomy, uptake: Sequence[str] = (), *, confine: bool = True) -> MeshIron:
-    """The image's iron as points of the mesh, mass conserved.
+    """Place the image's iron as points of the mesh, mass conserved.
 
     Iron within one FWHM of a region of ``uptake`` is moved into the nearest such region, in
     proportion to what the region already shows, because a point-spread function only smears it
@@ -75,17 +85,17 @@ def iron_on_mesh(iron: IronMap, anatomy: Anatomy, uptake: Sequence[str] = (), *,
     nearest place of the surface. With ``confine=False`` or an unknown FWHM nothing is moved
     into a region.
     """
-    points, mass, cell = _subvoxels(iron.image, anatomy, iron.fwhm_m or 0.0)
+    points, mass, cell = _place_voxels(iron.image, anatomy, iron.fwhm_m or 0.0)
     weights = np.full((len(points), 4), 0.25)
     loose = cell < 0
     cell[loose], weights[loose] = anatomy.located(points[loose])
     reach = iron.fwhm_m or 0.5 * float(np.linalg.norm(iron.image.spacing_m))
-    cell, weights, kept = _snapped(anatomy, points, cell, weights, reach)
+    cell, weights, kept = _snap_to_surface(anatomy, points, cell, weights, reach)
     points, mass, cell, weights = points[kept], mass[kept], cell[kept], weights[kept]
     raw = np.bincount(anatomy.region[cell], mass, len(anatomy.region_names))
     moved = 0.0
     if confine and iron.fwhm_m and uptake:
-        points, mass, cell, weights, moved = _confined(anatomy, (points, mass, cell, weights), uptake, iron.fwhm_m)
+        points, mass, cell, weights, moved = _confine(anatomy, (points, mass, cell, weights), uptake, iron.fwhm_m)
     row = anatomy.tets[cell].ravel()
     column = np.repeat(np.arange(len(points)), 4)
     deposit = sparse.csr_matrix((weights.ravel(), (row, column)), (len(anatomy.points_m), len(points)))
@@ -101,8 +111,8 @@ def iron_on_mesh(iron: IronMap, anatomy: Anatomy, uptake: Sequence[str] = (), *,
     )
 
 
-def _subvoxels(image: Image, anatomy: Anatomy, margin_m: float) -> tuple[Array, Array, IntArray]:
-    """Places and masses of the iron that can lie in the body, and the elements at whose middle it is put, else -1.
+def _place_voxels(image: Image, anatomy: Anatomy, margin_m: float) -> tuple[Array, Array, IntArray]:
+    """Points and masses of the iron near the body, and the elements in whose middle it is placed, else -1.
 
     A voxel that many elements share gives each its part at its middle, so that the source is as smooth as the image
     on a mesh finer than it; any other is divided into sub-voxels, faint ones less.
@@ -112,14 +122,14 @@ def _subvoxels(image: Image, anatomy: Anatomy, margin_m: float) -> tuple[Array, 
     pad = margin_m + float(np.linalg.norm(image.spacing_m))
     low, high = anatomy.points_m.min(axis=0) - pad, anatomy.points_m.max(axis=0) + pad
     index = index[((centre >= low) & (centre <= high)).all(axis=1)]
-    points, mass, element, shared = _by_element(image, anatomy)
+    points, mass, element, shared = _share_by_element(image, anatomy)
     index = index[~shared[tuple(index.T)]]
     value = image.data[tuple(index.T)].astype(float)
     faint = value < _FAINT * image.data.max()
     parts = [
         (points, mass),
         *(
-            _divided(image, index[which], value[which], finest)
+            _divide_voxels(image, index[which], value[which], finest)
             for which, finest in ((~faint, _FINEST_M), (faint, 2.0 * _FINEST_M))
         ),
     ]
@@ -127,8 +137,8 @@ def _subvoxels(image: Image, anatomy: Anatomy, margin_m: float) -> tuple[Array, 
     return points, mass, np.concatenate([element, np.full(len(points) - len(element), -1)])
 
 
-def _by_element(image: Image, anatomy: Anatomy) -> tuple[Array, Array, IntArray, BoolArray]:
-    """Middles of the elements that share a voxel, their iron, which they are, and the voxels that are shared so."""
+def _share_by_element(image: Image, anatomy: Anatomy) -> tuple[Array, Array, IntArray, BoolArray]:
+    """Middles, iron and numbers of the elements that share a voxel, and a mask of the voxels that are shared so."""
     centroids, shape = anatomy.centroids_m, image.shape
     voxel = np.rint(image.indices(centroids)).astype(np.int64)
     inside = np.flatnonzero(((voxel >= 0) & (voxel < shape)).all(axis=1))
@@ -143,27 +153,29 @@ def _by_element(image: Image, anatomy: Anatomy) -> tuple[Array, Array, IntArray,
     return centroids[element], density * anatomy.volumes_m3[element], element, shared.reshape(shape)
 
 
-def _divided(image: Image, index: IntArray, value: Array, finest_m: float) -> tuple[Array, Array]:
-    count = np.clip(np.ceil(image.spacing_m / finest_m - 1e-9).astype(int), 1, 4)
+def _divide_voxels(image: Image, index: IntArray, value: Array, finest_m: float) -> tuple[Array, Array]:
+    """Points and masses of the sub-voxels of some voxels."""
+    count = np.clip(np.ceil(image.spacing_m / finest_m - _ROUNDING).astype(int), 1, _MOST_PARTS)
     offset = np.stack(np.meshgrid(*[(np.arange(p) + 0.5) / p - 0.5 for p in count], indexing="ij"), -1).reshape(-1, 3)
     points = image.positions_m((index[:, None] + offset).reshape(-1, 3))
     return points, np.repeat(value * image.voxel_volume_m3 / len(offset), len(offset))
 
 
 def _surface_points(anatomy: Anatomy, *names: str) -> tuple[Array, IntArray, Array]:
-    """Points that cover a boundary densely, the element behind each, its barycentric weights."""
+    """Points that cover a boundary densely, their elements and barycentric weights."""
     triangles, owner = anatomy.boundary(*names)
-    share = np.array([(i, j, 4 - i - j) for i in range(5) for j in range(5 - i)]) / 4.0
+    steps = range(_COVER + 1)
+    share = np.array([(i, j, _COVER - i - j) for i in steps for j in steps if i + j <= _COVER]) / _COVER
     points = (share @ anatomy.points_m[triangles]).reshape(-1, 3)
     corner = triangles[:, :, None] == anatomy.tets[owner][:, None, :]
     weights = np.einsum("qc,tck->tqk", share, corner.astype(float)).reshape(-1, 4)
     return points, np.repeat(owner, len(share)), weights
 
 
-def _snapped(
+def _snap_to_surface(
     anatomy: Anatomy, points: Array, cell: IntArray, weights: Array, reach_m: float
 ) -> tuple[IntArray, Array, BoolArray]:
-    """Points off the skin but within reach go to the nearest place of the surface."""
+    """Move points off the skin but within reach to the nearest place of the surface; the last array is kept points."""
     place, owner, share = _surface_points(anatomy)
     off = np.flatnonzero(cell < 0)
     distance, nearest = cKDTree(place).query(points[off], distance_upper_bound=reach_m)
@@ -174,9 +186,10 @@ def _snapped(
     return cell, weights, cell >= 0
 
 
-def _confined(
+def _confine(
     anatomy: Anatomy, iron: tuple[Array, Array, IntArray, Array], uptake: Sequence[str], fwhm_m: float
 ) -> tuple[Array, Array, IntArray, Array, float]:
+    """Move iron within one FWHM of a region that takes up tracer into it; the last value is the mass moved."""
     points, mass, cell, weights = iron
     home = np.full(len(anatomy.region_names), -1)
     for number, name in enumerate(uptake):
