@@ -24,7 +24,7 @@ from thermoplan.power.ffr import ffr_widths_m
 from thermoplan.protocol.complaints import protocol_schema
 from thermoplan.protocol.library import library_tracers
 from thermoplan.protocol.toml_tables import DeviceTable
-from thermoplan.report.methods import validity
+from thermoplan.report.methods import validity_limits
 from thermoplan.trajectory.positions import candidate_positions
 from thermoplan.trajectory.stops import Stop, move_s
 from thermoplan.validate.bodies import box
@@ -215,7 +215,7 @@ def test_the_scene_draws_the_region_by_its_dimension(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_report_tells_the_limits_of_a_kind_where_it_has_one(kind):
-    told = validity({"device": {"kind": kind}})
+    told = validity_limits({"device": {"kind": kind}})
     assert (limitation(kind) in told) == bool(limitation(kind))
     assert bool(limitation(kind)) == (free_region(kind) is FreeRegion.EVERYWHERE)
 
