@@ -38,10 +38,10 @@ SOURCES := thermoplan tests meshes tools benchmarks setup.py
 lint: setup
 	@.venv/bin/ruff check $(SOURCES)
 	@.venv/bin/ruff format --check $(SOURCES)
-	@.venv/bin/python tools/check_types.py
+	@.venv/bin/mypy
 
 types: setup
-	@.venv/bin/python tools/check_types.py
+	@.venv/bin/mypy
 
 coverage: setup
 	@.venv/bin/python -m coverage run -m pytest -p no:xdist

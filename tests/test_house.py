@@ -17,10 +17,8 @@ import thermoplan
 PACKAGE = Path(thermoplan.__file__).parent
 ROOT = PACKAGE.parent
 
-# Each count may only fall: it is lowered with every room that is rewritten, and goes when it is zero.
-RIDDLES_LEFT = 32
-PACKED_LEFT = 92
-ANY_LEFT = 475
+# May only fall: `Any` stands where a library gives it, and still where text of a file is not yet typed.
+ANY_LEFT = 283
 
 RIDDLE = re.compile(r"(What|Where|How|Whether|Who|Whose|Why|When)\b")
 # Names of modules that were given up, since they said nothing or something else.
@@ -77,7 +75,7 @@ def _riddles() -> list[str]:
 
 
 def test_docstrings_open_with_a_term_and_not_with_a_question():
-    assert len(_riddles()) <= RIDDLES_LEFT, _riddles()
+    assert _riddles() == []
 
 
 def _constants(tree: ast.Module) -> Iterator[ast.Assign]:
@@ -93,7 +91,7 @@ def _constants(tree: ast.Module) -> Iterator[ast.Assign]:
 
 def test_each_constant_stands_on_a_line_of_its_own():
     packed = [f"{file}:{node.lineno}" for file, tree in _trees().items() for node in _constants(tree)]
-    assert len(packed) <= PACKED_LEFT, packed
+    assert packed == []
 
 
 def _says_any(node: ast.AST) -> bool:

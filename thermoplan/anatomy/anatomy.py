@@ -119,9 +119,9 @@ class Anatomy:
 def _outer_triangles(tets: IntArray) -> tuple[IntArray, IntArray]:
     """Faces that belong to one element only, and that element."""
     keys, width = np.empty((len(tets), 4), np.int64), int(tets.max(initial=0)) + 1
-    for face, corners in enumerate(_FACES):
+    for side, corners in enumerate(_FACES):
         low, middle, high = np.sort(tets[:, corners], axis=1).T
-        keys[:, face] = (low * width + middle) * width + high
+        keys[:, side] = (low * width + middle) * width + high
     ordered = np.sort(keys, axis=None)
     shared = np.zeros(len(ordered) + 1, bool)
     shared[1:-1] = ordered[1:] == ordered[:-1]

@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from ..base.arrays import Array
 from ..base.errors import InputError
 
-BLOOD_KG_M3, BLOOD_J_KG_K = 1049.75, 3617.0
-"""Density and heat capacity of blood [ITIS5]."""
+BLOOD_KG_M3 = 1049.75
+"""Density of blood [ITIS5]."""
+BLOOD_J_KG_K = 3617.0
+"""Heat capacity of blood [ITIS5]."""
 
 BLOOD_HEAT_J_M3_K = BLOOD_KG_M3 * BLOOD_J_KG_K
 """Density times heat capacity of blood [ITIS5]."""
@@ -96,9 +99,10 @@ class Tissue:
         ]
         if bad:
             raise InputError(bad)
+        values: dict[str, Any] = dict(overrides)  # `replace` takes each by its own type
         return replace(
             self,
-            **overrides,
+            **values,
             sources=MappingProxyType({**self.sources, **dict.fromkeys(overrides, "protocol")}),
             intervals=MappingProxyType({**self.intervals, **{k: (v, v) for k, v in overrides.items()}}),
             notes=MappingProxyType({**self.notes, **dict.fromkeys(overrides, "")}),

@@ -11,7 +11,8 @@ from rich.table import Table
 from ..base.display import told_apart
 from .show_common import dose, number, stdout, table_of
 
-_GOOD, _BAD = "[green]met[/green]", "[bold red]missed[/bold red]"
+_GOOD = "[green]met[/green]"
+_BAD = "[bold red]missed[/bold red]"
 
 
 def show_run(record: Mapping[str, Any]) -> None:

@@ -13,14 +13,25 @@ from ..base.arrays import AnyArray, BoolArray
 from ..base.errors import InputError
 from ..base.image import Image
 
-_CLIP, _MAD = 3.0, 1.4826
+_CLIP = 3.0
+"""Standard deviations from which a value counts as signal; at two, one voxel of noise in twenty would be lost."""
+_MAD = 1.4826  # standard deviation over median absolute deviation of normal noise
 _KEPT_WITHIN_CLIP = 0.98658
 """Standard deviation of a normal variable cut off at three of its own; the constants of normal noise."""
 
-_CUT_OFF, _ALONE = 0.2, 0.01
-"""An image is cut off at zero when so many voxels are lowest; it has noise when so many stand alone among them."""
+_CUT_OFF = 0.2
+"""Share of voxels that are exactly the lowest, from which an image counts as cut off at zero."""
+_ALONE = 0.01
+"""Share of voxels that stand alone among the lowest, from which such an image has noise to measure."""
 
-_REACH, _FEWEST, _FARTHEST, _SAMPLE = 3, 8, 30, 20_000
+_REACH = 3
+"""Voxels over which noise is taken to be correlated at most; every shift within them costs a pass over the image."""
+_FEWEST = 8
+"""Voxels that can tell noise, at the least: its standard deviation is then known to a quarter."""
+_FARTHEST = 30
+"""Voxels that signal is followed beyond a region, at most."""
+_SAMPLE = 20_000
+"""Voxels that tell the correlation, which they do to a hundredth."""
 _FOOT = 1.5
 _FALSE_ALARM = 0.01
 _ROUNDING = 1e-6  # of single precision
@@ -202,7 +213,8 @@ def _correlation(data: AnyArray, chosen: Mask, level: float) -> dict[Shift, floa
 def _shifts(shape: tuple[int, ...]) -> list[Shift]:
     """Half of the shifts within reach; the other half are their opposites."""
     reach = [min(_REACH, n - 1) for n in shape]
-    every = product(*(range(-r, r + 1) for r in reach))
+    x, y, z = (range(-r, r + 1) for r in reach)
+    every = product(x, y, z)
     return [shift for shift in every if shift > (0, 0, 0)]
 
 

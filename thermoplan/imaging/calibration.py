@@ -159,10 +159,12 @@ def standard_curve(
     noise = np.array([r.sd for r in points])
     line = WeightedLine.fitted(iron, signal, noise, intercept=False)
     free = WeightedLine.fitted(iron, signal, noise, intercept=True) if len(set(iron)) > 1 else None
-    told = free is not None and free.freedom > 0 and not np.isnan(free.covariance).any()
-    test = (free.intercept, float(np.sqrt(free.covariance[0, 0]))) if told else (np.nan, np.nan)
-    significant = told and abs(test[0]) > stats.t.ppf(0.5 + 0.5 * CONFIDENCE, free.freedom) * test[1] > 0.0
-    best = free if significant and not through_zero else line
+    test, significant, best = (np.nan, np.nan), False, line
+    if free is not None and free.freedom > 0 and not np.isnan(free.covariance).any():
+        test = (free.intercept, float(np.sqrt(free.covariance[0, 0])))
+        quantile = float(stats.t.ppf(0.5 + 0.5 * CONFIDENCE, free.freedom))
+        significant = abs(test[0]) > quantile * test[1] > 0.0
+        best = free if significant and not through_zero else line
     if np.isnan(blank_sd):
         blanks = [r for r in readings if r.iron_kg == 0.0]
         blank_sd = float(np.std([b.signal for b in blanks], ddof=1)) if len(blanks) > 1 else np.nan

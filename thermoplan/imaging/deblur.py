@@ -18,10 +18,15 @@ from ..base.errors import InputError, SolverError
 from ..base.image import Image
 from .psf import Psf, kernel_on
 
-_WEAKEST, _STRONGEST = -30.0, 10.0
-"""Natural logarithm of the regularisation, within which it is sought."""
+_WEAKEST = -30.0
+"""Natural logarithm of the weakest regularisation that is tried: below it only rounding is amplified."""
+_STRONGEST = 10.0
+"""The same of the strongest that is tried."""
 
-_STEPS, _TOLERANCE = 5000, 1e-5
+_STEPS = 5000
+"""Steps of the iteration at most; without convergence the image is refused."""
+_TOLERANCE = 1e-5
+"""Change of a voxel in one step, relative to the brightest, below which the iteration has converged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,19 +103,19 @@ def deblur_image(image: Image, psf: Psf, *, noise_gain: float = 3.0) -> Deblurre
 def _blur(image: Image, psf: Psf) -> _Blur:
     kernel = kernel_on(psf, image.affine_m[:3, :3])
     half = np.array(kernel.shape) // 2
-    shape = tuple(next_fast_len(n + int(h), real=True) for n, h in zip(image.shape, half, strict=True))
-    wide = np.zeros(np.maximum(shape, kernel.shape))
+    padded = [next_fast_len(n + int(h), real=True) for n, h in zip(image.shape, half, strict=True)]
+    nx, ny, nz = (max(n, k) for n, k in zip(padded, kernel.shape, strict=True))
+    wide = np.zeros((nx, ny, nz))
     wide[tuple(slice(0, n) for n in kernel.shape)] = kernel
-    shape = wide.shape
     transfer = rfftn(np.roll(wide, -half, axis=(0, 1, 2)))
     if np.abs(transfer.imag).max() > 1e-6:
         raise InputError("deblur: the point-spread function is not even: a lag one way cannot be undone like this")
-    turns = np.meshgrid(*[np.fft.fftfreq(n) for n in shape[:2]], np.fft.rfftfreq(shape[2]), indexing="ij")
+    turns = np.meshgrid(np.fft.fftfreq(nx), np.fft.fftfreq(ny), np.fft.rfftfreq(nz), indexing="ij")
     smallest = image.spacing_m.min()
     rough = sum(
         (2.0 - 2.0 * np.cos(2.0 * np.pi * f)) * (smallest / h) ** 2 for f, h in zip(turns, image.spacing_m, strict=True)
     )
-    return _Blur(shape, transfer.real, rough)
+    return _Blur((nx, ny, nz), transfer.real, rough)
 
 
 def _weight(blur: _Blur, noise_gain: float) -> float:

@@ -14,9 +14,13 @@ from .background import Background, Mask, background_of, voxel_sum
 from .calibration import DETECTABLE_SD, Reading
 from .roi import DEFAULT, RoiRule, chosen, grown, roi_rule, sphere
 
-_MM3, _SPILLED = 1e-9, 0.02
-_FOOT, _NEAR = 0.2, 2.0
-"""A sample's blob is what exceeds this part of the faintest sample's peak, within so many radii of a sample."""
+_MM3 = 1e-9  # m3
+_SPILLED = 0.02
+"""Share of a sample's signal beyond its radius, from which a note says so."""
+_FOOT = 0.2
+"""Part of the faintest sample's peak above which signal near a sample is its blob; lower joins blobs to the subject."""
+_NEAR = 2.0
+"""Radii about a sample within which its blob is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +91,11 @@ def kept_apart(
     A sample's signal that reaches beyond its radius is kept apart too, and noted: within twice the radius, what is
     nearer to its blob than to any other.
     """
-    placed = [f for f in fiducials if f.center_m is not None]
+    placed = [(f.center_m, f.radius_m) for f in fiducials if f.center_m is not None]
     if not placed:
         return None
-    inside, near = (np.any([sphere(image, f.center_m, k * f.radius_m) for f in placed], axis=0) for k in (1.0, _NEAR))
-    peaks = [float(image.data[sphere(image, f.center_m, f.radius_m)].max(initial=-np.inf)) for f in placed]
+    inside, near = (np.any([sphere(image, at, k * radius) for at, radius in placed], axis=0) for k in (1.0, _NEAR))
+    peaks = [float(image.data[sphere(image, at, radius)].max(initial=-np.inf)) for at, radius in placed]
     faint = background.level + _FOOT * (min(peaks) - background.level)
     blob, count = ndimage.label(image.data > max(background.peak_limit, faint))
     if not count:

@@ -14,7 +14,9 @@ from .calibration import DETECTABLE_SD, Mass, StandardCurve
 from .iron_map import IronMap
 from .roi import DEFAULT, POORLY_KEPT, RoiRule, chosen, cut_short, roi_rule
 
-EVERYWHERE, ELSEWHERE, TOTAL = "image", "elsewhere", "total"
+EVERYWHERE = "image"
+ELSEWHERE = "elsewhere"
+TOTAL = "total"
 _FAR_BEYOND = 3.0
 _WORTH_A_WORD = 0.05
 
@@ -167,10 +169,10 @@ def _warnings(
     regions: tuple[RegionIron, ...],
 ) -> list[str]:
     found = []
-    shares = {name: cut_short(image, rule, background, mask) for name, mask in kept.items() if mask.any()}
-    shares = {name: share for name, share in shares.items() if share is not None and share < POORLY_KEPT}
+    points = {name: cut_short(image, rule, background, mask) for name, mask in kept.items() if mask.any()}
+    shares = {name: share for name, share in points.items() if share is not None and share < POORLY_KEPT}
     if shares:
-        name = min(shares, key=shares.__getitem__)
+        name = min(shares, key=lambda each: shares[each])
         found.append(
             f'rule "{rule}" keeps {shares[name]:.0%} of a point\'s signal in {name} by its geometry (a '
             "Gaussian's), more of a large region: masses are right only where the fiducials are as large "

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage, special
 from scipy.cluster.vq import kmeans2
 
@@ -197,7 +198,7 @@ def labelled_regions(
     return {name: mask for name, mask in masks.items() if mask.any() and name not in hidden}
 
 
-def sphere(image: Image, center_m: Array, radius_m: float) -> Mask:
+def sphere(image: Image, center_m: ArrayLike, radius_m: float) -> Mask:
     """Voxels whose centres lie in a ball."""
     found = np.zeros(image.shape, bool)
     middle = image.indices(np.asarray(center_m))

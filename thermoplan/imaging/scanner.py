@@ -13,8 +13,10 @@ from ..base.errors import InputError
 from ..base.image import Image
 from .psf import Psf, fwhm_m, kernel_on
 
-_PER_FWHM, _PARTS = 4.0, 4
-"""The blur is worked out on cells this much finer than its width, but no finer than a voxel in so many parts."""
+_PER_FWHM = 4.0
+"""Cells across the width of the blur, on which it is worked out; their number grows with the cube."""
+_PARTS = 4
+"""Cells along an edge of a voxel at most."""
 
 _MOST_CELLS = 1e8
 
@@ -58,7 +60,7 @@ def simulate_scan(
     fine = _laid(iron, low + 0.5 * step, step, tuple(shape * parts))
     fine = np.maximum(fftconvolve(fine, kernel_on(psf, np.diag(step)), mode="same"), 0.0)
     data = fine.reshape([n for pair in zip(shape, parts, strict=True) for n in pair]).mean(axis=(1, 3, 5))
-    if noise_kg_m3 > 0.0:
+    if noise_kg_m3 > 0.0 and rng is not None:
         data = data + noise_kg_m3 * rng.standard_normal(data.shape)
     affine = np.diag([*voxel, 1.0])
     affine[:3, 3] = low + 0.5 * voxel

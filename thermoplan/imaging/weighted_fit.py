@@ -10,8 +10,10 @@ from scipy import optimize, stats
 
 from ..base.arrays import Array
 
-_SMALLEST, _LARGEST = 1e-9, 1e3
-"""The range in which a relative scatter is sought."""
+_SMALLEST = 1e-9
+"""Relative scatter at the lower end of the search: none."""
+_LARGEST = 1e3
+"""Relative scatter at the upper end: points that lie on no line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,10 +24,14 @@ from ..tracer.tracer import Tracer
 if TYPE_CHECKING:
     from ..files.images.labels import Label
 
-CORE_C, AMBIENT_C = 36.5, 25.0
-"""Core of an anaesthetised mouse before heating, and the room, where a protocol says neither."""
-CORE_SPAN_C, AROUND_C = (0.0, 60.0), (-100.0, 200.0)
-"""What blood may be at, and what skin may be in touch with: wider than any experiment, narrower than kelvins."""
+CORE_C = 36.5
+"""Core of an anaesthetised mouse before heating, where a protocol does not say it."""
+AMBIENT_C = 25.0
+"""Air of the room, where a protocol does not say it."""
+CORE_SPAN_C = (0.0, 60.0)
+"""Range of temperatures of blood: wider than any experiment, narrower than kelvins."""
+AROUND_C = (-100.0, 200.0)
+"""Range of temperatures of what skin is in touch with; the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -235,8 +235,10 @@ def limits(kind: str, example: str) -> Reading:
     return span(lambda part: units.parse(part, kind), example)
 
 
-ONE, MANY = "<one>", "<many>"
-"""What pydantic puts into the place of an error where a table or a list of tables may stand; no key is written so."""
+ONE = "<one>"
+"""Tag in the place of an error that pydantic found in a table where a list may stand; no key is written so."""
+MANY = "<many>"
+"""The same in a list of tables."""
 type OneOrMany[Model] = Annotated[
     Annotated[Model, Tag(ONE)] | Annotated[tuple[Model, ...], Tag(MANY)],
     Discriminator(lambda value: MANY if isinstance(value, list | tuple) else ONE),

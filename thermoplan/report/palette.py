@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-VERMILION, BLUE, GREEN, ORANGE, PURPLE, SKY = "#bb4a08", "#0072b2", "#00805c", "#c98a00", "#a8568a", "#3a93c4"
+VERMILION = "#bb4a08"
+BLUE = "#0072b2"
+GREEN = "#00805c"
+ORANGE = "#c98a00"
+PURPLE = "#a8568a"
+SKY = "#3a93c4"
 ISOTHERMS_C = {41.0: "#d99a14", 43.0: "#dd5b1f", 45.0: "#8c1d2f"}
 ISODOSES_MIN = {10.0: "#7fb2d9", 60.0: "#4a62b3", 240.0: "#43207a"}
 """Surfaces of the scene, of temperature and of CEM43."""
 
-PROBE, VESSEL = "#007c80", "#c2185b"
-INK, MUTED, GREY = "#1c1b19", "#63605a", "#8d8a84"
+PROBE = "#007c80"
+VESSEL = "#c2185b"
+INK = "#1c1b19"
+MUTED = "#63605a"
+GREY = "#8d8a84"
 
 _KNOWN = {
     "tumour": VERMILION,

@@ -25,13 +25,25 @@ from .tet_quality import volumes_m3
 Shape = Callable[[Array], Array]
 
 _BLUR = 0.2
-_POOR, _POOR_LAYER = 0.55, 0.3
+"""Width of the labels' smoothing in edges of the mesh; twice as much would round off what the mesh could show."""
+_POOR = 0.55
+"""Quality below which an element stops its nodes; higher keeps better elements and rougher borders."""
+_POOR_LAYER = 0.3
+"""The same where a skin layer is to come: its prisms are flat in any case, so the border may pull further."""
 _TINY_M3 = 1e-7
+"""Volume below which a region is not held to its volume: its few elements would get poor first."""
 _SAMPLES = 12
+"""Points across a box, each way, that tell the volume of a formula's region."""
 _BOTH_SIDES = 1.6
+"""Factor on a level's correction, since two regions give way at their common border; 2 would swing."""
 _ROUNDS = (4, 3, 3)
+"""Rounds of relaxation before each removal of flat elements; each is a pass over the nodes near borders."""
 _ROUNDS_EACH = 3
-_CLOSE, _CLOSER = (0.012, 6), (2e-4, 20)
+"""Rounds after each correction of the volumes."""
+_CLOSE = (0.012, 6)
+"""Relative error of the volumes of a labelled body that is close enough, and corrections at most."""
+_CLOSER = (2e-4, 20)
+"""The same for formulas, whose volumes are exact: closed forms are compared on these meshes."""
 
 
 def mesh_labels(labels: Image, table: Table, sizes: MeshSizes) -> tuple[Anatomy, MeshReport]:

@@ -15,7 +15,10 @@ from ...base.image import Image
 
 _CRUMB = 0.05
 _COVER = 0.97
-_EVEN, _UNEVEN = 0.9, 0.03
+_EVEN = 0.9
+"""Part of a layer's thickness that it has to have to count as even there."""
+_UNEVEN = 0.03
+"""Share of a layer that may be thinner; a layer with more holes is no skin that wraps the body."""
 
 Table = Mapping[int, tuple[str, str]]
 

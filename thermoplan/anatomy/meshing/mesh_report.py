@@ -13,7 +13,10 @@ from ..anatomy import Anatomy
 from .tet_mesh import FACES, Draft
 from .tet_quality import cross, norm, quality, stiffness, volumes_m3
 
-_CLOSE, _AREA_CLOSE = 0.02, 0.06
+_CLOSE = 0.02
+"""Relative error of a region's volume from which a warning says so."""
+_AREA_CLOSE = 0.06
+"""The same of the skin's area, which convection follows."""
 
 
 @dataclass(frozen=True, slots=True)

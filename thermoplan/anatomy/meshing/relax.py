@@ -14,7 +14,10 @@ from .tet_quality import cross, dot, norm, quality, stiffness
 _EPSILON = 0.03
 _POWER = 4
 _YIELD = 0.7
-_PULL, _SLIDE = 0.6, 0.1
+_PULL = 0.6
+"""Share of the way to its border that a node goes in one round: not the whole, since its neighbours move too."""
+_SLIDE = 0.1
+"""Longest step along a border, in element sizes, so that a node does not leave the border in one round."""
 _STIFF = 36.0
 
 

@@ -12,7 +12,12 @@ from ...base.arrays import Array, IntArray
 from .tet_mesh import Draft, drafted
 from .tet_quality import cross, norm, quality
 
-_LEAST, _THINNEST, _THICKEST = 0.15, 0.4, 1.6
+_LEAST = 0.15
+"""Height of a poor prism at the very least, in thicknesses of the layer."""
+_THINNEST = 0.4
+"""Height of the layer at first at the least, in thicknesses: labels are ragged by half a voxel."""
+_THICKEST = 1.6
+"""The same at the most."""
 _WORST = 0.03
 
 

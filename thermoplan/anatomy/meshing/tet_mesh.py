@@ -114,9 +114,9 @@ def peeled(draft: Draft, aim: Array, finest_m: float) -> Draft:
     while True:
         bare = (~alive[across]).sum(axis=1)
         here = alive[near]
-        flat = tets[here].ravel()
-        total = np.bincount(flat, squares[here].ravel(), len(draft.points))
-        share = np.bincount(flat, np.repeat(volumes[here] / 4.0, 4), len(draft.points))
+        corners = tets[here].ravel()
+        total = np.bincount(corners, squares[here].ravel(), len(draft.points))
+        share = np.bincount(corners, np.repeat(volumes[here] / 4.0, 4), len(draft.points))
         stiff = total * finest_m**2 > _STIFF * share
         flat = (bare >= 3) | (poor & (bare >= 2)) | (stiff[tets].any(axis=1) & (bare >= 1))
         gone = near[here & flat]

@@ -13,7 +13,9 @@ from ...base.arrays import AnyArray
 from ...base.errors import InputError
 from .size_guard import guard_size
 
-_PIECE_BYTES, _PREAMBLE_BYTES = 2**20, 128 + 4 + 12  # the last with the entry of the group's length
+_PIECE_BYTES = 2**20
+"""Bytes of a deflated file that are unpacked at once, so that one that would not fit is refused before it is whole."""
+_PREAMBLE_BYTES = 128 + 4 + 12  # preamble, prefix and the entry of the group's length
 _MOST_FRAMES = 65_536
 
 

@@ -14,8 +14,10 @@ from ...base.errors import MissingPart
 from ...base.image import Image
 
 MAKER = "thermoplan"
-_LO, _SH = 64, 16
-"""Most letters of a long and of a short string."""
+_LO = 64
+"""Most letters of a long string (PS3.5, 6.2)."""
+_SH = 16
+"""Most letters of a short string (PS3.5, 6.2)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,11 @@ from ...base.errors import InputError
 from .size_guard import chosen
 
 _METRES = {"meter": 1.0, "mm": 1e-3, "micron": 1e-6, "unknown": 1e-3}
-_SLAB_BYTES, _NOTES_BYTES, _HEAD_BYTES = 2**22, 2**26, 540
+_SLAB_BYTES = 2**22
+"""Bytes of doubles that are scaled at once, so that a volume is never in memory twice."""
+_NOTES_BYTES = 2**26
+"""Bytes of notes before the values at most: a packed file unpacks them before the first voxel is read."""
+_HEAD_BYTES = 540  # of the longer header, that of NIfTI-2
 _LAYOUTS = (
     (348, ("h", 40), 80, "f", ("f", 108)),  # NIfTI-1: number of axes, pixdim from the second on, vox_offset
     (540, ("q", 16), 112, "d", ("q", 168)),  # NIfTI-2

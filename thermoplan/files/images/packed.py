@@ -24,7 +24,14 @@ _UNPACK: dict[str, Callable[[BinaryIO], AbstractContextManager[Any]]] = {
     **dict.fromkeys(("gzip", "gz"), lambda stream: gzip.GzipFile(fileobj=stream)),
     **dict.fromkeys(("bzip2", "bz2"), bz2.BZ2File),
 }
-LONGEST_LINE, LONGEST_HEADER, _CHUNK_BYTES, _WORDS_BYTES = 2**20, 2**24, 2**20, 2**16
+LONGEST_LINE = 2**20
+"""Bytes of a line of the header at most; longer ones are no text that a program wrote."""
+LONGEST_HEADER = 2**24
+"""Bytes of a header at most, also of what is to be skipped before packed values."""
+_CHUNK_BYTES = 2**20
+"""Bytes that are unpacked at once into the array."""
+_WORDS_BYTES = 2**16
+"""Bytes of text that are split into words at once: words take fifty times their room."""
 
 
 def unpacked_values(

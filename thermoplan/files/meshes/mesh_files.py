@@ -29,7 +29,9 @@ from .vtu import decode_words, without_strings, write_vtu
 
 _TAGS = ("gmsh:physical", "region", "medit:ref", "cell_tags", "name_to_read", "CellEntityIds")
 _IGNORED = {"vertex", "line", "line3", "triangle", "triangle6"}
-_REGIONS, _TISSUES, _UNIT = "region_names", "tissue_names", "metres_per_unit"
+_REGIONS = "region_names"
+_TISSUES = "tissue_names"
+_UNIT = "metres_per_unit"
 
 
 def read_mesh(

@@ -19,7 +19,9 @@ from ...imaging.fiducials import Fiducial
 from ..images.size_guard import existing
 from .columns import number, read_rows
 
-_UG, _UL, _MM = 1e-9, 1e-9, 1e-3
+_UG = 1e-9  # kg
+_UL = 1e-9  # m3
+_MM = 1e-3  # m
 _IRON = {"iron_ug": (), "concentration_mg_ml": ("volume_ul",), "concentration_mmol_l": ("volume_ul",)}
 _SIGNAL = {"signal": (), "signal_mm3": (), "x_mm": ("y_mm", "z_mm", "radius_mm")}
 _EXAMPLE = "name,iron_ug,signal or name,concentration_mg_ml,volume_ul,x_mm,y_mm,z_mm,radius_mm"

@@ -17,7 +17,9 @@ from ...base.arrays import Array
 from ...base.errors import InputError
 
 ITK_TEXT = "#Insight Transform File"
-_COMPOSITE, _LONGEST_MAT = "CompositeTransform", 2**20
+_COMPOSITE = "CompositeTransform"
+_LONGEST_MAT = 2**20
+"""Bytes of a MATLAB file at most: a transform has a dozen numbers."""
 _MATLAB_KINDS = {("<", 0): "<f8", ("<", 10): "<f4", (">", 1000): ">f8", (">", 1010): ">f4"}
 
 

@@ -10,7 +10,10 @@ from ...base.errors import InputError
 from ...base.image import Image
 from .widths import Psf, fwhm_m
 
-_PER_FWHM, _FINEST = 4.0, 8
+_PER_FWHM = 4.0
+"""Points across the width of the function at which a voxel is averaged; their number grows with the cube."""
+_FINEST = 8
+"""Points along an edge of a voxel at most: 512 a voxel."""
 
 
 def kernel_on(psf: Psf, axes_m: Array) -> Array:
@@ -19,15 +22,18 @@ def kernel_on(psf: Psf, axes_m: Array) -> Array:
     Where it is narrow against a voxel it is averaged over the voxel.
     """
     half = np.ceil(np.abs(np.linalg.inv(axes_m)) @ psf.reach_m - 1e-9).astype(int)
-    index = np.moveaxis(np.indices(2 * half + 1), 0, -1) - half
+    index = np.moveaxis(np.indices(tuple((2 * half + 1).tolist())), 0, -1) - half
     edges = np.linalg.norm(axes_m, axis=0)
     finest = np.array([fwhm_m(psf, axis) for axis in axes_m.T / edges[:, None]]) / _PER_FWHM
     count = np.clip(np.ceil(edges / finest - 1e-9).astype(int), 1, _FINEST)
     parts = np.stack(np.meshgrid(*[(np.arange(n) + 0.5) / n - 0.5 for n in count], indexing="ij"), -1).reshape(-1, 3)
-    values = sum(psf.at((index + part) @ axes_m.T) for part in parts)
+    values = np.zeros(index.shape[:-1])
+    for part in parts:
+        values += psf.at((index + part) @ axes_m.T)
     if values.sum() <= 0.0:
         values = (index == 0).all(axis=-1).astype(float)
-    return values / values.sum()
+    normalized: Array = values / values.sum()
+    return normalized
 
 
 def blur_image(image: Image, psf: Psf, *, border: str = "grow") -> Image:

@@ -12,7 +12,10 @@ from .tracer_psf import tracer_psf
 from .widths import fwhm_m
 
 RELAXOMETRY_C = 25.0  # a sample in air
-_SMALLEST_M, _LARGEST_M = 1e-9, 200e-9
+_SMALLEST_M = 1e-9
+"""Smallest magnetic core that a fit may give; one that ends there is refused."""
+_LARGEST_M = 200e-9
+"""Largest magnetic core that a fit may give; the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -58,7 +58,7 @@ class TensorPsf:
     weight: Array
     gradient_t_m: Array
     channels: Array
-    reach_axes_m: Array = None  # (3, 3), rows: directions of ``gradient_t_m`` times two full widths; set here
+    reach_axes_m: Array = field(init=False)  # (3, 3), rows: directions of ``gradient_t_m`` times two full widths
 
     def __post_init__(self) -> None:
         gradient = finite(self.gradient_t_m, "psf: gradient")
@@ -137,7 +137,8 @@ class LaggingPsf:
         offset, steps = np.asarray(offset_m, float), self.lag_m * _lags()
         signs = (1.0, -1.0) if self.both_ways else (1.0,)
         parts = [self.psf.at(offset - sign * step * self.axis) for step in steps for sign in signs]
-        return sum(parts) / len(parts)
+        mean: Array = sum(parts[1:], parts[0]) / len(parts)
+        return mean
 
 
 @cache

@@ -24,7 +24,11 @@ def signal_sizes(tracer: Tracer) -> tuple[Array, Array]:
 
 def tracer_psf(tracer: Tracer, gradient_t_m: ArrayLike, channels: Sequence[ArrayLike]) -> TensorPsf:
     """The tensor of a tracer in a selection field ``(3, 3)``, read by channels ``(c, 3)``."""
-    return TensorPsf(*signal_sizes(tracer), np.asarray(gradient_t_m, float), np.atleast_2d(channels))
+    return TensorPsf(
+        *signal_sizes(tracer),
+        np.asarray(gradient_t_m, float),
+        np.array([np.asarray(channel, float) for channel in channels]),
+    )
 
 
 def device_psf(tracer: Tracer, device: Device, channels: Sequence[ArrayLike] | None = None) -> TensorPsf:

@@ -44,10 +44,11 @@ def fwhm_m(psf: Psf, direction: ArrayLike) -> float:
     """Full width at half maximum along a line through the point."""
     axis = unit(direction)
     crest, top = _crest(psf, axis)
-    return sum(
-        _half_width(lambda r, sign=sign: psf.at((crest + sign * np.asarray(r))[..., None] * axis) - 0.5 * top)
-        for sign in (1.0, -1.0)
-    )
+
+    def above_half(sign: float) -> Callable[[ArrayLike], Array]:
+        return lambda r: psf.at((crest + sign * np.asarray(r))[..., None] * axis) - 0.5 * top
+
+    return _half_width(above_half(1.0)) + _half_width(above_half(-1.0))
 
 
 def _crest(psf: Psf, axis: Array) -> tuple[float, float]:

@@ -13,12 +13,25 @@ from ...base.errors import InputError, MissingPart, SolverError
 from ...base.image import Image
 from .registration import Registration, moved
 
-_BINS, _SAMPLES, _SEED = 32, 30_000, 1
-_ITERATIONS, _STEP_MM, _FEWEST_VOXELS = 100, 1e-3, 8
-_SHIFT_VOXELS, _TURN_RAD = 3.0, 0.08
-"""How far the starts of the control searches lie from the result."""
-_AGREEMENT_VOXELS, _AGREEING = 1.0, 2
-"""So many of the four control searches must end within so many voxels of the best: else there is not one place."""
+_BINS = 32
+"""Bins of the joint histogram; more need more samples, fewer blur the grey values of organs into each other."""
+_SAMPLES = 30_000
+"""Voxels that tell the metric on the finest level, about thirty a bin of the joint histogram."""
+_SEED = 1  # the same images always give the same result
+_ITERATIONS = 100
+"""Steps of a level at most; a search that needs more has no clear place and fails the control searches."""
+_STEP_MM = 1e-3
+"""Step below which a search has converged, far below a voxel."""
+_FEWEST_VOXELS = 8
+"""Voxels along each axis of an image, and of a coarser level of it, at the least."""
+_SHIFT_VOXELS = 3.0
+"""Shift of the starts of the control searches from the result."""
+_TURN_RAD = 0.08
+"""Turn of the starts of the control searches from the result."""
+_AGREEMENT_VOXELS = 1.0
+"""Distance from the best within which a control search has found the same place."""
+_AGREEING = 2
+"""Control searches of the four that must have found it: else there is not one place."""
 _OVERLAP = 0.5
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _REMEDY = (

@@ -11,11 +11,14 @@ from ...base.errors import InputError
 from .registration import Landmarks, Registration, moved
 
 FEWEST = 3
-_FLAT, _LEAN = 0.02, 0.1
-"""Spread of the landmarks across their line, as a part of the spread along it: no turn about it can be known below the
-first, and is poorly known below the second."""
-_SCALE, _MIRROR = 0.03, 0.5
-"""Differences between the two sets of landmarks that no rigid motion makes, and that deserve a word."""
+_FLAT = 0.02
+"""Spread of landmarks across their line, as a part of that along it, below which no turn about it is known."""
+_LEAN = 0.1
+"""The same below which the turn is poorly known."""
+_SCALE = 0.03
+"""Relative difference of size between the two sets, which no rigid motion makes, from which a note says so."""
+_MIRROR = 0.5
+"""Part of the residual that a mirrored set would leave, below which a note says that one set may be mirrored."""
 
 
 def rigid_from_landmarks(landmarks: Landmarks, source: str = "landmarks") -> Registration:

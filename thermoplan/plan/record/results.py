@@ -120,7 +120,7 @@ def histogram_section(outcome: Outcome) -> dict[str, HistogramRecord]:
         name: {
             "temperature_c": row["temperature_c"],
             "volume_fraction": row["volume_fraction"],
-            "cem43_min": row["cem43_min"],
+            "cem43_min": list(row["cem43_min"]),
             "dose_fraction": row["dose_fraction"],
         }
         for name, row in found.items()
