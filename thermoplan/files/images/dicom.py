@@ -231,9 +231,11 @@ def _pixels(planes: list[_Plane], shape: tuple[int, int]) -> AnyArray:
 
 def _stored_frames(planes: list[_Plane]) -> Iterator[tuple[int, AnyArray]]:
     """Number of each plane and its pixels as they are stored, file by file."""
-    sources = {id(plane.source): plane.source for plane in planes}
-    for key, source in sources.items():
-        slots = [number for number, plane in enumerate(planes) if id(plane.source) == key]
+    left = list(range(len(planes)))
+    while left:
+        source = planes[left[0]].source
+        slots = [number for number in left if planes[number].source is source]
+        left = [number for number in left if planes[number].source is not source]
         yield from zip(slots, decoded_frames(source, [planes[number].frame for number in slots]), strict=True)
 
 
