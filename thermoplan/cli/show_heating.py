@@ -8,10 +8,11 @@ from typing import Any
 from rich.markup import escape
 from rich.padding import Padding
 
+from ..commands.answer_types import CalorimetryAnswer, FfrAnswer, FitAnswer, ShotAnswer, SlpAnswer
 from .show_common import number, show_notes, stdout, table_of
 
 
-def show_slp(record: Mapping[str, Any]) -> None:
+def show_slp(record: SlpAnswer) -> None:
     """One point of SLP."""
     out = stdout()
     out.print(
@@ -23,7 +24,7 @@ def show_slp(record: Mapping[str, Any]) -> None:
     show_notes(record["warnings"])
 
 
-def show_ffr(record: Mapping[str, Any]) -> None:
+def show_ffr(record: FfrAnswer) -> None:
     """The size of a field-free region."""
     out = stdout()
     table = table_of(
@@ -56,7 +57,7 @@ def show_ffr(record: Mapping[str, Any]) -> None:
     show_notes(record["warnings"])
 
 
-def show_calorimetry(record: Mapping[str, Any]) -> None:
+def show_calorimetry(record: CalorimetryAnswer) -> None:
     """Print the SLP of a heating curve, and the line for a protocol."""
     out, slp = stdout(), record["slp_w_per_g_fe"]
     out.print(f"[bold]{slp['value']:.4g} W per g of iron[/bold], {slp['low']:.4g} to {slp['high']:.4g} (95 %)")
@@ -70,17 +71,17 @@ def show_calorimetry(record: Mapping[str, Any]) -> None:
     show_notes(record["warnings"])
 
 
-def show_fit(record: Mapping[str, Any]) -> None:
+def show_fit(record: FitAnswer) -> None:
     """A fitted tracer: its parameters, and each measurement beside the fit."""
     out = stdout()
     table = table_of("fitted", "value", "from", "to (95 %)", title=f"{record['tracer']}, {record['model']}")
     for name, estimate in record["estimates"].items():
         table.add_row(name.replace("_", " "), *(f"{estimate[key]:.4g}" for key in ("value", "low", "high")))
     out.print(table)
-    fields = ("amplitude_mt", "frequency_khz", "along_mt", "across_mt", "slp_w_per_g", "fitted_w_per_g")
     table = table_of("mT", "kHz", "along, mT", "across, mT", f"measured, W per g of {record['basis']}", "fitted")
     for row in record["measurements"]:
-        table.add_row(*(f"{row[key]:.4g}" for key in fields))
+        fields = row["amplitude_mt"], row["frequency_khz"], row["along_mt"], row["across_mt"]
+        table.add_row(*(f"{value:.4g}" for value in (*fields, row["slp_w_per_g"], row["fitted_w_per_g"])))
     out.print(table)
     out.print(
         f"rms difference {record['misfit_rel']:.1%}; {record['medium']}, factor to tissue {record['tissue_factor']:g}"
@@ -90,7 +91,7 @@ def show_fit(record: Mapping[str, Any]) -> None:
     show_notes(record["warnings"])
 
 
-def show_shot(record: Mapping[str, Any]) -> None:
+def show_shot(record: ShotAnswer) -> None:
     """Print the factor that a test shot gives, and the line for the protocol."""
     out, factor, slp = stdout(), record["factor"], record["slp_w_per_g_fe"]
     table = table_of("test shot", "reads, °C", "expected", "rise, K", "expected")

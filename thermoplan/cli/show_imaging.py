@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from ..commands.answer_types import ConvertAnswer, CurveAnswer, QuantifyAnswer, RegisterAnswer, ScanAnswer
 from .show_common import number, show_notes, stdout, table_of
 
 
-def show_converted(record: Mapping[str, Any]) -> None:
+def show_converted(record: ConvertAnswer) -> None:
     """An image that was written in another format."""
     out = stdout()
     shape, spacing = (" x ".join(f"{v:.4g}" for v in record[key]) for key in ("shape", "spacing_mm"))
@@ -22,7 +21,7 @@ def show_converted(record: Mapping[str, Any]) -> None:
     out.print(f"wrote {escape(record['image'])}", soft_wrap=True)
 
 
-def show_registered(record: Mapping[str, Any]) -> None:
+def show_registered(record: RegisterAnswer) -> None:
     """A registration: what is left, landmark by landmark, and the transform."""
     out = stdout()
     if record["landmarks"]:
@@ -45,7 +44,7 @@ def show_registered(record: Mapping[str, Any]) -> None:
     out.print(f"wrote {escape(record['transform'])}", soft_wrap=True)
 
 
-def show_scanned(record: Mapping[str, Any]) -> None:
+def show_scanned(record: ScanAnswer) -> None:
     """A digital scan: what went in, what blurred it, what came out."""
     out = stdout()
     shape, spacing, width = (" x ".join(f"{v:.3g}" for v in record[key]) for key in ("shape", "spacing_mm", "fwhm_mm"))
@@ -64,7 +63,7 @@ def show_scanned(record: Mapping[str, Any]) -> None:
     out.print(f"wrote {escape(record['image'])}", soft_wrap=True)
 
 
-def show_quantified(record: Mapping[str, Any]) -> None:
+def show_quantified(record: QuantifyAnswer) -> None:
     """The standard curve, the detection limit, and a row a region."""
     out = stdout()
     out.print(_curve_table(record["curve"]))
@@ -94,7 +93,7 @@ def show_quantified(record: Mapping[str, Any]) -> None:
         out.print(f"wrote {escape(path)}", soft_wrap=True)
 
 
-def _curve_table(curve: Mapping[str, Any]) -> Table:
+def _curve_table(curve: CurveAnswer) -> Table:
     table = table_of("fiducial", "iron, ug", "signal, mm3", "read, ug", "read / iron", "", title="Standard curve")
     for point in curve["points"]:
         iron = point["iron_ug"]
@@ -110,7 +109,7 @@ def _curve_table(curve: Mapping[str, Any]) -> Table:
     return table
 
 
-def _curve_words(curve: Mapping[str, Any]) -> list[str]:
+def _curve_words(curve: CurveAnswer) -> list[str]:
     slope, error = curve["slope_per_mg_ml"], curve["slope_sd_per_mg_ml"]
     known = "uncertainty not known" if error is None else f"+- {_short(error)} ({error / slope:.1%})"
     fit = "" if curve["r2"] is None else f"   R2 {curve['r2']:.4f}"
@@ -123,7 +122,7 @@ def _curve_words(curve: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def _region_table(record: Mapping[str, Any]) -> Table:
+def _region_table(record: QuantifyAnswer) -> Table:
     table = table_of(
         "region",
         "voxels",

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import NotRequired
 
 from rich.markup import escape
 from rich.table import Table
 
 from ..base.display import told_apart
+from ..commands.answer_types import CheckAnswer, MeshAnswer
+from ..files.run.plan_record import (
+    AlternativeRecord,
+    PlanRecord,
+    PositionErrorRecord,
+    SafetyRecord,
+    StageRecord,
+    TradeOffRecord,
+)
 from .show_common import dose, number, stdout, table_of
 
 _GOOD = "[green]met[/green]"
 _BAD = "[bold red]missed[/bold red]"
 
 
-def show_run(record: Mapping[str, Any]) -> None:
+class PrintedRecord(PlanRecord):
+    """Record of a run, with its folder where it was written."""
+
+    run: NotRequired[str]
+
+
+def show_run(record: PrintedRecord) -> None:
     """Summary of a plan or a simulation: verdict, organs, goals, checks, warnings, files."""
     out = stdout()
     quick = " (quick: coarse mesh)" if record.get("quick") else ""
@@ -44,7 +58,7 @@ def show_run(record: Mapping[str, Any]) -> None:
         out.print(f"run folder {run}\nreport     {run}/report.html", soft_wrap=True)
 
 
-def _solver_words(record: Mapping[str, Any]) -> str:
+def _solver_words(record: PlanRecord) -> str:
     """Engine, spectrum and cost of the full model; size and own error of the reduced one."""
     solver, search = record["solver"], record["optimizer"]
     words = (
@@ -55,10 +69,12 @@ def _solver_words(record: Mapping[str, Any]) -> str:
         words = f"{words}, {solver['unknowns']} unknowns of quadratic elements"
     if not search:
         return words
-    return f"{words}; reduced model of {search['rom_size']} modes, its error {1e3 * search['rom_error_k']:.2g} mK"
+    return (
+        f"{words}; reduced model of {search['rom_size']} modes, its error {1e3 * (search['rom_error_k'] or 0.0):.2g} mK"
+    )
 
 
-def _show_accuracy(record: Mapping[str, Any]) -> None:
+def _show_accuracy(record: PlanRecord) -> None:
     """Print the discretization error in temperature, where it was asked for."""
     found = record.get("accuracy")
     if found is None:
@@ -75,7 +91,7 @@ def _show_accuracy(record: Mapping[str, Any]) -> None:
     )
 
 
-def _organ_table(record: Mapping[str, Any]) -> Table:
+def _organ_table(record: PlanRecord) -> Table:
     table = table_of(
         "region",
         "mm3",
@@ -100,13 +116,13 @@ def _organ_table(record: Mapping[str, Any]) -> Table:
             dose(row["cem43t90_min"]),
             dose(row["cem43_max_min"]),
         )
-    if record.get("core"):
-        core = record["core"]["temperature_c"]
+    if course := record.get("core"):
+        core = [value for value in course["temperature_c"] if value is not None]
         table.add_row("core (blood)", "-", "-", "-", "-", "-", number(max(core)), "-", "-")
     return table
 
 
-def _goal_table(record: Mapping[str, Any]) -> Table:
+def _goal_table(record: PlanRecord) -> Table:
     table = table_of("region", "metric", "bound", "value", "", title="Goals and limits")
     for row in record["goals"]:
         sense = ">=" if row["sense"] == "at_least" else "<="
@@ -125,10 +141,10 @@ def _goal_table(record: Mapping[str, Any]) -> Table:
     return table
 
 
-def _safety_table(safety: Mapping[str, Any]) -> Table:
+def _safety_table(safety: SafetyRecord) -> Table:
     """Watts, and every limit with its source; one that the protocol wants kept says so."""
     parts = [f"{name} {1e3 * watts:.3g}" for name, watts in safety["iron_w"].items() if watts >= 5e-4]
-    watts = ", ".join([*parts, f"eddy currents {1e3 * safety['eddy_w']:.3g}"])
+    watts = ", ".join([*parts, f"eddy currents {1e3 * (safety['eddy_w'] or 0.0):.3g}"])
     title = f"Safety: {watts} mW on average; the body makes {1e3 * safety['metabolic_w']:.3g} mW at rest"
     table = table_of("quantity", "value", "limit", "unit", "of it", "", "source", title=escape(title))
     for row in safety["limits"]:
@@ -146,7 +162,7 @@ def _safety_table(safety: Mapping[str, Any]) -> Table:
     return table
 
 
-def _show_reasons(record: Mapping[str, Any]) -> None:
+def _show_reasons(record: PlanRecord) -> None:
     """Print the conflicts with goals, and the result of planning by hand."""
     out, why = stdout(), record.get("explanation")
     if why:
@@ -156,13 +172,13 @@ def _show_reasons(record: Mapping[str, Any]) -> None:
     if record["alternatives"]:
         out.print(_alternative_table(record["alternatives"]))
         out.print(escape(record.get("comparison") or ""))
-    if record.get("pareto"):
-        out.print(_front_table(record["pareto"]))
+    if front := record.get("pareto"):
+        out.print(_front_table(front))
 
 
-def _front_table(front: Mapping[str, Any]) -> Table:
+def _front_table(front: TradeOffRecord) -> Table:
     shown = {"min": dose, "degC": number}
-    goal, limit = (shown.get(front[f"{what}_unit"], number) for what in ("goal", "limit"))
+    goal, limit = (shown.get(unit, number) for unit in (front["goal_unit"], front["limit_unit"]))
     table = table_of(
         front["limit"],
         front["goal"],
@@ -187,7 +203,7 @@ def _front_table(front: Mapping[str, Any]) -> Table:
     return table
 
 
-def _alternative_table(rows: list[Mapping[str, Any]]) -> Table:
+def _alternative_table(rows: list[AlternativeRecord]) -> Table:
     table = table_of(
         "plan",
         "T90 C",
@@ -220,13 +236,13 @@ def _what_broke(text: str) -> str:
     return text.split(":")[0] if ":" in text else text.split()[0]
 
 
-def _placement_words(rows: list[Mapping[str, Any]]) -> str:
+def _placement_words(rows: list[PositionErrorRecord]) -> str:
     """Print the cost of an unnoticed position error of the animal."""
     costs = ", ".join(f"{row['axis']} {round(row['cost_k'], 1) + 0.0:g} K" for row in rows)
     return f"Off by {rows[0]['off_mm']:g} mm unnoticed costs of T90: {costs}"
 
 
-def _stage_table(stages: list[Mapping[str, Any]]) -> Table:
+def _stage_table(stages: list[StageRecord]) -> Table:
     table = table_of("stage", "s", title="Time")
     for stage in stages:
         table.add_row(escape(stage["name"]), f"{stage['seconds']:.1f}")
@@ -234,7 +250,7 @@ def _stage_table(stages: list[Mapping[str, Any]]) -> Table:
     return table
 
 
-def show_understood(record: Mapping[str, Any]) -> None:
+def show_understood(record: CheckAnswer) -> None:
     """Print the inputs as `check` read them: a row per input, then notes."""
     out = stdout()
     table = table_of("what", "understood as", title=f"{escape(record['name'])}: every input can be read")
@@ -246,7 +262,7 @@ def show_understood(record: Mapping[str, Any]) -> None:
         out.print(f"[yellow]note[/yellow] {escape(note)}")
 
 
-def show_mesh(record: Mapping[str, Any]) -> None:
+def show_mesh(record: MeshAnswer) -> None:
     """Size, quality and region volumes of a mesh that was written."""
     out = stdout()
     table = table_of("region", "label mm3", "mesh mm3", "off %", title="Regions")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from ..imaging.quantification import RegionIronRow
+
 Interval = dict[str, float]
 """``value``, ``low`` and ``high``: two-sided 95 %."""
 
@@ -176,7 +178,7 @@ class QuantifyAnswer(TypedDict):
     background: BackgroundAnswer
     detection_limit_mg_ml: float
     relative_uncertainty: float
-    regions: list[dict[str, float | int | str | None]]
+    regions: list[RegionIronRow]
     warnings: list[str]
     notes: list[str]
     files: list[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -19,6 +20,23 @@ ELSEWHERE = "elsewhere"
 TOTAL = "total"
 _FAR_BEYOND = 3.0
 _WORTH_A_WORD = 0.05
+
+
+class RegionIronRow(TypedDict):
+    """Row of the table of regions, in mg, mm3 and mg/mL; None where nothing tells."""
+
+    region: str
+    voxels: int
+    volume_mm3: float | None
+    iron_mg: float | None
+    iron_sd_mg: float | None
+    iron_low_mg: float | None
+    iron_high_mg: float | None
+    concentration_mg_ml: float | None
+    highest_mg_ml: float | None
+    snr: float | None
+    limit_mg: float | None
+    detected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +78,7 @@ class Quantified:
         """Iron of a voxel whose signal is three standard deviations of the background."""
         return DETECTABLE_SD * self.background.sigma / self.curve.slope
 
-    def rows(self) -> list[dict[str, float | int | str | None]]:
+    def rows(self) -> list[RegionIronRow]:
         """The table: a row a region and one of them all, in mg, mm3 and mg/mL; None where nothing tells."""
         return [_row(region) for region in (*self.regions, *([self.total] if len(self.regions) > 1 else []))]
 
@@ -195,18 +213,24 @@ def _warnings(
     return found
 
 
-def _row(region: RegionIron) -> dict[str, float | int | str | None]:
+def _row(region: RegionIron) -> RegionIronRow:
     low, high = region.mass.interval_kg
-    numbers = {
-        "volume_mm3": region.volume_m3 * 1e9,
-        "iron_mg": region.mass.kg * 1e6,
-        "iron_sd_mg": region.mass.sd_kg * 1e6,
-        "iron_low_mg": low * 1e6,
-        "iron_high_mg": high * 1e6,
-        "concentration_mg_ml": region.mean_kg_m3,
-        "highest_mg_ml": region.highest_kg_m3,
-        "snr": region.snr,
-        "limit_mg": region.limit_kg * 1e6,
+    return {
+        "region": region.name,
+        "voxels": region.voxels,
+        "volume_mm3": _known(region.volume_m3 * 1e9),
+        "iron_mg": _known(region.mass.kg * 1e6),
+        "iron_sd_mg": _known(region.mass.sd_kg * 1e6),
+        "iron_low_mg": _known(low * 1e6),
+        "iron_high_mg": _known(high * 1e6),
+        "concentration_mg_ml": _known(region.mean_kg_m3),
+        "highest_mg_ml": _known(region.highest_kg_m3),
+        "snr": _known(region.snr),
+        "limit_mg": _known(region.limit_kg * 1e6),
+        "detected": region.detected,
     }
-    plain = {key: float(value) if np.isfinite(value) else None for key, value in numbers.items()}
-    return {"region": region.name, "voxels": region.voxels, **plain, "detected": region.detected}
+
+
+def _known(value: float) -> float | None:
+    """``value``, or None where nothing tells it."""
+    return float(value) if np.isfinite(value) else None
