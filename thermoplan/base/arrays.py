@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .errors import InputError
 
@@ -16,7 +16,7 @@ AnyArray = NDArray[Any]
 """Values of an image or a file in whatever number type they have there."""
 
 
-def frozen(values: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:
+def frozen(values: ArrayLike, dtype: DTypeLike = np.float64) -> AnyArray:
     """A read-only, contiguous copy-on-need of ``values``."""
     array = np.ascontiguousarray(values, dtype=dtype)
     if array.flags.writeable:
@@ -43,7 +43,7 @@ def unit(vector: ArrayLike, what: str = "direction") -> Array:
     return frozen(v / length)
 
 
-def put(obj: object, **values: Any) -> None:
+def put(obj: object, **values: object) -> None:
     """Set fields of a frozen dataclass while it is being made."""
     for name, value in values.items():
         object.__setattr__(obj, name, value)

@@ -18,9 +18,9 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 PROBE_LIMIT_S = 120
 
@@ -33,6 +33,22 @@ class Finding:
     version: str | None
     ok: bool
     remedy: str = ""
+
+
+class FindingRow(TypedDict):
+    """Finding as plain data."""
+
+    part: str
+    version: str | None
+    ok: bool
+    remedy: str
+
+
+class FindingsAnswer(TypedDict):
+    """Findings as plain data, and whether all is well."""
+
+    ok: bool
+    findings: list[FindingRow]
 
 
 # Any one of the names will do; the Debian package that brings it. The gmsh wheel links the first table;
@@ -130,10 +146,11 @@ def examine() -> tuple[Finding, ...]:
     return parts + _machine() + _probed()
 
 
-def as_record(findings: Iterable[Finding]) -> dict[str, Any]:
+def as_record(findings: Iterable[Finding]) -> FindingsAnswer:
     """The findings as plain data, and whether all is well."""
-    rows = [asdict(finding) for finding in findings]
-    return {"ok": all(row["ok"] for row in rows), "findings": rows}
+    findings = tuple(findings)
+    rows = [FindingRow(part=f.part, version=f.version, ok=f.ok, remedy=f.remedy) for f in findings]
+    return {"ok": all(f.ok for f in findings), "findings": rows}
 
 
 def missing_packages() -> tuple[str, ...]:

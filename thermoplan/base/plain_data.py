@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import numpy as np
@@ -22,3 +22,8 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def construct[Part](make: Callable[..., Part], keys: Mapping[str, object]) -> Part:
+    """Part that ``make`` builds of keyword arguments from a file, whose types a model of the file has checked."""
+    return make(**keys)

@@ -11,9 +11,12 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from tokenize import TokenError
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import pint
 
 MU0_T_M_A = 1.25663706127e-6  # CODATA 2022
 IRON_KG_MOL = 55.845e-3  # standard atomic weight of iron [Wieser2013]
@@ -141,7 +144,7 @@ def expected(kind: str, example: str | None = None) -> str:
     return f'expected {k.words}, such as "{(example or k.example).strip(chr(34))}"'
 
 
-def parse(text: Any, kind: str, *, example: str | None = None) -> float:
+def parse(text: object, kind: str, *, example: str | None = None) -> float:
     """SI value of ``text``; raises ``NotAQuantity`` with the remedy."""
     k = KINDS[kind]
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
@@ -157,7 +160,7 @@ def parse(text: Any, kind: str, *, example: str | None = None) -> float:
     return value
 
 
-def quantity(text: Any, kind: str, where: str = "") -> float:
+def quantity(text: object, kind: str, where: str = "") -> float:
     """SI value of ``text``, a string such as ``"354 kHz"``.
 
     Parameters
@@ -176,7 +179,7 @@ def quantity(text: Any, kind: str, where: str = "") -> float:
         raise InputError(f"{where} = {shown(text)}: {problem}".lstrip(" =")) from None
 
 
-def vector(text: Any, kind: str = "length") -> tuple[float, float, float]:
+def vector(text: object, kind: str = "length") -> tuple[float, float, float]:
     """Three numbers with one unit, ``"4.1 -2.0 31.5 mm"``; SI, any sign."""
     example = f"4.1 -2.0 31.5 {KINDS[kind].example.split()[-1]}"
     match = _VECTOR.fullmatch(text) if isinstance(text, str) else None
@@ -187,7 +190,7 @@ def vector(text: Any, kind: str = "length") -> tuple[float, float, float]:
     raise NotAQuantity(f'expected three numbers and a unit of length, such as "{example}"')
 
 
-def direction(text: Any) -> tuple[float, float, float]:
+def direction(text: object) -> tuple[float, float, float]:
     """``"S"`` or another anatomical letter, or ``"0 -1 0"``; unit length, RAS."""
     if isinstance(text, str) and text.strip() in _AXES:
         return _AXES[text.strip()]
@@ -200,7 +203,7 @@ def direction(text: Any) -> tuple[float, float, float]:
     raise NotAQuantity('expected a direction: one of R L A P S I, or a vector such as "0 -1 0"')
 
 
-def tensor(text: Any) -> tuple[tuple[float, ...], ...]:
+def tensor(text: object) -> tuple[tuple[float, ...], ...]:
     """Nine numbers with one unit of gradient, row by row, ``"-1 0 0; 0 -1 0; 0 0 2 T/m"``; SI."""
     rows = text.split(";") if isinstance(text, str) else []
     unit = _VECTOR.fullmatch(rows[-1]) if len(rows) == 3 else None
@@ -239,19 +242,19 @@ class MetabolicHeat:
         return self.value * (density_kg_m3 if self.per == "W/kg" else 1.0)
 
 
-def perfusion(text: Any) -> Perfusion:
+def perfusion(text: object) -> Perfusion:
     """``"300 mL/min/kg"``, ``"0.005 1/s"``, ``"5 kg/m^3/s"`` or ``"1e4 W/m^3/K"``."""
     words = 'a perfusion, such as "300 mL/min/kg", "0.005 1/s" or "1e4 W/m^3/K"'
     return Perfusion(*_one_of(text, ("W/m^3/K", "m^3/s/kg", "kg/m^3/s", "1/s"), words))
 
 
-def metabolic_heat(text: Any) -> MetabolicHeat:
+def metabolic_heat(text: object) -> MetabolicHeat:
     """``"700 W/m^3"`` or ``"0.7 W/kg"``."""
     words = 'metabolic heat, such as "700 W/m^3" or "0.7 W/kg"'
     return MetabolicHeat(*_one_of(text, ("W/m^3", "W/kg"), words))
 
 
-def iron_factor(unit: Any) -> float:
+def iron_factor(unit: object) -> float:
     """kg/m3 of iron for one ``unit`` of concentration, ``"mg/mL"`` or ``"mmol/L"``."""
     try:
         return parse(f"1 {unit}" if isinstance(unit, str) else unit, "iron concentration")
@@ -259,7 +262,7 @@ def iron_factor(unit: Any) -> float:
         raise NotAQuantity('expected a unit of iron concentration, such as "mg/mL" or "mmol/L"') from None
 
 
-def length_factor(unit: Any) -> float:
+def length_factor(unit: object) -> float:
     """Metres for one ``unit`` of length."""
     try:
         return parse(f"1 {unit}" if isinstance(unit, str) else unit, "length")
@@ -267,14 +270,14 @@ def length_factor(unit: Any) -> float:
         raise NotAQuantity('expected a unit of length, such as "mm"') from None
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as TOML would write it, cut to one line."""
     text = f'"{value}"' if isinstance(value, str) else str(value)
     text = text.lower() if isinstance(value, bool) else " ".join(text.split())
     return text if len(text) <= 80 else text[:76] + " ..."
 
 
-def _one_of(text: Any, units: tuple[str, ...], words: str) -> tuple[float, str]:
+def _one_of(text: object, units: tuple[str, ...], words: str) -> tuple[float, str]:
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise NotAQuantity(f"expected {words}")
@@ -296,19 +299,19 @@ def _to_si(number: float, unit: str, kind: Kind) -> float | None:
         return None
     for target, factor in ((kind.si, 1.0), *kind.also):
         ours = _unit(target)
-        if source.dimensionality == ours.dimensionality and _same_nature(source, ours):
+        if ours is not None and source.dimensionality == ours.dimensionality and _same_nature(source, ours):
             value = factor * float(_registry().Quantity(number, source).to(ours).magnitude)
             return float(f"{value:.15g}")  # "13 mT" is 0.013, not 0.013000000000000001
     return None
 
 
-def _same_nature(source: Any, target: Any) -> bool:
+def _same_nature(source: pint.Unit, target: pint.Unit) -> bool:
     """Offset temperatures only where one is due: a kelvin in a coefficient is a difference."""
     return str(target) == "degree_Celsius" or "degree_Celsius" not in str(source)
 
 
 @lru_cache(maxsize=512)
-def _unit(text: str) -> Any:
+def _unit(text: str) -> pint.Unit | None:
     """The unit, None when unknown; only what ``_SAFE_UNIT`` lets through reaches pint's evaluator."""
     import pint
 
@@ -336,7 +339,7 @@ def _unit(text: str) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _registry() -> Any:
+def _registry() -> pint.UnitRegistry[float]:
     """A registry of the units that this field writes; a hundred times quicker than pint's whole table."""
     import pint
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, MutableMapping
 
 from ..base.errors import InputError
 
 
-def with_changes(text: str, changes: Mapping[str, Any], where: str) -> str:
+def with_changes(text: str, changes: Mapping[str, object], where: str) -> str:
     """The text of a TOML file with values set by dotted key; ``goals.0.at_least`` is that of the first goal.
 
     A table that is not there is made; None removes a key. Values are checked when the text is read.
@@ -19,25 +18,25 @@ def with_changes(text: str, changes: Mapping[str, Any], where: str) -> str:
     document = tomlkit.parse(text)
     for key, value in changes.items():
         *path, last = key.split(".")
-        table: Any = document
+        table: object = document
         for part in path:
             table = _step(table, part, key, where)
         if isinstance(table, list):
             row = _index(table, last, key, where)
             if value is not None:
                 table[row] = value
-        elif not hasattr(table, "keys"):
+        elif not isinstance(table, MutableMapping):
             raise InputError(f"{where}: cannot change {key}: {path[-1]} is a value, not a table")
         elif value is not None:
             table[last] = value
         elif last in table:
-            table.remove(last)
+            del table[last]
     return tomlkit.dumps(document)
 
 
-def assigned(words: Iterable[str]) -> dict[str, Any]:
+def assigned(words: Iterable[str]) -> dict[str, object]:
     """Changes from words such as ``device.gradient=5 T/m``; a value that is no TOML stands for itself as text."""
-    found = {}
+    found: dict[str, object] = {}
     for word in words:
         key, sign, value = word.partition("=")
         if not sign or not key.strip():
@@ -49,10 +48,10 @@ def assigned(words: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _step(table: Any, part: str, key: str, where: str) -> Any:
+def _step(table: object, part: str, key: str, where: str) -> object:
     if isinstance(table, list):
         return table[_index(table, part, key, where)]
-    if not hasattr(table, "keys"):
+    if not isinstance(table, MutableMapping):
         raise InputError(f"{where}: cannot change {key}: {part} is inside a value, not a table")
     if part not in table:
         import tomlkit
@@ -61,7 +60,7 @@ def _step(table: Any, part: str, key: str, where: str) -> Any:
     return table[part]
 
 
-def _index(rows: list[Any], part: str, key: str, where: str) -> int:
+def _index(rows: list[object], part: str, key: str, where: str) -> int:
     if not part.isdigit() or int(part) >= len(rows):
         raise InputError(f"{where}: cannot change {key}: expected a number from 0 to {len(rows) - 1}, not {part}")
     return int(part)

@@ -7,7 +7,7 @@ import inspect
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,6 +15,9 @@ from ..base.errors import InputError
 from ..base.units import shown
 from .toml_tables import SCHEMA_VERSION, ProtocolTable
 from .values import MANY, ONE
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _WORDS = {
     "string_type": "expected text in quotes",
@@ -31,7 +34,7 @@ _WORDS = {
 }
 
 
-def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+def read_toml(path: Path) -> tuple[str, dict[str, object]]:
     """Text and content of a TOML file."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -43,7 +46,7 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def validated[Model: BaseModel](
-    model: type[Model], raw: Mapping[str, Any], where: str
+    model: type[Model], raw: Mapping[str, object], where: str
 ) -> tuple[Model | None, list[str]]:
     """The filled-in model, or None with every complaint; ``where`` opens each."""
     try:
@@ -59,7 +62,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f'did you mean "{near[0]}"?' if near else f"expected one of {', '.join(known)}"
 
 
-def _complaint(model: type[BaseModel], error: Mapping[str, Any], where: str) -> str:
+def _complaint(model: type[BaseModel], error: ErrorDetails, where: str) -> str:
     loc, kind = tuple(part for part in error["loc"] if part not in (ONE, MANY)), error["type"]
     key = _key(loc)
     if kind == "extra_forbidden":
@@ -102,26 +105,29 @@ def _model_at(model: type[BaseModel], loc: Iterable[str | int]) -> type[BaseMode
     return model
 
 
-def _table_of(annotation: Any) -> type[BaseModel] | None:
+def _table_of(annotation: object) -> type[BaseModel] | None:
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _table_of(part))), None)
 
 
-def protocol_schema() -> dict[str, Any]:
+def protocol_schema() -> dict[str, object]:
     """JSON Schema of a protocol, without the nulls that TOML cannot write."""
-    schema = _without_null(ProtocolTable.model_json_schema(by_alias=True))
+    schema = _keys_without_null(ProtocolTable.model_json_schema(by_alias=True))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _without_null(part: Any) -> Any:
+def _without_null(part: object) -> object:
     if isinstance(part, list):
         return [_without_null(p) for p in part if p != {"type": "null"}]
-    if not isinstance(part, dict):
-        return part
+    return _keys_without_null(part) if isinstance(part, dict) else part
+
+
+def _keys_without_null(part: Mapping[str, object]) -> dict[str, object]:
     drop = {"default"} | ({"title"} if isinstance(part.get("title"), str) else set())
     kept = {key: _without_null(value) for key, value in part.items() if key not in drop}
-    if len(kept.get("anyOf", ())) == 1:
-        (only,) = kept.pop("anyOf")
-        kept |= only
+    choices = kept.get("anyOf")
+    if isinstance(choices, list) and len(choices) == 1:
+        del kept["anyOf"]
+        kept |= choices[0]
     return kept

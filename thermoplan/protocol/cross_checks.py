@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from ..anatomy.tissue import anaesthetised, canonical_tissue, species_facts
 from ..base.errors import InputError
 from ..base.units import shown
-from ..files.images.labels import read_label_table, regions_of, segment_table
+from ..files.images.labels import Label, read_label_table, regions_of, segment_table
 from ..files.images.segments import names_segments
 from ..files.images.suffixes import LABELS, PLACED_IMAGES
 from ..files.tables.landmarks import SUFFIXES as LANDMARKS
@@ -64,7 +63,7 @@ _FOLDERS = ("iron.image", "iron.registration.reference", "iron.registration.movi
 _LONGEST_NAME = 255
 
 
-def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
+def complaints_between(raw: Mapping[str, object], where: str) -> Iterator[str]:
     """Complaints between keys: keys that exclude or need each other, and what is not built yet."""
     for path, keys, example in _ONE_OF:
         for name, table in _tables_at(raw, path):
@@ -112,7 +111,7 @@ def complaints_between(raw: Mapping[str, Any], where: str) -> Iterator[str]:
                 yield f"{where}: {name}.{key}: is empty; expected one or more, such as {example}"
 
 
-def _signal_or_iron(iron: Mapping[str, Any], where: str) -> Iterator[str]:
+def _signal_or_iron(iron: Mapping[str, object], where: str) -> Iterator[str]:
     """A calibrated image has a unit, a signal image a calibration; what goes with each."""
     if "calibration" not in iron:
         if "unit" not in iron:
@@ -131,7 +130,7 @@ def _signal_or_iron(iron: Mapping[str, Any], where: str) -> Iterator[str]:
             yield f"{where}: has calibration and {key}: {why}; leave {key} out"
 
 
-def named_files(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def named_files(raw: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """``(key, name)`` of every file that a protocol names."""
     for path, key in _FILES:
         for name, table in _tables_at(raw, path):
@@ -141,7 +140,7 @@ def named_files(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                     yield f"{name}.{key}", file
 
 
-def file_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterator[str]:
+def file_complaints(raw: Mapping[str, object], folder: Path, where: str) -> Iterator[str]:
     """Files that are not there, or of a kind that cannot be read yet."""
     for key, name in named_files(raw):
         path, said = folder / name, f"{where}: {key} = {shown(name)}"
@@ -158,7 +157,7 @@ def file_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterato
             yield f"{said}: of no known kind; expected one of {', '.join(_IMAGES[key])}"
 
 
-def name_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterator[str]:
+def name_complaints(raw: Mapping[str, object], folder: Path, where: str) -> Iterator[str]:
     """Species, tissues and regions that nobody knows; the label table is read for its regions."""
     for _, anatomy in _tables_at(raw, ("anatomy",)):
         species = anatomy.get("species", "mouse")
@@ -174,9 +173,9 @@ def name_complaints(raw: Mapping[str, Any], folder: Path, where: str) -> Iterato
         yield from (f"{where}: {key}: {words}" for words in _refused(canonical_tissue, tissue))
 
 
-def _tables_at(raw: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _tables_at(raw: Mapping[str, object], path: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Tables under ``path``, those of a list one by one; what is no table is complained of elsewhere."""
-    found: list[tuple[str, Any]] = [("", raw)]
+    found: list[tuple[str, object]] = [("", raw)]
     for key in path:
         deeper = [
             (f"{name}.{key}".lstrip("."), table[key])
@@ -190,7 +189,7 @@ def _tables_at(raw: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[
     yield from ((name, table) for name, table in found if isinstance(table, Mapping))
 
 
-def _surface(surface: Mapping[str, Any], where: str) -> Iterator[str]:
+def _surface(surface: Mapping[str, object], where: str) -> Iterator[str]:
     ways = [bool(_AIR & surface.keys()), "temperature" in surface, surface.get("insulated") is True]
     if sum(ways) != 1:
         yield f"{where}: expected exactly one of {_SURFACE}"
@@ -205,14 +204,14 @@ def _surface(surface: Mapping[str, Any], where: str) -> Iterator[str]:
         yield f"{where}.surroundings: expected emissivity beside it, such as 0.98"
 
 
-def _anaesthesia(raw: Mapping[str, Any], species: str) -> Iterator[str]:
+def _anaesthesia(raw: Mapping[str, object], species: str) -> Iterator[str]:
     for _, physiology in _tables_at(raw, ("physiology",)):
         agent = physiology.get("anaesthesia")
         if isinstance(agent, str):
             yield from _refused(lambda name: anaesthetised((), species, name), agent)
 
 
-def _templates(raw: Mapping[str, Any], where: str) -> Iterator[str]:
+def _templates(raw: Mapping[str, object], where: str) -> Iterator[str]:
     """A template says everything but its regions, and which other regions it spares."""
     for name, goal in _tables_at(raw, ("goals",)):
         others = goal.keys() - {"region", "template", "spared", "metric", "at_least", "at_most"}
@@ -222,20 +221,20 @@ def _templates(raw: Mapping[str, Any], where: str) -> Iterator[str]:
             yield f"{where}: {name}.spared: belongs to a template; expected a limit of its own"
 
 
-def _repeated(raw: Mapping[str, Any], tables: str, where: str) -> Iterator[str]:
-    seen: set[Any] = set()
+def _repeated(raw: Mapping[str, object], tables: str, where: str) -> Iterator[str]:
+    seen: set[str] = set()
     for key, table in _tables_at(raw, (tables,)):
         name = table.get("name")
         if isinstance(name, str) and name in seen:
             yield f'{where}: {key}.name = "{name}": used twice; expected a name of its own'
-        seen.add(name if isinstance(name, str) else None)
+        seen |= {name} if isinstance(name, str) else set()
 
 
 def _listing(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
 
 
-def _refused(read: Callable[[Any], object], value: Any) -> Iterator[str]:
+def _refused[Value](read: Callable[[Value], object], value: Value) -> Iterator[str]:
     """The complaints of ``read``."""
     try:
         read(value)
@@ -243,22 +242,24 @@ def _refused(read: Callable[[Any], object], value: Any) -> Iterator[str]:
         yield from error.complaints
 
 
-def _tissues(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _tissues(raw: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     given = raw.get("tissues")
     yield from ((f"tissues.{name}", name) for name in (given if isinstance(given, Mapping) else ()))
     for key, added in _tables_at(raw, ("anatomy", "add")):
-        if isinstance(added.get("tissue"), str):
-            yield f"{key}.tissue", added["tissue"]
+        tissue = added.get("tissue")
+        if isinstance(tissue, str):
+            yield f"{key}.tissue", tissue
 
 
 def _region_complaints(
-    raw: Mapping[str, Any], table: Path, read: Callable[[Path], Mapping[int, Any]], where: str
+    raw: Mapping[str, object], table: Path, read: Callable[[Path], Mapping[int, Label]], where: str
 ) -> Iterator[str]:
     try:
         known = list(regions_of(read(table)))
     except InputError:
         return
-    known += [t["region"] for _, t in _tables_at(raw, ("anatomy", "add")) if isinstance(t.get("region"), str)]
+    added = (table.get("region") for _, table in _tables_at(raw, ("anatomy", "add")))
+    known += [name for name in added if isinstance(name, str)]
     for path, key, special in (
         (("goals",), "region", (SKIN, CORE)),
         (("iron",), "uptake", ()),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..base.errors import InputError
+from ..base.plain_data import construct
 from ..device import Device
 from ..files.tables.machine_toml import FILES, device_of
 from ..files.tables.slptables import read_slp_table
@@ -21,7 +21,16 @@ from ..tracer.measured_slp import TISSUE_FACTOR, MeasuredSlp
 from ..tracer.relaxometry import Relaxometry
 from ..tracer.tracer import Tracer, tracer_from_dict
 from .complaints import read_toml, suggestion, validated
-from .toml_tables import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
+from .toml_tables import (
+    DeviceFile,
+    DeviceKeys,
+    DeviceTable,
+    MeasuredSlpTable,
+    Table,
+    TracerFile,
+    TracerKeys,
+    TracerTable,
+)
 
 _RELAXES = {"hydrodynamic_diameter", "viscosity", "anisotropy", "tau0"}
 _SIZES = {"core_diameter", "core_sigma", "fwhm"}
@@ -49,118 +58,116 @@ def library_devices() -> Mapping[str, Device]:
     }
 
 
-def chosen_tracer(table: TracerKeys, folder: Path, where: str) -> Tracer:
+def chosen_tracer(table: TracerTable, folder: Path, where: str) -> Tracer:
     """The tracer that a protocol names or points to, with the protocol's own values on top.
 
     A measured SLP sets its heating efficiency.
     """
     base, name = _base(table, folder, where, "tracer", "tracers.toml", TracerFile)
-    own = {key: value for key, value in _set(table).items() if key not in ("name", "file", "measured_slp")}
-    if own.keys() & _SIZES and "population" not in own:
-        base.pop("population", None)
+    own = _given(table, but=("name", "file", "measured_slp"))
+    dropped = {"population"} if own.keys() & _SIZES and "population" not in own else set()
     for key, other in (("fwhm", "core_diameter"), ("core_diameter", "fwhm"), ("population", "fwhm")):
-        if key in own:
-            base.pop(other, None)
-    if own.keys() & _RELAXES and "relaxation_time" not in own:
-        base.pop("relaxation_time", None)
-    tracer = _tracer(base | own, name, where, folder)
-    measured = table.measured_slp or base.get("measured_slp") or ()
+        dropped |= {other} if key in own else set()
+    dropped |= {"relaxation_time"} if own.keys() & _RELAXES else set()
+    tracer = _tracer(base.model_copy(update=dict.fromkeys(dropped) | own), name, where, folder)
+    measured = table.measured_slp or base.measured_slp or ()
     given = [_measured(m, where) for m in (measured if isinstance(measured, tuple) else (measured,))]
     return _named(lambda: calibrate_efficiency(tracer, given), where) if given else tracer
 
 
-def chosen_device(table: DeviceKeys, folder: Path, where: str, notes: list[str]) -> Device:
+def chosen_device(table: DeviceTable, folder: Path, where: str, notes: list[str]) -> Device:
     """The device that a protocol names or points to, with the protocol's own values on top.
 
     A value outside the machine's range is taken at its word, and noted.
     """
     base, name = _base(table, folder, where, "device", "devices.toml", DeviceFile)
-    own = {key: value for key, value in _set(table).items() if key not in _PLACE}
-    device = _device(_widened(base, own, name, notes) | own, name, folder, where)
-    shift = getattr(table, "heater_shift", None)
-    return device if shift is None else device.displaced(shift)
+    changed = base.model_copy(update=_widened(base, table, name, notes) | _given(table, but=_PLACE))
+    device = _device(changed, name, folder, where)
+    return device if table.heater_shift is None else device.displaced(table.heater_shift)
 
 
-def _widened(base: dict[str, Any], own: dict[str, Any], name: str, notes: list[str]) -> dict[str, Any]:
+def _widened(base: DeviceKeys, own: DeviceKeys, name: str, notes: list[str]) -> dict[str, tuple[float, float]]:
+    """Ranges of the machine that the protocol's own values leave, widened to hold them."""
     ranges = {}
-    for key, scale, unit in (("gradient", 1.0, "T/m"), ("amplitude", 1e3, "mT"), ("frequency", 1e-3, "kHz")):
-        low, high = base.get(f"{key}_range", (-np.inf, np.inf))
-        value = own.get(key, low)
-        if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
+    for key, span, value, scale, unit in (
+        ("gradient", base.gradient_range, own.gradient, 1.0, "T/m"),
+        ("amplitude", base.amplitude_range, own.amplitude, 1e3, "mT"),
+        ("frequency", base.frequency_range, own.frequency, 1e-3, "kHz"),
+    ):
+        low, high = span or (-np.inf, np.inf)
+        if value is not None and not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
             ranges[f"{key}_range"] = min(low, value), max(high, value)
             notes.append(
                 f"device.{key} = {value * scale:g} {unit} is outside what {name} is known to do, "
                 f"{low * scale:g} to {high * scale:g} {unit}; the protocol's value is taken"
             )
-    return base | ranges
+    return ranges
 
 
-def _base(
-    table: Any, folder: Path, where: str, what: str, library: str, model: type[Table]
-) -> tuple[dict[str, Any], str]:
+def _base[Entry: (TracerFile, DeviceFile)](
+    table: TracerTable | DeviceTable, folder: Path, where: str, what: str, library: str, model: type[Entry]
+) -> tuple[Entry, str]:
     if table.file is not None:
         path = folder / table.file
         raw = read_toml(path)[1]
-        given = _set(_checked(model, raw, path.name))
-        beside = {key: str((path.parent / given[key]).absolute()) for key in _FILES if isinstance(given.get(key), str)}
-        return given | beside, str(raw.get("name", path.stem))
+        given = _checked(model, raw, path.name)
+        beside = {
+            key: str((path.parent / file).absolute())
+            for key, file in _given(given).items()
+            if key in _FILES and isinstance(file, str)
+        }
+        return given.model_copy(update=beside), str(raw.get("name", path.stem))
     entries = _entries(library)
     if table.name not in entries:
         raise InputError(
             f'{where}: {what}.name = "{table.name}": not in the library; '
             f"{suggestion(str(table.name), entries)}; or give file = ..."
         )
-    return _set(_checked(model, entries[table.name], library)), str(table.name)
+    return _checked(model, entries[table.name], library), str(table.name)
 
 
 @cache
-def _entries(name: str) -> dict[str, dict[str, Any]]:
+def _entries(name: str) -> dict[str, dict[str, object]]:
     text = files("thermoplan.data").joinpath(name).read_text(encoding="utf-8")
     return {key: value for key, value in tomllib.loads(text).items() if isinstance(value, dict)}
 
 
-def _checked(model: type[Table], raw: Mapping[str, Any], where: str) -> Any:
+def _checked[Entry: Table](model: type[Entry], raw: Mapping[str, object], where: str) -> Entry:
     filled, complaints = validated(model, raw, where)
     if filled is None:
         raise InputError(complaints)
     return filled
 
 
-def _set(table: Table | dict[str, Any]) -> dict[str, Any]:
-    """The keys that were written, values in SI."""
-    if isinstance(table, dict):
-        return dict(table)
-    return {key: getattr(table, key) for key in table.model_fields_set}
+def _given(table: Table, *, but: Container[str] = ()) -> dict[str, object]:
+    """The keys that were written, values in SI; TOML knows no null, and no model a default."""
+    return {key: value for key, value in table if value is not None and key not in but}
 
 
-def _tracer(values: Table | dict[str, Any], name: str, where: str, folder: Path = Path()) -> Tracer:
-    given = {"name": name, **_set(values)}
-    if isinstance(given.get("table"), str):
-        given["table"] = read_slp_table(folder / given["table"])
+def _tracer(table: TracerKeys, name: str, where: str, folder: Path = Path()) -> Tracer:
+    given = _given(table) | {"name": name}
+    if table.table is not None:
+        given["table"] = read_slp_table(folder / table.table)
         given.setdefault("model", "table")
-    if given.get("population"):
-        given["population"] = [_set(mode) for mode in given["population"]]
-    if given.get("imaging") is not None:
-        found = {_IMAGING.get(key, key): value for key, value in _set(given["imaging"]).items()}
-        given["imaging"] = _named(lambda: Relaxometry(**found), f"{where}: tracer {name}")
-    if given.get("fwhm") is not None:
-        given |= _sized(given, where)
-    return _named(lambda: tracer_from_dict(given | {"name": name}, where), where)
+    if table.population:
+        given["population"] = [_given(mode) for mode in table.population]
+    if (imaging := table.imaging) is not None:
+        found = {_IMAGING.get(key, key): value for key, value in _given(imaging).items()}
+        given["imaging"] = _named(lambda: construct(Relaxometry, found), f"{where}: tracer {name}")
+    if table.fwhm is not None:
+        given |= _sized(table, table.fwhm, f"{where}: tracer {name}", where)
+    return _named(lambda: tracer_from_dict(given, where), where)
 
 
-def _sized(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _sized(table: TracerKeys, fwhm_t: float, named: str, where: str) -> dict[str, object]:
     """The core that a measured width stands for, and the word that it is a fit."""
-    twice = [key for key in ("core_diameter", "population") if given.get(key) is not None]
+    twice = [key for key in ("core_diameter", "population") if getattr(table, key) is not None]
     if twice:
-        raise InputError(
-            f"{where}: tracer {given['name']}: has fwhm and {twice[0]}; expected one of the two, since a "
-            "core is fitted to fwhm"
-        )
-    physics = {"core_sigma": given.get("core_sigma") or 0.0}
-    if "saturation_magnetization" in given:
-        physics["saturation_magnetization_a_m"] = given["saturation_magnetization"]
-    fit = _named(lambda: fit_core(given["fwhm"], **physics), where)
-    words = [str(fit), *filter(None, [given.get("effective")])]
+        raise InputError(f"{named}: has fwhm and {twice[0]}; expected one of the two, since a core is fitted to fwhm")
+    saturation = table.saturation_magnetization
+    physics = {} if saturation is None else {"saturation_magnetization_a_m": saturation}
+    fit = _named(lambda: fit_core(fwhm_t, core_sigma=table.core_sigma or 0.0, **physics), where)
+    words = [str(fit), *filter(None, [table.effective])]
     return {"core_diameter": fit.core_diameter_m, "effective": "; ".join(words)}
 
 
@@ -171,8 +178,8 @@ def _measured(table: MeasuredSlpTable, where: str) -> MeasuredSlp:
     return _named(lambda: MeasuredSlp(*fields, *more), where)
 
 
-def _device(values: Table | dict[str, Any], name: str, folder: Path, where: str) -> Device:
-    given = {key: value for key, value in _set(values).items() if key != "schema_"} | {"name": name}
+def _device(table: DeviceKeys, name: str, folder: Path, where: str) -> Device:
+    given = _given(table, but=("schema_",)) | {"name": name}
     return _named(lambda: device_of(given, folder, where), where)
 
 

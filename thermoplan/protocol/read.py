@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -55,7 +55,7 @@ LONGEST_COOL_DOWN_S = 86_400.0
 _BESIDE = ("to_device", "selection", "drive", "table")
 
 
-def read_protocol(path: Path | str, changes: Mapping[str, Any] = MappingProxyType({})) -> Protocol:
+def read_protocol(path: Path | str, changes: Mapping[str, object] = MappingProxyType({})) -> Protocol:
     """Read and check a protocol; raises ``InputError`` with every complaint at once.
 
     ``changes`` sets values by dotted key before anything is checked, as in
@@ -105,7 +105,8 @@ def _parts(path: Path) -> list[Path]:
     from .complaints import read_toml
 
     given = read_toml(path)[1]
-    beside = (path.parent / given[key] for key in _BESIDE if isinstance(given.get(key), str))
+    named = (given.get(key) for key in _BESIDE)
+    beside = (path.parent / name for name in named if isinstance(name, str))
     return [path, *(part for part in beside if part.is_file())]
 
 

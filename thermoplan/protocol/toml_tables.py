@@ -6,12 +6,13 @@ protocol leaves out is None here, and ``protocol`` says what then holds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     StrictBool,
     StrictStr,
     ValidationInfo,
@@ -27,6 +28,8 @@ from ..goals import METRICS, metric_named
 from . import values
 
 if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
     DeviceKindName = str  # a type checker cannot read the names of a table
 else:
     DeviceKindName = Literal[*DEVICE_KINDS]
@@ -51,11 +54,11 @@ class RegistrationTable(Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_text(cls, value: Any) -> Any:
+    def _from_text(cls, value: object) -> object:
         return {"file": value} if isinstance(value, str) else value
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> Any:
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
         return {"anyOf": [{"type": "string", "minLength": 1}, handler.resolve_ref_schema(handler(core))]}
 
 
@@ -347,10 +350,10 @@ class JudgedTable(Table):
 
     @field_validator("at_least", "at_most", mode="before")
     @classmethod
-    def _bound(cls, value: Any, info: ValidationInfo) -> Any:
+    def _bound(cls, value: object, info: ValidationInfo) -> object:
         """Degrees C for a temperature, minutes for a dose, per cent for a volume: the metric decides."""
         if not info.data.get("metric"):
-            return value
+            return None  # the missing or unknown metric is complained of
         scale = metric_named(info.data["metric"]).scale
         if not scale.quantity:
             return values.percent(value)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from datetime import date, datetime
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Discriminator, Field, StrictInt, StrictStr, Tag, WithJsonSchema
 
@@ -21,7 +21,7 @@ from ..imaging.roi import roi_rule
 from .protocol import AROUND_C, CORE_SPAN_C, PerfusionCourse
 
 
-def text(read: Callable[[Any], object], words: str, example: str) -> Reading:
+def text(read: Callable[[object], object], words: str, example: str) -> Reading:
     """Read a string with ``read``; in the JSON Schema it is a string with an example."""
     schema = {"type": "string", "description": words, "examples": [example.strip('"')]}
     return BeforeValidator(read), WithJsonSchema(schema)
@@ -34,7 +34,7 @@ type Reading = tuple[BeforeValidator, WithJsonSchema]
 def quantity(kind: str, *, zero: bool = False) -> Reading:
     """Reading of a quantity in SI, above zero unless ``zero`` is allowed or it is a temperature."""
 
-    def read(value: Any) -> float:
+    def read(value: object) -> float:
         number = units.parse(value, kind)
         if number <= 0.0 and not zero and kind != "temperature":
             raise NotAQuantity(f"{units.expected(kind)}; it must be more than zero")
@@ -47,7 +47,7 @@ def temperature_within(span_c: tuple[float, float]) -> Reading:
     """Reading of a temperature inside a span."""
     low, high = span_c
 
-    def read(value: Any) -> float:
+    def read(value: object) -> float:
         found = units.parse(value, "temperature")
         if not low <= found <= high:
             raise NotAQuantity(f"{units.expected('temperature')}; from {low:g} to {high:g} degC")
@@ -72,26 +72,32 @@ def number(low: float, high: float, example: str, *, open_low: bool = True) -> R
     return BeforeValidator(read), WithJsonSchema(schema)
 
 
-def _names(value: Any) -> tuple[str, ...]:
-    names = [value] if isinstance(value, str) else value
-    good = isinstance(names, list | tuple) and all(isinstance(n, str) and n.strip() for n in names)
-    if not good or not names:
+def _texts(value: object) -> tuple[str, ...]:
+    """Texts of one text or of a list; none where anything else stands among them."""
+    given = (value,) if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or not all(isinstance(part, str) and part for part in given):
+        return ()
+    return tuple(given)
+
+
+def _names(value: object) -> tuple[str, ...]:
+    names = _texts(value)
+    if not names or not all(name.strip() for name in names):
         raise NotAQuantity('expected a name or a list of names, such as "tumour" or ["liver", "spleen"]')
     return tuple(dict.fromkeys(names))
 
 
-def _one_or_two(value: Any) -> tuple[str, ...]:
-    names = [value] if isinstance(value, str) else value
-    good = isinstance(names, list | tuple) and all(isinstance(n, str) and n for n in names)
-    if not good or len(names) not in (1, 2):
+def _one_or_two(value: object) -> tuple[str, ...]:
+    names = _texts(value)
+    if len(names) not in (1, 2):
         raise NotAQuantity(
             'expected a file of pairs, such as "pairs.csv", or two files of named points, the image\'s '
             'first, such as ["mpi.fcsv", "anatomy.fcsv"]'
         )
-    return tuple(names)
+    return names
 
 
-def _sphere(value: Any) -> tuple[tuple[float, float, float], float]:
+def _sphere(value: object) -> tuple[tuple[float, float, float], float]:
     centre, _, radius = value.rpartition(",") if isinstance(value, str) else ("", "", "")
     try:
         found = units.vector(centre), units.parse(radius, "length")
@@ -102,7 +108,7 @@ def _sphere(value: Any) -> tuple[tuple[float, float, float], float]:
     return found
 
 
-def _window(value: Any) -> tuple[float, float]:
+def _window(value: object) -> tuple[float, float]:
     start, _, end = value.partition(" to ") if isinstance(value, str) else ("", "", "")
     try:
         found = units.parse(start, "time"), units.parse(end, "time")
@@ -113,7 +119,7 @@ def _window(value: Any) -> tuple[float, float]:
     return found
 
 
-def _shell(value: Any) -> tuple[float, float]:
+def _shell(value: object) -> tuple[float, float]:
     """Distances from a region's surface, m, negative inside."""
     text = value.strip() if isinstance(value, str) else ""
     start, _, end = text.removeprefix("deeper than ").rpartition(" to ")
@@ -132,7 +138,7 @@ def _shell(value: Any) -> tuple[float, float]:
     return low, high
 
 
-def percent(value: Any) -> float:
+def percent(value: object) -> float:
     """A part of a volume, "90 %" -> 90.0."""
     text = value.strip() if isinstance(value, str) else ""
     try:
@@ -144,7 +150,7 @@ def percent(value: Any) -> float:
     return found
 
 
-def _roi(value: Any) -> str:
+def _roi(value: object) -> str:
     """A rule for a region of interest, in its own words."""
     try:
         return str(roi_rule(value)) if isinstance(value, str) else ""
@@ -154,14 +160,14 @@ def _roi(value: Any) -> str:
         ) from None
 
 
-def _uncertainty(value: Any) -> float:
+def _uncertainty(value: object) -> float:
     found = units.parse(value, "fraction", example="6 %")
     if not 0.0 < found < 1.0:
         raise NotAQuantity('expected a relative standard uncertainty between 0 and 100 %, such as "6 %"')
     return found
 
 
-def _when(value: Any) -> datetime:
+def _when(value: object) -> datetime:
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
@@ -173,7 +179,7 @@ def _when(value: Any) -> datetime:
     return found
 
 
-def _perfusion(value: Any) -> Constant | PerfusionCourse:
+def _perfusion(value: object) -> Constant | PerfusionCourse:
     """A number with a unit, a law by name, or a table ``{ law, rest }`` or ``{ temperature, perfusion }``."""
     if isinstance(value, str) and value and not any(c.isdigit() for c in value):
         return PerfusionCourse(_law(value))
@@ -190,15 +196,19 @@ def _perfusion(value: Any) -> Constant | PerfusionCourse:
     )
 
 
-def _law(name: Any) -> str:
+def _law(name: object) -> str:
     if name not in PERFUSION_LAWS:
         raise NotAQuantity(f'expected a perfusion, such as "300 mL/min/kg", or a law: {", ".join(PERFUSION_LAWS)}')
     return str(name)
 
 
-def _perfusion_table(temperatures: Any, perfusions: Any) -> PerfusionCourse:
-    both = isinstance(temperatures, list) and isinstance(perfusions, list)
-    if not both or len(temperatures) != len(perfusions) or len(temperatures) < 2:
+def _perfusion_table(temperatures: object, perfusions: object) -> PerfusionCourse:
+    if not (
+        isinstance(temperatures, list)
+        and isinstance(perfusions, list)
+        and len(temperatures) == len(perfusions)
+        and len(temperatures) >= 2
+    ):
         raise NotAQuantity("expected as many perfusions as temperatures, two or more of each")
     degrees = tuple(units.parse(part, "temperature") for part in temperatures)
     if any(b <= a for a, b in pairwise(degrees)):
@@ -206,7 +216,7 @@ def _perfusion_table(temperatures: Any, perfusions: Any) -> PerfusionCourse:
     return PerfusionCourse(temperature_c=degrees, perfusion=tuple(units.perfusion(part) for part in perfusions))
 
 
-def _matrix(value: Any) -> Any:
+def _matrix(value: object) -> object:
     rows = value if isinstance(value, list) else []
     good = len(rows) == 4 and all(isinstance(r, list) and len(r) == 4 for r in rows)
     if not isinstance(value, str) and not (good and all(isinstance(x, int | float) for r in rows for x in r)):
@@ -214,12 +224,12 @@ def _matrix(value: Any) -> Any:
     return value
 
 
-def span(read: Callable[[Any], float], example: str) -> Reading:
+def span(read: Callable[[object], float], example: str) -> Reading:
     """Reading of a low and a high."""
 
-    def both(value: Any) -> tuple[float, float]:
+    def both(value: object) -> tuple[float, float]:
         try:
-            low, high = (read(part) for part in value)
+            low, high = (read(part) for part in (value if isinstance(value, list | tuple) else ()))
         except (NotAQuantity, TypeError, ValueError):
             low, high = 1.0, 0.0
         if low > high:
@@ -248,7 +258,7 @@ type OneOrMany[Model] = Annotated[
 def safety_bound(kind: str, *sources: str) -> Reading:
     """Reading of a bound of one's own, or of a published one's name; both stand in every plan's table of safety."""
 
-    def read(value: Any) -> float | str:
+    def read(value: object) -> float | str:
         if value in sources:
             result: float | str = value
             return result
@@ -361,6 +371,6 @@ FieldRange = Annotated[tuple[float, float], *limits("field", '["0 mT", "20 mT"]'
 FrequencyRange = Annotated[tuple[float, float], *limits("frequency", '["340 kHz", "360 kHz"]')]
 MetricName = Annotated[str, Field(min_length=1, strict=True, examples=["CEM43T90", "Tmax"])]
 _BOUND = {"type": "string", "description": "minutes of a dose, a temperature, or a part of the volume"}
-Bound = Annotated[Any, WithJsonSchema({**_BOUND, "examples": ["10 min", "42 degC", "90 %"]})]
+Bound = Annotated[float | None, WithJsonSchema({**_BOUND, "examples": ["10 min", "42 degC", "90 %"]})]
 Deviation = Annotated[float, *number(0.0, 1.0, "0.1", open_low=False)]
 Count = Annotated[StrictInt, Field(ge=1)]
