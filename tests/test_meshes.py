@@ -224,3 +224,19 @@ def test_a_mesh_in_a_protocol_takes_tissues_from_a_table(tmp_path):
         .replace("15 11 11 mm", "10 10 10 mm")
     )
     assert read_inputs(read_protocol(tmp_path / "p.toml")).tissues == {"flank": "muscle", "tumour": "tumour"}
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "says"),
+    [
+        ("a.msh", "$MeshFormat\n9.1 0 8\n$EndMeshFormat\n", "Need mesh format in"),
+        ("a.vtu", "<VTKFile type='PolyData'></VTKFile>", "found PolyData"),
+        ("a.vtk", "# vtk DataFile Version 9.9\nx\nASCII\nDATASET FOO\n", "not FOO"),
+        ("a.msh", "garbage", "does not say why"),
+    ],
+)
+def test_what_meshio_prints_before_it_ends_the_process_is_the_reason(tmp_path, capfd, name, raw, says):
+    (tmp_path / name).write_text(raw)
+    with pytest.raises(InputError, match=says):
+        read_mesh(tmp_path / name)
+    assert capfd.readouterr() == ("", "")

@@ -94,7 +94,8 @@ class Page:
     def _repr_html_(self) -> str:
         page = escape(self.path.read_text(encoding="utf-8"), quote=True)
         return (
-            f'<iframe srcdoc="{page}" title="{escape(self.path.name)}" style="width:100%;border:0" '
+            f'<iframe sandbox="allow-scripts" srcdoc="{page}" title="{escape(self.path.name)}" '
+            'style="width:100%;border:0" '
             f'height="{PAGE_HEIGHT}"></iframe>'
         )
 

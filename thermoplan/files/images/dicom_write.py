@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,10 @@ _LO = 64
 """Most letters of a long string (PS3.5, 6.2)."""
 _SH = 16
 """Most letters of a short string (PS3.5, 6.2)."""
+_PATH = re.compile(r"[/~.]|[A-Za-z]:|.*\\")
+_SEPARATORS = re.compile(r"[/\\]")
+_SPECIAL = re.compile(r"[/\\^=\x00-\x1f\x7f]+")
+"""Separators of values and of the parts of a person's name (PS3.5, 6.2), of folders, and control characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +89,24 @@ def new_file(study: Study, storage: str, *parts: str) -> Any:
     file.SpecificCharacterSet = "ISO_IR 192"
     file.InstanceCreationDate = file.StudyDate = file.SeriesDate = file.ContentDate = date
     file.InstanceCreationTime = file.StudyTime = file.SeriesTime = file.ContentTime = time
-    file.PatientName, file.PatientID = study.name[:_LO], study.name[:_LO]
+    name = _plain_name(study.name)
+    file.PatientName, file.PatientID = name[:_LO], name[:_LO]
     file.PatientBirthDate = file.PatientSex = file.ReferringPhysicianName = file.AccessionNumber = ""
     file.StudyInstanceUID, file.StudyID = study.uid(), study.digest[:_SH]
-    file.StudyDescription = f"hyperthermia plan {study.name}"[:_LO]
+    file.StudyDescription = f"hyperthermia plan {name}"[:_LO]
     file.SeriesInstanceUID = study.uid("series", *parts)
     file.FrameOfReferenceUID, file.PositionReferenceIndicator = study.uid("frame"), ""
     file.Manufacturer, file.ManufacturerModelName = MAKER, MAKER
     file.SoftwareVersions, file.DeviceSerialNumber = study.version[:_LO], study.digest[:_LO]
     file.BurnedInAnnotation, file.LossyImageCompression = "NO", "00"
     return file
+
+
+def _plain_name(name: str) -> str:
+    """Name without what has a meaning in DICOM; of a path only its end, for the rest tells whose machine it is."""
+    if _PATH.match(name):
+        name = _SEPARATORS.split(name.rstrip("/\\"))[-1]
+    return _SPECIAL.sub("-", name).strip() or "plan"
 
 
 def code(value: str, scheme: str, meaning: str) -> Any:

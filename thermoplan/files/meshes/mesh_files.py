@@ -5,8 +5,6 @@ A mesh file is in millimetres unless told otherwise; fields of a run are in metr
 
 from __future__ import annotations
 
-import contextlib
-import io
 import struct
 import tempfile
 import zlib
@@ -24,6 +22,7 @@ from ...base.arrays import AnyArray, Array, IntArray
 from ...base.errors import InputError
 from ..images.labels import Label
 from ..images.size_guard import existing
+from .meshio_words import meshio_words
 from .vtkhdf import Steps, write_vtkhdf
 from .vtu import decode_words, without_strings, write_vtu
 
@@ -149,7 +148,7 @@ def _read(path: Path) -> tuple[Any, dict[str, tuple[str, ...]]]:
     import meshio
 
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with meshio_words():
             raw, words = without_strings(path.read_bytes()) if path.suffix.lower() == ".vtu" else (b"", {})
             if not words:
                 mesh = meshio.read(path)
@@ -173,7 +172,6 @@ def _read(path: Path) -> tuple[Any, dict[str, tuple[str, ...]]]:
         OverflowError,
         zlib.error,
         struct.error,
-        SystemExit,
     ) as problem:
         why = str(problem) or type(problem).__name__
         raise InputError(

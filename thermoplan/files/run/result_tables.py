@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..tables.harmless_text import harmless, harmless_comment
+
 
 def write_tables(folder: Path, plan: Mapping[str, Any]) -> None:
     """Write ``dose.csv``, ``tvh.csv``, ``probes.csv``, ``expected.csv``, and ``pareto.csv`` where there is a front."""
@@ -103,13 +105,13 @@ def write_rows(
 ) -> None:
     """A CSV file; numbers keep seven digits, what is absent stays empty; comment lines open it."""
     with path.open("w", encoding="utf-8", newline="") as stream:
-        stream.writelines(f"# {text}\n" for text in comments)
-        writer = csv.DictWriter(stream, columns, lineterminator="\n", restval="")
-        writer.writeheader()
-        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+        stream.writelines(f"# {harmless_comment(text)}\n" for text in comments)
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(map(harmless, columns))
+        writer.writerows([_cell(row.get(key)) for key in columns] for row in rows)
 
 
 def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:.7g}"
-    return "" if value is None else value
+    return harmless(value) if isinstance(value, str) else "" if value is None else value

@@ -20,6 +20,7 @@ from ...device import Device
 from ...trajectory import Trajectory
 from ...trajectory.stops import CLOCK_S
 from ..images.size_guard import existing
+from ..tables.harmless_text import harmless, harmless_comment
 
 COLUMNS = ("start_s", "dwell_s", "x_mm", "y_mm", "z_mm", "amplitude_mT")
 _DIRECTION = ("dir_x", "dir_y", "dir_z")
@@ -197,8 +198,8 @@ def _fields(trajectory: Trajectory, direction: Array) -> dict[str, Array]:
 
 def _write(path: Path | str, lines: Mapping[str, str], columns: Mapping[str, Array]) -> None:
     with Path(path).open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write("".join(f"# {key}: {_one_line(value)}\n" for key, value in lines.items()))
-        csv.writer(stream, lineterminator="\n").writerow(columns)
+        stream.write("".join(f"# {key}: {harmless_comment(_one_line(value))}\n" for key, value in lines.items()))
+        csv.writer(stream, lineterminator="\n").writerow(map(harmless, columns))
         digits = [9 if name.endswith("_s") else 6 for name in columns]
         for row in zip(*columns.values(), strict=True):
             stream.write(",".join(map(_text, row, digits)) + "\n")
