@@ -7,6 +7,7 @@ import pytest
 
 from thermoplan.anatomy.anatomy import Anatomy
 from thermoplan.anatomy.meshing import MeshReport, MeshSizes, default_sizes, lattice, mesh_function, mesh_labels
+from thermoplan.anatomy.meshing.relax import _descent
 from thermoplan.anatomy.meshing.smoothed_surface import smoothed_area_m2
 from thermoplan.anatomy.meshing.tet_mesh import neighbours
 from thermoplan.anatomy.meshing.tet_quality import quality
@@ -77,6 +78,18 @@ def test_quality_is_one_for_the_regular_element_and_known_for_a_corner():
     inradius, circumradius = 1.0 / (3.0 + np.sqrt(3.0)), np.sqrt(3.0) / 2.0
     assert quality(corner, np.array([[0, 1, 2, 3]]))[0] == pytest.approx(3.0 * inradius / circumradius)
     assert quality(corner, np.array([[0, 2, 1, 3]]))[0] == -1.0
+
+
+def test_a_step_down_makes_a_poor_element_better_and_is_of_the_size_of_its_edges():
+    """A cap whose fourth corner lies almost in the plane of the others, among elements that share its corners."""
+    points = 1e-3 * np.array([[0, 0, 0], [1, 0, 0], [0.5, 0.9, 0], [0.5, 0.3, 0.04], [0.5, 0.3, -0.8], [0.5, 0.3, 1.0]])
+    tets = np.array([[0, 1, 2, 3], [0, 2, 1, 4], [3, 1, 2, 5]])
+    shape = quality(points, tets)
+    assert shape[0] < 0.2
+    step, worst = _descent(points, tets, shape, 0.3)
+    assert worst[3] == shape[0]
+    assert 1e-4 < np.linalg.norm(step, axis=1).max() < 1e-2
+    assert quality(points + 0.02 * step, tets[:1])[0] > shape[0] + 0.02
 
 
 @pytest.mark.parametrize("radius", [8.3, 20.0])

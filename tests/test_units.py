@@ -144,6 +144,7 @@ def test_vectors_share_one_unit():
 def test_directions_are_letters_or_vectors_of_length_one():
     assert direction("S") == (0.0, 0.0, 1.0) and direction("P") == (0.0, -1.0, 0.0)
     assert direction("0 -2 0") == (0.0, -1.0, 0.0)
+    assert direction("2 -3 6") == pytest.approx((2 / 7, -3 / 7, 6 / 7))
     for text in ("Q", "0 0 0", "0 0", 3, "0 -1 0 mm"):
         with pytest.raises(NotAQuantity, match="R L A P S I"):
             direction(text)
