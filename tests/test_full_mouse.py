@@ -8,6 +8,9 @@ import sys
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
+
+from thermoplan.cli.app import app
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +57,56 @@ def test_memory_is_that_of_the_plan_and_not_of_what_started_it():
     asked = "from thermoplan.plan.record.run_record import peak_memory_mb; print(peak_memory_mb())"
     ended = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert held.nbytes > 2e6 * float(ended.stdout) > 1e7
+
+
+@pytest.mark.parametrize("look", [(), ("--dose", "--minute", "20"), ("--iron-volume", "--cut", "R")], ids=" ".join)
+def test_view_draws_the_full_mouse_with_every_option(demo, look, tmp_path):
+    """A contour of this mesh has faces whose corners coincide; smaller meshes have none."""
+    told = CliRunner().invoke(
+        app, ["view", str(demo[1]), "--png", str(tmp_path / "x.png"), *look], catch_exceptions=False
+    )
+    assert told.exit_code == 0 and _is_coloured(_read(tmp_path / "x.png"))
+
+
+def test_the_browsers_page_and_the_film_go_through_the_full_mouse(demo, tmp_path, monkeypatch):
+    from thermoplan.scene import film
+    from thermoplan.scene.live_scene import LiveScene
+    from thermoplan.scene.stage import ViewOptions
+    from thermoplan.scene.web import build_application
+
+    live = LiveScene(demo[1], ViewOptions(size=(320, 240)), both=True)
+    state = build_application(live).state
+    state.ready()
+    for minutes, clip, dose in (
+        (0.0, "", False),
+        (3.7, "R", False),
+        (15.0, "A", True),
+        (29.9, "S", False),
+        (33.0, "", True),
+    ):
+        state.update({"minutes": minutes, "clip": clip, "dose": dose})
+        state.flush()
+        assert live.time_s == pytest.approx(60.0 * minutes) and (live.plane is not None, live.dose) == (
+            bool(clip),
+            dose,
+        )
+    for dose in (True, False):
+        live.show_dose(dose)
+        for time_s in live.session.times_s[::4]:
+            live.to(time_s)
+    assert _is_coloured(live.picture())
+    live.close()
+    monkeypatch.setattr(film, "SIZE", (320, 240))
+    film.write_film(demo[1], tmp_path / "film.gif", seconds=0.5)
+    assert _is_coloured(_read(tmp_path / "film.gif"))
+
+
+def _read(path):
+    from PIL import Image
+
+    return np.asarray(Image.open(path).convert("RGB"), int)
+
+
+def _is_coloured(picture):
+    """True if organs show: a hundredth of the pixels is of a colour."""
+    return (np.ptp(picture, axis=2) > 20).mean() > 0.01

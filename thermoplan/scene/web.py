@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import uuid
+import webbrowser
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from ..report.formats import at
 from .live_scene import PARTS, WORDS, LiveScene
 from .run_fields import INSTALL
 from .stage import ViewOptions
+from .web_access import WebAccess
 
 HOST = "127.0.0.1"
 SIZE = (1200, 880)
@@ -31,15 +34,30 @@ _CLIPS = [
 
 
 def serve(run: Path, options: ViewOptions | None = None, *, port: int = 8081, open_browser: bool = True) -> None:
-    """Serve the scene at this machine's own address until interrupted; with port 0 the system picks one."""
+    """Serve the scene at this machine's own address until interrupted; with port 0 the system picks one.
+
+    The address printed holds a secret of this start: only who has it sees the scene.
+    """
     _refuse_taken_port(port)
     live = LiveScene(run, replace(options or ViewOptions(), size=SIZE), both=True)
+    access = WebAccess()
     try:
-        build_application(live).start(
-            host=HOST, port=port, open_browser=open_browser, show_connection_info=True, timeout=0
-        )
+        server = build_application(live)
+        server.controller.on_server_bind.add(lambda web: access.bind(server.protocol, web))
+        server.controller.on_server_ready.add(lambda **_: _announce(access.address(HOST, server.port), open_browser))
+        # trame would print and open an address without the secret
+        server.start(host=HOST, port=port, open_browser=False, show_connection_info=False, timeout=0)
     finally:
         live.close()
+
+
+def _announce(address: str, open_browser: bool) -> None:
+    print(
+        f"the scene, until Ctrl-C, at this address alone (to load it again, open the whole of it):\n{address}",
+        flush=True,
+    )
+    if open_browser:
+        webbrowser.open(address)
 
 
 def _refuse_taken_port(port: int) -> None:
@@ -58,7 +76,7 @@ def build_application(live: LiveScene) -> Any:
         from trame.widgets import vuetify3 as v3
     except ImportError as error:
         raise MissingPart(f"the scene's page needs trame ({error}): {INSTALL}") from None
-    server = get_server(f"thermoplan-{id(live)}", client_type="vue3")
+    server = get_server(f"thermoplan-{uuid.uuid4()}", client_type="vue3")
     _connect_controls(server, live)
     name = str(at(live.stage.plan, "name", "run"))
     first, last = (time_s / 60.0 for time_s in live.session.span_s)
