@@ -199,8 +199,8 @@ def test_a_label_volume_that_is_no_label_volume(folder):
 def test_a_bad_row_in_the_label_table(folder):
     (folder / "labels.csv").write_text(TABLE + "x,spleen,spleen\n2,liver,liver\n")
     message = refused(folder)
-    assert 'labels.csv: row 5: label = "x": expected a whole number' in message
-    assert "labels.csv: row 6: label = 2: used twice" in message
+    assert 'labels.csv: row 4: label = "x": expected a whole number' in message
+    assert "labels.csv: row 5: label = 2: used twice" in message
 
 
 def test_a_full_folder_is_not_written_into(folder):

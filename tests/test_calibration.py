@@ -179,7 +179,7 @@ def test_a_fiducial_is_a_ball_in_the_frame_of_the_image_or_a_signal_that_was_rea
     ("text", "words"),
     [
         ("iron_ug\n1\n", "says nothing of signal"),
-        ("iron_ug;signal\n1;2\n", "columns are parted by commas"),
+        ("iron_ug;signal\n1;2\n", "columns are parted by semicolons"),
         ("iron_ug,concentration_mg_ml,volume_ul,signal\n1,1,1,1\n", "has iron_ug and concentration_mg_ml"),
         ("concentration_mg_ml,signal\n1,1\n", "has concentration_mg_ml but no volume_ul"),
         ("iron_ug,x_mm,y_mm\n1,1,1\n", "has x_mm but no z_mm, radius_mm"),

@@ -187,12 +187,12 @@ def test_pairs_stand_in_one_file(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("p.csv", "name,x,y\na,1,2\n", "has columns name, x, y; expected name,moving_x_mm"),
+        ("p.csv", "name,x,y\na,1,2\n", "has no column moving_x_mm, .*it has name, x, y"),
         ("p.csv", PAIRS + "a,1,2,x,4,5,6\n", 'row 1, moving_z_mm = "x": expected a number'),
         ("p.csv", PAIRS + "a,1,2,3,4,5,6\na,1,2,3,4,5,6\n", 'row 2, name = "a": used twice'),
         ("p.csv", PAIRS, "has no row; expected 3 or more"),
-        ("p.csv", PAIRS + "a,1,2,3\n", 'fixed_x_mm = ""'),
-        ("p.csv", "\x00\n", "has columns"),
+        ("p.csv", PAIRS + "a,1,2,3\n", "row 1 has 4 cells, 7 columns are named: no cell for fixed_x_mm"),
+        ("p.csv", "\x00\n", "is no text"),
         ("p.csv", "", "the file is empty"),
     ],
 )

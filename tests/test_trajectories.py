@@ -114,7 +114,7 @@ def test_a_hand_written_table_takes_the_device_s_gradient_and_gaps_are_rest(tmp_
         ("0,0,0,0,0,13\n", 'row 1, dwell_s = "0": expected a number above zero'),
         ("0,1,0,nan,0,13\n", 'row 1, y_mm = "nan": expected a number'),
         ("0,1,0,0,0,-13\n", 'row 1, amplitude_mT = "-13": expected a number that is not negative'),
-        ("0,1,0,0\n", 'row 1, z_mm = "": expected a number'),
+        ("0,1,0,0\n", "row 1 has 4 cells, 6 columns are named: no cell for z_mm"),
         ("0,2,0,0,0,13\n1,1,0,0,0,13\n", "row 2, start_s = 1: before 2 s, when the row above it ends"),
         ("0,2,0,0,0,13\n59,2,0,0,0,13\n", "row 2, start_s + dwell_s = 61: after the session's 60 s"),
     ],

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..base.errors import InputError
 from ..base.units import shown
+from ..files.text.text_files import read_text
 from .toml_tables import SCHEMA_VERSION, ProtocolTable
 from .values import MANY, ONE
 
@@ -36,12 +37,10 @@ _WORDS = {
 
 def read_toml(path: Path) -> tuple[str, dict[str, object]]:
     """Text and content of a TOML file."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
         return text, tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise InputError(f"{path.name}: cannot be read as TOML: {problem}") from problem
 
 

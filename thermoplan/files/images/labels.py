@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ...anatomy.tissue import canonical_tissue
 from ...base.errors import InputError
 from ...base.image import Image
+from ..text.csv_rows import read_csv, refuse_faults
 from .segments import has_segments, read_segment_names, read_segmentation
-from .size_guard import existing
 from .volumes import read_volume
 from .voxel_values import as_labels
 
@@ -29,22 +28,12 @@ def read_label_table(path: Path | str) -> dict[int, Label]:
 
     Label 0 is outside the body and needs no row. Several labels may make one region, of one tissue.
     """
-    path = existing(path)
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        try:
-            lines = (line for line in stream if not line.startswith("#"))
-            reader = csv.DictReader(lines, skipinitialspace=True)
-            header, rows = [name.strip() for name in reader.fieldnames or []], list(reader)
-        except (csv.Error, UnicodeDecodeError) as problem:
-            raise InputError(f"{path.name}: cannot be read as CSV: {problem}") from problem
-    missing = [name for name in _COLUMNS if name not in header]
-    if missing:
-        have = ", ".join(header) or "none"
-        raise InputError(f"{path.name}: has columns {have}; expected label,region,tissue")
+    found = read_csv(path)
+    found.require(_COLUMNS, ",".join(_COLUMNS))
     table: dict[int, Label] = {}
-    complaints = list(_fill(table, rows, path.name))
-    if complaints or not table:
-        raise InputError(complaints or f"{path.name}: no label; expected rows such as 3,liver,liver")
+    refuse_faults(list(_fill(table, found.rows, found.name)), found.name)
+    if not table:
+        raise InputError(f"{found.name}: no label; expected rows such as 3,liver,liver")
     return table
 
 
@@ -113,16 +102,15 @@ def regions_of(table: Mapping[int, Label | tuple[str, str]]) -> dict[str, str]:
     return dict(table.values())
 
 
-def _fill(table: dict[int, Label], rows: list[dict[str, str]], name: str) -> Iterator[str]:
+def _fill(table: dict[int, Label], rows: Sequence[Mapping[str, str]], name: str) -> Iterator[str]:
     tissue_of: dict[str, str] = {}
-    for number, row in enumerate(rows, start=2):
-        label, region, tissue = ((row.get(key) or "").strip() for key in _COLUMNS)
+    for number, row in enumerate(rows, start=1):
+        label, region, tissue = (row[key].strip() for key in _COLUMNS)
         where = f"{name}: row {number}"
-        try:
-            value = int(label)
-        except ValueError:
+        if not re.fullmatch(r"[+-]?\d+", label, re.ASCII):
             yield f'{where}: label = "{label}": expected a whole number, such as 3'
             continue
+        value = int(label)
         if value < 1:
             yield f"{where}: label = {value}: expected 1 or more; 0 is outside the body"
         elif value in table:

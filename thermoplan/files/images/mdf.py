@@ -20,8 +20,9 @@ import numpy as np
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
+from ..text.text_files import existing
 from .mdf_grid import gridded, numbers, text_of, upright
-from .size_guard import LIMIT_BYTES, chosen, existing, guard_size
+from .size_guard import LIMIT_BYTES, chosen, guard_size
 from .voxel_values import real_values
 
 _GROUPS = ("study", "experiment", "tracer", "scanner", "acquisition")

@@ -19,9 +19,10 @@ import numpy as np
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
+from ..text.text_files import existing
 from .orientation import place_voxels
 from .packed import LONGEST_HEADER, LONGEST_LINE, unpacked_values
-from .size_guard import LIMIT_BYTES, chosen, existing, guard_size
+from .size_guard import LIMIT_BYTES, chosen, guard_size
 
 _TYPES = {
     "signed char": "i1",

@@ -1,25 +1,14 @@
-"""Guard in front of a reader: the file exists, the wanted part exists, and it fits in memory."""
+"""Guard in front of a reader: the wanted part exists, and it fits in memory."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 
 from ...base.errors import InputError
 
 LIMIT_BYTES = 4 * 2**30  # a 1024^3 image of single floats; more is refused before it is unpacked
-
-
-def existing(path: Path | str) -> Path:
-    """``path`` as a Path to a file that is there and not empty."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path.name}: the file is empty")
-    return path
 
 
 def guard_size(name: str, shape: tuple[int, ...], dtype: np.dtype, limit_bytes: int) -> None:

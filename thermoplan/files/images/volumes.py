@@ -16,13 +16,14 @@ from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
 from ...base.units import NotAQuantity, iron_factor
+from ..text.text_files import existing
 from .dicom import read_dicom
 from .mdf import read_mdf, write_mdf
 from .nifti import read_nifti, write_nifti
 from .nrrd import read_nrrd
 from .orientation import place_voxels
 from .segments import has_segments, read_segmentation
-from .size_guard import LIMIT_BYTES, existing, guard_size
+from .size_guard import LIMIT_BYTES, guard_size
 from .suffixes import BARE_ARRAY, DICOM, FOLDER, MDF, NIFTI, NRRD, PLACED_ARRAY, image_suffix
 
 

@@ -21,7 +21,7 @@ from ...anatomy.anatomy import Anatomy
 from ...base.arrays import AnyArray, Array, IntArray
 from ...base.errors import InputError
 from ..images.labels import Label
-from ..images.size_guard import existing
+from ..text.text_files import existing
 from .meshio_words import meshio_words
 from .vtkhdf import Steps, write_vtkhdf
 from .vtu import decode_words, without_strings, write_vtu

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
-from ..images.size_guard import existing
+from ..text.text_files import existing
 
 _TETRAHEDRON = 10
 _PACKED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}

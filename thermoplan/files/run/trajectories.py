@@ -15,17 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...base.arrays import Array
-from ...base.errors import InputError
 from ...device import Device
 from ...trajectory import Trajectory
 from ...trajectory.stops import CLOCK_S
-from ..images.size_guard import existing
 from ..tables.harmless_text import harmless, harmless_comment
+from ..text.csv_rows import number, number_fault, read_csv, refuse_faults
 
 COLUMNS = ("start_s", "dwell_s", "x_mm", "y_mm", "z_mm", "amplitude_mT")
 _DIRECTION = ("dir_x", "dir_y", "dir_z")
 _OPTIONAL = ("gradient_T_m", *_DIRECTION)
-_MOST_COMPLAINTS = 10
 _FREQUENCY_REL = 1e-3
 
 
@@ -87,20 +85,18 @@ def read_trajectory(
 
     Where the file gives no gradient the device's own holds. Every complaint names row and column.
     """
-    path, notes = existing(path), notes if notes is not None else []
-    said, names, rows = _parsed(path)
-    missing = [name for name in COLUMNS if name not in names]
-    if missing:
-        raise InputError(f"{path.name}: has no column {', '.join(missing)}; expected {','.join(COLUMNS)}")
-    read = [name for name in (*COLUMNS, *_OPTIONAL) if name in names]
-    complaints = [f"{path.name}: {words}" for words in _complaints(rows, read, duration_s)]
-    complaints += _made_for_another(said, device, path.name, notes)
-    if complaints:
-        more = len(complaints) - _MOST_COMPLAINTS
-        raise InputError(complaints[:_MOST_COMPLAINTS] + ([f"{path.name}: and {more} more"] if more > 0 else []))
+    notes = notes if notes is not None else []
+    table = read_csv(path)
+    table.require(COLUMNS, ",".join(COLUMNS))
+    name, rows = table.name, table.rows
+    read = [column for column in (*COLUMNS, *_OPTIONAL) if column in table.columns]
+    said = dict(line.partition(": ")[::2] for line in table.comments)
+    faults = [*_stop_faults(rows, read, name, duration_s), *_made_for_another(said, device, name, notes)]
+    refuse_faults(faults, name)
     if not rows:
-        notes.append(f"{path.name}: has no stop: nothing is heated")
-    return _trajectory({name: np.array([float(row[name]) for row in rows]) for name in read}, device, duration_s)
+        notes.append(f"{name}: has no stop: nothing is heated")
+    column = {key: np.array([_cell(key, row[key]) for row in rows]) for key in read}
+    return _trajectory(column, device, duration_s)
 
 
 def _trajectory(column: Mapping[str, Array], device: Device, duration_s: float) -> Trajectory:
@@ -120,32 +116,22 @@ def _trajectory(column: Mapping[str, Array], device: Device, duration_s: float) 
     )
 
 
-def _parsed(path: Path) -> tuple[dict[str, str], list[str], list[dict[str, str]]]:
-    """Comment lines as keys and values, column names, rows."""
-    try:
-        text = path.read_text(encoding="utf-8-sig").splitlines()
-        said = dict(line[1:].strip().partition(": ")[::2] for line in text if line.startswith("#"))
-        lines = [line for line in text if line.strip() and not line.startswith("#")]
-        reader = csv.DictReader(lines, skipinitialspace=True)
-        return said, [name.strip() for name in reader.fieldnames or []], list(reader)
-    except (UnicodeDecodeError, csv.Error) as problem:
-        raise InputError(f"{path.name}: cannot be read as CSV: {problem}") from problem
-
-
-def _complaints(rows: list[dict[str, str]], names: Iterable[str], duration_s: float) -> Iterator[str]:
+def _stop_faults(
+    rows: Iterable[Mapping[str, str]], names: Iterable[str], file: str, duration_s: float
+) -> Iterator[str]:
     clock = 0.0
-    for number, row in enumerate(rows, start=1):
-        values = {name: _number(row.get(name)) for name in names}
+    for count, row in enumerate(rows, start=1):
+        where = f"{file}: row {count}"
+        values = {name: _cell(name, row[name]) for name in names}
         bad = [name for name, value in values.items() if not _good(name, value)]
-        for name in bad:
-            yield f'row {number}, {name} = "{(row.get(name) or "").strip()}": expected {_wanted(name)}'
+        yield from (number_fault(where, name, row[name], _wanted(name)) for name in bad)
         if bad:
             continue
         start, end = values["start_s"], values["start_s"] + values["dwell_s"]
         if start < clock - CLOCK_S:
-            yield f"row {number}, start_s = {start:g}: before {clock:g} s, when the row above it ends"
+            yield f"{where}, start_s = {start:g}: before {clock:g} s, when the row above it ends"
         if end > duration_s + CLOCK_S:
-            yield f"row {number}, start_s + dwell_s = {end:g}: after the session's {duration_s:g} s"
+            yield f"{where}, start_s + dwell_s = {end:g}: after the session's {duration_s:g} s"
         clock = max(clock, end)
 
 
@@ -163,15 +149,16 @@ def _wanted(name: str) -> str:
     return "a number" if name.endswith("_mm") or name.startswith("dir_") else "a number that is not negative"
 
 
-def _number(text: str | None) -> float:
-    try:
-        return float(text) if text is not None else math.inf
-    except ValueError:
-        return math.inf
+def _cell(column: str, text: str) -> float:
+    """Number of a cell, infinite where it is none; a direction may be NaN, which stands for none."""
+    if column.startswith("dir_") and text.strip().lower() == "nan":
+        return math.nan
+    value = number(text)
+    return math.inf if math.isnan(value) else value
 
 
 def _made_for_another(said: Mapping[str, str], device: Device, name: str, notes: list[str]) -> Iterator[str]:
-    frequency = _number(said.get("frequency_kHz", "")) * 1e3
+    frequency = number(said.get("frequency_kHz")) * 1e3
     if math.isfinite(frequency) and abs(frequency / device.frequency_hz - 1.0) > _FREQUENCY_REL:
         yield (
             f"{name}: frequency_kHz: {frequency / 1e3:g}: made for another drive than the protocol's "

@@ -9,15 +9,14 @@ of the sample's signal and no other. ``name`` is welcome.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
 from ...base.errors import InputError
 from ...base.units import IRON_KG_MOL
 from ...imaging.fiducials import Fiducial
-from ..images.size_guard import existing
-from .columns import number, read_rows
+from ..text.csv_rows import number, number_fault, read_csv, refuse_faults
 
 _UG = 1e-9  # kg
 _UL = 1e-9  # m3
@@ -29,43 +28,38 @@ _EXAMPLE = "name,iron_ug,signal or name,concentration_mg_ml,volume_ul,x_mm,y_mm,
 
 def read_fiducials(path: Path | str) -> tuple[Fiducial, ...]:
     """The samples of a calibration file; every complaint at once."""
-    path = existing(path)
-    names, rows = read_rows(path)
-    iron, signal = _one_way(names, _IRON, path.name, "iron"), _one_way(names, _SIGNAL, path.name, "signal")
+    table = read_csv(path)
+    names, rows, where = table.columns, table.rows, table.name
+    iron, signal = _one_way(names, _IRON, where, "iron"), _one_way(names, _SIGNAL, where, "signal")
     if not rows:
-        raise InputError(f"{path.name}: has no row; expected one a sample, with columns {_EXAMPLE}")
+        raise InputError(f"{where}: has no row; expected one a sample, with columns {_EXAMPLE}")
     wanted = [iron, *_IRON[iron], signal, *_SIGNAL[signal]]
     known_sd = "signal_sd" in names and signal != "x_mm"
-    complaints = list(_faults(rows, [*wanted, *(["signal_sd"] if known_sd else [])], path.name))
-    if complaints:
-        raise InputError(complaints)
+    refuse_faults(list(_faults(rows, [*wanted, *(["signal_sd"] if known_sd else [])], where)), where)
     found = tuple(_fiducial(row, count, (iron, signal), known_sd) for count, row in enumerate(rows, start=1))
-    complaints = list(_repeated(found, path.name))
-    if complaints:
-        raise InputError(complaints)
+    refuse_faults(list(_repeated(found, where)), where)
     return found
 
 
-def _one_way(names: list[str], ways: Mapping[str, tuple[str, ...]], where: str, what: str) -> str:
+def _one_way(names: Sequence[str], ways: Mapping[str, tuple[str, ...]], where: str, what: str) -> str:
     given = [way for way in ways if way in names]
     if len(given) != 1:
         columns = ", ".join(names) or "no column"
         have = f"has {' and '.join(given)}" if given else f"says nothing of {what}: has {columns}"
-        hint = "; columns are parted by commas here" if len(names) == 1 and ";" in names[0] else ""
-        raise InputError(f"{where}: {have}; expected exactly one of {', '.join(ways)}, as in {_EXAMPLE}{hint}")
+        raise InputError(f"{where}: {have}; expected exactly one of {', '.join(ways)}, as in {_EXAMPLE}")
     missing = [name for name in ways[given[0]] if name not in names]
     if missing:
         raise InputError(f"{where}: has {given[0]} but no {', '.join(missing)}; expected {_EXAMPLE}")
     return given[0]
 
 
-def _faults(rows: list[dict[str, str]], wanted: list[str], where: str) -> Iterator[str]:
+def _faults(rows: Sequence[Mapping[str, str]], wanted: Sequence[str], where: str) -> Iterator[str]:
     for count, row in enumerate(rows, start=1):
         for name in wanted:
-            value, shown = number(row.get(name)), (row.get(name) or "").strip()
-            said = f'{where}: row {count}, {name} = "{shown}"'
+            value = number(row[name])
+            said = f'{where}: row {count}, {name} = "{row[name].strip()}"'
             if math.isnan(value):
-                yield f"{said}: expected a number"
+                yield number_fault(f"{where}: row {count}", name, row[name])
             elif name in _IRON and value < 0.0:
                 yield f"{said}: expected iron of zero (a blank) or more"
             elif name in ("volume_ul", "radius_mm", "signal_sd") and value <= 0.0:
@@ -74,10 +68,10 @@ def _faults(rows: list[dict[str, str]], wanted: list[str], where: str) -> Iterat
 
 def _fiducial(row: Mapping[str, str], count: int, ways: tuple[str, str], known_sd: bool) -> Fiducial:
     iron, signal = ways
-    value = {key: number(text) for key, text in row.items() if isinstance(text, str)}
+    value = {key: number(text) for key, text in row.items()}
     amount = value[iron] * {"iron_ug": _UG, "concentration_mg_ml": 1.0, "concentration_mmol_l": IRON_KG_MOL}[iron]
     mass = amount if iron == "iron_ug" else amount * value["volume_ul"] * _UL
-    name = (row.get("name") or "").strip() or str(count)
+    name = row.get("name", "").strip() or str(count)
     if signal == "x_mm":
         x_m, y_m, z_m = (value[key] * _MM for key in ("x_mm", "y_mm", "z_mm"))
         return Fiducial(name, mass, (x_m, y_m, z_m), value["radius_mm"] * _MM)

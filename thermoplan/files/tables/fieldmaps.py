@@ -9,7 +9,7 @@ import numpy as np
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...device.fields.selection import SelectionField, selection_field
-from ..images.size_guard import existing
+from ..text.text_files import existing
 from .columns import read_columns
 
 _COLUMNS = ("x_mm", "y_mm", "z_mm", "bx_mT", "by_mT", "bz_mT")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,26 +14,23 @@ import numpy as np
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...imaging.registration import Landmarks
-from ..images.size_guard import existing
-from .columns import number
+from ..text.csv_rows import number, number_fault, parse_csv, read_csv, refuse_faults
+from ..text.text_files import existing, read_text
 
 SUFFIXES = (".csv", ".fcsv", ".json")
 _POINT = ("x_mm", "y_mm", "z_mm")
 _PAIR = tuple(f"{side}_{axis}" for side in ("moving", "fixed") for axis in _POINT)
 _SIGNS = {"ras": (1, 1, 1), "0": (1, 1, 1), "lps": (-1, -1, 1), "1": (-1, -1, 1)}
+_FCSV_COLUMNS = "id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID"
+_UNNAMED = re.compile(r",\d+,\d+\s*$")
 _METRES = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "um": 1e-6}
 
 
 def read_pairs(path: Path | str) -> Landmarks:
     """Paired landmarks from a CSV of ``name,moving_x_mm,...,fixed_z_mm``; a name may be left out."""
-    path = existing(path)
-    header, rows = _csv(path)
-    if not set(_PAIR) <= set(header):
-        raise InputError(
-            f"{path.name}: has columns {', '.join(header) or 'none'}; expected name,{','.join(_PAIR)} "
-            "(RAS, mm), or two files of name,x_mm,y_mm,z_mm, one a frame"
-        )
-    points = _points(rows, _PAIR, path.name)
+    table = read_csv(path)
+    table.require(_PAIR, f"name,{','.join(_PAIR)} (RAS, mm), or two files of name,x_mm,y_mm,z_mm, one a frame")
+    points = _points(table.rows, _PAIR, table.name)
     values = np.array(list(points.values())) * 1e-3
     return Landmarks(tuple(points), values[:, :3], values[:, 3:])
 
@@ -67,33 +65,38 @@ def read_points(path: Path | str, *, notes: list[str] | None = None) -> dict[str
 
 
 def _own(path: Path, notes: list[str]) -> dict[str, Array]:
-    header, rows = _csv(path)
-    missing = [name for name in ("name", *_POINT) if name not in header]
-    if missing:
-        raise InputError(f"{path.name}: has no column {', '.join(missing)}; expected name,{','.join(_POINT)} (RAS, mm)")
-    return {name: values * 1e-3 for name, values in _points(rows, _POINT, path.name).items()}
+    table = read_csv(path)
+    table.require(("name", *_POINT), f"name,{','.join(_POINT)} (RAS, mm)")
+    return {name: values * 1e-3 for name, values in _points(table.rows, _POINT, path.name).items()}
 
 
 def _fcsv(path: Path, notes: list[str]) -> dict[str, Array]:
+    lines = read_text(path).split("\n")
     said = {
         key.strip("# ").lower(): value.strip()
-        for key, found, value in (line.partition("=") for line in _text(path).splitlines() if line.startswith("#"))
+        for key, found, value in (line.partition("=") for line in lines if line.startswith("#"))
         if found
     }
-    columns = said.get("columns", "id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID").split(",")
-    rows = list(csv.reader(line for line in _text(path).splitlines() if line.strip() and not line.startswith("#")))
     frame = said.get("coordinatesystem")
     if frame is None:
         notes.append(f"{path.name}: states no CoordinateSystem; its points are taken as RAS")
-    entries = [dict(zip(columns, row, strict=False)) for row in rows]
-    named = [{"name": entry.get("label") or entry.get("id", ""), **entry} for entry in entries]
+    named = [{"name": row.get("label") or row.get("id", ""), **row} for row in _fcsv_rows(path.name, lines, said)]
     signs = _signs(frame or "RAS", path.name)
     return {name: signs * values * 1e-3 for name, values in _points(named, ("x", "y", "z"), path.name).items()}
 
 
+def _fcsv_rows(name: str, lines: Sequence[str], said: Mapping[str, str]) -> Sequence[Mapping[str, str]]:
+    """Rows under the columns that a comment names; Slicer 5 adds two whole numbers that it does not name."""
+    columns = said.get("columns", _FCSV_COLUMNS)
+    told = [line for line in lines if line.strip() and not line.startswith("#")]
+    if told and all(_UNNAMED.search(line) for line in told):
+        columns += ",positionStatus,number"
+    return parse_csv("\n".join([columns, *told]), name).rows
+
+
 def _markups(path: Path, notes: list[str]) -> dict[str, Array]:
     try:
-        lists = [part for part in json.loads(_text(path))["markups"] if part.get("controlPoints")]
+        lists = [part for part in json.loads(read_text(path))["markups"] if part.get("controlPoints")]
         if len(lists) != 1:
             raise InputError(
                 f"{path.name}: holds {len(lists)} lists of points; expected one: export the landmarks alone"
@@ -123,39 +126,20 @@ def _scale(markup: Mapping[str, Any], name: str) -> float:
     return _METRES[unit]
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise InputError(f"{path.name}: is no text: {problem}") from problem
-
-
-def _csv(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    lines = [line for line in _text(path).splitlines() if line.strip() and not line.startswith("#")]
-    try:
-        reader = csv.DictReader(lines, skipinitialspace=True)
-        reader.fieldnames = header = [name.strip() for name in reader.fieldnames or []]
-        return header, list(reader)
-    except csv.Error as problem:
-        raise InputError(f"{path.name}: cannot be read as CSV: {problem}") from problem
-
-
-def _points(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], where: str) -> dict[str, Array]:
+def _points(rows: Iterable[Mapping[str, str]], columns: Sequence[str], file: str) -> dict[str, Array]:
     """Name -> numbers; nameless rows are called by their number."""
     points: dict[str, Array] = {}
     complaints = []
     for count, row in enumerate(rows, start=1):
-        name = (row.get("name") or "").strip() or str(count)
-        for column in columns:
-            if np.isnan(number(row.get(column))):
-                complaints.append(
-                    f'{where}: row {count}, {column} = "{(row.get(column) or "").strip()}": expected a number (mm)'
-                )
+        where, name = f"{file}: row {count}", row.get("name", "").strip() or str(count)
+        wrong = [column for column in columns if math.isnan(number(row[column]))]
+        complaints += [number_fault(where, column, row[column], "a number (mm)") for column in wrong]
         if name in points:
-            complaints.append(f'{where}: row {count}, name = "{name}": used twice; expected a name of its own')
-        points[name] = np.array([number(row.get(column)) for column in columns])
-    if complaints or not points:
-        raise InputError(complaints or f"{where}: has no row; expected 3 or more landmarks")
+            complaints.append(f'{where}, name = "{name}": used twice; expected a name of its own')
+        points[name] = np.array([number(row[column]) for column in columns])
+    refuse_faults(complaints, file)
+    if not points:
+        raise InputError(f"{file}: has no row; expected 3 or more landmarks")
     return points
 
 

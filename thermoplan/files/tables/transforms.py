@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from ...base.arrays import Array, frozen
 from ...base.errors import InputError
-from ..images.size_guard import existing
+from ..text.text_files import existing, read_text
 from .itk import ITK_TEXT, Step, compose_steps, steps_of_hdf5, steps_of_mat, steps_of_text
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -45,9 +45,9 @@ def read_transform_file(path: Path | str, *, notes: list[str] | None = None) -> 
         rows = _undone(steps_of_mat(path), path.name)
     else:
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = read_text(path)
             rows = _undone(steps_of_text(text, path.name), path.name) if text.startswith(ITK_TEXT) else _plain(text)
-        except (ValueError, UnicodeDecodeError) as problem:
+        except ValueError as problem:
             raise InputError(
                 f"{path.name}: expected four rows of four numbers (RAS, mm), or a transform of ITK: {problem}"
             ) from problem

@@ -1,0 +1,1 @@
+"""Text files: decoding, and rows of CSV by the names of their columns."""
