@@ -194,7 +194,7 @@ GOOD = {
         (GOOD | {"reconstruction/data": np.ones((0, 24, 1))}, "has 0 frames, not a number 1"),
         (GOOD | {"reconstruction/data": np.ones((1, 24, 1), complex)}, "holds complex128; expected one real number"),
         (GOOD | {"reconstruction/data": np.array([b"x"] * 24).reshape(1, 24, 1)}, "expected one real number"),
-        (GOOD | {"reconstruction/size": [b"a", b"b", b"c"]}, "cannot be read as MDF"),
+        (GOOD | {"reconstruction/size": [b"a", b"b", b"c"]}, "/reconstruction/size holds no numbers: expected three"),
         (GOOD | {"reconstruction/size": None}, "/reconstruction/size holds no numbers: expected three"),
         (GOOD | {"reconstruction/size": [2, 3]}, r"/reconstruction/size = \[2.0, 3.0\]: expected three numbers"),
         (GOOD | {"reconstruction/size": [2, 0, 12]}, r"/size = \[2.0, 0.0, 12.0\] .* no volume: expected whole"),

@@ -235,7 +235,7 @@ def test_a_mesh_in_a_protocol_takes_tissues_from_a_table(tmp_path):
         ("a.msh", "garbage", "does not say why"),
     ],
 )
-def test_what_meshio_prints_before_it_ends_the_process_is_the_reason(tmp_path, capfd, name, raw, says):
+def test_the_reason_that_meshio_gives_is_told(tmp_path, capfd, name, raw, says):
     (tmp_path / name).write_text(raw)
     with pytest.raises(InputError, match=says):
         read_mesh(tmp_path / name)

@@ -17,10 +17,10 @@ import numpy as np
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError, MissingPart
 from ...base.image import Image
+from ..size_guard import LIMIT_BYTES
 from .dicom_pixels import decoded_frames, refuse_deflated, refuse_large
 from .nifti_header import scaled_type
 from .orientation import place_voxels
-from .size_guard import LIMIT_BYTES
 
 _BROKEN = (
     ValueError,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...base.arrays import AnyArray
 from ...base.errors import InputError
-from .size_guard import guard_size
+from ..size_guard import guard_size
 
 _PIECE_BYTES = 2**20
 """Bytes of a deflated file that are unpacked at once, so that one that would not fit is refused before it is whole."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +18,23 @@ import numpy as np
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
+from ..isolated.hdf5_content import Hdf5Content, read_hdf5
+from ..size_guard import LIMIT_BYTES, chosen
 from ..text.text_files import existing
-from .mdf_grid import gridded, numbers, text_of, upright
-from .size_guard import LIMIT_BYTES, chosen, guard_size
+from .mdf_grid import PLACES, gridded, upright
 from .voxel_values import real_values
 
 _GROUPS = ("study", "experiment", "tracer", "scanner", "acquisition")
+_DATA = "reconstruction/data"
+_OVERSCAN = "reconstruction/isOverscanRegion"
+_GRADIENT = "acquisition/gradient"
+_LARGE = (_DATA, "reconstruction/positions", _OVERSCAN)
+_SMALL = (
+    *PLACES,
+    *("version", "time", "tracer/name", "tracer/concentration", "calibration/method"),
+    *("scanner/manufacturer", "scanner/name", "scanner/topology", "reconstruction/_fwhm", _GRADIENT),
+)
+_CANNOT = "cannot be read as MDF (HDF5), it may be cut short"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,38 +67,39 @@ def read_mdf(
     Voxels that the file marks as overscan were never scanned: they count as no signal.
     """
     path, notes = existing(path), notes if notes is not None else []
-    with _opened(path) as file:
-        group, name = _reconstruction(file, path.name), path.name
-        _mention_what_is_absent(file, name, notes)
-        _refuse_large(group, name, limit_bytes)
-        frames, _, channels = _counts(group["data"], name)
-        first = chosen(frames, frame, "frame", name, notes)
-        third = chosen(channels, channel, "channel", name, notes)
-        stored = group["data"]
-        values = real_values(np.asarray(stored[first, :, third] if len(stored.shape) == 3 else stored[()]), name)
-        values = _without_overscan(group, values, name, notes)
-        return gridded(group, values, name, notes)
+    picked = (_DATA, frame or 0, channel or 0)
+    content = read_hdf5(path, _CANNOT, large=_LARGE, small=_SMALL, picked=picked, limit_bytes=limit_bytes)
+    name = path.name
+    frames, _, channels = _counts(content, name)
+    _mention_what_is_absent(content, name, notes)
+    chosen(frames, frame, "frame", name, notes)
+    chosen(channels, channel, "channel", name, notes)
+    stored = content.array(_DATA)
+    if stored is None:
+        raise InputError(f"{name}: holds {content.kind(_DATA)}; expected one real number per voxel")
+    values = _without_overscan(content, real_values(stored, name), name, notes)
+    return gridded(content, values, name, notes)
 
 
 def read_mdf_info(path: Path | str) -> MdfInfo:
     """Tracer, scanner, selection field and counts."""
     path = existing(path)
-    with _opened(path) as file:
-        frames, _, channels = _counts(_reconstruction(file, path.name)["data"], path.name)
-        maker, model = text_of(file, "scanner/manufacturer"), text_of(file, "scanner/name")
-        return MdfInfo(
-            version=text_of(file, "version"),
-            time=text_of(file, "time"),
-            tracer=text_of(file, "tracer/name"),
-            scanner=f"{maker} {model}".strip(),
-            topology=text_of(file, "scanner/topology"),
-            gradient_t_m=_gradient(file),
-            fwhm_m=numbers(file, "reconstruction/_fwhm", 3),
-            frames=frames,
-            channels=channels,
-            concentration_mol_l=numbers(file, "tracer/concentration", 1),
-            calibration=text_of(file, "calibration/method"),
-        )
+    content = read_hdf5(path, _CANNOT, small=(*_SMALL, _DATA))
+    frames, _, channels = _counts(content, path.name)
+    maker, model = content.text("scanner/manufacturer"), content.text("scanner/name")
+    return MdfInfo(
+        version=content.text("version"),
+        time=content.text("time"),
+        tracer=content.text("tracer/name"),
+        scanner=f"{maker} {model}".strip(),
+        topology=content.text("scanner/topology"),
+        gradient_t_m=_gradient(content),
+        fwhm_m=content.numbers("reconstruction/_fwhm", 3),
+        frames=frames,
+        channels=channels,
+        concentration_mol_l=content.numbers("tracer/concentration", 1),
+        calibration=content.text("calibration/method"),
+    )
 
 
 def write_mdf(
@@ -141,66 +151,36 @@ def write_mdf(
         file.create_dataset("reconstruction/data", data=flat, compression="gzip", shuffle=True)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """An HDF5 file whose read errors name it."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as problem:
-        words = f"{path.name}: cannot be read as MDF (HDF5), it may be cut short: {problem}"
-        raise InputError(words) from problem
-
-
-def _reconstruction(file: Any, name: str) -> Any:
-    import h5py
-
-    if not isinstance(file.get("reconstruction/data"), h5py.Dataset):
-        holds = ", ".join(f"/{key}" for key in file) or "nothing"
-        raise InputError(
-            f"{name}: has no /reconstruction/data, so no image; it holds {holds}: "
-            "reconstruct the measurement first, or check that this is an MDF v2 file"
-        )
-    return file["reconstruction"]
-
-
-def _refuse_large(group: Any, name: str, limit_bytes: int) -> None:
-    """Refuse by the sizes stated in the file, before unpacking: the image, its chunks, what stands beside it."""
-    import h5py
-
-    for key in ("data", "positions", "isOverscanRegion"):
-        stored = group.get(key)
-        if not isinstance(stored, h5py.Dataset):
-            continue
-        one = stored.shape[1:2] if key == "data" and len(stored.shape) == 3 else stored.shape
-        guard_size(f"{name}: /reconstruction/{key}", one, stored.dtype, limit_bytes)
-        if stored.chunks is not None:
-            guard_size(f"{name}: one chunk of /reconstruction/{key}", stored.chunks, stored.dtype, limit_bytes)
-
-
-def _mention_what_is_absent(file: Any, name: str, notes: list[str]) -> None:
-    absent = [f"/{group}" for group in _GROUPS if group not in file]
+def _mention_what_is_absent(content: Hdf5Content, name: str, notes: list[str]) -> None:
+    absent = [f"/{group}" for group in _GROUPS if group not in content.names]
     if absent:
         notes.append(f"{name}: has no {', '.join(absent)}: part of how it was scanned is unknown")
-    version = text_of(file, "version")
+    version = content.text("version")
     if not version.startswith("2"):
         notes.append(f'{name}: says MDF version "{version}"; it is read as version 2')
     notes.append(f"{name}: MDF names no anatomical axes; x, y, z are taken as R, A, S")
 
 
-def _counts(data: Any, name: str) -> tuple[int, int, int]:
+def _counts(content: Hdf5Content, name: str) -> tuple[int, int, int]:
     """Frames, voxels and channels of the dataset; one axis alone is voxels."""
-    if len(data.shape) not in (1, 3):
-        raise InputError(f"{name}: /reconstruction/data has shape {data.shape}; expected frames x voxels x channels")
-    return data.shape if len(data.shape) == 3 else (1, data.shape[0], 1)
+    shape = content.shape(_DATA)
+    if shape is None:
+        holds = ", ".join(f"/{key}" for key in content.names) or "nothing"
+        raise InputError(
+            f"{name}: has no /reconstruction/data, so no image; it holds {holds}: "
+            "reconstruct the measurement first, or check that this is an MDF v2 file"
+        )
+    if len(shape) not in (1, 3):
+        raise InputError(f"{name}: /reconstruction/data has shape {shape}; expected frames x voxels x channels")
+    frames, voxels, channels = shape if len(shape) == 3 else (1, shape[0], 1)
+    return frames, voxels, channels
 
 
-def _without_overscan(group: Any, values: AnyArray, name: str, notes: list[str]) -> AnyArray:
-    if "isOverscanRegion" not in group:
+def _without_overscan(content: Hdf5Content, values: AnyArray, name: str, notes: list[str]) -> AnyArray:
+    if _OVERSCAN not in content:
         return values
-    outside = np.asarray(group["isOverscanRegion"]).ravel() != 0
+    marks = content.array(_OVERSCAN)
+    outside = np.zeros(0, bool) if marks is None else marks.ravel() != 0
     if outside.size != values.size:
         raise InputError(
             f"{name}: /reconstruction/isOverscanRegion has {outside.size} entries for {values.size} "
@@ -216,9 +196,9 @@ def _without_overscan(group: Any, values: AnyArray, name: str, notes: list[str])
     return np.where(outside, values.dtype.type(0), values)
 
 
-def _gradient(file: Any) -> Array | None:
-    diagonal = numbers(file, "acquisition/gradient", 3)
+def _gradient(content: Hdf5Content) -> Array | None:
+    diagonal = content.numbers(_GRADIENT, 3)
     if diagonal is not None:
         return np.diag(diagonal)
-    values = numbers(file, "acquisition/gradient")
+    values = content.numbers(_GRADIENT)
     return values[:9].reshape(3, 3) if values is not None and values.size >= 9 else None

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import numpy as np
 
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
+from ..isolated.hdf5_content import Hdf5Content
 
-_MOST_NUMBERS = 100_000  # of what describes a scan
+_GROUP = "reconstruction/"
+PLACES = tuple(_GROUP + key for key in ("size", "fieldOfView", "fieldOfViewCenter", "order"))
+"""Entries that place the voxels, besides stored positions."""
 
 
-def gridded(group: Any, values: AnyArray, name: str, notes: list[str]) -> Image:
+def gridded(content: Hdf5Content, values: AnyArray, name: str, notes: list[str]) -> Image:
     """Values at their places: by stored positions, else by size, field of view, centre and order."""
-    if "positions" in group:
-        return _from_positions(group, values, name)
-    size, field = _triple(group, "size", name), _triple(group, "fieldOfView", name)
+    if _GROUP + "positions" in content:
+        return _from_positions(content, values, name)
+    size, field = _triple(content, "size", name), _triple(content, "fieldOfView", name)
     if (size < 1).any() or (size != np.rint(size)).any() or (field <= 0).any():
         raise InputError(
             f"{name}: /reconstruction/size = {size.tolist()} and fieldOfView = {field.tolist()} m: a "
             "voxel would have no volume: expected whole numbers of 1 or more, and lengths above zero"
         )
     shape = tuple(int(n) for n in size)
-    if np.prod(shape) != values.size:
+    if math.prod(shape) != values.size:
         raise InputError(
             f"{name}: /reconstruction/size = {shape} does not match {values.size} voxels in "
             "/reconstruction/data: expected their product"
         )
-    if "fieldOfViewCenter" not in group:
+    placed = _GROUP + "fieldOfViewCenter" in content
+    if not placed:
         notes.append(f"{name}: has no fieldOfViewCenter; the image is centred on the scanner's origin")
-    centre = _triple(group, "fieldOfViewCenter", name) if "fieldOfViewCenter" in group else np.zeros(3)
-    order = text_of(group, "order") or "xyz"
+    centre = _triple(content, "fieldOfViewCenter", name) if placed else np.zeros(3)
+    order = content.text(_GROUP + "order") or "xyz"
     if sorted(order) != ["x", "y", "z"]:
         raise InputError(f'{name}: order = "{order}": expected the letters x, y and z, such as "xyz"')
     axes = ["xyz".index(letter) for letter in order]  # the first letter varies fastest
@@ -40,17 +44,19 @@ def gridded(group: Any, values: AnyArray, name: str, notes: list[str]) -> Image:
     return _axis_aligned(data, field / size, centre - field / size * (size - 1) / 2)
 
 
-def _from_positions(group: Any, values: AnyArray, name: str) -> Image:
+def _from_positions(content: Hdf5Content, values: AnyArray, name: str) -> Image:
     """Put values where their stored positions say; the positions must fill a regular grid."""
-    positions = np.asarray(group["positions"], float)
+    stored = content.array(_GROUP + "positions")
+    positions = np.zeros(0) if stored is None else stored.astype(float)
     if positions.shape != (values.size, 3) or not np.isfinite(positions).all():
         raise InputError(f"{name}: positions have shape {positions.shape}; expected ({values.size}, 3)")
-    field = _triple(group, "fieldOfView", name) if "fieldOfView" in group else np.zeros(3)
+    field = _triple(content, "fieldOfView", name) if _GROUP + "fieldOfView" in content else np.zeros(3)
     axes = [_regular(positions[:, axis], field[axis], name) for axis in range(3)]
     low, spacing, index = (list(part) for part in zip(*axes, strict=True))
     shape = [int(places.max()) + 1 for places in index]
-    flat = np.ravel_multi_index(index, shape)
-    if len(np.unique(flat)) != values.size or np.prod(shape) != values.size:
+    filled = math.prod(shape) == values.size
+    flat = np.ravel_multi_index(index, shape) if filled else np.zeros(0, int)
+    if len(np.unique(flat)) != values.size:
         raise InputError(f"{name}: positions do not fill a regular grid: resample the reconstruction on one")
     data = np.empty(values.size, values.dtype)
     data[flat] = values
@@ -91,31 +97,12 @@ def upright(image: Image) -> tuple[AnyArray, Array, Array]:
     return np.flip(image.data, flipped).transpose(back), np.abs(main)[back], corner
 
 
-def _triple(group: Any, key: str, name: str) -> Array:
-    if key not in group:
+def _triple(content: Hdf5Content, key: str, name: str) -> Array:
+    if _GROUP + key not in content:
         raise InputError(f"{name}: /reconstruction has no {key}: the size of a voxel is unknown")
-    value = numbers(group, key)
+    value = content.numbers(_GROUP + key)
     if value is None:
         raise InputError(f"{name}: /reconstruction/{key} holds no numbers: expected three")
     if value.shape != (3,) or not np.isfinite(value).all():
         raise InputError(f"{name}: /reconstruction/{key} = {value.tolist()}: expected three numbers")
     return value
-
-
-def numbers(file: Any, key: str, count: int | None = None) -> Array | None:
-    """A dataset's numbers, flat; None where it is not there, or not of this count."""
-    if key not in file:
-        return None
-    if not 0 < getattr(file[key], "size", 0) <= _MOST_NUMBERS:
-        return None
-    values = np.asarray(file[key], float).ravel()
-    return values if count in (None, values.size) else None
-
-
-def text_of(group: Any, key: str) -> str:
-    """A string dataset; of several strings those that differ, joined."""
-    if key not in group or not 0 < getattr(group[key], "size", 0) <= _MOST_NUMBERS:
-        return ""
-    values = np.atleast_1d(np.asarray(group[key][()], dtype=object))
-    words = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values.ravel()]
-    return ", ".join(dict.fromkeys(words))

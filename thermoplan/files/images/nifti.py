@@ -11,10 +11,10 @@ import numpy as np
 from ...base.arrays import AnyArray
 from ...base.errors import InputError
 from ...base.image import Image
+from ..size_guard import LIMIT_BYTES, guard_size
 from ..text.text_files import existing
 from .nifti_header import check_head, header_affine_m, in_slabs, volume_at
 from .orientation import SHEAR, largest_cosine, place_voxels
-from .size_guard import LIMIT_BYTES, guard_size
 
 
 def read_nifti(

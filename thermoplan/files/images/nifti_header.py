@@ -13,7 +13,7 @@ import numpy as np
 
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
-from .size_guard import chosen
+from ..size_guard import chosen
 
 _METRES = {"meter": 1.0, "mm": 1e-3, "micron": 1e-6, "unknown": 1e-3}
 _SLAB_BYTES = 2**22

@@ -7,6 +7,7 @@ leaves place and order of axes to its caller. The tests hold every value and pla
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,10 @@ import numpy as np
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
+from ..size_guard import LIMIT_BYTES, chosen, guard_size
 from ..text.text_files import existing
 from .orientation import place_voxels
 from .packed import LONGEST_HEADER, LONGEST_LINE, unpacked_values
-from .size_guard import LIMIT_BYTES, chosen, guard_size
 
 _TYPES = {
     "signed char": "i1",
@@ -159,6 +160,11 @@ def axes_of(header: dict[str, str], name: str) -> tuple[tuple[int, ...], list[in
 def _detached(path: Path, name: str) -> BinaryIO:
     if name.upper().startswith("LIST") or "%" in name:
         raise InputError(f"{path.name}: its data lie in several files, which cannot be read; save it as one .nrrd")
+    if name.removeprefix("./") != os.path.basename(name):
+        raise InputError(
+            f'{path.name}: data file = "{name}": expected the name of a file beside it: a header does not take values '
+            "from other folders; put both into one"
+        )
     return existing(path.parent / name).open("rb")
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from ...base.arrays import AnyArray
 from ...base.errors import InputError
 from ...base.image import Image
+from ..size_guard import LIMIT_BYTES
 from ..text.text_files import existing
 from .nrrd import Nrrd, affine_m, axes_of, opened, read_raw
 from .orientation import place_voxels
-from .size_guard import LIMIT_BYTES
 from .suffixes import NRRD
 
 _SEGMENT = re.compile(r"segment(\d+)_")

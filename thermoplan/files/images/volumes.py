@@ -16,6 +16,7 @@ from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
 from ...base.units import NotAQuantity, iron_factor
+from ..size_guard import LIMIT_BYTES, guard_size
 from ..text.text_files import existing
 from .dicom import read_dicom
 from .mdf import read_mdf, write_mdf
@@ -23,7 +24,6 @@ from .nifti import read_nifti, write_nifti
 from .nrrd import read_nrrd
 from .orientation import place_voxels
 from .segments import has_segments, read_segmentation
-from .size_guard import LIMIT_BYTES, guard_size
 from .suffixes import BARE_ARRAY, DICOM, FOLDER, MDF, NIFTI, NRRD, PLACED_ARRAY, image_suffix
 
 

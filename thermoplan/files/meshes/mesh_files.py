@@ -5,14 +5,11 @@ A mesh file is in millimetres unless told otherwise; fields of a run are in metr
 
 from __future__ import annotations
 
-import struct
-import tempfile
-import zlib
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
-from xml.etree.ElementTree import ParseError
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,13 +18,19 @@ from ...anatomy.anatomy import Anatomy
 from ...base.arrays import AnyArray, Array, IntArray
 from ...base.errors import InputError
 from ..images.labels import Label
+from ..isolated.isolation import read_isolated
 from ..text.text_files import existing
-from .meshio_words import meshio_words
 from .vtkhdf import Steps, write_vtkhdf
-from .vtu import decode_words, without_strings, write_vtu
+from .vtu import decode_words, write_vtu
 
-_TAGS = ("gmsh:physical", "region", "medit:ref", "cell_tags", "name_to_read", "CellEntityIds")
-_IGNORED = {"vertex", "line", "line3", "triangle", "triangle6"}
+_TAGS = ["gmsh:physical", "region", "medit:ref", "cell_tags", "name_to_read", "CellEntityIds"]
+_SOLID = {"tetra": 4, "tetra10": 10}
+_FACES = {"triangle": 3, "triangle6": 6}
+_IGNORED = {"vertex", "line", "line3", *_FACES}
+_LARGEST_TAG = 2**53
+"""Above it a double is no whole number of its own."""
+_MOST_NAMED = 10
+_CANNOT = "cannot be read as a mesh, it may be cut short or damaged"
 _REGIONS = "region_names"
 _TISSUES = "tissue_names"
 _UNIT = "metres_per_unit"
@@ -50,11 +53,11 @@ def read_mesh(
         Region and tissue by tag; else the file's own names count, and a tissue is named like its region.
     """
     path, notes = existing(path), notes if notes is not None else []
-    mesh, words = _read(path)
-    unit_m = float(np.ravel(mesh.field_data.get(_UNIT, unit_m))[0])
+    mesh = _read(path)
+    unit_m = _unit(mesh, unit_m, path.name)
     tets = _tetrahedra(mesh, path.name, notes)
     tags = _tags(mesh, path.name)
-    names = _names(mesh, tags, table if table is not None else _labels(mesh, words), path.name)
+    names = _names(tags, table if table is not None else _labels(mesh), path.name)
     values, region = np.unique(tags, return_inverse=True)
     points = np.zeros((len(mesh.points), 3))
     points[:, : mesh.points.shape[1]] = mesh.points
@@ -143,90 +146,130 @@ def write_history(path: Path | str, anatomy: Anatomy, steps: Steps, point_data: 
     )
 
 
-def _read(path: Path) -> tuple[Any, dict[str, tuple[str, ...]]]:
-    """Mesh as meshio has it, and the lists of words that a VTU file holds in its field data."""
-    import meshio
+@dataclass(frozen=True, slots=True, eq=False)
+class _MeshArrays:
+    """Points, blocks of cells by kind, the cell data that say the region, field data, and lists of words."""
 
-    try:
-        with meshio_words():
-            raw, words = without_strings(path.read_bytes()) if path.suffix.lower() == ".vtu" else (b"", {})
-            if not words:
-                mesh = meshio.read(path)
-                lists = {key: mesh.field_data[key] for key in (_REGIONS, _TISSUES) if key in mesh.field_data}
-                return mesh, {key: decode_words(values) for key, values in lists.items()}
-            with tempfile.TemporaryDirectory() as folder:
-                (plain := Path(folder) / path.name).write_bytes(raw)
-                return meshio.read(plain), words
-    except (
-        meshio.ReadError,
-        ParseError,
-        OSError,
-        ValueError,
-        KeyError,
-        IndexError,
-        AssertionError,
-        AttributeError,
-        TypeError,
-        UnicodeDecodeError,
-        EOFError,
-        OverflowError,
-        zlib.error,
-        struct.error,
-    ) as problem:
-        why = str(problem) or type(problem).__name__
-        raise InputError(
-            f"{path.name}: cannot be read as a mesh, it may be cut short: {why}; expected gmsh .msh, .vtu or .xdmf"
-        ) from problem
+    points: AnyArray
+    blocks: list[tuple[str, AnyArray]]
+    key: str | None
+    tags: list[AnyArray]
+    others: list[str]
+    field: dict[str, AnyArray]
+    words: dict[str, tuple[str, ...]]
 
 
-def _tetrahedra(mesh: Any, name: str, notes: list[str]) -> IntArray:
-    strange = {b.type for b in mesh.cells} - _IGNORED - {"tetra", "tetra10"}
+def _read(path: Path) -> _MeshArrays:
+    parts = read_isolated("mesh_arrays:read_mesh_arrays", path, {"tags": _TAGS}, _CANNOT)
+    arrays = {key: value for key, value in parts.items() if isinstance(value, np.ndarray)}
+    types = _listed(parts["types"])
+    tags = [arrays[f"tags {i}"] for i in range(len(types))] if parts["key"] else []
+    fields = {name.removeprefix("field "): value for name, value in parts.items() if name.startswith("field ")}
+    words = {
+        name: decode_words(value if isinstance(value, np.ndarray) else _listed(value))
+        for name in (_REGIONS, _TISSUES)
+        if (value := fields.get(name)) is not None
+    }
+    if isinstance(old := parts["words"], dict):
+        words |= {name: tuple(map(str, value)) for name, value in old.items()}
+    mesh = _MeshArrays(
+        arrays["points"],
+        [(kind, arrays[f"cells {i}"]) for i, kind in enumerate(types)],
+        str(parts["key"]) if parts["key"] else None,
+        tags,
+        _listed(parts["data"]),
+        {name: np.ravel(value) for name, value in fields.items() if isinstance(value, np.ndarray)},
+        words,
+    )
+    _check_shapes(mesh, path.name)
+    return mesh
+
+
+def _listed(value: object) -> list[str]:
+    return [str(part) for part in value] if isinstance(value, list) else []
+
+
+def _check_shapes(mesh: _MeshArrays, name: str) -> None:
+    """Refuse arrays that do not fit each other: points, the nodes of cells, and a tag for each cell."""
+    points = mesh.points
+    if points.ndim != 2 or not 1 <= points.shape[1] <= 3:
+        raise InputError(f"{name}: its points have shape {points.shape}; expected rows of two or three coordinates")
+    for number, (kind, nodes) in enumerate(mesh.blocks):
+        if kind not in _SOLID | _FACES:
+            continue
+        if nodes.ndim != 2 or nodes.shape[1] < (_SOLID | _FACES)[kind] or nodes.dtype.kind not in "iu":
+            raise InputError(f"{name}: its {kind} cells have nodes of shape {nodes.shape}: the file may be damaged")
+        if nodes.size and not 0 <= int(nodes.min()) <= int(nodes.max()) < len(points):
+            wrong = int(nodes.max()) if int(nodes.min()) >= 0 else int(nodes.min())
+            raise InputError(
+                f"{name}: a {kind} has the node {wrong}, counted from 0, of {len(points)} points: the file may be "
+                "damaged: write the mesh anew"
+            )
+        if mesh.key is not None and mesh.tags[number].size != len(nodes):
+            raise InputError(
+                f'{name}: cell data "{mesh.key}" has {mesh.tags[number].size} values for {len(nodes)} {kind} cells; '
+                "expected one each"
+            )
+
+
+def _unit(mesh: _MeshArrays, unit_m: float, name: str) -> float:
+    stated = mesh.field.get(_UNIT)
+    if stated is None:
+        return unit_m
+    if stated.size != 1 or not 0.0 < float(stated[0]) < math.inf:
+        raise InputError(f"{name}: field data {_UNIT} = {stated[:3].tolist()}: expected one length above zero, in m")
+    return float(stated[0])
+
+
+def _tetrahedra(mesh: _MeshArrays, name: str, notes: list[str]) -> IntArray:
+    strange = {kind for kind, _ in mesh.blocks} - _IGNORED - _SOLID.keys()
     if strange:
         raise InputError(f"{name}: has {', '.join(sorted(strange))} cells; expected tetrahedra")
-    blocks = [b for b in mesh.cells if b.type in ("tetra", "tetra10") and len(b.data)]
+    blocks = [(kind, nodes) for kind, nodes in mesh.blocks if kind in _SOLID and len(nodes)]
     if not blocks:
         raise InputError(f"{name}: has no tetrahedra; expected a volume mesh")
-    if any(b.type == "tetra10" for b in blocks):
+    if any(kind == "tetra10" for kind, _ in blocks):
         notes.append(f"{name}: tetrahedra of ten nodes are used by their four corners")
-    return np.concatenate([b.data[:, :4] for b in blocks]).astype(np.int64)
+    return np.concatenate([nodes[:, :4] for _, nodes in blocks]).astype(np.int64)
 
 
-def _tags(mesh: Any, name: str) -> IntArray:
-    key = next((key for key in _TAGS if key in mesh.cell_data), None)
-    if key is None:
-        have = ", ".join(mesh.cell_data) or "no cell data"
+def _tags(mesh: _MeshArrays, name: str) -> IntArray:
+    if mesh.key is None:
+        have = ", ".join(mesh.others) or "no cell data"
         raise InputError(
             f"{name}: no element says its region ({have}); expected physical groups of gmsh, or "
             'whole numbers in cell data "region"'
         )
-    tags = [
-        np.asarray(data).ravel()
-        for block, data in zip(mesh.cells, mesh.cell_data[key], strict=True)
-        if block.type in ("tetra", "tetra10") and len(block.data)
-    ]
-    values = np.concatenate(tags)
-    if not np.array_equal(values, np.rint(values)):
-        raise InputError(f'{name}: cell data "{key}" holds {values.dtype}; expected whole numbers')
+    pairs = zip(mesh.blocks, mesh.tags, strict=True)
+    values = np.concatenate([tags.ravel() for (kind, nodes), tags in pairs if kind in _SOLID and len(nodes)])
+    if not np.array_equal(values, np.rint(values)) or np.abs(values.astype(float)).max() > _LARGEST_TAG:
+        raise InputError(f'{name}: cell data "{mesh.key}" holds {values.dtype}; expected whole numbers')
     return values.astype(np.int64)
 
 
-def _labels(mesh: Any, words: Mapping[str, tuple[str, ...]]) -> dict[int, Label]:
+def _labels(mesh: _MeshArrays) -> dict[int, Label]:
     """Region and tissue by tag, from the file's own names."""
-    field = {key: np.ravel(value) for key, value in mesh.field_data.items()}
-    names = {int(v[0]): key for key, v in field.items() if v.size == 2 and int(v[1]) == 3}
-    names = names or dict(enumerate(words.get(_REGIONS, ())))
+    words = mesh.words
+    names = _tagged_names(mesh, 3) or dict(enumerate(words.get(_REGIONS, ())))
     tissues = dict(zip(words.get(_REGIONS, ()), words.get(_TISSUES, ()), strict=False))
     return {tag: Label(name, tissues.get(name, name)) for tag, name in names.items()}
 
 
-def _names(mesh: Any, tags: IntArray, table: Mapping[int, Label], name: str) -> dict[int, Label]:
+def _tagged_names(mesh: _MeshArrays, dimension: int) -> dict[int, str]:
+    """Names of gmsh's physical groups of a dimension, by their tag."""
+    pairs = {name: values for name, values in mesh.field.items() if values.size == 2 and np.isfinite(values).all()}
+    return {int(values[0]): name for name, values in pairs.items() if values[1] == dimension}
+
+
+def _names(tags: IntArray, table: Mapping[int, Label], name: str) -> dict[int, Label]:
     """Region and tissue of every tag that an element carries."""
     present = [int(tag) for tag in np.unique(tags)]
     names = {tag: Label(*entry) for tag, entry in table.items()}
     missing = [tag for tag in present if tag not in names]
     if missing:
         count = int(np.isin(tags, missing).sum())
-        tags_text = ", ".join(map(str, missing))
+        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        tags_text = ", ".join(map(str, missing[:_MOST_NAMED])) + more
         raise InputError(
             f"{name}: {count} tetrahedra have the region {tags_text}, which has no name: make "
             "it a physical group, or give [anatomy] label_table with a row for it"
@@ -234,16 +277,14 @@ def _names(mesh: Any, tags: IntArray, table: Mapping[int, Label], name: str) -> 
     return names
 
 
-def _surfaces(mesh: Any) -> dict[str, AnyArray]:
+def _surfaces(mesh: _MeshArrays) -> dict[str, AnyArray]:
     """Triangles of gmsh's named surfaces."""
-    field = {key: np.ravel(value) for key, value in mesh.field_data.items()}
-    names = {int(v[0]): key for key, v in field.items() if v.size == 2 and int(v[1]) == 2}
-    data = mesh.cell_data.get("gmsh:physical", [])
+    names = _tagged_names(mesh, 2)
     found: dict[str, list[AnyArray]] = {}
-    for block, tags in zip(mesh.cells, data, strict=False):
-        for tag in np.unique(tags) if block.type in ("triangle", "triangle6") else ():
+    for (kind, nodes), tags in zip(mesh.blocks, mesh.tags if mesh.key == "gmsh:physical" else [], strict=False):
+        for tag in np.unique(tags) if kind in _FACES else ():
             if int(tag) in names:
-                found.setdefault(names[int(tag)], []).append(block.data[np.asarray(tags) == tag, :3])
+                found.setdefault(names[int(tag)], []).append(nodes[tags.ravel() == tag, :3])
     return {name: np.concatenate(parts).astype(np.int64) for name, parts in found.items()}
 
 

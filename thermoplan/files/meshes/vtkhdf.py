@@ -19,9 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
+from ..isolated.hdf5_content import read_hdf5
 from ..text.text_files import existing
 
 _TETRAHEDRON = 10
+_TIMES = "VTKHDF/Steps/Values"
 _PACKED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 _KEPT_BITS = 13
 """Of the 23 bits of a fraction: 4 mK at 40 degrees C, a part in 16,000 of a dose."""
@@ -108,16 +110,15 @@ def _rounded(values: ArrayLike) -> NDArray[np.float32]:
 
 def read_steps(path: Path | str, names: Sequence[str] = ("temperature_c", "cem43_min")) -> Steps:
     """The fields that change, ``(k, n)`` each, of a file that ``write_vtkhdf`` wrote."""
-    import h5py
-
     path = existing(path)
-    try:
-        with h5py.File(path) as file:
-            root = file["VTKHDF"]
-            times = root["Steps/Values"][()]
-            fields = {name: root[f"PointData/{name}"][()].reshape(len(times), -1) for name in names}
-    except (OSError, KeyError, ValueError) as problem:
+    cannot = "cannot be read as VTKHDF with time, it may be cut short"
+    keys = {name: f"VTKHDF/PointData/{name}" for name in names}
+    content = read_hdf5(path, cannot, large=(_TIMES, *keys.values()))
+    times, fields = content.numbers(_TIMES), {name: content.array(key) for name, key in keys.items()}
+    known = {name: values for name, values in fields.items() if values is not None}
+    lacking = [name for name, values in known.items() if times is None or values.size % max(1, times.size)]
+    if times is None or not times.size or len(known) < len(names) or lacking:
         raise InputError(
-            f"{path.name}: cannot be read as VTKHDF with time, it may be cut short: {problem}; plan again, or delete it"
-        ) from problem
-    return Steps(times, fields)
+            f"{path.name}: {cannot}: {', '.join(names)} are not there for each time; plan again, or delete it"
+        )
+    return Steps(times, {name: values.reshape(len(times), -1) for name, values in known.items()})

@@ -11,7 +11,6 @@ VTK and PyVista are parts of the 3D scene, which a plan does without.
 from __future__ import annotations
 
 import base64
-import re
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -26,7 +25,6 @@ _TYPES = {"float64": "Float64", "float32": "Float32", "int64": "Int64", "int32":
 _TETRAHEDRON = 10
 _BLOCK = 1 << 20
 """Bytes that are compressed at once. Twice as many gain under 1 % of the file; many fewer cost a header each."""
-_STRINGS = re.compile(rb'<DataArray type="String"([^>]*format="ascii"[^>]*)>([\d\s]*)</DataArray>')
 
 
 def write_vtu(
@@ -73,17 +71,6 @@ def decode_words(values: ArrayLike) -> tuple[str, ...]:
     if array.dtype != np.uint8:
         return tuple(str(word) for word in array)
     return tuple(array.tobytes().decode("utf-8", "replace").split("\0")[:-1])
-
-
-def without_strings(raw: bytes) -> tuple[bytes, dict[str, tuple[str, ...]]]:
-    """Content of a file of earlier versions without its arrays of strings, and those by name."""
-    found = {}
-    for match in _STRINGS.finditer(raw):
-        name = re.search(rb'Name="([^"]*)"', match[1])
-        codes = bytes(int(code) for code in match[2].split())
-        if name and codes:
-            found[name[1].decode()] = tuple(word.decode() for word in codes.rstrip(b"\0").split(b"\0"))
-    return _STRINGS.sub(b"", raw), found
 
 
 def _array(name: str, values: ArrayLike, *, tuples: bool = False) -> str:

@@ -9,10 +9,12 @@ import numpy as np
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...device.fields.selection import SelectionField, selection_field
+from ..isolated.hdf5_content import Hdf5Content, read_hdf5
 from ..text.text_files import existing
 from .columns import read_columns
 
 _COLUMNS = ("x_mm", "y_mm", "z_mm", "bx_mT", "by_mT", "bz_mT")
+_CANNOT = "cannot be read as a field map (HDF5), it may be cut short"
 
 
 def read_field_map(path: Path | str, *, degree: int = 4) -> SelectionField:
@@ -30,24 +32,23 @@ def read_field_map(path: Path | str, *, degree: int = 4) -> SelectionField:
 
 
 def _hdf5(path: Path) -> tuple[Array, Array, Array | None]:
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            missing = [key for key in ("positions", "fields") if key not in file]
-            if missing:
-                raise InputError(f"{path.name}: has no {' and no '.join(missing)}; it holds {', '.join(file)}")
-            fields = np.asarray(file["fields"], float)
-            center = np.asarray(file["positionsCenter"], float) if "positionsCenter" in file else None
-            points = np.asarray(file["positions"], float)
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as problem:
-        words = f"{path.name}: cannot be read as a field map (HDF5), it may be cut short: {problem}"
-        raise InputError(words) from problem
+    content = read_hdf5(path, _CANNOT, large=("positions", "fields", "positionsCenter"))
+    missing = [key for key in ("positions", "fields") if key not in content]
+    if missing:
+        raise InputError(f"{path.name}: has no {' and no '.join(missing)}; it holds {', '.join(content.names)}")
+    fields, center, points = (_numbers(content, key, path.name) for key in ("fields", "positionsCenter", "positions"))
     if fields.ndim == 3:
         if len(fields) != 1:
             raise InputError(f"{path.name}: holds {len(fields)} fields; expected one")
         fields = fields[0]
-    return points, fields, center
+    return points, fields, center if "positionsCenter" in content else None
+
+
+def _numbers(content: Hdf5Content, key: str, name: str) -> Array:
+    values = content.array(key)
+    if values is None and key in content:
+        raise InputError(f"{name}: {key} holds {content.kind(key)}; expected numbers")
+    return np.zeros(0) if values is None else values.astype(float)
 
 
 def _table(path: Path) -> tuple[Array, Array, None]:

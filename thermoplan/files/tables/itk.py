@@ -15,9 +15,12 @@ import numpy as np
 
 from ...base.arrays import Array
 from ...base.errors import InputError
+from ..isolated.hdf5_content import read_hdf5
 
 ITK_TEXT = "#Insight Transform File"
 _COMPOSITE = "CompositeTransform"
+_STEPS = "TransformGroup"
+_PARTS = {part: (f"Transform{part}", f"Tranform{part}") for part in ("Parameters", "FixedParameters")}
 _LONGEST_MAT = 2**20
 """Bytes of a MATLAB file at most: a transform has a dozen numbers."""
 _MATLAB_KINDS = {("<", 0): "<f8", ("<", 10): "<f4", (">", 1000): ">f8", (">", 1010): ">f4"}
@@ -51,26 +54,23 @@ def steps_of_text(text: str, name: str) -> list[Step]:
 
 def steps_of_hdf5(path: Path) -> list[Step]:
     """The transforms of ITK's HDF5, in the order of their numbers; ITK once misspelt the keys."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            if "TransformGroup" not in file:
-                raise InputError(
-                    f"{path.name}: holds no /TransformGroup; expected a transform that ITK or 3D Slicer wrote"
-                )
-            groups = [file["TransformGroup"][key] for key in sorted(file["TransformGroup"], key=int)]
-            steps = []
-            for group in groups:
-                numbers = {
-                    part: np.asarray(group[key], float).ravel()
-                    for part in ("Parameters", "FixedParameters")
-                    for key in (f"Tranform{part}", f"Transform{part}")
-                    if key in group
-                }
-                steps.append(_step(np.ravel(group["TransformType"][()])[0].decode(), numbers, path.name))
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as problem:
-        raise InputError(f"{path.name}: cannot be read as a transform of ITK: {problem}") from problem
+    keys = (f"{_STEPS}/*/{part}" for part in ("TransformType", *_PARTS["Parameters"], *_PARTS["FixedParameters"]))
+    content = read_hdf5(path, "cannot be read as a transform of ITK", small=tuple(keys))
+    if _STEPS not in content.names:
+        raise InputError(f"{path.name}: holds no /{_STEPS}; expected a transform that ITK or 3D Slicer wrote")
+    numbers = dict.fromkeys(key.split("/")[1] for key in content.entries())
+    if not all(number.isdecimal() and number.isascii() for number in numbers):
+        raise InputError(f"{path.name}: /{_STEPS} has the entries {', '.join(numbers)}; expected numbers: save it anew")
+    steps = []
+    for number in sorted(numbers, key=int):
+        home = f"{_STEPS}/{number}"
+        found = {
+            part: values
+            for part, keys in _PARTS.items()
+            for key in keys
+            if (values := content.numbers(f"{home}/{key}")) is not None
+        }
+        steps.append(_step(content.text(f"{home}/TransformType"), found, path.name))
     return _linear(steps, path.name)
 
 

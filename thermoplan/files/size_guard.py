@@ -6,9 +6,14 @@ import math
 
 import numpy as np
 
-from ...base.errors import InputError
+from ..base.errors import InputError
 
 LIMIT_BYTES = 4 * 2**30  # a 1024^3 image of single floats; more is refused before it is unpacked
+
+_MOST_PACKED = 1100
+"""Bytes that a packed one may become: deflate makes at most 1032 of it."""
+_ALWAYS_BYTES = 2**26
+"""Bytes that any file may become: blank images pack better than others, and this much harms nobody."""
 
 
 def guard_size(name: str, shape: tuple[int, ...], dtype: np.dtype, limit_bytes: int) -> None:
@@ -17,6 +22,16 @@ def guard_size(name: str, shape: tuple[int, ...], dtype: np.dtype, limit_bytes: 
     if size > limit_bytes:
         raise InputError(
             f"{name}: unpacks to {_shown(size)}, over the limit of {_shown(limit_bytes)}: crop or resample it"
+        )
+
+
+def guard_stored(name: str, shape: tuple[int, ...], dtype: np.dtype, stored_bytes: int) -> None:
+    """Refuse values that the bytes of a file cannot hold: a header that says more than there is fills memory."""
+    size = math.prod(int(n) for n in shape) * np.dtype(dtype).itemsize
+    if size > _ALWAYS_BYTES + _MOST_PACKED * stored_bytes:
+        raise InputError(
+            f"{name}: says that it unpacks to {_shown(size)}, of {_shown(stored_bytes)} in the file: it may be "
+            "damaged, or cut short: save it anew"
         )
 
 
