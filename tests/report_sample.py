@@ -351,7 +351,8 @@ def sample_plan(anatomy: Anatomy, fields: dict[str, np.ndarray]) -> dict[str, ob
             "unit": "min",
             "missed": [],
             "limits": [
-                _cost("liver", "CEM43max", 2.0, 0.1, 0.7) | {"unit": "min", "per": "doubling"},
+                _cost("liver", "CEM43max", 2.0, 0.1, 0.7)
+                | {"unit": "min", "per": "doubling", "gain_wider_k": 0.46, "gain_narrower_k": -2.3},
                 _cost("core", "Tmax", 39.5, 39.4, 0.0) | {"active": True},
                 _cost("skin", "Tmax", 43.0, 39.0, 0.0),
             ],

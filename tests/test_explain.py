@@ -10,7 +10,8 @@ import pytest
 from test_optimize import EDGES, LOOSE, PEAK, at_least, at_most, case, plan
 
 from thermoplan.goals import resolve
-from thermoplan.optimize import explain, lbfgsb_shares, optimize_shares, pareto_front
+from thermoplan.optimize import explain, lbfgsb_shares, optimize_shares, pareto_front, promote
+from thermoplan.plan.steering.steer import apart_k
 
 FINE = replace(LOOSE, tolerance=1e-5, heat_cost=0.0, peak_cost=0.0)
 
@@ -64,7 +65,7 @@ def test_a_relaxation_that_helps_nothing_is_not_offered(monkeypatch):
     """A search that finds the same plan again, whatever is allowed to yield."""
     goals = [at_least("T90", 42.0), at_most("Tmax", 38.0, "core")]
     shares, _ = explained(goals, relax=False)
-    monkeypatch.setattr(sys.modules["thermoplan.optimize.explain"], "weighted_shares", lambda *_, **__: shares)
+    monkeypatch.setattr(sys.modules["thermoplan.optimize.relaxations"], "weighted_shares", lambda *_, **__: shares)
     _, why = explained(goals)
     assert why.missed and why.relaxations == ()
 
@@ -143,3 +144,93 @@ def test_a_second_method_finds_nothing_better(goals):
     assert first.objective <= other.objective * (1.0 + 1e-3)
     assert first.objective <= from_there.objective * (1.0 + 3e-3)
     assert other.objective < first.objective + 150.0, "not even near: no check at all"
+
+
+def test_the_dearest_limits_are_searched_anew_each_way_and_told_two_sided():
+    """Core and tumour peak bind together: a wider core stops at the peak, which a price to first order ignores."""
+    core_c, peak_c = 38.3, 42.2
+
+    def reached(core: float, peak: float) -> float:
+        goals = [at_least("T90", 60.0), at_most("Tmax", core, "core"), at_most("Tmax", peak, "tumour")]
+        return plan(goals, settings=FINE).values[0]
+
+    goals = [at_least("T90", 60.0), at_most("Tmax", core_c, "core"), at_most("Tmax", peak_c, "tumour")]
+    _, why = explained(goals, FINE)
+    here, (core, peak) = reached(core_c, peak_c), why.limits
+    assert [cost.label for cost in (core, peak)] == ["core Tmax <= 38.3 degC", "tumour Tmax <= 42.2 degC"]
+    for cost, wide, narrow in (
+        (core, reached(core_c + 1.0, peak_c), reached(core_c - 1.0, peak_c)),
+        (peak, reached(core_c, peak_c + 1.0), reached(core_c, peak_c - 1.0)),
+    ):
+        assert cost.wider.goal_value == pytest.approx(wide, abs=0.03)
+        assert cost.wider.gain_k == pytest.approx(wide - here, abs=0.03)
+        assert cost.narrower.gain_k == pytest.approx(narrow - here, abs=0.03)
+    assert core.wider.gain_k < 0.3 * core.gain_k and -core.narrower.gain_k > 1.5 * core.gain_k
+    gain, loss = f"{core.wider.gain_k:.2g} K more of tumour T90", f"{-core.narrower.gain_k:.2g} K less"
+    assert core.sentence == f"core Tmax 1 K wider: {gain}; 1 K narrower: {loss} (searched anew)"
+
+
+def test_what_a_dose_gains_by_a_new_search_is_told_in_kelvins_of_its_temperature_and_as_a_factor():
+    shares, why = explained([at_least("CEM43T90", 1e4), at_most("CEM43max", 0.02, "liver")], FINE)
+    cost = why.limits[0]
+    wide, narrow = (
+        plan([at_least("CEM43T90", 1e4), at_most("CEM43max", bound, "liver")], settings=FINE).values[0]
+        for bound in (0.04, 0.01)
+    )
+    assert np.log2(cost.wider.goal_value / wide) == pytest.approx(0.0, abs=0.05)
+    assert np.log2(cost.narrower.goal_value / narrow) == pytest.approx(0.0, abs=0.05)
+    assert 0.0 < cost.wider.gain_k < np.log2(wide / shares.values[0]), "a doubling is half a kelvin to one"
+    assert cost.sentence.startswith("liver CEM43max twice as wide: ") and "; half as wide: " in cost.sentence
+    assert f"K more (CEM43T90 x {cost.wider.goal_value / shares.values[0]:.2g}) of tumour T90" in cost.sentence
+
+
+@pytest.mark.parametrize(("priority", "weight"), [(1, 0.01), (2, 1.0), (3, 1.0), (3, 0.05)])
+def test_what_would_help_is_told_of_a_missed_goal_whatever_its_priority_and_weight(priority, weight):
+    """Before it stands a goal of the first priority that is met, and must not be sold."""
+    met = at_least("Tmean", 38.0)
+    goals = [at_least("T90", 42.0, priority=priority, weight=weight), at_most("Tmax", 38.0, "core"), met]
+    _, why = explained(goals)
+    assert why.missed == ("tumour T90 >= 42 degC",)
+    core = why.relaxations[0]
+    assert core.label == "core Tmax <= 38 degC" and core.goals_met and 38.0 < core.to_value < 40.0
+    assert why.limits[0].label == "core Tmax <= 38 degC" and why.limits[0].gain > 0.5
+    _, first = explained([at_least("T90", 42.0), *goals[1:]])
+    assert core.to_value == pytest.approx(first.relaxations[0].to_value, abs=0.05)
+
+
+def test_of_two_missed_goals_of_one_priority_neither_becomes_a_limit():
+    goals = [at_least("T90", 60.0), at_least("T50", 60.0), at_most("Tmax", 38.3, "core")]
+    anatomy, _ = case()
+    resolved = resolve(goals, anatomy, defaults=False)
+    assert [row.kind for row in promote(resolved, 0).rows] == ["goal", "goal", "limit"]
+    heavier = resolve([goals[0], replace(goals[1], weight=2.0), goals[2]], anatomy, defaults=False)
+    assert [row.kind for row in promote(heavier, 0).rows] == ["goal", "limit", "limit"]
+    _, why = explained(goals)
+    assert why.missed[0] == "tumour T90 >= 60 degC" and len(why.missed) == 2
+    assert why.conflicts[1] == "tumour T50 >= 60 degC is missed too, and comes after it"
+
+
+def test_a_goal_of_the_first_priority_that_gives_way_to_the_second_is_told_as_given_way():
+    """The peak is a wish that is met, and what the second wish lacks is offered at the price of the first alone."""
+    goals = [replace(PEAK, bound=41.0), at_least("T90", 41.5, priority=2), at_most("Tmax", 45.0, "core")]
+    _, why = explained(goals, replace(LOOSE, limit_margin_k=0.1))
+    assert why.missed == ("tumour T90 >= 41.5 degC",)
+    (relaxation,) = why.relaxations
+    assert relaxation.label == "tumour Tmax <= 41 degC" and "all other goals are met" in relaxation.sentence
+
+
+@pytest.mark.parametrize("priority", [1, 3])
+def test_how_far_apart_searches_ended_is_in_kelvins_of_the_missed_goal_whatever_its_priority(priority):
+    """The same search by another number of its priority, alone or after a goal that is met."""
+    anatomy, reduced = case()
+    for others in ([], [at_least("Tmean", 37.5)]):
+        goals = [at_least("T90", 60.0, priority=priority), at_most("Tmax", 42.5, "tumour"), *others]
+        resolved = resolve(goals, anatomy, defaults=False)
+        settings = replace(LOOSE, starts=3)
+        found = optimize_shares(reduced, resolved, window_edges_s=EDGES, settings=settings)
+        ends = [values[0] for values in found.start_values_k]
+        assert len(ends) == len(found.starts) >= 3
+        assert apart_k(found, resolved) == max(ends) - min(ends)
+        assert max(ends) == pytest.approx(found.values[0], abs=0.05), "the best of them is the plan"
+        alone = plan([replace(goals[0], priority=1), *goals[1:2]], settings=settings)
+        assert apart_k(found, resolved) == pytest.approx(np.ptp([v[0] for v in alone.start_values_k]), abs=0.03)

@@ -62,7 +62,7 @@ def test_a_budget_is_a_linear_limit_on_the_mean_over_the_heating():
     assert budget.used(shares, edges) == pytest.approx(100 * mean_w / 0.2, rel=1e-12)
     assert budget.met(100.0) and not budget.met(100.1) and budget.said(100 * mean_w / 0.2) == "69%"
     # a tenth of the budget is a tenth whatever it is weighed against
-    assert budget.in_k(100.0) - budget.in_k(90.0) == pytest.approx(budget.widening[0])
+    assert budget.in_k(100.0) - budget.in_k(90.0) == pytest.approx(budget.widening.amount_k)
 
 
 def test_a_budget_follows_the_columns_that_are_left_or_mixed():

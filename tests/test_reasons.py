@@ -36,7 +36,13 @@ def test_a_plan_that_meets_its_goal_says_how_much_more_could_be_had(met):
     why = met["explanation"]
     assert met["status"] == "ok" and why["missed"] == why["conflicts"] == why["relaxations"] == []
     assert why["reach"] > next(row["value"] for row in met["goals"] if row["kind"] == "goal")
-    assert why["sentences"][0].startswith("Within the limits tumour CEM43T90 could reach")
+    said, words = f"{float(f'{why["reach"]:.2g}'):g} min", why["sentences"][0]
+    assert words.startswith(f"Within the limits tumour CEM43T90 could reach {said} with ")
+    places = (
+        f"the {why['positions']} of {why['positions_all']} positions that are played (" if why["reach_all"] else "all "
+    )
+    assert f" with {places}" in words and why["positions"] <= why["positions_all"]
+    assert why["reach_all"] is None or why["reach_all"] > 0.98 * why["reach"]
     assert {row["region"] for row in why["limits"]} == {r["region"] for r in met["goals"] if r["kind"] == "limit"}
 
 
@@ -46,7 +52,12 @@ def test_a_missed_goal_names_what_stands_against_it_and_what_would_help_most(mis
     assert "tumour Tmax <= 46 degC" in why["conflicts"][0] and "core" not in why["conflicts"][0]
     dearest = why["limits"][0]
     assert dearest["region"] == "tumour" and dearest["active"] and dearest["gain_k"] > 0.3
-    assert "K of tumour T90 per K of tumour Tmax" in dearest["sentence"]
+    assert dearest["gain_wider_k"] > 0.3 and dearest["gain_narrower_k"] < -0.3
+    wider, narrower = dearest["gain_wider_k"], -dearest["gain_narrower_k"]
+    assert dearest["sentence"] == (
+        f"tumour Tmax 1 K wider: {wider:.2g} K more of tumour T90; 1 K narrower: {narrower:.2g} K less (searched anew)"
+    )
+    assert f"There: {dearest['sentence']}." in why["sentences"]
     assert why["relaxations"][0]["to"] > 46.0
     assert any(text.startswith("What would help most: ") for text in why["sentences"])
 
@@ -62,7 +73,7 @@ def test_a_missed_goal_was_searched_from_several_places_and_says_how_far_apart_t
     assert len(optimizer["starts"]) == 3 and 0.0 <= optimizer["starts_apart_k"] < 1.0
     assert met["optimizer"]["starts_apart_k"] is None
     told = [text for text in missed["explanation"]["sentences"] if text.startswith("Searches from 3 places ended")]
-    assert len(told) == 1 and f"{max(optimizer['starts_apart_k'], 1e-3):.1g} K" in told[0]
+    assert len(told) == 1 and f"{max(optimizer['starts_apart_k'], 1e-3):.1g} K of tumour T90 apart" in told[0]
     assert not any(text.startswith("Searches from") for text in met["explanation"]["sentences"])
 
 

@@ -175,7 +175,13 @@ def test_every_second_level_entry_may_be_null(run: Path) -> None:
 def test_a_limit_is_listed_where_it_costs_something_or_is_at_its_bound(run: Path) -> None:
     _, body = page_tables.limit_costs_table(plan_of(run))
     assert [row[0] for row in body] == ["liver CEM43max", "core Tmax"]
-    assert [row[-1] for row in body] == ["0.70\u202fK per doubling", "nothing"]
+    assert [row[4:] for row in body] == [["doubling", "+0.46", "−2.3"], ["K", "nothing", "nothing"]]
+    unverified = plan_of(run)
+    del (
+        unverified["explanation"]["limits"][0]["gain_wider_k"],
+        unverified["explanation"]["limits"][0]["gain_narrower_k"],
+    )
+    assert page_tables.limit_costs_table(unverified)[1][0][5:] == ["≈\u202f+0.70", "≈\u202f−0.70"]
     words = Page(write_report(run)).words
     assert "could reach 31 min" in words and "The gradient buys 3.9 K." in words and "T90 at equal limits" in words
 

@@ -6,7 +6,7 @@ from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, GoalRow, Requirement, Resol
 from .meter import Meter, row_value
 from .metrics import METRICS, Hottest, Metric, SearchMetric, metric_named
 from .regions import resolve, tighten
-from .safety_budget import SafetyBudget
+from .safety_budget import SafetyBudget, Widening
 from .templates import TEMPLATES, template
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Resolved",
     "SafetyBudget",
     "SearchMetric",
+    "Widening",
     "contradictions",
     "default_limits",
     "metric_named",

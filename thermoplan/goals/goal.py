@@ -13,7 +13,7 @@ from ..base.display import told_apart
 from ..base.errors import InputError
 from .metrics import Metric, metric_named
 from .metrics.metric import JudgedTimes
-from .safety_budget import SafetyBudget
+from .safety_budget import SafetyBudget, Widening
 
 EVERYWHERE_ELSE = "everywhere-else"
 CORE = "core"
@@ -179,10 +179,10 @@ class GoalRow:
         return replace(self, goal=self.goal.searched)
 
     @property
-    def widening(self) -> tuple[float, str]:
-        """One kelvin or doubling, by which it is widened to tell its cost, and that in words."""
+    def widening(self) -> Widening:
+        """One kelvin or doubling, by which it is widened to tell its cost."""
         goal = self.goal.searched
-        return 1.0, f"per {goal.measure.scale.step} of {self.region} {goal.metric}"
+        return Widening(1.0, goal.measure.scale.step, f"{self.region} {goal.metric}")
 
     def in_k(self, value: float) -> float:
         return self.goal.in_k(value)
@@ -196,9 +196,13 @@ class GoalRow:
     def said(self, value: float) -> str:
         return self.goal.said(value)
 
-    def yielding(self, weight: float) -> GoalRow:
-        """The same as a goal of priority 1, which gives way to those that weigh more."""
-        return replace(self, goal=replace(self.goal, kind="goal", weight=weight, priority=1))
+    def yielding(self, weight: float, priority: int) -> GoalRow:
+        """The same as a goal of some priority, which gives way to those of it that weigh more."""
+        return replace(self, goal=replace(self.goal, kind="goal", weight=weight, priority=priority))
+
+    def widened(self, steps: float) -> GoalRow:
+        """The same row, as it is searched, with a bound that asks for less by so many kelvins or doublings."""
+        return replace(self, goal=self.goal.searched.shifted(-steps))
 
 
 class Requirement(Protocol):
@@ -217,7 +221,7 @@ class Requirement(Protocol):
     def bound(self) -> float: ...
 
     @property
-    def widening(self) -> tuple[float, str]: ...
+    def widening(self) -> Widening: ...
 
     def in_k(self, value: float) -> float: ...
 
@@ -250,10 +254,18 @@ class Resolved:
         return (*self.rows, *self.budgets)
 
     def yielding(self, i: int, weight: float) -> Resolved:
-        """A copy in which one requirement gives way to the goals."""
+        """A copy in which one requirement gives way to the goals of the first priority there is."""
         n = len(self.rows)
-        rows = tuple(row.yielding(weight) if k == i else row for k, row in enumerate(self.rows))
+        first = min((row.goal.priority for row in self.rows if row.kind == "goal"), default=1)
+        rows = tuple(row.yielding(weight, first) if k == i else row for k, row in enumerate(self.rows))
         budgets = tuple(b.yielding(weight) if n + k == i else b for k, b in enumerate(self.budgets))
+        return replace(self, rows=rows, budgets=budgets)
+
+    def widened(self, i: int, steps: float) -> Resolved:
+        """A copy in which one requirement asks for less by so many kelvins, doublings or tenths."""
+        n = len(self.rows)
+        rows = tuple(row.widened(steps) if k == i else row for k, row in enumerate(self.rows))
+        budgets = tuple(b.widened(steps) if n + k == i else b for k, b in enumerate(self.budgets))
         return replace(self, rows=rows, budgets=budgets)
 
     def mixed(self, mixture: Array) -> Resolved:

@@ -15,6 +15,20 @@ quarter of a per cent of the budget. With twice as many it would keep an eighth,
 as much."""
 
 
+@dataclass(frozen=True, slots=True)
+class Widening:
+    """One step by which a limit is widened to tell its cost: ``amount_k`` on the search's scale, the name of the step
+    (K, doubling, tenth), and of what it is."""
+
+    amount_k: float
+    step: str
+    of: str
+
+    @property
+    def words(self) -> str:
+        return f"per {self.step} of {self.of}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SafetyBudget:
     """A mean power, or mean square of a field, that a plan must not exceed; linear in the time shares. Its values are
@@ -27,7 +41,7 @@ class SafetyBudget:
     part
         ``(n_columns,)`` of the limit that each column takes if it is played throughout.
     yields
-        Weight with which it gives way to goals, as one of priority 1 does; None where it must hold.
+        Weight with which it gives way to goals, as one of the first priority does; None where it must hold.
     """
 
     quantity: str
@@ -54,9 +68,9 @@ class SafetyBudget:
         return 100.0
 
     @property
-    def widening(self) -> tuple[float, str]:
-        """A tenth of the budget, on the search's scale and in words."""
-        return 0.1 * WHOLE_K, f"per tenth of the {self.label}"
+    def widening(self) -> Widening:
+        """A tenth of the budget."""
+        return Widening(0.1 * WHOLE_K, "tenth", f"the {self.label}")
 
     def used(self, shares: Array, window_edges_s: Array) -> float:
         """Per cent of the limit that shares ``(n_windows, n_columns)`` use."""
@@ -80,6 +94,10 @@ class SafetyBudget:
     def yielding(self, weight: float) -> SafetyBudget:
         """The same, giving way to goals."""
         return replace(self, yields=weight)
+
+    def widened(self, steps: float) -> SafetyBudget:
+        """The same with a limit that is higher by so many tenths of itself."""
+        return replace(self, part=self.part / (1.0 + 0.1 * steps))
 
     def mixed(self, mixture: Array) -> SafetyBudget:
         """The same for other columns, each a mixture ``(k, n_columns)`` of those there are."""

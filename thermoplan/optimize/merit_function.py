@@ -85,7 +85,8 @@ def _bound(goal: Goal, settings: Settings, scales: Mapping[int, float]) -> Penal
 
 def _budget_bound(budget: SafetyBudget, settings: Settings, scales: Mapping[int, float]) -> PenalizedBound:
     limit = budget.yields is None
-    cost = settings.limit_cost if budget.yields is None else GOAL_COST * budget.yields * scales.get(1, 1.0)
+    first = scales[min(scales)] if scales else 1.0
+    cost = settings.limit_cost if budget.yields is None else GOAL_COST * budget.yields * first
     return _penalized(budget.in_k(budget.bound), False, cost, settings.limit_margin_k, limit=limit)
 
 
@@ -95,11 +96,21 @@ def _penalized(bound_k: float, at_least: bool, cost: float, margin_k: float, *, 
 
 
 def _scales(resolved: Resolved) -> dict[int, float]:
-    """Factor of the weights of each priority."""
+    """Factor of the weights of each priority, 1 for the first there is, whatever its number."""
     largest: dict[int, float] = {}
     for goal in (row.goal for row in resolved.rows if row.goal.kind == "goal"):
         largest[goal.priority] = max(goal.weight, largest.get(goal.priority, _MOST_WEIGHT))
-    return {priority: _MOST_WEIGHT / weight / _PRIORITY_RATIO ** (priority - 1) for priority, weight in largest.items()}
+    first = min(largest, default=1)
+    return {
+        priority: _MOST_WEIGHT / weight / _PRIORITY_RATIO ** (priority - first) for priority, weight in largest.items()
+    }
+
+
+def cheapest_goal_cost(resolved: Resolved) -> float:
+    """Price of 1 K, or a doubling, short of the goal that a search minds least; infinite without a goal."""
+    scales = _scales(resolved)
+    goals = (row.goal for row in resolved.rows if row.goal.kind == "goal")
+    return min((GOAL_COST * goal.weight * scales[goal.priority] for goal in goals), default=np.inf)
 
 
 def _peaks(resolved: Resolved, heat: ModalHeat) -> list[GoalRow]:
@@ -155,6 +166,10 @@ class MeritFunction:
                 mean = term.region_nodes.weights_m3 / term.region_nodes.weights_m3.sum() @ term.region_nodes.modes
                 rise += np.asarray(self.heat.model.inputs) @ (mean / rates)
         return np.maximum(rise, 0.0)
+
+    def values_k(self, iterate: Iterate) -> tuple[float, ...]:
+        """Value of each requirement on the search's scale."""
+        return tuple(term.value_k(iterate) for term in self.terms.required)
 
     def evaluate(self, iterate: Iterate, *, status: SearchStatus, method: str) -> Shares:
         """The plan at an iterate: values as the requirements state them, those that are not met, and the merit."""

@@ -116,13 +116,15 @@ class _PriorityOrder:
     def search(self, control: SearchControl) -> Shares:
         """The best plan that holds what each priority reached."""
         status: SearchStatus = self.first.status
-        iterate = self.merit.fitted(self.first.shares)
+        iterate, asked = self.merit.fitted(self.first.shares), self.first
         goals = {i: term.row.goal for i, term in enumerate(self.rows) if term.row.kind == "goal"}
         for priority in sorted({goal.priority for goal in goals.values()}):
             found = self._search_priority(priority, iterate.shares, control)
             trial = self.merit.fitted(found.shares)
             if self._keeps_what_is_held(trial):
                 iterate, status = trial, found.status
+            if asked is self.first and self._misses(iterate, priority):
+                asked = found
             if found.interrupted:
                 status = "interrupted"
                 break
@@ -131,8 +133,14 @@ class _PriorityOrder:
             self.merit.evaluate(iterate, status="converged" if status == "optimal" else status, method=METHOD),
             iterations=self.iterations,
             seconds=time.perf_counter() - self._began,
-            starts=self.first.starts,
+            starts=asked.starts,
+            start_values_k=asked.start_values_k,
         )
+
+    def _misses(self, iterate: Iterate, priority: int) -> bool:
+        """True where a goal of this priority is not met."""
+        wanted = (term for term in self.rows if term.row.kind == "goal" and term.row.goal.priority == priority)
+        return any(not term.requirement.met(term.value_stated(iterate)) for term in wanted)
 
     def _search_priority(self, priority: int, start: Array, control: SearchControl) -> Shares:
         merit = MeritFunction(self.merit.heat, self._asking(priority), self.merit.settings)
@@ -143,7 +151,12 @@ class _PriorityOrder:
             if tried[-1].interrupted:
                 break
         best = min(tried, key=lambda shares: shares.objective)
-        return replace(best, status=tried[-1].status)
+        return replace(
+            best,
+            status=tried[-1].status,
+            starts=tuple(end for shares in tried for end in shares.starts),
+            start_values_k=tuple(values for shares in tried for values in shares.start_values_k),
+        )
 
     def _reached_k(self, i: int, iterate: Iterate) -> float:
         """Value that is held of a goal, K or doublings: no more than it asks for."""

@@ -73,7 +73,7 @@ class SequentialLP:
     """Trust-region sequential linear program of one search; `run` it once.
 
     ``value`` is the merit of the ``iterate``; ``best`` are the best iterate so far and its merit; ``ends`` are the
-    merits at which descents ended.
+    merits at which descents ended, ``end_values_k`` the values of the requirements there.
     """
 
     def __init__(self, merit: MeritFunction, control: SearchControl | None = None) -> None:
@@ -85,6 +85,7 @@ class SequentialLP:
         self.best = self.iterate, self.value
         self.iterations = 0
         self.ends: list[float] = []
+        self.end_values_k: list[tuple[float, ...]] = []
         self._began = time.perf_counter()  # told in the record; nothing depends on it
         self._allowed = np.ones(self.iterate.shares.shape, bool)
         self._active = np.zeros(self.iterate.shares.shape, bool)
@@ -145,6 +146,7 @@ class SequentialLP:
             if status == "interrupted":
                 break
             self.ends.append(self.value)
+            self.end_values_k.append(self.merit.values_k(self.iterate))
             done = self.best[1] < _NEGLIGIBLE_MERIT or status == "optimal" or self._is_spent
             if done or self._anchor is not None:
                 break
@@ -317,6 +319,7 @@ class SequentialLP:
             iterations=self.iterations,
             seconds=time.perf_counter() - self._began,
             starts=tuple(self.ends),
+            start_values_k=tuple(self.end_values_k),
         )
 
 

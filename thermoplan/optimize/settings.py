@@ -10,8 +10,8 @@ from ..base.arrays import Array, frozen, put
 from ..goals import Goal
 
 GOAL_COST = 100.0
-"""Price of 1 K, or a doubling of a dose, short of a goal of weight and priority 1; `Settings` has the others. It only
-sets the unit: all prices twice as high, and twice the tolerance, make the same plan."""
+"""Price of 1 K, or a doubling of a dose, short of a goal of weight 1 and the first priority; `Settings` has the others.
+It only sets the unit: all prices twice as high, and twice the tolerance, make the same plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Settings:
         verified plan keeps them: K, and doublings of dose. A third of it is kept even against a goal.
     heat_cost, peak_cost
         Price of 1 K of mean temperature outside the targets, and of the targets' highest temperature, against
-            100 for 1 K of a goal of priority 1.
+            100 for 1 K of a goal of the first priority.
     limit_cost
         Price of 1 K, or a doubling of a dose, beyond a limit; where goals are worth more than that it is raised.
     starts
@@ -106,7 +106,8 @@ class Shares:
     ``shares (n_windows, n_columns)``; ``values`` as predicted of the goals' rows (degrees C, minutes or per cent), then
     of the budgets (per cent); ``broken`` names those that are not met. ``status`` is "optimal" (bound reached),
     "converged", "iteration limit" or "interrupted"; ``bound`` is a lower bound of the objective where the problem is
-    convex; ``starts`` are the objectives at which the search ended from each of its starting points.
+    convex; ``starts`` are the objectives at which the search ended from each of its starting points, ``start_values_k``
+    the values of the requirements there, in K or doublings.
     """
 
     shares: Array
@@ -120,6 +121,7 @@ class Shares:
     seconds: float = 0.0
     method: str = ""
     starts: tuple[float, ...] = ()
+    start_values_k: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         put(self, shares=frozen(self.shares), window_edges_s=frozen(self.window_edges_s))

@@ -53,6 +53,14 @@ def significant(value: object, digits: int = 3, unit: str = "") -> str:
     return f"{words}\u202f{unit}" if unit else words
 
 
+def signed(value: object, digits: int = 2) -> str:
+    """A change with its sign, to so many significant digits; what is below a hundredth is none."""
+    if not usable(value):
+        return NONE
+    words = significant(value, digits) if abs(value) >= 0.01 else "0"
+    return f"+{words}" if value >= 0.01 else words
+
+
 def dose(value: object, unit: str = "", digits: int = 2) -> str:
     """CEM43 with two digits: below 0.01 it is only said to be below."""
     if usable(value) and 0.0 <= value < 0.01:

@@ -236,11 +236,14 @@ def _alternative_cell(key: str, value: object) -> str:
 
 
 def limit_costs_table(plan: PlanRecord) -> Table:
-    """Table of the cost of each limit to the goal: those near their bound, and those that would stop the plan first."""
+    """Table of the cost of each limit to the goal: those near their bound, and those that would stop the plan first.
+
+    What a new search found stands as it is; a price to first order says so.
+    """
     given = [r for r in at(plan, "explanation.limits", []) if isinstance(r, Mapping)]
     body = []
     for row in given:
-        gain, unit, per = row.get("gain_k"), row.get("unit"), f"per {row.get('per', 'K')}"
+        gain, unit = row.get("gain_k"), row.get("unit")
         if not row.get("active") and not (usable(gain) and gain >= 0.01):
             continue
         body.append(
@@ -249,10 +252,19 @@ def limit_costs_table(plan: PlanRecord) -> Table:
                 f.metric(row.get("value"), unit),
                 f.metric(row.get("bound"), unit),
                 "at its bound" if row.get("active") else "free",
-                f"{f.significant(gain, 2, 'K')} {per}" if usable(gain) and gain >= 0.01 else "nothing",
+                str(row.get("per", "K")),
+                _gain_words(row.get("gain_wider_k"), gain),
+                _gain_words(row.get("gain_narrower_k"), -gain if usable(gain) else None),
             ]
         )
-    return ["Limit", "Value", "Bound", "State", "Widening it buys"], body
+    return ["Limit", "Value", "Bound", "State", "By one", "Wider, K", "Narrower, K"], body
+
+
+def _gain_words(found: object, first_order: object) -> str:
+    """Kelvins that the goal gains; a value that no search verified is only to first order."""
+    if usable(found):
+        return f.signed(found)
+    return f"≈ {f.signed(first_order)}" if usable(first_order) and abs(first_order) >= 0.01 else "nothing"
 
 
 def mesh_facts(plan: PlanRecord) -> list[tuple[str, str]]:

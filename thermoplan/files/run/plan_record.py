@@ -391,12 +391,18 @@ class LimitCostRecord(TypedDict):
     unit: str
     active: bool
     gain_k: Annotated[
-        float, Keywords("kelvins of the goal per kelvin, or per doubling of a dose, by which the limit is widened")
+        float, Keywords("kelvins of the goal for each `per` by which the limit is widened, to first order")
     ]
     sentence: str
     per: Annotated[
         str,
         Keywords("by how much the limit is widened for gain_k", enum=["K", "doubling", "tenth"]),
+    ]
+    gain_wider_k: NotRequired[
+        Annotated[float | None, Keywords("kelvins that the goal gains by a new search with the limit one `per` wider")]
+    ]
+    gain_narrower_k: NotRequired[
+        Annotated[float | None, Keywords("kelvins that the goal gains, negative, with the limit one `per` narrower")]
     ]
 
 
@@ -410,7 +416,14 @@ class ExplanationRecord(TypedDict):
     """Limits against the first missed goal, else against more of the first goal; prices by the reduced model."""
 
     goal: str
-    reach: Annotated[float, Keywords("the most that can be had of the goal within the limits")]
+    reach: Annotated[
+        float, Keywords("the most that can be had of the goal within the limits, with the positions that are played")
+    ]
+    positions: NotRequired[Annotated[Count, Keywords("positions of the field-free region that reach is of")]]
+    positions_all: NotRequired[Annotated[Count, Keywords("positions that were searched")]]
+    reach_all: NotRequired[
+        Annotated[float | None, Keywords("the same with every position that was searched; null where all are played")]
+    ]
     unit: str
     missed: list[str]
     limits: list[LimitCostRecord]
@@ -557,7 +570,9 @@ class OptimizerRecord(TypedDict):
     columns: NotRequired[int]
     windows: NotRequired[int]
     starts: NotRequired[list[float]]
-    starts_apart_k: NotRequired[float | None]
+    starts_apart_k: NotRequired[
+        Annotated[float | None, Keywords("spread of the goal asked about over the starts, K or doublings of a dose")]
+    ]
     ripple_k: NotRequired[list[float]]
     rom_size: NotRequired[int]
     rom_error_k: NotRequired[float | None]

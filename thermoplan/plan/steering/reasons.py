@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
+from ...base.arrays import IntArray
 from ...files.run.plan_record import ExplanationRecord, LimitCostRecord, MachineRecord
 from ...goals import GoalRow, SafetyBudget
-from ...optimize import GOAL_COST, Explanation, LimitCost, explain
+from ...optimize import (
+    Explanation,
+    LimitCost,
+    asked_goal,
+    cheapest_goal_cost,
+    explain,
+    missed_goals,
+    most_of_goal,
+    promote,
+    stretch,
+)
 from ...optimize.program.modal_heat import restrict
 from ..verification.outcome import Outcome
+from .candidates import search_settings
 from .steer import Steering, apart_k
 
 _LOST_K = 0.05
@@ -30,9 +46,13 @@ def explain_plan(steering: Steering, outcome: Outcome) -> ExplanationRecord | No
     rows = {row.label: row for row in asked.requirements}
     verified = {row.label: value for row, value in zip(asked.rows, outcome.values, strict=True)}
     limits = [_limit_cost(cost, rows[cost.label], verified.get(cost.label, cost.value)) for cost in found.limits]
+    reach_all = _reach_of_all(steering, found)
     return {
         "goal": found.goal.label,
         "reach": found.reach,
+        "positions": _count_positions(steering, sought.used),
+        "positions_all": _count_positions(steering, np.arange(steering.candidates)),
+        "reach_all": reach_all,
         "unit": found.goal.goal.unit,
         "missed": list(found.missed),
         "limits": limits,
@@ -43,7 +63,7 @@ def explain_plan(steering: Steering, outcome: Outcome) -> ExplanationRecord | No
             for r in found.relaxations
         ],
         "sentences": [
-            *_goal_sentences(found, found.goal),
+            *_goal_sentences(found, found.goal, _positions_words(steering, found.goal, reach_all)),
             *_machine_losses(steering),
             *_choices(steering),
             *_search_quality(steering),
@@ -65,22 +85,58 @@ def _limit_cost(cost: LimitCost, asked: GoalRow | SafetyBudget, value: float) ->
         "value": value,
         "unit": unit,
         "active": cost.active,
-        "gain_k": asked.widening[0] * cost.gain_k,
+        "gain_k": asked.widening.amount_k * cost.gain_k,
         "sentence": cost.sentence,
         "per": per,
+        "gain_wider_k": None if cost.wider is None else cost.wider.gain_k,
+        "gain_narrower_k": None if cost.narrower is None else cost.narrower.gain_k,
     }
 
 
-def _goal_sentences(found: Explanation, goal: GoalRow) -> list[str]:
+def _count_positions(steering: Steering, columns: IntArray) -> int:
+    """Places of the field-free region among some columns, which may have several amplitudes each."""
+    return len({steering.setup.columns[i].center_m for i in columns})
+
+
+def _reach_of_all(steering: Steering, found: Explanation) -> float | None:
+    """The most that can be had of the explained goal with every position of the search; None where all are played."""
+    sought, every = steering.attempt.sought, np.arange(steering.candidates)
+    if len(sought.used) == len(every):
+        return None
+    model, asked = restrict(steering.model, every), steering.asked.restricted(every)
+    wanted = promote(asked, found.number)
+    if not missed_goals(asked, sought.found.values):
+        wanted = stretch(wanted, found.number)
+    start = replace(sought.found, shares=sought.shares)
+    reached = most_of_goal(model, wanted, start, search_settings(steering.setup.heating_model.case))
+    return reached.values[found.number]
+
+
+def _positions_words(steering: Steering, goal: GoalRow, reach_all: float | None) -> str:
+    """Words on which positions a reach is of: all that were searched, or those that the machine plays."""
+    used, every = (
+        _count_positions(steering, columns)
+        for columns in (steering.attempt.sought.used, np.arange(steering.candidates))
+    )
+    if reach_all is None:
+        return f" with all {every} positions"
+    free = f"{goal.goal.said(reach_all)} with all, were moving free"
+    return f" with the {used} of {every} positions that are played ({free})"
+
+
+def _goal_sentences(found: Explanation, goal: GoalRow, positions: str) -> list[str]:
     """Sentences from most to least important: goals missed, the goal's reach, prices of the limits, the best change."""
     what = f"{goal.region} {goal.goal.metric}"
     dear = [cost.sentence for cost in found.limits if cost.sentence]
     if found.missed:
-        words = [*found.conflicts, f"The best that can be had within the limits: {what} {goal.goal.said(found.reach)}."]
+        words = [
+            *found.conflicts,
+            f"The best that can be had within the limits: {what} {goal.goal.said(found.reach)}{positions}.",
+        ]
     else:
         stop = ", ".join(cost.label for cost in found.limits if cost.sentence) or "the time and heating available"
         words = [
-            f"Within the limits {what} could reach {goal.goal.said(found.reach)}; then {stop} "
+            f"Within the limits {what} could reach {goal.goal.said(found.reach)}{positions}; then {stop} "
             f"{'stop' if len(dear) > 1 or not dear else 'stops'} it."
         ]
     words += [f"There: {sentence}." for sentence in dear]
@@ -135,20 +191,22 @@ def _goal_words(steering: Steering, row: MachineRecord) -> str:
 
 def _search_quality(steering: Steering) -> list[str]:
     """Quality of the search: its duality gap where the goals are convex, and the spread of its starts."""
-    shares, apart = steering.shares, apart_k(steering.shares)
+    shares, apart = steering.shares, apart_k(steering.shares, steering.asked)
+    asked = asked_goal(steering.asked, shares.values)
     found = (
         []
         if shares.gap is None
         else [
             "However these positions were used, a search could not do better than this one by more than "
-            f"{max(shares.gap / GOAL_COST, _TINY_K):.1g} K of a goal (duality gap)."
+            f"{max(shares.gap / cheapest_goal_cost(steering.asked), _TINY_K):.1g} K of a goal (duality gap)."
         ]
     )
-    if apart is not None:
-        apart = max(apart, _TINY_K)
+    if apart is not None and asked is not None:
+        row = steering.asked.rows[asked]
+        unit = "doublings" if row.goal.searched.measure.scale.is_logarithmic else "K"
         found.append(
-            f"Searches from {len(shares.starts)} places ended at most {apart:.1g} K (or doublings of a dose) "
-            "of the goal apart; the best is the plan."
+            f"Searches from {len(shares.starts)} places ended at most {max(apart, _TINY_K):.1g} {unit} of {row.region} "
+            f"{row.goal.searched.metric} apart; the best is the plan."
         )
     return found
 

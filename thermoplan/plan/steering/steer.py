@@ -12,7 +12,7 @@ from ...base.errors import InputError
 from ...base.progress import Stages
 from ...files.run.plan_record import OptimizerRecord, RoundRecord
 from ...goals import Resolved, resolve
-from ...optimize import GOAL_COST, CorrectedModel, SearchModel, Shares
+from ...optimize import CorrectedModel, SearchModel, Shares, asked_goal
 from ...power.heating_basis import HeatingBasis
 from ...trajectory import Sequenced
 from ..case.heating_model import HeatingModel
@@ -145,7 +145,7 @@ def optimizer_record(steering: Steering, rounds: list[RoundRecord]) -> Optimizer
         "columns": steering.candidates,
         "windows": len(steering.edges_s) - 1,
         "starts": list(s.starts),
-        "starts_apart_k": apart_k(s),
+        "starts_apart_k": apart_k(s, steering.resolved),
         "ripple_k": steering.sequenced.ripple_k.tolist(),
         "rom_size": reduced.size,
         "rom_error_k": reduced.error_k,
@@ -158,10 +158,14 @@ def optimizer_record(steering: Steering, rounds: list[RoundRecord]) -> Optimizer
     }
 
 
-def apart_k(shares: Shares) -> float | None:
-    """Spread of the searches from different starting points, in kelvins (or doublings) of a goal of weight and
-    priority 1; None where one was enough."""
-    return (max(shares.starts) - min(shares.starts)) / GOAL_COST if len(shares.starts) > 1 else None
+def apart_k(shares: Shares, resolved: Resolved) -> float | None:
+    """Spread of what searches from different starting points reached of the goal that the plan is asked about, in
+    kelvins or doublings; None where one was enough."""
+    asked = asked_goal(resolved, shares.values)
+    if asked is None or len(shares.start_values_k) < 2:
+        return None
+    reached = [values[asked] for values in shares.start_values_k]
+    return max(reached) - min(reached)
 
 
 def search_notes(shares: Shares) -> list[str]:
