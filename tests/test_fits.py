@@ -222,6 +222,8 @@ def test_a_measured_slp_survives_its_own_line(tmp_path):
         along_t=3e-3,
         across_t=4.5e-3,
         relative_error=0.04,
+        tracer="start",
+        extrapolate=True,
     )
     (tmp_path / "own.toml").write_text(START + f"measured_slp = [{measured_toml(measured)}]\n")
     assert named_tracer(str(tmp_path / "own.toml")).calibration.measured == (measured,)

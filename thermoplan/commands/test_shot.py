@@ -76,7 +76,7 @@ def shot_answer(
         "amplitude_mt": shot["amplitude_mt"],
         "tip_error_rel": tip_rel,
         "stands": factor.low <= 1.0 <= factor.high,
-        "measured_slp": measured_toml(_measured_slp(shot, factor, run.name)),
+        "measured_slp": measured_toml(_measured_slp(shot, factor, run)),
         "warnings": _shot_warnings(shot, plan, factor, before_c),
     }
 
@@ -92,7 +92,7 @@ def _parse_readings(readings: Sequence[tuple[str, str]], duration_s: float) -> t
     return np.array([reading["at"] for reading in known]), np.array([reading["reads"] for reading in known])
 
 
-def _measured_slp(shot: TestShotRecord, factor: Estimate, run: str) -> MeasuredSlp:
+def _measured_slp(shot: TestShotRecord, factor: Estimate, run: Path) -> MeasuredSlp:
     """SLP in the animal as a tracer file states it."""
     return MeasuredSlp(
         factor.scaled(shot["slp_w_per_g_fe"]).value * 1e3,
@@ -100,8 +100,9 @@ def _measured_slp(shot: TestShotRecord, factor: Estimate, run: str) -> MeasuredS
         "tissue",
         shot["amplitude_mt"] * 1e-3,
         shot["frequency_khz"] * 1e3,
-        source=f"test shot of {run}",
+        source=f"test shot of {run.name}",
         relative_error=relative_sd(factor),
+        tracer=str(read_plan(run)["tracer"]["name"]),
     )
 
 

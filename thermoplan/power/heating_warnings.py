@@ -6,6 +6,7 @@ import numpy as np
 
 from ..device import Device
 from ..tracer.magnetization import FIXED_AXIS, energy_kt, outside_validity
+from ..tracer.measured_slp import at_drive, describe_drives
 from ..tracer.tracer import Tracer, particles, volume_m3
 from .slp_uncertainty import slp_interval, width_spread_m
 
@@ -82,7 +83,16 @@ def _slp_warnings(tracer: Tracer, device: Device) -> list[str]:
             f"{len(known.measured)} measured SLPs are {known.misfit_rel:.0%} off the model's course over the "
             "fields: fit size and anisotropy with thermoplan fit-tracer, or look for a wrong basis"
         ]
-    if tracer.calibration is not None or tracer.table is not None:
+    if tracer.calibration is not None:
+        measured = tracer.calibration.measured
+        if at_drive(measured, device.amplitude_t, device.frequency_hz):
+            return []
+        return [
+            f"SLP was measured at {describe_drives(measured)}, and the drive is {device.amplitude_t * 1e3:g} mT, "
+            f"{device.frequency_hz * 1e-3:g} kHz: the model carries it there, and the interval of the measurement does "
+            "not cover that"
+        ]
+    if tracer.table is not None:
         return []
     return [
         "no measured SLP: the heating is a priori from the tracer's model and uncertain by a factor of several; "

@@ -35,12 +35,16 @@ def with_changes(text: str, changes: Mapping[str, object], where: str) -> str:
 
 
 def assigned(words: Iterable[str]) -> dict[str, object]:
-    """Changes from words such as ``device.gradient=5 T/m``; a value that is no TOML stands for itself as text."""
+    """Changes from words such as ``device.gradient=5 T/m``; a value that is no TOML stands for itself as text, an empty
+    one removes the key."""
     found: dict[str, object] = {}
     for word in words:
         key, sign, value = word.partition("=")
         if not sign or not key.strip():
             raise InputError(f'--set {word}: expected KEY=VALUE, such as "device.gradient=5 T/m"')
+        if not value.strip():
+            found[key.strip()] = None
+            continue
         try:
             found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:

@@ -15,7 +15,7 @@ from ..base.errors import InputError
 from ..base.units import shown
 from ..files.text.text_files import read_text
 from .toml_tables import SCHEMA_VERSION, ProtocolTable
-from .values import MANY, ONE
+from .values import MANY, ONE, RANGE
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -90,7 +90,7 @@ def _remedy(model: type[BaseModel], loc: tuple[str | int, ...]) -> str:
     owner = _model_at(model, loc[:-1])
     entry = owner.model_json_schema()["properties"].get(str(loc[-1]), {})
     if "examples" in entry:
-        return f': expected {entry.get("description", "a name")}, such as "{entry["examples"][0]}"'
+        return f': expected {entry.get("description", "a name").partition(RANGE)[0]}, such as "{entry["examples"][0]}"'
     if "enum" in entry:
         return ": expected one of " + ", ".join(f'"{v}"' for v in entry["enum"])
     return f": expected a table [{loc[-1]}]" if "$ref" in entry else ": expected a text"

@@ -21,16 +21,8 @@ from ..tracer.measured_slp import TISSUE_FACTOR, MeasuredSlp
 from ..tracer.relaxometry import Relaxometry
 from ..tracer.tracer import Tracer, tracer_from_dict
 from .complaints import read_toml, suggestion, validated
-from .toml_tables import (
-    DeviceFile,
-    DeviceKeys,
-    DeviceTable,
-    MeasuredSlpTable,
-    Table,
-    TracerFile,
-    TracerKeys,
-    TracerTable,
-)
+from .library_tables import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
+from .toml_tables import DeviceTable, TracerTable
 
 _RELAXES = {"hydrodynamic_diameter", "viscosity", "anisotropy", "tau0"}
 _SIZES = {"core_diameter", "core_sigma", "fwhm"}
@@ -71,7 +63,7 @@ def chosen_tracer(table: TracerTable, folder: Path, where: str) -> Tracer:
     dropped |= {"relaxation_time"} if own.keys() & _RELAXES else set()
     tracer = _tracer(base.model_copy(update=dict.fromkeys(dropped) | own), name, where, folder)
     measured = table.measured_slp or base.measured_slp or ()
-    given = [_measured(m, where) for m in (measured if isinstance(measured, tuple) else (measured,))]
+    given = [_measured(m, where, name) for m in (measured if isinstance(measured, tuple) else (measured,))]
     return _named(lambda: calibrate_efficiency(tracer, given), where) if given else tracer
 
 
@@ -171,11 +163,24 @@ def _sized(table: TracerKeys, fwhm_t: float, named: str, where: str) -> dict[str
     return {"core_diameter": fit.core_diameter_m, "effective": "; ".join(words)}
 
 
-def _measured(table: MeasuredSlpTable, where: str) -> MeasuredSlp:
+def _measured(table: MeasuredSlpTable, where: str, name: str) -> MeasuredSlp:
+    """A measurement of the tracer ``name``, which it may name itself."""
+    if table.tracer is not None and not same_tracer(table.tracer, name):
+        raise InputError(
+            f'{where}: tracer.measured_slp.tracer = "{table.tracer}": was measured of another tracer than the '
+            f'protocol\'s, "{name}": give an SLP of {name}, or leave it out '
+            "(--set tracer.measured_slp= on the command line)"
+        )
     factor = TISSUE_FACTOR if table.tissue_factor is None else table.tissue_factor
     fields = table.value, table.basis, table.medium, table.amplitude, table.frequency, factor
     more = table.source or "protocol", table.along or 0.0, table.across or 0.0, table.relative_error
-    return _named(lambda: MeasuredSlp(*fields, *more), where)
+    return _named(lambda: MeasuredSlp(*fields, *more, name, table.extrapolate is True), where)
+
+
+def same_tracer(name: str, other: str) -> bool:
+    """True for two spellings of one name, such as "Synomag-D" and "synomag d"."""
+    plain, other_plain = ("".join(filter(str.isalnum, text.casefold())) for text in (name, other))
+    return plain == other_plain
 
 
 def _device(table: DeviceKeys, name: str, folder: Path, where: str) -> Device:

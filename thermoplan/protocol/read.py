@@ -63,9 +63,26 @@ def read_protocol(path: Path | str, changes: Mapping[str, object] = MappingProxy
     """
     from .change import with_changes
     from .complaints import read_toml
+    from .moved_measurements import drive_changes, refuse_moved_drive, refuse_torn_measurements
 
-    text, _ = read_toml(Path(path))
-    return protocol_of_text(path, with_changes(text, changes, Path(path).name) if changes else text)
+    path = Path(path)
+    text, raw = read_toml(path)
+    if not changes:
+        return protocol_of_text(path, text)
+    changed = with_changes(text, changes, path.name)
+    refuse_torn_measurements(raw, tomllib.loads(changed), changes=changes, where=path.name)
+    protocol = protocol_of_text(path, changed)
+    if drive_changes(changes) and protocol.tracer.calibration is not None:
+        refuse_moved_drive(_readable(path, text), protocol, changes)
+    return protocol
+
+
+def _readable(path: Path, text: str) -> Protocol | None:
+    """The protocol of a text, None where it is wrong and only a change mends it."""
+    try:
+        return protocol_of_text(path, text)
+    except InputError:
+        return None
 
 
 def protocol_of_text(path: Path | str, text: str) -> Protocol:
@@ -131,7 +148,11 @@ def _assemble(tables: ProtocolTable, path: Path, text: str, files: tuple[Path, .
     device = attempt(lambda: chosen_device(tables.device, folder, where, notes))
     goals = attempt(lambda: _goals(tables, where)) or ()
     safety = attempt(lambda: _safety(tables.safety, tables.device, where)) or ()
-    session = attempt(lambda: _session(tables.session, path))
+    dwells = {
+        "steering.min_dwell": tables.steering.min_dwell,
+        "device.min_dwell": None if device is None else device.min_dwell_s,
+    }
+    session = attempt(lambda: _session(tables.session, path, dwells))
     physiology = attempt(lambda: physiology_of(tables.physiology, species, path))
     vessels = attempt(lambda: _vessels(tables.vessels, folder, where)) or ()
     skin = attempt(lambda: surface_of(boundary.skin, "boundary.skin", path))
@@ -295,7 +316,7 @@ def _goal(kind: str, row: JudgedTable, duration_s: float, source: str) -> Goal:
     )
 
 
-def _session(table: SessionTable, path: Path) -> Session:
+def _session(table: SessionTable, path: Path, dwells: Mapping[str, float | None]) -> Session:
     step, cool_down_s = table.output_step, table.cool_down or 0.0
     complaints: list[str] = []
     if step is not None and step > table.duration:
@@ -311,6 +332,12 @@ def _session(table: SessionTable, path: Path) -> Session:
         )
     if cool_down_s > LONGEST_COOL_DOWN_S:
         complaints.append(f'session.cool_down = "{cool_down_s:g} s": expected a day at most, such as "20 min"')
+    for key, shortest_s in dwells.items():
+        if shortest_s is not None and shortest_s > table.duration:
+            complaints.append(
+                f'{key} = "{shortest_s:g} s": longer than session.duration = "{table.duration:g} s", so nothing could '
+                'be heated; expected a shorter one, such as "0.5 s"'
+            )
     if complaints:
         raise InputError([f"{path.name}: {words}" for words in complaints])
     trajectory = path.parent / table.trajectory if table.trajectory else None

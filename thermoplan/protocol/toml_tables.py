@@ -9,12 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
     StrictBool,
-    StrictStr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -23,22 +20,15 @@ from pydantic import (
 from ..base import units
 from ..base.errors import InputError
 from ..base.units import NotAQuantity
-from ..device import DEVICE_KINDS
 from ..goals import METRICS, metric_named
-from . import values
+from . import readings, values
+from .library_tables import DeviceKeys, Table, TracerKeys
+from .spans import SPANS
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
-    DeviceKindName = str  # a type checker cannot read the names of a table
-else:
-    DeviceKindName = Literal[*DEVICE_KINDS]
-
 SCHEMA_VERSION = 1
-
-
-class Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class RegistrationTable(Table):
@@ -68,13 +58,13 @@ class IronTable(Table):
     calibration: values.Text | None = None
     registration: RegistrationTable | None = None
     confine: StrictBool | None = None
-    fwhm: values.Length | None = None
+    fwhm: values.Blur | None = None
     deblur: values.NoiseGain | None = None
     scanned_at: values.When | None = None
     heating_at: values.When | None = None
     uptake: values.Names | None = None
-    frame: values.Count | None = None
-    channel: values.Count | None = None
+    frame: values.Frame | None = None
+    channel: values.Frame | None = None
     allow_shear: StrictBool | None = None
     roi: values.Roi | None = None
     uncertainty: values.Uncertainty | None = None
@@ -97,135 +87,8 @@ class AnatomyTable(Table):
     add: tuple[AddedTable, ...] = ()
 
 
-class MeasuredSlpTable(Table):
-    value: values.Slp
-    basis: Literal["iron", "oxide"]
-    medium: Literal["water", "immobilised", "tissue"]
-    amplitude: values.Field_
-    frequency: values.Frequency
-    tissue_factor: values.Factor | None = None
-    along: values.FieldOrZero | None = None
-    across: values.FieldOrZero | None = None
-    relative_error: values.Share | None = None
-    source: values.Text | None = None
-
-
-class PopulationTable(Table):
-    fraction: values.Share
-    core_diameter: values.Length
-    core_sigma: values.Deviation | None = None
-    hydrodynamic_diameter: values.Length | None = None
-    relaxation_time: values.Time | None = None
-
-
-class ImagingTable(Table):
-    """Imaging figures of a tracer, from relaxometry or a scanner; they describe, and do not enter the physics."""
-
-    fwhm: values.Field_ | None = None
-    sensitivity: values.Weight | None = None
-    sensitivity_unit: values.Text | None = None
-    magnetic_diameters: tuple[values.Length, ...] | None = None
-    diameter: values.Length | None = None
-    diameter_source: values.Text | None = None
-    instrument: values.Text | None = None
-    reference: values.Text | None = None
-
-
-class TracerKeys(Table):
-    """The physics of a tracer: the same keys in a tracer file and, as overrides, in a protocol."""
-
-    name: values.Text | None = None
-    core_diameter: values.Length | None = None
-    core_sigma: values.Deviation | None = None
-    fwhm: values.Field_ | None = None
-    population: tuple[PopulationTable, ...] | None = None
-    saturation_magnetization: values.Magnetization | None = None
-    density: values.Density | None = None
-    iron_fraction: values.Share | None = None
-    temperature: values.Temperature | None = None
-    relaxation_time: values.Time | None = None
-    hydrodynamic_diameter: values.Length | None = None
-    viscosity: values.Viscosity | None = None
-    anisotropy: values.Anisotropy | None = None
-    tau0: values.Time | None = None
-    heating_efficiency: values.Weight | None = None
-    model: values.Text | None = None
-    table: values.Text | None = None
-    measured_slp: values.OneOrMany[MeasuredSlpTable] | None = None
-    effective: StrictStr | None = None
-    source: StrictStr | None = None
-    imaging: ImagingTable | None = None
-
-
-class TracerFile(TracerKeys):
-    """A file of one's own, or an entry of the library; what describes it without entering the physics too."""
-
-    schema_: Literal[1] | None = Field(default=None, alias="schema")
-
-
 class TracerTable(TracerKeys):
     file: values.Text | None = None
-
-
-class LoopTable(Table):
-    """A thin circular coil, in the machine's frame; ampere-turns are right-handed about the axis."""
-
-    center: values.Position
-    axis: values.Direction
-    radius: values.Length
-    ampere_turns: values.Current
-
-
-class MagnetTable(Table):
-    """A cylindrical magnet, magnetized along its axis, in the machine's frame."""
-
-    center: values.Position
-    axis: values.Direction
-    radius: values.Length
-    height: values.Length
-    remanence: values.Field_
-
-
-class DeviceKeys(Table):
-    """A machine: the same keys in a device file and, as overrides, in a protocol."""
-
-    name: values.Text | None = None
-    kind: DeviceKindName | None = None
-    selection: values.Text | None = None
-    drive: values.Text | None = None
-    coils: tuple[LoopTable, ...] | None = None
-    magnets: tuple[MagnetTable, ...] | None = None
-    drive_coils: tuple[LoopTable, ...] | None = None
-    ball: values.Length | None = None
-    gradient_tensor: values.GradientTensor | None = None
-    gradient: values.GradientOrZero | None = None
-    amplitude: values.Field_ | None = None
-    frequency: values.Frequency | None = None
-    drive_axis: values.Direction | None = None
-    line_axis: values.Direction | None = None
-    strong_axis: values.Direction | None = None
-    to_device: values.Matrix | None = None
-    position_range: tuple[values.Reach, values.Reach, values.Reach] | None = None
-    gradient_range: values.GradientRange | None = None
-    amplitude_range: values.FieldRange | None = None
-    frequency_range: values.FrequencyRange | None = None
-    settle: values.TimeOrZero | None = None
-    min_dwell: values.TimeOrZero | None = None
-    slew: values.Velocity | None = None
-    max_duty: values.Share | None = None
-    eddy_currents: StrictBool | None = None
-    bore_radius: values.Length | None = None
-    moves_stage: StrictBool | None = None
-    rotating: StrictBool | None = None
-    turn_axis: values.Direction | None = None
-    source: StrictStr | None = None
-
-
-class DeviceFile(DeviceKeys):
-    """A file of one's own, or an entry of the library."""
-
-    schema_: Literal[1] | None = Field(default=None, alias="schema")
-    notes: dict[str, str] | None = None
 
 
 class DeviceTable(DeviceKeys):
@@ -266,11 +129,11 @@ class BoundaryTable(Table):
 class TissueTable(Table):
     perfusion: values.Perfusion | None = None
     conductivity: values.Conductivity | None = None
-    density: values.Density | None = None
+    density: values.TissueDensity | None = None
     heat_capacity: values.HeatCapacity | None = None
     metabolic_heat: values.MetabolicText | None = None
     electrical_conductivity: values.ElectricalConductivity | None = None
-    relative_permittivity: values.Weight | None = None
+    relative_permittivity: values.Permittivity | None = None
 
 
 class VesselTable(Table):
@@ -278,24 +141,24 @@ class VesselTable(Table):
 
     name: values.Text
     path: values.Text
-    diameter: values.Length
+    diameter: values.VesselWidth
     flow: values.BloodFlow | None = None
-    nusselt: values.Weight | None = None
+    nusselt: values.Nusselt | None = None
 
 
 class MeshTable(Table):
-    size: values.Length | None = None
-    target_size: values.Length | None = None
-    order: values.Count | None = None
+    size: values.Edge | None = None
+    target_size: values.Edge | None = None
+    order: values.Order | None = None
 
 
 class SteeringTable(Table):
-    spacing: values.Length | None = None
-    margin: values.LengthOrZero | None = None
-    windows: values.Count | None = None
-    min_dwell: values.TimeOrZero | None = None
-    amplitudes: tuple[values.Field_, ...] | None = None
-    gradients: tuple[values.GradientOrZero, ...] | None = None
+    spacing: values.Spacing | None = None
+    margin: values.Margin | None = None
+    windows: values.Windows | None = None
+    min_dwell: values.Dwell | None = None
+    amplitudes: tuple[values.Drive, ...] | None = None
+    gradients: tuple[values.Gradient, ...] | None = None
     directions: tuple[values.Direction, ...] | None = None
 
 
@@ -313,14 +176,14 @@ class SafetyTable(Table):
 class ShotTable(Table):
     """A short shot at low power before the session, which tells the SLP in the animal."""
 
-    amplitude: values.Field_ | None = None
-    duration: values.Time | None = None
+    amplitude: values.Drive | None = None
+    duration: values.ShotTime | None = None
 
 
 class SessionTable(Table):
-    duration: values.Time
-    cool_down: values.TimeOrZero | None = None
-    output_step: values.Time | None = None
+    duration: values.SessionTime
+    cool_down: values.CoolDown | None = None
+    output_step: values.LookStep | None = None
     shortest: StrictBool | None = None
     trajectory: values.Text | None = None
 
@@ -332,9 +195,9 @@ class JudgedTable(Table):
     metric: values.MetricName | None = None
     at_least: values.Bound = None
     at_most: values.Bound = None
-    margin: values.LengthOrZero | None = None
+    margin: values.Margin | None = None
     weight: values.Weight | None = None
-    priority: values.Count | None = None
+    priority: values.Priority | None = None
     window: values.Window | None = None
     shell: values.Shell | None = None
     as_one: StrictBool | None = None
@@ -356,8 +219,10 @@ class JudgedTable(Table):
             return None  # the missing or unknown metric is complained of
         scale = metric_named(info.data["metric"]).scale
         if not scale.quantity:
-            return values.percent(value)
-        return units.parse(value, scale.quantity, example=scale.example) / scale.si_per_unit
+            return readings.read_percent(value)
+        units.parse(value, scale.quantity, example=scale.example)
+        span = SPANS["judged temperature" if scale.is_temperature else "dose"]
+        return span.read(value) / scale.si_per_unit
 
 
 class GoalTable(JudgedTable):
@@ -387,7 +252,7 @@ class ProtocolTable(Table):
     device: DeviceTable
     physiology: PhysiologyTable = PhysiologyTable()
     boundary: BoundaryTable = BoundaryTable()
-    tissues: dict[str, TissueTable] = {}
+    tissues: dict[str, TissueTable] = Field(default_factory=dict)
     vessels: tuple[VesselTable, ...] = ()
     mesh: MeshTable = MeshTable()
     steering: SteeringTable = SteeringTable()

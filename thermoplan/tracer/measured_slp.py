@@ -23,6 +23,8 @@ USUAL_SPAN = (0.7, 1.3)
 """Factors on an SLP that was measured once, with no error stated: one is rarely known better."""
 USUAL_ERROR = 0.05
 """Standard error of a measured SLP where none is stated, relative; that of a careful calorimeter."""
+SAME_DRIVE = 0.02
+"""Relative difference of two drives that are one: a coil's amplitude is known no better, and SLP moves by 4 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class MeasuredSlp:
 
     From "water" to tissue ``tissue_factor`` is due; "immobilised" and "tissue" are taken as they stand.
     ``along_t`` and ``across_t`` are a static field during the measurement, ``relative_error`` the standard
-    error of the value where one is stated.
+    error of the value where one is stated. ``tracer`` names the tracer that was measured, "" where nobody said;
+    ``extrapolate`` lets the model carry the value to another drive.
     """
 
     value_w_kg: float
@@ -70,6 +73,8 @@ class MeasuredSlp:
     along_t: float = 0.0
     across_t: float = 0.0
     relative_error: float | None = None
+    tracer: str = ""
+    extrapolate: bool = False
 
     def __post_init__(self) -> None:
         error = self.relative_error
@@ -132,6 +137,21 @@ class Calibration:
 
     def __str__(self) -> str:
         return describe_measured_slp(self.measured)
+
+
+def at_drive(measured: Sequence[MeasuredSlp], amplitude_t: float, frequency_hz: float) -> bool:
+    """True where a drive lies within those of the measurements, so that the model need not carry them beyond."""
+    drives = [(m.amplitude_t, m.frequency_hz) for m in measured]
+    return all(
+        min(known) * (1.0 - SAME_DRIVE) <= asked <= max(known) * (1.0 + SAME_DRIVE)
+        for known, asked in zip(zip(*drives, strict=True), (amplitude_t, frequency_hz), strict=True)
+    )
+
+
+def describe_drives(measured: Sequence[MeasuredSlp]) -> str:
+    """Range of the measurements' drives in words."""
+    fields = _span([m.amplitude_t * 1e3 for m in measured], "mT")
+    return f"{fields}, {_span([m.frequency_hz / 1e3 for m in measured], 'kHz')}"
 
 
 def describe_measured_slp(measured: Sequence[MeasuredSlp]) -> str:

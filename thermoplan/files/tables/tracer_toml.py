@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...base.errors import InputError
@@ -31,7 +32,8 @@ _SIZES = (
 def measured_toml(measured: MeasuredSlp) -> str:
     """A measured SLP as the inline table that a protocol or a tracer file takes."""
     m = measured
-    parts = [
+    parts = [f"tracer = {json.dumps(m.tracer, ensure_ascii=False)}"] if m.tracer else []
+    parts += [
         f'value = "{m.value_w_kg / 1e3:.5g} W/g"',
         f'basis = "{m.basis}"',
         f'medium = "{m.medium}"',
@@ -45,6 +47,8 @@ def measured_toml(measured: MeasuredSlp) -> str:
         parts.append(f"tissue_factor = {m.tissue_factor:.6g}")
     if m.relative_error is not None:
         parts.append(f"relative_error = {m.relative_error:.3g}")
+    if m.extrapolate:
+        parts.append("extrapolate = true")
     if m.source != "protocol":
         parts.append(f"source = {json.dumps(m.source)}")
     return f"{{ {', '.join(parts)} }}"
@@ -82,7 +86,7 @@ def _lines(tracer: Tracer) -> Iterator[str]:
         yield f"heating_efficiency = {tracer.heating_efficiency:.9g}"
     else:
         yield "measured_slp = ["
-        yield from (f"    {measured_toml(m)}," for m in tracer.calibration.measured)
+        yield from (f"    {measured_toml(replace(m, tracer=''))}," for m in tracer.calibration.measured)
         yield "]"
     for key in ("effective", "source"):
         if getattr(tracer, key):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...goals import SafetyBudget
-from ...power.heating_basis import HeatingBasis
 from ...power.safety import (
     FIELD_QUANTITIES,
     QUANTITIES,
@@ -23,7 +23,10 @@ from ...power.safety import (
     mark_hard,
 )
 from .case import Case
-from .heating_model import HeatingModel
+
+if TYPE_CHECKING:  # both load the solver
+    from ...power.heating_basis import HeatingBasis
+    from .heating_model import HeatingModel
 
 
 def exposure(case: Case, amplitude_t: float, duty: float = 1.0) -> Exposure:
