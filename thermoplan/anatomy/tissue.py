@@ -6,15 +6,15 @@ import csv
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from ..base.arrays import Array
 from ..base.errors import InputError
+from ..base.plain_data import construct
 
 BLOOD_KG_M3 = 1049.75
 """Density of blood [ITIS5]."""
@@ -99,14 +99,12 @@ class Tissue:
         ]
         if bad:
             raise InputError(bad)
-        values: dict[str, Any] = dict(overrides)  # `replace` takes each by its own type
-        return replace(
-            self,
-            **values,
-            sources=MappingProxyType({**self.sources, **dict.fromkeys(overrides, "protocol")}),
-            intervals=MappingProxyType({**self.intervals, **{k: (v, v) for k, v in overrides.items()}}),
-            notes=MappingProxyType({**self.notes, **dict.fromkeys(overrides, "")}),
-        )
+        stated = {
+            "sources": MappingProxyType({**self.sources, **dict.fromkeys(overrides, "protocol")}),
+            "intervals": MappingProxyType({**self.intervals, **{k: (v, v) for k, v in overrides.items()}}),
+            "notes": MappingProxyType({**self.notes, **dict.fromkeys(overrides, "")}),
+        }
+        return construct(partial(replace, self), {**overrides, **stated})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from .errors import InputError
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.floating[Any]]
+"""Floats of one of the widths that a computation may have."""
 AnyArray = NDArray[Any]
 """Values of an image or a file in whatever number type they have there."""
 

@@ -25,5 +25,5 @@ def _plain(value: object) -> object:
 
 
 def construct[Part](make: Callable[..., Part], keys: Mapping[str, object]) -> Part:
-    """Part that ``make`` builds of keyword arguments from a file, whose types a model of the file has checked."""
+    """Part that ``make`` builds of keyword arguments whose names come from a table; their types were checked before."""
     return make(**keys)

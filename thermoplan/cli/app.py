@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
@@ -13,13 +13,19 @@ from typer.core import TyperGroup
 from .. import __version__
 from ..base.errors import InputError, Interrupted
 
+if TYPE_CHECKING:
+    from typer._click.core import Context  # typer carries its own click
+
+    from ..plan.result import Run as WrittenRun
+    from .show_planning import PrintedRecord
+
 INTERRUPTED = "interrupted: nothing was written"
 
 
 class _Verbs(TyperGroup):
     """Typer ends without a word where the user interrupts a verb; this says it."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: Context) -> object:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -54,11 +60,12 @@ EstimateError = Annotated[
 ]
 
 
-def say(result: Any, as_json: bool, show: Any) -> None:
+def say[Answer: Mapping[str, object]](answer: Answer, as_json: bool, show: Callable[[Answer], None]) -> None:
+    """Print an answer of a verb: as JSON alone, or by ``show`` for a reader."""
     if as_json:
-        print(json.dumps(result, indent=2, allow_nan=False))
+        print(json.dumps(answer, indent=2, allow_nan=False))
     else:
-        show(result)
+        show(answer)
 
 
 def paired(first: Sequence[str], second: Sequence[str], *names: str) -> list[tuple[str, str]]:
@@ -68,14 +75,14 @@ def paired(first: Sequence[str], second: Sequence[str], *names: str) -> list[tup
     return list(zip(first, second, strict=True))
 
 
-def one_of(first: Any, second: Any, *names: str) -> None:
+def one_of(first: object, second: object, *names: str) -> None:
     """Refuse two arguments of which exactly one is needed."""
     if (first is None) == (second is None):
         have = "neither" if first is None else "both"
         raise InputError(f"expected {names[0]} or {names[1]}, got {have}")
 
 
-def alone(option: str, **others: Any) -> None:
+def alone(option: str, **others: object) -> None:
     """Refuse options that say nothing beside another one."""
     given = [f"--{name.replace('_', '-')}" for name, value in others.items() if value]
     if given:
@@ -100,7 +107,8 @@ def _root(
     pass
 
 
-def finish(run: Any, as_json: bool, show: Any) -> None:
-    record = {**run.record, "run": str(run.folder)}
+def finish(run: WrittenRun, as_json: bool, show: Callable[[PrintedRecord], None]) -> None:
+    """Print a run and end with the exit code of its status."""
+    record: PrintedRecord = {**run.record, "run": str(run.folder)}
     say(record, as_json, show)
     raise typer.Exit({"ok": 0, "goals-missed": 3, "not-valid": 4, "interrupted": 130}[record["status"]])

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..commands.answer_types import WrittenAnswer
 from .app import EstimateError, Force, Json, Output, Protocol, Quick, Settings, alone, app, finish, one_of, say
 
 _PANEL = "Planning"
@@ -27,7 +28,8 @@ def init(
     from .show_common import show_written
 
     written = write_starter(folder, protocol=start, notebook=notebook)
-    say({"folder": str(folder), "files": [str(path) for path in written]}, as_json, show_written)
+    answer: WrittenAnswer = {"folder": str(folder), "files": [str(path) for path in written]}
+    say(answer, as_json, show_written)
 
 
 @app.command(rich_help_panel=_PANEL)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..commands.answer_types import WrittenAnswer
 from .app import Json, Run, app, say
 
 _PANEL = "What comes of a run"
@@ -29,7 +30,8 @@ def report(
         from ..report.pdf import write_pdf
 
         pages.append(write_pdf(run))
-    say({"folder": str(run), "files": [str(page) for page in pages]}, as_json, show_written)
+    answer: WrittenAnswer = {"folder": str(run), "files": [str(page) for page in pages]}
+    say(answer, as_json, show_written)
 
 
 class _Cut(StrEnum):
@@ -89,7 +91,8 @@ def export(
     from .show_common import show_written
 
     files = write(run, to.value, output)
-    say({"run": str(run), "to": to.value, "files": [str(path) for path in files]}, as_json, show_written)
+    answer: WrittenAnswer = {"run": str(run), "to": to.value, "files": [str(path) for path in files]}
+    say(answer, as_json, show_written)
 
 
 @app.command(rich_help_panel=_PANEL)

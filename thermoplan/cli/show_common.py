@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ..base.progress import Listener
+from ..commands.answer_types import WrittenAnswer
 
 
 def stdout() -> Console:
@@ -74,7 +74,7 @@ def show_notes(texts: Sequence[str]) -> None:
         stdout().print(f"[yellow]warning[/yellow] {escape(text)}")
 
 
-def show_written(record: Mapping[str, Any]) -> None:
+def show_written(record: WrittenAnswer) -> None:
     """The files that a verb wrote."""
     for path in record["files"]:
         stdout().print(f"wrote {escape(path)}", soft_wrap=True)

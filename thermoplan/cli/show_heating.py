@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from rich.markup import escape
 from rich.padding import Padding
 
-from ..commands.answer_types import CalorimetryAnswer, FfrAnswer, FitAnswer, ShotAnswer, SlpAnswer
+from ..commands.answer_types import (
+    CalorimetryAnswer,
+    DeviceRow,
+    Ends,
+    FfrAnswer,
+    FitAnswer,
+    LibraryAnswer,
+    ModelRow,
+    ShotAnswer,
+    SlpAnswer,
+    TracerRow,
+)
 from .show_common import number, show_notes, stdout, table_of
 
 
@@ -114,32 +124,35 @@ def show_shot(record: ShotAnswer) -> None:
     show_notes(record["warnings"])
 
 
-def show_library(record: Mapping[str, Any]) -> None:
+def show_library(record: LibraryAnswer) -> None:
     """The rows of a library, with their sources."""
-    rows = record["rows"]
     if record["library"] == "devices":
-        _show_devices(rows)
-        return
-    if record["library"] == "models":
-        _show_models(rows)
-        return
-    words = ("notes", "validity", "fit", "imaging", "source")
-    shown = [key for key in rows[0] if key not in (*words, *_SAID)]
+        _show_devices(record["rows"])
+    elif record["library"] == "models":
+        _show_models(record["rows"])
+    else:
+        _show_tracers(record["rows"])
+
+
+def _show_tracers(rows: Sequence[TracerRow]) -> None:
+    """A table of numbers, then the words on each tracer."""
+    shown = [key for key in rows[0] if key not in (*_WORDS, *_SAID)]
     table = table_of(*(key.replace("_", " ") for key in shown))
     for row in rows:
-        table.add_row(*(escape(_cell(row[key])) for key in shown))
+        cells: Mapping[str, object] = row
+        table.add_row(*(escape(_cell(cells[key])) for key in shown))
     out = stdout()
     out.print(table)
     for model, range_ in {row["model"]: row["validity"] for row in rows}.items():
         out.print(f"model {escape(model)} holds {escape(range_)}")
     for row in rows:
         out.print(f"[bold]{escape(row['name'])}[/bold]")
-        for key, note in {**{word: row.get(word) for word in words[2:]}, **row.get("notes", {})}.items():
-            if note:
-                out.print(Padding(escape(note if key == "fit" else f"{key}: {note}"), (0, 0, 0, 4)))
+        for head, words in (("", row["fit"]), ("imaging: ", row["imaging"]), ("source: ", row["source"])):
+            if words:
+                out.print(Padding(escape(head + words), (0, 0, 0, 4)))
 
 
-def _show_models(rows: list[Mapping[str, Any]]) -> None:
+def _show_models(rows: Sequence[ModelRow]) -> None:
     """A block a model: what it is and where it holds."""
     out = stdout()
     for row in rows:
@@ -147,7 +160,7 @@ def _show_models(rows: list[Mapping[str, Any]]) -> None:
         out.print(Padding(f"holds {escape(row['validity'])}", (0, 0, 0, 4)))
 
 
-def _show_devices(rows: list[Mapping[str, Any]]) -> None:
+def _show_devices(rows: Sequence[DeviceRow]) -> None:
     """A block a machine: what it can do, and where each number comes from. Fields are peak."""
     out = stdout()
     for row in rows:
@@ -161,12 +174,11 @@ def _show_devices(rows: list[Mapping[str, Any]]) -> None:
         out.print(escape(row["source"]) + "\n")
 
 
-def _value(row: Mapping[str, Any], key: str, unit: str) -> str:
+def _value(value: float, ends: Ends, unit: str) -> str:
     """A number, and the range that it may be set in."""
-    name = f"{key}_{unit.lower().replace('/', '_')}"
-    low, high = row[f"{key}_range_{unit.lower().replace('/', '_')}"]
-    ends = "" if high is None else " only" if low == high else f", {low:g} to {high:g}"
-    return f"{row[name]:g} {unit}{ends}"
+    low, high = ends
+    words = "" if high is None else " only" if low == high else f", {low:g} to {high:g}"
+    return f"{value:g} {unit}{words}"
 
 
 def _along(axis: Sequence[float] | None) -> str:
@@ -177,7 +189,7 @@ def _along(axis: Sequence[float] | None) -> str:
     return letters.get(tuple(axis), " ".join(f"{v:.2g}" for v in axis))
 
 
-def _reach(row: Mapping[str, Any]) -> str:
+def _reach(row: DeviceRow) -> str:
     ranges = zip("xyz", row["position_range_mm"], strict=True)
     return "; ".join(f"{axis} {low:g} to {high:g}" for axis, (low, high) in ranges if high is not None)
 
@@ -186,10 +198,15 @@ def _with_unit(value: float | None, unit: str) -> str:
     return "" if value is None else f"{value:g} {unit}"
 
 
-_MACHINE: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
-    "gradient": ("gradient", lambda row: "" if row["gradient_t_m"] == 0.0 else _value(row, "gradient", "T/m")),
-    "amplitude": ("amplitude", lambda row: _value(row, "amplitude", "mT")),
-    "frequency": ("frequency", lambda row: _value(row, "frequency", "kHz")),
+def _gradient(row: DeviceRow) -> str:
+    gradient = row["gradient_t_m"]
+    return "" if gradient == 0.0 else _value(gradient, row["gradient_range_t_m"], "T/m")
+
+
+_MACHINE: dict[str, tuple[str, Callable[[DeviceRow], str]]] = {
+    "gradient": ("gradient", _gradient),
+    "amplitude": ("amplitude", lambda row: _value(row["amplitude_mt"], row["amplitude_range_mt"], "mT")),
+    "frequency": ("frequency", lambda row: _value(row["frequency_khz"], row["frequency_range_khz"], "kHz")),
     "drive along (RAS)": ("drive_axis", lambda row: _along(row["drive_axis"])),
     "line along (RAS)": ("line_axis", lambda row: _along(row["line_axis"]) + (", turns" if row["rotating"] else "")),
     "steepest along (RAS)": ("strong_axis", lambda row: _along(row["strong_axis"])),
@@ -202,7 +219,7 @@ _MACHINE: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
 }
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(f"{v:.3g}" for v in value) or "-"
     if value is None or value == "":
@@ -210,5 +227,7 @@ def _cell(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+_WORDS = ("validity", "fit", "imaging", "source")
+"""Sentences, which stand under the table."""
 _SAID = ("sensitivity", "sensitivity_unit", "magnetic_nm", "diameter_nm", "diameter_source", "instrument", "reference")
 """Told in the sentence on imaging, not in columns."""

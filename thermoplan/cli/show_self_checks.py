@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.markup import escape
 
+from ..base.installation import FindingsAnswer
+from ..validate.validation_row import ValidationRecord
 from .show_common import stdout, table_of
 
 
-def show_findings(record: Mapping[str, Any]) -> None:
+def show_findings(record: FindingsAnswer) -> None:
     """Print the parts that are installed and those that are missing, with the remedy."""
     table = table_of("part", "version", "", "remedy")
     for row in record["findings"]:
@@ -23,7 +22,7 @@ def show_findings(record: Mapping[str, Any]) -> None:
     stdout().print(table)
 
 
-def show_validation(record: Mapping[str, Any]) -> None:
+def show_validation(record: ValidationRecord) -> None:
     """Published values beside ours, and how many of them hold."""
     table = table_of("what", "expected", "ours", "error", "bound", "", "source")
     for row in record["rows"]:

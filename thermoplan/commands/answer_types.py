@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from ..imaging.quantification import RegionIronRow
+from ..report.calorimetry_figure import HeatingCurve
+from ..report.ffr_figure import FfrProfiles
 
 Interval = dict[str, float]
 """``value``, ``low`` and ``high``: two-sided 95 %."""
@@ -25,58 +27,123 @@ class SlpAnswer(TypedDict):
     effective: str
 
 
-class FfrProfileAnswer(TypedDict):
-    """SLP over the distance from the middle of the field-free region."""
-
-    position_mm: list[float]
-    along_w_per_g_fe: list[float]
-    across_w_per_g_fe: list[float]
-
-
-class FfrAnswer(TypedDict):
+class FfrAnswer(FfrProfiles):
     """Size of the field-free region of a protocol; None where nothing bounds a width."""
 
-    tracer: str
-    device: str
-    gradient_t_m: float
-    fwhm_along_mm: float | None
-    fwhm_across_mm: float | None
-    slp_w_per_g_fe: float | None
     slp_imaging_w_per_g_fe: float | None
-    lesion_mm: float
     off_target_along: float
     off_target_across: float
     gradient_for_lesion_t_m: float | None
     omega_tau: float
     widths_if_mm: dict[str, list[float | None]]
-    profile: FfrProfileAnswer
     warnings: list[str]
 
 
-class LibraryAnswer(TypedDict):
-    """Rows of a library; their columns are those of its kind."""
+class RelaxometryColumns(TypedDict):
+    """Relaxometry of a tracer; None or empty where it was not measured."""
 
-    library: str
-    rows: list[dict[str, object]]
+    fwhm_mt: float | None
+    sensitivity: float | None
+    sensitivity_unit: str
+    magnetic_nm: list[float]
+    diameter_nm: float | None
+    diameter_source: str
+    instrument: str
+    reference: str
+    imaging: str
 
 
-class CalorimetryAnswer(TypedDict):
+class TracerRow(RelaxometryColumns):
+    """Tracer of the library."""
+
+    name: str
+    core_nm: list[float]
+    saturation_ka_m: float
+    omega_tau_354_khz: float
+    slp_13_mt_354_khz_w_per_g_fe: float
+    model: str
+    validity: str
+    fit: str
+    source: str
+
+
+class ModelRow(TypedDict):
+    """Model of the magnetization, and where it holds."""
+
+    name: str
+    what: str
+    validity: str
+
+
+Ends = list[float | None]
+"""Low and high end of a range; None where it has none."""
+
+
+class DeviceRow(TypedDict):
+    """Machine of the library; fields are peak, axes in RAS, positions in the machine's frame."""
+
+    name: str
+    kind: str
+    gradient_t_m: float
+    gradient_range_t_m: Ends
+    amplitude_mt: float
+    amplitude_range_mt: Ends
+    frequency_khz: float
+    frequency_range_khz: Ends
+    drive_axis: list[float]
+    line_axis: list[float] | None
+    strong_axis: list[float] | None
+    rotating: bool
+    position_range_mm: list[Ends]
+    slew_mm_s: float | None
+    settle_s: float
+    min_dwell_s: float
+    max_duty: float
+    moves_stage: bool
+    bore_radius_mm: float | None
+    source: str
+    notes: dict[str, str]
+
+
+class TracersAnswer(TypedDict):
+    """Library of tracers."""
+
+    library: Literal["tracers"]
+    rows: list[TracerRow]
+
+
+class DevicesAnswer(TypedDict):
+    """Library of machines."""
+
+    library: Literal["devices"]
+    rows: list[DeviceRow]
+
+
+class ModelsAnswer(TypedDict):
+    """Library of magnetization models."""
+
+    library: Literal["models"]
+    rows: list[ModelRow]
+
+
+LibraryAnswer = TracersAnswer | DevicesAnswer | ModelsAnswer
+
+
+class WrittenAnswer(TypedDict):
+    """Files that a verb wrote, from which run and for whom."""
+
+    folder: NotRequired[str]
+    run: NotRequired[str]
+    to: NotRequired[str]
+    files: list[str]
+
+
+class CalorimetryAnswer(HeatingCurve):
     """SLP of a heating curve by the corrected-slope method."""
 
     curve: str
-    slp_w_per_g_fe: Interval
-    loss_mw_k: float
-    power_mw: float
-    start_c: float
     samples: int
-    from_s: float
-    to_s: float
-    slope_k_s: list[float]
-    rise_k: list[float]
-    heat_capacity_j_k: float
     iron_mg: float
-    time_s: list[float]
-    temperature_c: list[float]
     measured_slp: str
     warnings: list[str]
 

@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
-from ..base.arrays import Array
-from ..files.images.volumes import convert
+from ..files.images.volumes import ReaderOptions, convert
 from ..files.tables.transforms import read_transform
 from .answer_types import ConvertAnswer
-
-
-class ReaderOptions(TypedDict):
-    """Options of the image readers; frame and channel count from 0."""
-
-    frame: int | None
-    channel: int | None
-    affine_m: Array | None
-    allow_shear: bool
 
 
 @dataclass(frozen=True, slots=True)

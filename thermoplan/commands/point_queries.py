@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..base.errors import InputError
@@ -20,7 +20,7 @@ from ..protocol.toml_tables import TracerTable
 from ..tracer.magnetization import NAMES, VALIDITY
 from ..tracer.relaxometry import Relaxometry
 from ..tracer.tracer import Tracer, omega_tau
-from .answer_types import FfrAnswer, LibraryAnswer, SlpAnswer
+from .answer_types import DeviceRow, Ends, FfrAnswer, LibraryAnswer, ModelRow, RelaxometryColumns, SlpAnswer, TracerRow
 
 _LESION_MM = 8.0
 """Lesion that off-target heating is told for, unless it is named: a flank tumour."""
@@ -117,10 +117,10 @@ def library_answer(what: str) -> LibraryAnswer:
     """The rows of a library: "tracers", "devices" or "models"."""
     if what not in _LIBRARIES:
         raise InputError(f'library "{what}": expected {", ".join(_LIBRARIES)}')
-    return {"library": what, "rows": _LIBRARIES[what]()}
+    return _LIBRARIES[what]()
 
 
-def _tracer_rows() -> list[dict[str, object]]:
+def _tracer_rows() -> list[TracerRow]:
     return [
         {
             "name": name,
@@ -138,7 +138,7 @@ def _tracer_rows() -> list[dict[str, object]]:
     ]
 
 
-def _imaging(tracer: Tracer) -> dict[str, object]:
+def _imaging(tracer: Tracer) -> RelaxometryColumns:
     """Relaxometry of a tracer; None where it was not measured."""
     found = tracer.imaging or Relaxometry()
     return {
@@ -154,11 +154,11 @@ def _imaging(tracer: Tracer) -> dict[str, object]:
     }
 
 
-def _model_rows() -> list[dict[str, object]]:
+def _model_rows() -> list[ModelRow]:
     return [{"name": name, "what": NAMES[name], "validity": VALIDITY[name]} for name in NAMES]
 
 
-def _device_rows() -> list[dict[str, object]]:
+def _device_rows() -> list[DeviceRow]:
     return [
         {
             "name": name,
@@ -187,7 +187,7 @@ def _device_rows() -> list[dict[str, object]]:
     ]
 
 
-def _ends(pair: Sequence[float], scale: float = 1.0) -> list[float | None]:
+def _ends(pair: Sequence[float], scale: float = 1.0) -> Ends:
     """Low and high end of a range; None where it has none."""
     return [_finite(value * scale) for value in pair]
 
@@ -196,4 +196,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-_LIBRARIES = {"tracers": _tracer_rows, "devices": _device_rows, "models": _model_rows}
+_LIBRARIES: dict[str, Callable[[], LibraryAnswer]] = {
+    "tracers": lambda: {"library": "tracers", "rows": _tracer_rows()},
+    "devices": lambda: {"library": "devices", "rows": _device_rows()},
+    "models": lambda: {"library": "models", "rows": _model_rows()},
+}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from ..base.errors import InputError
+from ..base.plain_data import construct
 from .device import Device
+from .fields.selection import SelectionField
 from .kinds import DEVICE_KINDS
 
 AXES = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
@@ -43,10 +44,10 @@ _SI_KEYS = {
 }
 
 
-def device_from_dict(values: Mapping[str, Any], where: str) -> Device:
+def device_from_dict(values: Mapping[str, object], where: str) -> Device:
     """A device from the keys of its TOML file, quantities already in SI; an axis may be a letter of RAS."""
     needed = ["name", "kind", "amplitude", "frequency"]
-    kind = DEVICE_KINDS.get(values.get("kind", ""))
+    kind = DEVICE_KINDS.get(str(values.get("kind", "")))
     needed += ["gradient"] if kind is not None and kind.ideal and "gradient_tensor" not in values else []
     faults = [f"{where}: {key}: missing" for key in needed if key not in values]
     settings = {_SI_KEYS[k]: v for k, v in values.items() if k in _SI_KEYS}
@@ -54,23 +55,25 @@ def device_from_dict(values: Mapping[str, Any], where: str) -> Device:
         settings["gradient_t_m"] = _strength_t_m(settings)
     settings.setdefault("drive_axis", "S")
     for key in ("drive_axis", "line_axis", "strong_axis", "turn_axis"):
-        if isinstance(settings.get(key), str):
-            faults += _axis_fault(settings[key], f"{where}: {key}")
-            settings[key] = AXES.get(settings[key])
+        letter = settings.get(key)
+        if isinstance(letter, str):
+            faults += _axis_fault(letter, f"{where}: {key}")
+            settings[key] = AXES.get(letter)
     if faults:
         raise InputError(faults)
     try:
-        return Device(**settings)
+        return construct(Device, settings)
     except InputError as error:
         raise InputError([f"{where}: {c}" for c in error.complaints]) from error
 
 
-def _strength_t_m(settings: Mapping[str, Any]) -> float:
+def _strength_t_m(settings: Mapping[str, object]) -> float:
     """Steepest slope of a field that is given as such."""
-    if settings.get("selection") is not None:
-        return float(settings["selection"].strength_t_m)
-    if settings.get("tensor") is not None:
-        return float(np.abs(np.linalg.eigvalsh(np.asarray(settings["tensor"]))).max())
+    field, tensor = settings.get("selection"), settings.get("tensor")
+    if isinstance(field, SelectionField):
+        return float(field.strength_t_m)
+    if tensor is not None:
+        return float(np.abs(np.linalg.eigvalsh(np.array(tensor, float))).max())
     return 0.0
 
 

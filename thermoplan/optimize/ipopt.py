@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeGuard
+from typing import Protocol, TypeGuard
 
 import numpy as np
 
@@ -79,13 +80,20 @@ def ipopt_shares(
     return replace(found, iterations=problem.evaluations, seconds=time.perf_counter() - began)
 
 
-def _load_ipopt() -> Any:
+def _load_ipopt() -> Callable[..., _IpoptProblem]:
     """The class of problems of the package that wraps Ipopt, which has no types."""
     try:
         from ipyopt import Problem
     except ImportError:
         raise MissingPart("the interior-point method needs Ipopt: pip install 'thermoplan[ipopt]'") from None
-    return Problem
+    found: Callable[..., _IpoptProblem] = Problem
+    return found
+
+
+class _IpoptProblem(Protocol):
+    """Problem of the package that wraps Ipopt, which has no types."""
+
+    def solve(self, x: Array) -> object: ...
 
 
 class _InteriorProblem:
@@ -105,7 +113,7 @@ class _InteriorProblem:
         for i, term in self.hottest.items():
             self._cut(i, first, term.bound.aim_k - _NEAR_K)
 
-    def solve(self, problem_type: Any, evaluations: int) -> None:
+    def solve(self, problem_type: Callable[..., _IpoptProblem], evaluations: int) -> None:
         """Solve from the best plan so far."""
         n_rows, terms = self.windows + len(self.smooth) + len(self.cuts), self.terms
         soft = [t.bound.soft_k if t.bound.soft_k > 0.0 else _NO_ROOM for t in terms]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -59,17 +58,6 @@ class SlpInterval:
         return max(0.0, 1.0 - float(np.hypot(1.0 - low, iron))), min(
             1.0 + float(np.hypot(high - 1.0, iron)), HIGHEST_SHOWN
         )
-
-    def record(self) -> dict[str, Any]:
-        """Entry of a record, in W per g of iron."""
-        return {
-            "low_w_per_g_fe": self.low_w_kg * 1e-3,
-            "high_w_per_g_fe": self.high_w_kg * 1e-3,
-            "factors": list(self.factors),
-            "shown_factors": list(self.shown_factors),
-            "basis": self.basis,
-            "cases": [{"name": name, "slp_w_per_g_fe": slp * 1e-3} for name, slp in self.cases.items()],
-        }
 
     def __str__(self) -> str:
         low, high = self.factors

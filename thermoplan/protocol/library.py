@@ -13,6 +13,7 @@ import numpy as np
 from ..base.errors import InputError
 from ..base.plain_data import construct
 from ..device import Device
+from ..device.fields.coils import Loop, Magnet
 from ..files.tables.machine_toml import FILES, device_of
 from ..files.tables.slptables import read_slp_table
 from ..imaging.psf import fit_core
@@ -21,7 +22,7 @@ from ..tracer.measured_slp import TISSUE_FACTOR, MeasuredSlp
 from ..tracer.relaxometry import Relaxometry
 from ..tracer.tracer import Tracer, tracer_from_dict
 from .complaints import read_toml, suggestion, validated
-from .library_tables import DeviceFile, DeviceKeys, MeasuredSlpTable, Table, TracerFile, TracerKeys
+from .library_tables import DeviceFile, DeviceKeys, LoopTable, MeasuredSlpTable, Table, TracerFile, TracerKeys
 from .toml_tables import DeviceTable, TracerTable
 
 _RELAXES = {"hydrodynamic_diameter", "viscosity", "anisotropy", "tau0"}
@@ -185,7 +186,20 @@ def same_tracer(name: str, other: str) -> bool:
 
 def _device(table: DeviceKeys, name: str, folder: Path, where: str) -> Device:
     given = _given(table, but=("schema_",)) | {"name": name}
-    return _named(lambda: device_of(given, folder, where), where)
+    return _named(lambda: device_of(given | _coils(table), folder, where), where)
+
+
+def _loop(row: LoopTable) -> Loop:
+    return Loop(row.center, row.axis, row.radius, row.ampere_turns)
+
+
+def _coils(table: DeviceKeys) -> dict[str, list[Loop | Magnet]]:
+    """Coils and magnets that a machine's fields are made of."""
+    loops = {"coils": table.coils or (), "drive_coils": table.drive_coils or ()}
+    return {
+        **{key: [_loop(row) for row in rows] for key, rows in loops.items()},
+        "magnets": [Magnet(m.center, m.axis, m.radius, m.height, m.remanence) for m in table.magnets or ()],
+    }
 
 
 def _named[Part](make: Callable[[], Part], where: str) -> Part:

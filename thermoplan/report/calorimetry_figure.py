@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from ..base.errors import MissingPart
 
 
-def write_curve_figure(path: Path, answer: Mapping[str, Any]) -> None:
+class HeatingCurve(TypedDict):
+    """Heating curve of a calorimeter, its readings and the fit of the corrected-slope method."""
+
+    time_s: list[float]
+    temperature_c: list[float]
+    from_s: float
+    to_s: float
+    start_c: float
+    rise_k: list[float]
+    slope_k_s: list[float]
+    heat_capacity_j_k: float
+    power_mw: float
+    loss_mw_k: float
+    slp_w_per_g_fe: dict[str, float]
+
+
+def write_curve_figure(path: Path, answer: HeatingCurve) -> None:
     """Draw an answer of ``thermoplan calorimetry``: the curve with what it would be without loss, and the slopes."""
     try:
         from matplotlib.figure import Figure

@@ -7,7 +7,6 @@ import gzip
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,5 +75,5 @@ def _colours(name: str) -> str:
     """256 colours as base64 of red, green, blue."""
     from matplotlib import colormaps
 
-    table: Any = colormaps[name](np.arange(256), bytes=True)[:, :3]
+    table = np.asarray(colormaps[name](np.arange(256), bytes=True))[:, :3]
     return base64.b64encode(np.ascontiguousarray(table).tobytes()).decode("ascii")

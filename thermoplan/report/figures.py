@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -16,6 +16,13 @@ from ..base.errors import MissingPart
 from .field_grid import write_volume
 from .palette import INK, region_colours
 from .slicing import Plane, planes
+
+if TYPE_CHECKING:  # matplotlib loads only when a picture is drawn
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.collections import QuadMesh
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
 
 ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
 ISOTHERMS_C = (41.0, 42.0, 43.0, 45.0)
@@ -55,7 +62,7 @@ def write_figures(view: FieldView, folder: Path) -> dict[str, str]:
     cuts = planes(view.anatomy, view.hottest_m)
     scales = {"slices": _temperature(view, cuts), "dose": _dose(view)}
     for name, scale in scales.items():
-        _drawn(view, cuts, scale).savefig(folder / f"{name}.png", dpi=140, facecolor="white")
+        _draw(view, cuts, scale).savefig(folder / f"{name}.png", dpi=140, facecolor="white")
     write_volume(view.anatomy, _channels(view, scales), view.hottest_m, folder / "volume.json")
     return {name: f"{folder.name}/{name}.png" for name in scales} | {"volume": f"{folder.name}/volume.json"}
 
@@ -84,7 +91,7 @@ def _dose(view: FieldView) -> ColourScale:
     return ColourScale("cem43_min", "CEM43, min", "viridis", 0.01, high, ISODOSES_MIN, "min", log=True)
 
 
-def _drawn(view: FieldView, cuts: tuple[Plane, ...], scale: ColourScale) -> Any:
+def _draw(view: FieldView, cuts: tuple[Plane, ...], scale: ColourScale) -> Figure:
     """Coronal and sagittal side by side, axial beside them on top, scale and legend under it."""
     try:
         from matplotlib.figure import Figure
@@ -97,7 +104,7 @@ def _drawn(view: FieldView, cuts: tuple[Plane, ...], scale: ColourScale) -> Any:
     axial = extents[2][1] * inches
     height = max(tall, axial + 2.3) + 2.4 * pad
     figure = Figure(figsize=(width, height))
-    left, image = pad, None
+    left = pad
     bar_mm = max(n for n in (1, 2, 5, 10, 20, 50, 100) if n <= max(250 * min(e[0] for e in extents), 1))
     for cut, (across, up) in zip(cuts, extents, strict=True):
         w, h = across * inches, up * inches
@@ -112,7 +119,7 @@ def _drawn(view: FieldView, cuts: tuple[Plane, ...], scale: ColourScale) -> Any:
     return figure
 
 
-def _bar(figure: Any, axes: Any, image: Any, scale: ColourScale) -> None:
+def _bar(figure: Figure, axes: Axes, image: ScalarMappable, scale: ColourScale) -> None:
     """The colour bar, with the isolines' values as its ticks on top."""
     from matplotlib.patheffects import withStroke
 
@@ -126,7 +133,7 @@ def _bar(figure: Any, axes: Any, image: Any, scale: ColourScale) -> None:
     above.minorticks_off()
 
 
-def _plane(axes: Any, view: FieldView, cut: Plane, scale: ColourScale, bar_mm: int) -> Any:
+def _plane(axes: Axes, view: FieldView, cut: Plane, scale: ColourScale, bar_mm: int) -> QuadMesh:
     values = cut.values(view.anatomy, getattr(view, scale.field))
     if scale.log:
         values = np.maximum(values, scale.low)
@@ -146,13 +153,13 @@ def _plane(axes: Any, view: FieldView, cut: Plane, scale: ColourScale, bar_mm: i
     return image
 
 
-def _norm(scale: ColourScale) -> Any:
+def _norm(scale: ColourScale) -> Normalize:
     from matplotlib.colors import LogNorm, Normalize
 
     return (LogNorm if scale.log else Normalize)(scale.low, scale.high)
 
 
-def _outlines(axes: Any, view: FieldView, cut: Plane) -> None:
+def _outlines(axes: Axes, view: FieldView, cut: Plane) -> None:
     """The body's outline in grey, each organ's in its colour on white; the skin is where the body ends."""
     region = cut.region(view.anatomy)
     colours = region_colours(view.anatomy.region_names)
@@ -165,7 +172,7 @@ def _outlines(axes: Any, view: FieldView, cut: Plane) -> None:
                 axes.contour(1e3 * cut.right_m, 1e3 * cut.up_m, smooth, [0.5], colors=stroke, linewidths=width)
 
 
-def _isolines(axes: Any, right: Array, up: Array, values: Array, scale: ColourScale) -> None:
+def _isolines(axes: Axes, right: Array, up: Array, values: Array, scale: ColourScale) -> None:
     """White lines edged in ink; which value each has is read off the colour bar, where they stand again."""
     from matplotlib.patheffects import withStroke
 
@@ -175,7 +182,7 @@ def _isolines(axes: Any, right: Array, up: Array, values: Array, scale: ColourSc
         lines.set_path_effects([withStroke(linewidth=1.7, foreground=INK)])
 
 
-def _iron(axes: Any, view: FieldView, cut: Plane) -> None:
+def _iron(axes: Axes, view: FieldView, cut: Plane) -> None:
     iron = gaussian_filter(np.nan_to_num(cut.values(view.anatomy, view.iron_kg_m3)), 2.0)
     level = iron_level(view)
     if iron.max() > level:
@@ -196,7 +203,7 @@ def iron_level(view: FieldView) -> float:
     return 0.2 * float(np.percentile(rich, 95)) if len(rich) else np.inf
 
 
-def _marks(axes: Any, view: FieldView, cut: Plane) -> None:
+def _marks(axes: Axes, view: FieldView, cut: Plane) -> None:
     right, up, fixed = cut.axes
     hottest = 1e3 * np.asarray(view.hottest_m)
     path = 1e3 * np.reshape(view.path_m, (-1, 3))
@@ -207,21 +214,23 @@ def _marks(axes: Any, view: FieldView, cut: Plane) -> None:
     axes.plot(hottest[right], hottest[up], "+", ms=10, mec="white", mew=1.2)
 
 
-def _ends(axes: Any, cut: Plane, bar_mm: int) -> None:
+def _ends(axes: Axes, cut: Plane, bar_mm: int) -> None:
     """Letters of the body's directions at the four sides, and a scale bar."""
     right, up, _ = cut.axes
-    look: Mapping[str, Any] = {"transform": axes.transAxes, "fontsize": 9, "color": INK}
-    axes.text(-0.005, 0.5, ENDS[right][0], ha="right", va="center", **look)
-    axes.text(1.005, 0.5, ENDS[right][1], ha="left", va="center", **look)
-    axes.text(0.5, -0.005, ENDS[up][0], ha="center", va="top", **look)
-    axes.text(0.5, 1.002, ENDS[up][1], ha="center", va="bottom", **look)
+    for x, y, letter, ha, va in (
+        (-0.005, 0.5, ENDS[right][0], "right", "center"),
+        (1.005, 0.5, ENDS[right][1], "left", "center"),
+        (0.5, -0.005, ENDS[up][0], "center", "top"),
+        (0.5, 1.002, ENDS[up][1], "center", "bottom"),
+    ):
+        axes.text(x, y, letter, ha=ha, va=va, transform=axes.transAxes, fontsize=9, color=INK)
     span = 1e3 * np.ptp(cut.right_m)
     x, y = 1e3 * cut.right_m[0] + 0.02 * span, 1e3 * cut.up_m[0]
     axes.plot([x, x + bar_mm], [y, y], color=INK, lw=2, solid_capstyle="butt", clip_on=False)
     axes.text(x, y + 0.012 * span, f"{bar_mm} mm", fontsize=7, color=INK, va="bottom")
 
 
-def _legend(figure: Any, view: FieldView, cuts: tuple[Plane, ...], corner: tuple[float, float]) -> None:
+def _legend(figure: Figure, view: FieldView, cuts: tuple[Plane, ...], corner: tuple[float, float]) -> None:
     from matplotlib.lines import Line2D
 
     seen = np.unique(np.concatenate([c.region(view.anatomy).ravel() for c in cuts]))

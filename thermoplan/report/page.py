@@ -7,7 +7,7 @@ import functools
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from ..base.errors import InputError
 from . import formats as f
@@ -62,11 +62,10 @@ def read_plan(run: Path) -> PlanRecord:
             f"this run; run `thermoplan plan {Path(run) / 'protocol.toml'}` again, or use the version "
             "that its provenance names"
         )
-    record: PlanRecord = _drop_nulls(plan)
-    return record
+    return cast("PlanRecord", _drop_nulls(plan))  # the schema number says that the file has this shape
 
 
-def _drop_nulls(value: Any) -> Any:
+def _drop_nulls(value: object) -> object:
     """``value`` without its null entries, which are what was not computed."""
     if isinstance(value, dict):
         return {k: _drop_nulls(v) for k, v in value.items() if v is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -239,7 +239,7 @@ class LiveScene:
             actor.mapper.RemoveAllClippingPlanes()
             actor.mapper.AddClippingPlane(self.plane)
 
-    def _actors_to_clip(self) -> Iterator[Any]:
+    def _actors_to_clip(self) -> Iterator[pv.Actor | pv.Volume]:
         """Actors that a plane cuts: neither words nor arrows nor the machine nor the cut itself."""
         for name, actor in self.plotter.actors.items():
             solid = isinstance(actor, self.stage.pyvista.Actor | self.stage.pyvista.Volume)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike
 from ..base.arrays import Array
 from ..base.display import card
 from ..base.errors import InputError
+from ..base.plain_data import construct
 from .magnetization import FIXED_AXIS, MODELS, energy_kt
 from .measured_slp import Calibration
 from .relaxometry import Relaxometry
@@ -352,7 +352,7 @@ _MODE_KEYS = {
 }
 
 
-def tracer_from_dict(values: Mapping[str, Any], where: str) -> Tracer:
+def tracer_from_dict(values: Mapping[str, object], where: str) -> Tracer:
     """A tracer from the keys of its TOML file, quantities already in SI (temperature in degrees C).
 
     ``where`` opens every message, such as ``my-tracer.toml``. Keys that describe the tracer without
@@ -364,13 +364,15 @@ def tracer_from_dict(values: Mapping[str, Any], where: str) -> Tracer:
         faults.append(f'{where}: core_diameter: missing: give a length, such as "20 nm", or [[population]]')
     if faults:
         raise InputError(faults)
-    tables = values.get("population") or [
-        {"fraction": 1.0, **{k: values[k] for k in ("core_diameter", "core_sigma") if k in values}}
-    ]
+    tables = values.get("population")
+    if not isinstance(tables, list | tuple) or not tables:
+        tables = [{"fraction": 1.0, **{k: values[k] for k in ("core_diameter", "core_sigma") if k in values}}]
     known = {f.name for f in fields(Tracer)}
     settings = {_SI_KEYS[k]: v for k, v in values.items() if k in _SI_KEYS and _SI_KEYS[k] in known}
     try:
-        modes = tuple(Population(**{_MODE_KEYS[k]: v for k, v in t.items() if k in _MODE_KEYS}) for t in tables)
-        return Tracer(name=str(values["name"]), populations=modes, **settings)
+        modes = tuple(
+            construct(Population, {_MODE_KEYS[k]: v for k, v in t.items() if k in _MODE_KEYS}) for t in tables
+        )
+        return construct(Tracer, {"name": str(values["name"]), "populations": modes, **settings})
     except InputError as error:
         raise InputError([f"{where}: {c}" for c in error.complaints]) from error

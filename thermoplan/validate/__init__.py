@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from ..base.errors import InputError
 from ..base.threads import one_thread
 from . import dose_rows, eddy_rows, heat_rows, magnetics_rows
-from .validation_row import ValidationRow
+from .validation_row import ValidationRecord, ValidationRow
 
 GROUPS: Mapping[str, Callable[[], Iterator[ValidationRow]]] = {
     "magnetics": magnetics_rows.rows,
@@ -32,7 +32,7 @@ def validate(*groups: str) -> tuple[ValidationRow, ...]:
     return tuple(row for name in groups or GROUPS for row in GROUPS[name]())
 
 
-def validation_record(*groups: str) -> dict[str, object]:
+def validation_record(*groups: str) -> ValidationRecord:
     """The table for the command line: ``ok`` when every row that counts is within its tolerance."""
     rows = validate(*groups)
     return {"ok": all(row.ok for row in rows if row.counts), "rows": [row.record() for row in rows]}

@@ -3,6 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
+
+
+class RowRecord(TypedDict):
+    """Row as plain data."""
+
+    name: str
+    published: float
+    value: float
+    error: float
+    tolerance: float
+    bound: str
+    ok: bool
+    counts: bool
+    source: str
+
+
+class ValidationRecord(TypedDict):
+    """Validation table as plain data; ``ok`` when every row that counts is within its tolerance."""
+
+    ok: bool
+    rows: list[RowRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +63,7 @@ class ValidationRow:
         sign = {"near": "error <=", "at_least": ">=", "at_most": "<="}[self.sense]
         return f"{sign} {self.tolerance:.2g}"
 
-    def record(self) -> dict[str, object]:
+    def record(self) -> RowRecord:
         return {
             "name": self.name,
             "published": self.published,

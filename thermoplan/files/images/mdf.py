@@ -117,7 +117,7 @@ def write_mdf(
     data, spacing, origin = upright(image)
     when = (created or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     name = str(uuid.uuid5(uuid.NAMESPACE_OID, hashlib.sha256(data.tobytes()).hexdigest()))
-    fields: dict[str, Any] = {
+    fields: dict[str, object] = {
         "version": "2.1.0",
         "uuid": name,
         "time": when,

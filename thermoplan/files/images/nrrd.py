@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def read_raw(path: Path, limit_bytes: int) -> Nrrd:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[str, dict[str, str], BinaryIO]]:
+def opened(path: Path) -> Iterator[tuple[str, dict[str, str], BufferedReader]]:
     """Name, header and a stream that stands at the first byte of the values."""
     with path.open("rb") as stream:
         lines: list[str] = []
@@ -157,7 +157,7 @@ def axes_of(header: dict[str, str], name: str) -> tuple[tuple[int, ...], list[in
     return _spatial(header, sizes, name), sizes
 
 
-def _detached(path: Path, name: str) -> BinaryIO:
+def _detached(path: Path, name: str) -> BufferedReader:
     if name.upper().startswith("LIST") or "%" in name:
         raise InputError(f"{path.name}: its data lie in several files, which cannot be read; save it as one .nrrd")
     if name.removeprefix("./") != os.path.basename(name):
@@ -219,5 +219,5 @@ def affine_m(file: Nrrd, notes: list[str]) -> Array:
 
 
 def _vectors(text: str) -> list[list[float]]:
-    parts: list[Any] = re.findall(r"\(([^)]*)\)", text)
-    return [[float(x) for x in part.split(",")] for part in parts]
+    parts = re.finditer(r"\(([^)]*)\)", text)
+    return [[float(x) for x in part[1].split(",")] for part in parts]

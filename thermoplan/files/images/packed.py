@@ -10,17 +10,32 @@ import sys
 import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO, Protocol
+from io import BufferedReader
+from typing import Protocol
 
 import numpy as np
 
 from ...base.arrays import AnyArray
 from ...base.errors import InputError
 
+
+class _Unpacked(Protocol):
+    """Binary stream that reads into memory that is there already."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
 _TEXT = ("text", "txt", "ascii")
-_UNPACK: dict[str, Callable[[BinaryIO], AbstractContextManager[Any]]] = {
-    "raw": contextlib.nullcontext,
-    **dict.fromkeys(_TEXT, contextlib.nullcontext),
+
+
+def _as_it_is(stream: BufferedReader) -> AbstractContextManager[_Unpacked]:
+    return contextlib.nullcontext(stream)
+
+
+_UNPACK: dict[str, Callable[[BufferedReader], AbstractContextManager[_Unpacked]]] = {
+    "raw": _as_it_is,
+    **dict.fromkeys(_TEXT, _as_it_is),
     **dict.fromkeys(("gzip", "gz"), lambda stream: gzip.GzipFile(fileobj=stream)),
     **dict.fromkeys(("bzip2", "bz2"), bz2.BZ2File),
 }
@@ -35,7 +50,7 @@ _WORDS_BYTES = 2**16
 
 
 def unpacked_values(
-    stream: BinaryIO, header: dict[str, str], dtype: np.dtype[Any], sizes: list[int], name: str
+    stream: BufferedReader, header: dict[str, str], dtype: np.dtype[np.generic], sizes: list[int], name: str
 ) -> AnyArray:
     """All values in the file's order, read straight into their array, in this machine's byte order."""
     encoding, count = header.get("encoding", "raw").lower(), math.prod(sizes)
@@ -69,13 +84,7 @@ def unpacked_values(
     return _exactly(data[: filled // dtype.itemsize], count, name)
 
 
-class _Fillable(Protocol):
-    """Binary stream that reads into memory that is there already."""
-
-    def readinto(self, buffer: memoryview, /) -> int | None: ...
-
-
-def _filled(stream: _Fillable, data: AnyArray) -> int:
+def _filled(stream: _Unpacked, data: AnyArray) -> int:
     """Bytes that the stream had for ``data``."""
     view, filled = memoryview(data).cast("B"), 0
     while filled < len(view):
@@ -86,7 +95,7 @@ def _filled(stream: _Fillable, data: AnyArray) -> int:
     return filled
 
 
-def _from_text(stream: BinaryIO, dtype: np.dtype[Any], count: int) -> AnyArray:
+def _from_text(stream: BufferedReader, dtype: np.dtype[np.generic], count: int) -> AnyArray:
     """Numbers in text, a piece at a time: words as objects would take fifty times their room."""
     data, done, rest = np.empty(count, dtype), 0, b""
     while done < count and (piece := stream.read(_WORDS_BYTES)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -47,7 +46,7 @@ def write_scan(path: Path | str, image: Image, facts: ScanFacts, *, created: dat
         gradient_t_m=facts.gradient_t_m,
         created=created,
     )
-    more: dict[str, Any] = {"experiment/isSimulation": np.int8(facts.simulated)}
+    more: dict[str, object] = {"experiment/isSimulation": np.int8(facts.simulated)}
     if facts.topology:
         more["scanner/topology"] = facts.topology
     if facts.fwhm_m is not None:

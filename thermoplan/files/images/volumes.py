@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, TypedDict, Unpack
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
@@ -36,6 +36,15 @@ class _Choice:
     affine_m: Array | None
     allow_shear: bool
     notes: list[str]
+
+
+class ReaderOptions(TypedDict, total=False):
+    """Options of the image readers; frame and channel count from 0."""
+
+    frame: int | None
+    channel: int | None
+    affine_m: Array | None
+    allow_shear: bool
 
 
 def read_volume(
@@ -100,7 +109,12 @@ def write_volume(path: Path | str, image: Image) -> None:
 
 
 def convert(
-    source: Path | str, target: Path | str, *, unit: str | None = None, notes: list[str] | None = None, **choice: Any
+    source: Path | str,
+    target: Path | str,
+    *,
+    unit: str | None = None,
+    notes: list[str] | None = None,
+    **choice: Unpack[ReaderOptions],
 ) -> Image:
     """Read ``source``, write ``target``; with the unit of its values they become mg of iron per mL.
 
@@ -165,7 +179,7 @@ def _packed_arrays(path: Path) -> tuple[AnyArray, AnyArray | None]:
         return found["data"], found.get("affine")
 
 
-def _guard_array(stream: Any, name: str) -> None:
+def _guard_array(stream: IO[bytes], name: str) -> None:
     version = np.lib.format.read_magic(stream)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
     if read is None:

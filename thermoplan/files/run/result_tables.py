@@ -5,51 +5,54 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .plan_record import CourseRecord, PlanRecord, TestShotRecord, TradeOffRecord
 
 from ..tables.harmless_text import harmless, harmless_comment
 
 
-def write_tables(folder: Path, plan: Mapping[str, Any]) -> None:
+def write_tables(folder: Path, plan: PlanRecord) -> None:
     """Write ``dose.csv``, ``tvh.csv``, ``probes.csv``, ``expected.csv``, and ``pareto.csv`` where there is a front."""
     write_dose(folder / "dose.csv", plan)
     write_tvh(folder / "tvh.csv", plan)
     write_probes(folder / "probes.csv", plan)
     write_expected(folder / "expected.csv", plan)
-    if plan.get("test_shot"):
-        write_shot(folder / "test-shot.csv", plan["test_shot"])
-    if plan.get("pareto"):
-        write_front(folder / "pareto.csv", plan["pareto"])
+    if shot := plan.get("test_shot"):
+        write_shot(folder / "test-shot.csv", shot)
+    if front := plan.get("pareto"):
+        write_front(folder / "pareto.csv", front)
 
 
-def write_dose(path: Path, plan: Mapping[str, Any]) -> None:
+def write_dose(path: Path, plan: PlanRecord) -> None:
     """A row per region: volume, iron, temperatures, doses."""
     regions = plan.get("regions", {})
     columns = dict.fromkeys(key for row in regions.values() for key in row)
     write_rows(path, ({"region": name, **row} for name, row in regions.items()), ["region", *columns])
 
 
-def write_tvh(path: Path, plan: Mapping[str, Any]) -> None:
+def write_tvh(path: Path, plan: PlanRecord) -> None:
     """Share of each region's volume above a temperature at the end of heating, and above a dose."""
     rows = []
     for name, h in plan.get("histograms", {}).items():
-        for quantity, fraction, unit in (
-            ("temperature_c", "volume_fraction", "degC"),
-            ("cem43_min", "dose_fraction", "min"),
+        for quantity, levels, shares, unit in (
+            ("temperature_c", h.get("temperature_c", []), h.get("volume_fraction", []), "degC"),
+            ("cem43_min", h.get("cem43_min", []), h.get("dose_fraction", []), "min"),
         ):
-            pairs = zip(h.get(quantity, ()), h.get(fraction, ()), strict=False)
             rows += [
                 {"region": name, "quantity": quantity, "level": level, "unit": unit, "volume_fraction": share}
-                for level, share in pairs
+                for level, share in zip(levels, shares, strict=False)
             ]
     write_rows(path, rows, ["region", "quantity", "level", "unit", "volume_fraction"])
 
 
-def write_probes(path: Path, plan: Mapping[str, Any]) -> None:
+def write_probes(path: Path, plan: PlanRecord) -> None:
     """Readings to expect over time: a column per probe, and the core."""
-    probes = {f"{name}_c": probe for name, probe in plan.get("probes", {}).items()}
-    core = plan.get("core") or {}
-    series = {**probes, **({"core_c": core} if core.get("time_s") else {})}
+    series: dict[str, CourseRecord] = {f"{name}_c": probe for name, probe in plan.get("probes", {}).items()}
+    core = plan.get("core")
+    if core and core.get("time_s"):
+        series["core_c"] = core
     times = sorted({t for entry in series.values() for t in entry["time_s"]})
     looked_up = {
         name: dict(zip(entry["time_s"], entry["temperature_c"], strict=True)) for name, entry in series.items()
@@ -58,13 +61,13 @@ def write_probes(path: Path, plan: Mapping[str, Any]) -> None:
     write_rows(path, rows, ["time_s", *series])
 
 
-def write_expected(path: Path, plan: Mapping[str, Any]) -> None:
+def write_expected(path: Path, plan: PlanRecord) -> None:
     """Probe and rectal readings to expect at the bedside, with stop rules."""
     rows = plan.get("expected", [])
     write_rows(path, rows, list(dict.fromkeys(["minute", *(key for row in rows for key in row)])))
 
 
-def write_shot(path: Path, shot: Mapping[str, Any]) -> None:
+def write_shot(path: Path, shot: TestShotRecord) -> None:
     """Write the test shot: its settings in comment lines, and the expected reading of each probe."""
     place = " ".join(f"{round(v, 3) + 0.0:g}" for v in shot["position_mm"])
     rows = shot["rows"]
@@ -83,9 +86,10 @@ def write_shot(path: Path, shot: Mapping[str, Any]) -> None:
     )
 
 
-def write_front(path: Path, front: Mapping[str, Any]) -> None:
+def write_front(path: Path, front: TradeOffRecord) -> None:
     """A row per point of the trade-off; the columns name goal, limit and their units."""
-    goal, limit = (f"{front[what].replace(' ', '_')}_{front[f'{what}_unit']}" for what in ("goal", "limit"))
+    named = ((front["goal"], front["goal_unit"]), (front["limit"], front["limit_unit"]))
+    goal, limit = (f"{name.replace(' ', '_')}_{unit}" for name, unit in named)
     rows = (
         {
             f"{limit}_at_most": point["bound"],
@@ -101,7 +105,7 @@ def write_front(path: Path, front: Mapping[str, Any]) -> None:
 
 
 def write_rows(
-    path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], comments: Sequence[str] = ()
+    path: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str], comments: Sequence[str] = ()
 ) -> None:
     """A CSV file; numbers keep seven digits, what is absent stays empty; comment lines open it."""
     with path.open("w", encoding="utf-8", newline="") as stream:
@@ -111,7 +115,7 @@ def write_rows(
         writer.writerows([_cell(row.get(key)) for key in columns] for row in rows)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     if isinstance(value, float):
         return f"{value:.7g}"
     return harmless(value) if isinstance(value, str) else "" if value is None else value

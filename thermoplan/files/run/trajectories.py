@@ -9,7 +9,6 @@ import csv
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -192,7 +191,7 @@ def _write(path: Path | str, lines: Mapping[str, str], columns: Mapping[str, Arr
             stream.write(",".join(map(_text, row, digits)) + "\n")
 
 
-def _one_line(value: Any) -> str:
+def _one_line(value: object) -> str:
     return " ".join(str(value).split())
 
 

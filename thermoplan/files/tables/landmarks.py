@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -118,7 +117,7 @@ def _signs(frame: str, name: str) -> Array:
     return np.array(_SIGNS[frame.lower()], float)
 
 
-def _scale(markup: Mapping[str, Any], name: str) -> float:
+def _scale(markup: Mapping[str, object], name: str) -> float:
     unit = markup.get("coordinateUnits", "mm")
     unit = str(unit[0] if isinstance(unit, list) and unit else unit).strip("[]")
     if unit not in _METRES:

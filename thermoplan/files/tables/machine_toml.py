@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,37 +20,42 @@ FILES = ("to_device", "selection", "drive")
 _TABLES = ("coils", "magnets", "drive_coils", "ball")
 
 
-def device_of(values: Mapping[str, Any], folder: Path, where: str) -> Device:
-    """A device from its keys, quantities in SI; files are looked for in ``folder``."""
+def device_of(values: Mapping[str, object], folder: Path, where: str) -> Device:
+    """A device from its keys, quantities in SI; files are looked for in ``folder``, coils and magnets are made."""
     given = dict(values)
-    for key, made in (
-        ("to_device", _matrix(given.get("to_device"), folder, where)),
-        ("selection", _field(given, "selection", folder, where)),
-        ("drive", _field(given, "drive", folder, where)),
-    ):
-        if made is not None:
-            given[key] = made
+    matrix = given.get("to_device")
+    to_device = read_transform(folder / matrix) if isinstance(matrix, str) else _matrix(matrix, where)
+    fields = {key: _field(given, key, folder, where) for key in ("selection", "drive")}
+    for key, found in {"to_device": to_device, **fields}.items():
+        if found is not None:
+            given[key] = found
     if "position_range" in given:
         given["position_range"] = np.array(given["position_range"])
-    _amplitude_of_coils(given)
+    _take_amplitude_of_coils(given, fields["drive"], to_device)
     return device_from_dict({key: value for key, value in given.items() if key not in _TABLES}, where)
 
 
-def _matrix(matrix: Any, folder: Path, where: str) -> Array | None:
-    if isinstance(matrix, str):
-        return read_transform(folder / matrix)
-    return None if matrix is None else transform_m(matrix, f"{where}: device.to_device")
+def _matrix(rows: object, where: str) -> Array | None:
+    return None if rows is None else transform_m(np.array(rows, float), f"{where}: device.to_device")
 
 
-def _field(given: Mapping[str, Any], key: str, folder: Path, where: str) -> SelectionField | None:
+def _field(given: Mapping[str, object], key: str, folder: Path, where: str) -> SelectionField | None:
     """The selection or drive field, from a map or from coils."""
     tables = ("drive_coils",) if key == "drive" else ("coils", "magnets")
-    parts = [_part(part) for name in tables for part in given.get(name) or ()]
-    if parts and given.get(key) is not None:
+    parts = [part for name in tables for part in _parts(given.get(name))]
+    named = given.get(key)
+    if parts and named is not None:
         raise InputError(f"{where}: {key} and {' or '.join(tables)}: expected one of them")
-    if isinstance(given.get(key), str):
-        return read_field_map(folder / given[key])
-    return _of_parts(parts, given.get("ball"), where) if parts else given.get(key)
+    if isinstance(named, str):
+        return read_field_map(folder / named)
+    if parts:
+        ball = given.get("ball")
+        return _of_parts(parts, ball if isinstance(ball, float) else None, where)
+    return named if isinstance(named, SelectionField) else None
+
+
+def _parts(given: object) -> list[Loop | Magnet]:
+    return [part for part in given if isinstance(part, Loop | Magnet)] if isinstance(given, list) else []
 
 
 def _of_parts(parts: Sequence[Loop | Magnet], ball_m: float | None, where: str) -> SelectionField:
@@ -61,21 +65,14 @@ def _of_parts(parts: Sequence[Loop | Magnet], ball_m: float | None, where: str) 
         raise InputError([f"{where}: {text}" for text in error.complaints]) from error
 
 
-def _part(table: Any) -> Loop | Magnet:
-    if hasattr(table, "ampere_turns"):
-        return Loop(table.center, table.axis, table.radius, table.ampere_turns)
-    return Magnet(table.center, table.axis, table.radius, table.height, table.remanence)
-
-
-def _amplitude_of_coils(given: dict[str, Any]) -> None:
+def _take_amplitude_of_coils(given: dict[str, object], drive: SelectionField | None, to_device: Array | None) -> None:
     """A drive coil's own amplitude and axis at the machine's origin, where the file states none."""
-    drive = given.get("drive")
-    if not isinstance(drive, SelectionField):
+    if drive is None:
         return
     middle = drive.field_t(np.zeros(3))[0]
     size = float(np.linalg.norm(middle))
     if given.get("drive_coils"):
         given.setdefault("amplitude", size)
     if size > 0.0 and "drive_axis" not in given:
-        turn = np.asarray(given["to_device"])[:3, :3] if given.get("to_device") is not None else np.eye(3)
+        turn = np.eye(3) if to_device is None else to_device[:3, :3]
         given["drive_axis"] = tuple((middle / size @ turn).tolist())

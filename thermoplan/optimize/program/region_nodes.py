@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...base.arrays import Array, IntArray
+from ...base.arrays import Array, FloatArray, IntArray
 from ...goals import GoalRow
 from .modal_heat import CorrectedModel, ModalHeat
 from .modal_time import flush_denormals
@@ -38,7 +36,7 @@ class RegionNodes:
 
     nodes: IntArray
     weights_m3: Array
-    modes: NDArray[np.floating[Any]]
+    modes: FloatArray
     base_c: Array
     screen_above_c: float | None = None
     rise_k: Array | None = None
@@ -47,7 +45,7 @@ class RegionNodes:
     def of(cls, rows: Sequence[GoalRow], heat: ModalHeat, treatment_min: float) -> RegionNodes:
         """Nodes of these rows, which are all of one region."""
         nodes, model = rows[0].nodes, heat.model
-        modes: NDArray[np.floating[Any]] = flush_denormals(model.modes[nodes])
+        modes: FloatArray = flush_denormals(model.modes[nodes])
         screen = None
         harmless_c = [_harmless_below_c(row, treatment_min) for row in rows]
         known_c = [temperature for temperature in harmless_c if temperature is not None]
