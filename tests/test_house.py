@@ -17,7 +17,7 @@ import thermoplan
 PACKAGE = Path(thermoplan.__file__).parent
 ROOT = PACKAGE.parent
 
-# Modules that say `Any`, and the library whose untyped (or wrongly typed) objects it stands for. Nothing of ours is here.
+# Modules that say `Any`, and the library whose untyped (or wrongly typed) objects it stands for.
 ANY_FROM = {
     "base/arrays.py": "numpy",
     "bioheat/linalg/compilation.py": "numba",
