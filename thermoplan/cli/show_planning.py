@@ -13,6 +13,7 @@ from ..files.run.plan_record import (
     AlternativeRecord,
     PlanRecord,
     PositionErrorRecord,
+    SafetyLimitRecord,
     SafetyRecord,
     StageRecord,
     TradeOffRecord,
@@ -33,7 +34,10 @@ def show_run(record: PrintedRecord) -> None:
     """Summary of a plan or a simulation: verdict, organs, goals, checks, warnings, files."""
     out = stdout()
     quick = " (quick: coarse mesh)" if record.get("quick") else ""
-    out.print(f"[bold]{escape(record['name'])}[/bold]{quick}: {escape(record['summary']['verdict'])}\n")
+    out.print(f"[bold]{escape(record['name'])}[/bold]{quick}: {escape(record['summary']['verdict'])}")
+    for sentence in record["summary"].get("reservations", []):
+        out.print(f"  [yellow]reservation[/yellow] {escape(sentence)}")
+    out.print()
     out.print(_organ_table(record))
     out.print(_goal_table(record))
     _show_reasons(record)
@@ -148,18 +152,26 @@ def _safety_table(safety: SafetyRecord) -> Table:
     title = f"Safety: {watts} mW on average; the body makes {1e3 * safety['metabolic_w']:.3g} mW at rest"
     table = table_of("quantity", "value", "limit", "unit", "of it", "", "source", title=escape(title))
     for row in safety["limits"]:
-        state = "exceeded" if row["exceeded"] else "within"
-        colour = "bold red" if row["exceeded"] and row["hard"] else "yellow" if row["exceeded"] else "green"
+        state, colour = _limit_state(row)
         table.add_row(
             escape(row["name"]),
             f"{row['value']:.3g}",
             f"{row['limit']:.3g}",
             row["unit"],
             f"{row['share']:.0%}",
-            f"[{colour}]{state}{', hard' if row['hard'] else ''}[/{colour}]",
+            f"[{colour}]{state}[/{colour}]",
             escape(row["source"]),
         )
     return table
+
+
+def _limit_state(row: SafetyLimitRecord) -> tuple[str, str]:
+    """State of a limit of safety and its colour: one that is of another species is neither kept nor exceeded."""
+    if not row.get("applies", True):
+        return f"{'above' if row['exceeded'] else 'within'}, not of this body", "dim"
+    if row.get("hard"):
+        return ("exceeded, hard", "bold red") if row["exceeded"] else ("within, hard", "green")
+    return ("exceeded", "bold red") if row["exceeded"] else ("within", "green")
 
 
 def _show_reasons(record: PlanRecord) -> None:

@@ -237,7 +237,8 @@ class Resolved:
     """Goals bound to a mesh, and the budgets of safety.
 
     ``rows`` in the order of the goals, one a place; ``targets`` are the regions that goals name, and ``focus`` their
-    T90, a row each; ``outside_m3`` ``(n_nodes,)`` is the volume outside the targets; ``notes`` are for the reader.
+    T90, a row each; ``outside_m3`` ``(n_nodes,)`` is the volume outside the targets; ``spared`` are the limits of
+    everywhere else in the tissue that their margin leaves out; ``notes`` are for the reader.
     """
 
     rows: tuple[GoalRow, ...]
@@ -247,6 +248,7 @@ class Resolved:
     notes: tuple[str, ...] = ()
     focus: tuple[GoalRow, ...] = ()
     budgets: tuple[SafetyBudget, ...] = ()
+    spared: tuple[GoalRow, ...] = ()
 
     @property
     def requirements(self) -> tuple[GoalRow | SafetyBudget, ...]:

@@ -33,10 +33,14 @@ def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defau
     if complaints:
         raise InputError(complaints)
     rows: list[GoalRow] = []
+    spared: list[GoalRow] = []
     notes: list[str] = []
     for goal in everything:
         for name in goal.places:
-            elsewhere = _cells_elsewhere(everything, targets, goal, anatomy) if name == EVERYWHERE_ELSE else None
+            elsewhere = None
+            if name == EVERYWHERE_ELSE:
+                elsewhere, near = _cells_elsewhere(everything, targets, goal, anatomy)
+                spared.append(_bind(goal, f"tissue within {1e3 * goal.margin_m:g} mm of a target", anatomy, near))
             row = _bind(goal, name, anatomy, elsewhere)
             if len(row.nodes):
                 rows.append(row)
@@ -60,6 +64,7 @@ def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defau
         frozen(np.maximum(outside_m3, 0.0)),
         tuple(dict.fromkeys(notes)),
         tuple(_bind(Goal("goal", (name,), "T90", _FOCUS_C, "at_least"), name, anatomy) for name in targets),
+        spared=tuple(row for row in spared if len(row.nodes)),
     )
 
 
@@ -91,18 +96,22 @@ def _cells(anatomy: Anatomy, names: Sequence[str]) -> IntArray:
     return anatomy.cells(*real) if real else np.zeros(0, np.int64)
 
 
-def _cells_elsewhere(goals: Sequence[Goal], targets: Sequence[str], goal: Goal, anatomy: Anatomy) -> IntArray:
-    """Elements that no limit names and that are farther than the goal's margin from every target."""
+def _cells_elsewhere(
+    goals: Sequence[Goal], targets: Sequence[str], goal: Goal, anatomy: Anatomy
+) -> tuple[IntArray, IntArray]:
+    """Elements that no limit names: those farther than the goal's margin from every target, and those within it."""
     limited = [other for other in goals if other.kind == "limit"]
     keep = np.ones(len(anatomy.tets), bool)
     for other in limited:
         keep[_cells(anatomy, other.region) if other.shell_m is None else _shell_cells(other, anatomy)] = False
+    keep[_cells(anatomy, targets)] = False
+    near = np.zeros(len(keep), bool)
     inside = np.unique(anatomy.tets[_cells(anatomy, targets)])
     if len(inside):
         reach = goal.margin_m * (1.0 + _ROUNDING) + _SAME_PLACE_M
         distance = cKDTree(anatomy.points_m[inside]).query(anatomy.points_m, distance_upper_bound=reach)[0]
-        keep &= ~np.isfinite(distance)[anatomy.tets].any(axis=1)
-    return np.flatnonzero(keep)
+        near = np.isfinite(distance)[anatomy.tets].any(axis=1)
+    return np.flatnonzero(keep & ~near), np.flatnonzero(keep & near)
 
 
 def _shell_cells(goal: Goal, anatomy: Anatomy) -> IntArray:

@@ -109,7 +109,9 @@ def plan_card(record: PlanRecord, *more: tuple[str, str]) -> str:
     ]
     summary = record["summary"]
     rows += [("duty", f"{summary['duty']:.2f}"), ("SLP", f"{summary['slp_w_per_g_fe']:.4g} W per g of iron"), *more]
-    return card(f"{record['name']}: {summary['verdict']}", rows, record["warnings"][:3])
+    return card(
+        f"{record['name']}: {summary['verdict']}", rows, [*summary.get("reservations", []), *record["warnings"][:3]]
+    )
 
 
 def _held(row: GoalRecord) -> str:

@@ -91,7 +91,8 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A value and its limit; a ``hard`` limit is set by a protocol, and a plan that exceeds it has failed."""
+    """A value and its limit; a ``hard`` limit is set by a protocol, and a plan that exceeds it has failed. One
+    ``of_man`` was found on people at their size, and says nothing of a smaller body."""
 
     name: str
     value: float
@@ -100,6 +101,11 @@ class Limit:
     source: str
     quantity: str
     hard: bool = False
+    of_man: bool = False
+
+    def applies(self, species: str, *, alive: bool) -> bool:
+        """True where the limit is of this species, or wanted by the protocol; of a phantom no other is."""
+        return self.hard or (alive and (species == "human" or not self.of_man))
 
     @property
     def exceeded(self) -> bool:
@@ -159,8 +165,16 @@ def field_limits(exposure: Exposure) -> tuple[Limit, ...]:
     """Limits on the field alone."""
     hf, hfr, nerve = exposure.h_f_a_m_s, exposure.h_f_r_a_s, exposure.highest_t * exposure.radius_m
     return (
-        Limit("H f, as tolerated by people in a 30 cm loop", hf, BREZOVICH_A_M_S, "A/m/s", "Brezovich1988", "h_f"),
-        Limit("H f, small region of the body", hf, HERGT_DUTZ_A_M_S, "A/m/s", "HergtDutz2007", "h_f"),
+        Limit(
+            "H f, as tolerated by people in a 30 cm loop",
+            hf,
+            BREZOVICH_A_M_S,
+            "A/m/s",
+            "Brezovich1988",
+            "h_f",
+            of_man=True,
+        ),
+        Limit("H f, small region of the body", hf, HERGT_DUTZ_A_M_S, "A/m/s", "HergtDutz2007", "h_f", of_man=True),
         Limit(
             "H f r, the first limit at any body size",
             hfr,
@@ -183,6 +197,7 @@ def eddy_limits(eddy: EddyPower, duty: float = 1.0) -> tuple[Limit, ...]:
             "W/kg",
             "IEC60601",
             "eddy_whole_body",
+            of_man=True,
         ),
         Limit(
             "eddy currents, hottest 10 mm3, limit of man",
@@ -191,6 +206,7 @@ def eddy_limits(eddy: EddyPower, duty: float = 1.0) -> tuple[Limit, ...]:
             "W/kg",
             "IEC60601",
             "eddy_local",
+            of_man=True,
         ),
     )
 

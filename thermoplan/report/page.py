@@ -95,6 +95,7 @@ def page_context(plan: PlanRecord, run: Path) -> dict[str, object]:
     return {
         "plan": plan,
         "verdict": page_rows.verdict_row(plan),
+        "safety_limits": page_rows.safety_rows(plan),
         "cards": page_rows.goal_cards(plan),
         "iron_share": page_rows.iron_outside(plan),
         "focus": page_rows.known_facts(_heat_facts(plan)),

@@ -38,7 +38,31 @@ def verdict_row(plan: PlanRecord) -> Row:
     style, words = VERDICTS.get(status, ("invalid", status))
     if style == "ok" and not plan.get("goals"):
         words = "No goals set"
-    return {"style": style, "words": words, "sentence": at(plan, "summary.verdict", "")}
+    reserved = [str(text).replace("degC", "°C") for text in at(plan, "summary.reservations", [])]
+    if style == "ok" and reserved:
+        style, words = "reserved", f"{words}, with reservations"
+    return {"style": style, "words": words, "sentence": at(plan, "summary.verdict", ""), "reservations": reserved}
+
+
+def safety_rows(plan: PlanRecord) -> list[Row]:
+    """Limits of safety with their state: one that is of another body is neither good nor bad."""
+    rows: list[Row] = []
+    for limit in at(plan, "safety.limits", []):
+        exceeded, applies = bool(limit.get("exceeded")), limit.get("applies", True)
+        state = "exceeded" if exceeded and applies else "above" if exceeded else "within"
+        rows.append(
+            {
+                "name": limit.get("name"),
+                "value": f.significant(limit.get("value"), 3),
+                "limit": f.significant(limit.get("limit"), 3),
+                "unit": f.unit_text(limit.get("unit")),
+                "share": f.percent(limit["share"]) if usable(limit.get("share")) else "",
+                "style": "" if not applies else "bad" if exceeded else "good",
+                "state": state + (", must hold" if limit.get("hard") else "" if applies else ", not of this body"),
+                "source": limit.get("source") or "",
+            }
+        )
+    return rows
 
 
 def goal_cards(plan: PlanRecord) -> list[Row]:

@@ -197,14 +197,16 @@ def no_gradient_words(plan: PlanRecord) -> str:
 def position_error_table(plan: PlanRecord) -> Table:
     """Table of the cost of a position error, one row an axis of the machine."""
     rows = [r for r in plan.get("placement") or [] if isinstance(r, Mapping)]
-    header = ["Off by", "T90 °C", "costs K", "CEM43 T90 min", "Limits broken besides"]
+    header = ["Off by", "T90 °C", "costs K", "CEM43 T90 min", "Missed or broken besides"]
     return header, [
         [
             f"{f.plain(r.get('off_mm'))} mm {r.get('axis', '')}",
             f.temperature(r.get("t90_c"), ""),
             f.fixed(round(r.get("cost_k", 0.0), 1) + 0.0, 1),
             f.dose(r.get("cem43t90_min")),
-            _degree_signs("; ".join(map(str, r.get("limits_broken") or [])) or "none"),
+            _degree_signs(
+                "; ".join(map(str, [*(r.get("goals_missed") or []), *(r.get("limits_broken") or [])])) or "none"
+            ),
         ]
         for r in rows
     ]

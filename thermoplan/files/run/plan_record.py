@@ -82,6 +82,9 @@ class SummaryRecord(TypedDict):
     """Verdict, duty, amplitude and heating power of the tracer."""
 
     verdict: str
+    reservations: NotRequired[
+        Annotated[list[str], Keywords("what stands against the verdict though goals are met and limits kept")]
+    ]
     tumour: str | None
     duty: Share
     amplitude_mt: Pair
@@ -326,6 +329,9 @@ class SafetyLimitRecord(TypedDict):
     source: str
     exceeded: bool | None
     hard: NotRequired[bool]
+    applies: NotRequired[
+        Annotated[bool, Keywords("whether the limit is of this species, or one that the protocol sets")]
+    ]
 
 
 class SafetyRecord(TypedDict):
@@ -363,6 +369,7 @@ class PositionErrorRecord(TypedDict):
     cost_k: float
     cem43t90_min: float
     limits_broken: list[str]
+    goals_missed: NotRequired[list[str]]
 
 
 class AlternativeRecord(TypedDict):

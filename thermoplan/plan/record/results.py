@@ -7,6 +7,7 @@ from typing import cast
 
 import numpy as np
 
+from ...anatomy.tissue import Species
 from ...base.arrays import Array
 from ...files.run.plan_record import (
     CourseRecord,
@@ -141,15 +142,15 @@ def safety_section(heating_model: HeatingModel, outcome: Outcome, iron_w: Mappin
         thermoregulation_w=heating_model.system.thermoregulation_w,
         hard=case.protocol.safety,
     )
-    return _safety_record(report)
+    return _safety_record(report, case.species)
 
 
-def _safety_record(report: SafetyReport) -> SafetyRecord:
+def _safety_record(report: SafetyReport, species: Species) -> SafetyRecord:
     return {
         "h_f_a_m_s": report.exposure.h_f_a_m_s,
         "h_f_r_a_s": report.exposure.h_f_r_a_s,
         "radius_mm": report.exposure.radius_m * 1e3,
-        "limits": [_limit_record(limit) for limit in report.limits],
+        "limits": [_limit_record(limit, species) for limit in report.limits],
         "eddy_w": report.eddy_w,
         "eddy_mean_w_kg": report.eddy_mean_w_kg,
         "eddy_local_w_kg": report.eddy_local_w_kg,
@@ -160,7 +161,7 @@ def _safety_record(report: SafetyReport) -> SafetyRecord:
     }
 
 
-def _limit_record(limit: Limit) -> SafetyLimitRecord:
+def _limit_record(limit: Limit, species: Species) -> SafetyLimitRecord:
     return {
         "quantity": limit.quantity,
         "name": limit.name,
@@ -171,6 +172,7 @@ def _limit_record(limit: Limit) -> SafetyLimitRecord:
         "source": limit.source,
         "exceeded": limit.exceeded,
         "hard": limit.hard,
+        "applies": limit.applies(species.name, alive=species.is_alive),
     }
 
 

@@ -20,6 +20,7 @@ from ...files.run.plan_record import (
     AccuracyRecord,
     GoalRecord,
     PlanRecord,
+    PositionErrorRecord,
     ProvenanceRecord,
     SafetyLimitRecord,
     SearchRecord,
@@ -31,9 +32,9 @@ from ...goals import CORE
 from ...power.slp_uncertainty import SlpInterval, slp_interval
 from ..case.case import Case
 from ..case.parameters import parameter_rows
-from ..verification.outcome import Outcome
 from ..verification.verified_run import VerifiedRun
 from . import results, sources
+from .reservations import reservations
 from .trajectory_section import trajectory_section
 from .verdict import check_residuals, run_status, verdict
 
@@ -72,7 +73,7 @@ def plan_record(run: VerifiedRun, stages: Stages, search: SearchRecord, appendix
         "status": "interrupted" if run.interrupted else run_status(checks, goals, safety["limits"]),
         "quick": run.quick,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "summary": _summary(case, outcome, goals, safety["limits"]),
+        "summary": _summary(run, goals, safety["limits"], search.get("placement", [])),
         "timing": {"heating_end_s": outcome.heating_end_s, "end_s": outcome.end_s},
         "regions": results.region_rows(case, outcome, iron_w),
         "core": results.core_course(outcome),
@@ -108,14 +109,19 @@ def _core_limit_c(goals: Sequence[GoalRecord]) -> float | None:
 
 
 def _summary(
-    case: Case, outcome: Outcome, goals: Sequence[GoalRecord], safety: Sequence[SafetyLimitRecord]
+    run: VerifiedRun,
+    goals: Sequence[GoalRecord],
+    safety: Sequence[SafetyLimitRecord],
+    placement: Sequence[PositionErrorRecord],
 ) -> SummaryRecord:
-    tracer = case.protocol.tracer
+    case, outcome = run.heating_model.case, run.outcome
+    tracer, reserved = case.protocol.tracer, reservations(case, outcome, run.resolved, safety, placement)
     amplitudes = [c.amplitude_t * 1e3 for c in outcome.basis.columns]
     slp = slp_interval(tracer, case.protocol.device)
     scaled = case.heat_factors if outcome.focus_c else None
     return {
-        "verdict": verdict(goals, safety),
+        "verdict": verdict(goals, safety, [r.words for r in reserved]),
+        "reservations": [r.sentence for r in reserved],
         "tumour": case.targets[0] if case.targets else None,
         "duty": float(outcome.shares.sum()),
         "amplitude_mt": [min(amplitudes), max(amplitudes)],

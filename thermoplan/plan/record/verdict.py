@@ -40,10 +40,13 @@ def broken_limits(safety: Sequence[SafetyLimitRecord]) -> list[SafetyLimitRecord
     return [row for row in safety if row.get("hard") and row["exceeded"]]
 
 
-def verdict(goals: Sequence[GoalRecord], safety: Sequence[SafetyLimitRecord] = ()) -> str:
-    """One sentence on goals and limits, those of safety that the protocol wants kept included."""
+def verdict(goals: Sequence[GoalRecord], safety: Sequence[SafetyLimitRecord] = (), reserved: Sequence[str] = ()) -> str:
+    """One sentence on goals and limits, those of safety that the protocol wants kept included; ``reserved`` are the few
+    words of each reservation, without which none says that all is well."""
     unsafe = ", ".join(row["name"] for row in broken_limits(safety))
     sentence = _goals_sentence(goals)
+    if reserved:
+        sentence = f"{sentence.removesuffix('.')}, with reservations: {'; '.join(reserved)}."
     return f"Safety limit broken: {unsafe}. {sentence}" if unsafe else sentence
 
 

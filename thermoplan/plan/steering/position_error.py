@@ -9,6 +9,7 @@ import numpy as np
 
 from ...base.arrays import Array, IntArray
 from ...files.run.plan_record import PositionErrorRecord
+from ...goals import GoalRow
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import statistic
 from ...optimize.program.modal_heat import with_inputs
@@ -42,7 +43,10 @@ def position_errors(steering: Steering) -> list[PositionErrorRecord]:
             (judge.value(_displaced_inputs(heating_model, steering, used, s * OFF_M * axis)), s) for s in (1.0, -1.0)
         ]
         worst, side = min(found, key=lambda pair: pair[0].t90_c)
-        broken = [text for name, text in worst.broken.items() if name not in planned.broken]
+        broken, missed = (
+            [text for name, text in there.items() if name not in here]
+            for there, here in ((worst.broken, planned.broken), (worst.missed, planned.missed))
+        )
         rows.append(
             {
                 "axis": name,
@@ -52,6 +56,7 @@ def position_errors(steering: Steering) -> list[PositionErrorRecord]:
                 "cost_k": planned.t90_c - worst.t90_c,
                 "cem43t90_min": worst.cem43t90_min,
                 "limits_broken": broken,
+                "goals_missed": missed,
             }
         )
     return rows
@@ -68,11 +73,12 @@ def _displaced_inputs(heating_model: HeatingModel, steering: Steering, used: Int
 
 @dataclass(frozen=True, slots=True)
 class _DisplacedValue:
-    """T90 and dose of the first target, and the limits that break, by label."""
+    """T90 and dose of the first target, the limits that break and the goals that are missed, by label."""
 
     t90_c: float
     cem43t90_min: float
     broken: Mapping[str, str]
+    missed: Mapping[str, str]
 
 
 class _Judge:
@@ -90,9 +96,18 @@ class _Judge:
         values = judge_shares(model, self.shares, edges, resolved, self.cool_down_s)
         focus = model.temperature(self.shares, edges, times, rows=self.target.nodes)
         t90 = statistic(focus, self.target.weights_m3, 90.0)
-        broken = {
-            row.label: f"{row.region} {row.goal.metric} {value:.3g} > {row.goal.bound:g} {row.goal.unit}"
-            for row, value in zip(resolved.rows, values, strict=True)
-            if row.goal.kind == "limit" and not row.goal.met(value)
-        }
-        return _DisplacedValue(float(np.interp(float(edges[-1]), times, t90)), float(dose_min(times, t90)), broken)
+        broken, missed = (
+            {
+                row.label: f"{row.name} {row.said(value).split()[0]} {_beyond(row)} {row.said(row.bound)}"
+                for row, value in zip(resolved.rows, values, strict=False)
+                if row.goal.kind == kind and not row.goal.met(value)
+            }
+            for kind in ("limit", "goal")
+        )
+        t90_c = float(np.interp(float(edges[-1]), times, t90))
+        return _DisplacedValue(t90_c, float(dose_min(times, t90)), broken, missed)
+
+
+def _beyond(row: GoalRow) -> str:
+    """Sign between a value that misses a bound, and the bound."""
+    return "<" if row.goal.sense == "at_least" else ">"

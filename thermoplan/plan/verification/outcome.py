@@ -14,7 +14,7 @@ from ...bioheat import EnergyAudit, Segment, evolve
 from ...files.run.plan_record import SolverRecord
 from ...goals import Meter, Resolved
 from ...goals.dose import Dose, DoseMap, cem43_min
-from ...goals.metrics.statistics import exceeded_by
+from ...goals.metrics.statistics import exceeded_by, mean_over
 from ...goals.region_series import RegionSeries
 from ...power.heating_basis import HeatingBasis
 from ...protocol import Protocol
@@ -59,6 +59,10 @@ class Outcome:
     def focus_dose_min(self, factor: float) -> float:
         """CEM43T90 of the first target with the SLP scaled."""
         return float(cem43_min(zip(self.time_s, self.focus_c[factor], strict=True)))
+
+    def focus_hold_c(self, factor: float) -> float:
+        """T90 of the first target, mean over the last third of the heating, with the SLP scaled."""
+        return mean_over(self.time_s, self.focus_c[factor], self.heating_end_s * 2.0 / 3.0, self.heating_end_s)
 
     def focus_end_c(self, factor: float) -> float:
         """T90 of the first target at the end of heating with the SLP scaled."""
