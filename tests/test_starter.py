@@ -38,6 +38,7 @@ def test_init_writes_a_protocol_and_its_inputs_side_by_side(tmp_path):
         "mouse-labels.csv",
         "mouse-labels.nii.gz",
         "mouse-mpi.mdf",
+        "protocol.schema.json",
         "protocol.toml",
     ]
     protocol = read_protocol(tmp_path / "new" / "protocol.toml")
@@ -60,10 +61,28 @@ def test_init_with_a_notebook_brings_the_protocols_that_it_reads(tmp_path):
     assert read_protocol(tmp_path / "new" / "dual-tumour.toml").name == "dual-tumour"
     write_starter(tmp_path / "measured", notebook="05-phantom-to-milligrams")
     assert (tmp_path / "measured" / "data" / "openmpi-concentration" / "README.md").is_file()
+    for number in ("2", "002", "02-which-gradient.ipynb"):
+        written = write_starter(tmp_path / number, notebook=number)
+        assert written[0].name == "02-which-gradient.ipynb"
+    for number in ("0", "2-", "which", "10" * 4000):
+        with pytest.raises(InputError, match=r"--notebook .*: expected one of 01-plan-a-mouse"):
+            write_starter(tmp_path / "other", notebook=number)
     with pytest.raises(InputError, match="--notebook 99: expected one of 01-plan-a-mouse"):
         write_starter(tmp_path / "other", notebook="99")
     with pytest.raises(InputError, match="nobody: not one of the shipped protocols: ablation"):
         write_starter(tmp_path / "other", protocol="nobody")
+
+
+def test_an_editor_finds_the_schema_of_every_protocol(tmp_path):
+    """The editors that complete TOML look for this line; its path is seen from the file."""
+    write_starter(tmp_path / "new")
+    write_starter(tmp_path / "book", notebook="4")
+    begun = [*(tmp_path / "new").glob("*.toml"), *(tmp_path / "book").glob("*.toml")]
+    assert len(begun) > 2
+    for path in (*SHIPPED, *begun):
+        line = path.read_text().splitlines()[0]
+        assert line.startswith("#:schema ."), path
+        assert json.loads((path.parent / line.split()[1]).read_text()) == protocol_schema()
 
 
 def test_the_layout_of_the_starter_is_one_key_a_line(tmp_path):

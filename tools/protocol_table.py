@@ -39,7 +39,8 @@ def first_comment(path: Path) -> str:
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             break
-        lines.append(line.lstrip("# "))
+        if not line.startswith("#:"):  # for editors
+            lines.append(line.lstrip("# "))
     return " ".join(lines).split(". ")[0].rstrip(".").replace("|", "/")
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from .. import __version__
 from ..base.errors import InputError, Interrupted
+from .answer_stream import answering, keep_for_answers
 
 if TYPE_CHECKING:
-    from typer._click.core import Context  # typer carries its own click
+    from typer._click.core import Context, Parameter  # typer carries its own click
 
     from ..plan.result import Run as WrittenRun
     from .show_planning import PrintedRecord
@@ -32,6 +34,21 @@ class _Verbs(TyperGroup):
             raise Interrupted(INTERRUPTED) from None
 
 
+class _Verb(TyperCommand):
+    """A verb: standard output holds its answer alone, and a flag is shown as one, without a type."""
+
+    def invoke(self, ctx: Context) -> object:
+        with keep_for_answers():
+            return super().invoke(ctx)
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        params = super().get_params(ctx)
+        for param in params:
+            if getattr(param, "is_flag", False):
+                param.metavar = ""
+        return params
+
+
 app = typer.Typer(
     cls=_Verbs,
     name="thermoplan",
@@ -39,10 +56,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+verb = partial(app.command, cls=_Verb)
+"""Decorator that registers a function as a verb."""
 
 Protocol = Annotated[Path, typer.Argument(metavar="PROTOCOL", help="The protocol, a TOML file.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by plan or simulate.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="RUN", help="The folder to write.")]
+OldPlace = Annotated[Path | None, typer.Argument(metavar="FILE", hidden=True)]
 Force = Annotated[bool, typer.Option("--force", help="Replace the run folder if there is one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON alone on standard output.")]
 Settings = Annotated[
@@ -62,10 +82,20 @@ EstimateError = Annotated[
 
 def say[Answer: Mapping[str, object]](answer: Answer, as_json: bool, show: Callable[[Answer], None]) -> None:
     """Print an answer of a verb: as JSON alone, or by ``show`` for a reader."""
-    if as_json:
-        print(json.dumps(answer, indent=2, allow_nan=False))
-    else:
-        show(answer)
+    with answering():
+        if as_json:
+            print(json.dumps(answer, indent=2, allow_nan=False))
+        else:
+            show(answer)
+
+
+def output_file(place: Path | None, option: Path | None) -> Path:
+    """The one file to write: by ``-o``, or as the last argument, as versions before 0.3 had it."""
+    if option is not None and place is None:
+        return option
+    if place is not None and option is None:
+        return place
+    raise InputError(f"-o: {'given twice' if place else 'missing'}: expected one file to write, -o FILE")
 
 
 def paired(first: Sequence[str], second: Sequence[str], *names: str) -> list[tuple[str, str]]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .app import Json, Protocol, Run, app, paired, say
+from .app import Json, Protocol, Run, paired, say, verb
 
 _PANEL = "Tracers and machines"
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def slp(
     tracer: Annotated[str, typer.Option(metavar="NAME|FILE", help="A tracer of the library, or a TOML file.")],
     amplitude: Annotated[str, typer.Option(help='Peak drive field, such as "13 mT".')],
@@ -31,15 +30,18 @@ def slp(
     say(slp_answer(tracer, **fields, model=model), as_json, show_slp)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def ffr(
     protocol: Protocol,
     lesion: Annotated[str | None, typer.Option(help='Size of a lesion to cover, such as "8 mm".')] = None,
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw SLP against position.")] = None,
+    png: Annotated[
+        Path | None, typer.Option("-o", "--output", "--png", metavar="FILE", help="Draw SLP against position, .png.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Size of the field-free region for a protocol's tracer and machine."""
     from ..commands.point_queries import ffr_answer
+    from .show_common import say_wrote
     from .show_heating import show_ffr
 
     answer = ffr_answer(protocol, lesion=lesion)
@@ -47,11 +49,11 @@ def ffr(
         from ..report.ffr_figure import write_ffr_figure
 
         write_ffr_figure(png, answer)
-        print(f"wrote {png}", file=sys.stderr)
+        say_wrote(png)
     say(answer, as_json, show_ffr)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def calorimetry(
     curve: Annotated[Path, typer.Argument(metavar="CURVE.csv", help="A heating curve: time_s,temperature_C.")],
     iron: Annotated[str, typer.Option(help='Iron in the sample, such as "2 mg".')],
@@ -66,11 +68,15 @@ def calorimetry(
     from_: Annotated[str | None, typer.Option("--from", help='When the field went on, such as "30 s".')] = None,
     to: Annotated[str | None, typer.Option(help="When it went off.")] = None,
     error: Annotated[str | None, typer.Option(help='Of iron and heat capacity together, such as "3 %".')] = None,
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the curve and its corrected slope.")] = None,
+    png: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", "--png", metavar="FILE", help="Draw the curve and its corrected slope, .png."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """SLP of a heating curve with its interval, by the corrected-slope method."""
     from ..commands.tracer_fits import calorimetry_answer
+    from .show_common import say_wrote
     from .show_heating import show_calorimetry
 
     sample = {
@@ -88,11 +94,11 @@ def calorimetry(
         from ..report.calorimetry_figure import write_curve_figure
 
         write_curve_figure(png, answer)
-        print(f"wrote {png}", file=sys.stderr)
+        say_wrote(png)
     say(answer, as_json, show_calorimetry)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def fit_tracer(
     measurements: Annotated[
         Path,
@@ -124,7 +130,7 @@ def fit_tracer(
     say(answer, as_json, show_fit)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def test_shot(
     run: Run,
     probe: Annotated[str, typer.Option(help="The probe that was read, by its name in the protocol.")],
@@ -146,7 +152,7 @@ def test_shot(
     say(shot_answer(run, probe, pairs, before=before, thermometer=thermometer, tip=tip), as_json, show_shot)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def library(
     what: Annotated[str, typer.Argument(metavar="tracers|devices|models", help="Which library.")],
     as_json: Json = False,

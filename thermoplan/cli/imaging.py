@@ -7,15 +7,19 @@ from typing import Annotated
 
 import typer
 
-from .app import Json, app, say
+from .app import Json, OldPlace, output_file, say, verb
 
 _PANEL = "Images and iron"
+Image = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="The image to write, .mdf, .nii or .nii.gz.")
+]
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def convert(
     source: Annotated[Path, typer.Argument(metavar="A", help="An image: MDF, NIfTI, NRRD, DICOM or NumPy.")],
-    target: Annotated[Path, typer.Argument(metavar="B", help="The image to write, .mdf, .nii or .nii.gz.")],
+    place: OldPlace = None,
+    output: Image = None,
     unit: Annotated[str | None, typer.Option(metavar="UNIT", help="Unit of A's values, such as mg/mL.")] = None,
     frame: Annotated[int | None, typer.Option(min=1, help="Of several frames, which; the first is 1.")] = None,
     channel: Annotated[int | None, typer.Option(min=1, help="Of several channels, which; the first is 1.")] = None,
@@ -28,10 +32,10 @@ def convert(
     from .show_imaging import show_converted
 
     wanted = ImageChoice(frame, channel, affine, allow_shear)
-    say(convert_image(source, target, unit, wanted), as_json, show_converted)
+    say(convert_image(source, output_file(place, output), unit, wanted), as_json, show_converted)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def register(
     moving: Annotated[Path, typer.Argument(metavar="MOVING", help="The scan, or its landmarks.")],
     fixed: Annotated[Path, typer.Argument(metavar="FIXED", help="The anatomy's image, or its landmarks.")],
@@ -48,10 +52,11 @@ def register(
     say(register_scan(moving, fixed, output, landmarks), as_json, show_registered)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def scan(
     iron: Annotated[Path, typer.Argument(metavar="IRON", help="An image of iron, or a protocol that names one.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The image to write, .mdf, .nii or .nii.gz.")],
+    place: OldPlace = None,
+    output: Image = None,
     unit: Annotated[str | None, typer.Option(metavar="UNIT", help="Unit of IRON's values, such as mg/mL.")] = None,
     tracer: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="A tracer of the library or a file.")] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="A machine, such as momentum.")] = None,
@@ -84,10 +89,10 @@ def scan(
         seed=seed,
         sensitivity=sensitivity,
     )
-    say(scan_file(iron, target, request), as_json, show_scanned)
+    say(scan_file(iron, output_file(place, output), request), as_json, show_scanned)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def quantify(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A signal image: MDF, NIfTI, NRRD, DICOM, NumPy.")],
     calibration: Annotated[

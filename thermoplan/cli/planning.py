@@ -8,12 +8,27 @@ from typing import Annotated
 import typer
 
 from ..commands.answer_types import WrittenAnswer
-from .app import EstimateError, Force, Json, Output, Protocol, Quick, Settings, alone, app, finish, one_of, say
+from .app import (
+    EstimateError,
+    Force,
+    Json,
+    OldPlace,
+    Output,
+    Protocol,
+    Quick,
+    Settings,
+    alone,
+    finish,
+    one_of,
+    output_file,
+    say,
+    verb,
+)
 
 _PANEL = "Planning"
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty or new folder.")],
     start: Annotated[str, typer.Option("--from", metavar="PROTOCOL", help="A shipped protocol.")] = "mouse-flank",
@@ -32,19 +47,23 @@ def init(
     say(answer, as_json, show_written)
 
 
-@app.command(rich_help_panel=_PANEL)
-def check(protocol: Protocol, as_json: Json = False) -> None:
+@verb(rich_help_panel=_PANEL)
+def check(protocol: Protocol, settings: Settings = None, as_json: Json = False) -> None:
     """Read everything, say what was understood and every mistake; compute nothing heavy."""
     from ..commands.check import check_protocol
+    from ..protocol.read import protocol_with
     from .show_planning import show_understood
 
-    say(check_protocol(protocol), as_json, show_understood)
+    say(check_protocol(protocol_with(protocol, settings)), as_json, show_understood)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def mesh(
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help="A label volume, or a .seg.nrrd.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The mesh to write, .vtu or .msh.")],
+    place: OldPlace = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The mesh to write, .vtu or .msh.")
+    ] = None,
     table: Annotated[
         Path | None, typer.Option("--table", metavar="CSV", help="label,region,tissue; else the names of segments.")
     ] = None,
@@ -58,13 +77,14 @@ def mesh(
     from .show_common import listening
     from .show_planning import show_mesh
 
+    target_file = output_file(place, output)
     with listening() as listener:
         sizes = (size, target_size, tuple(target or ()))
-        report = mesh_file(labels, table, out, sizes=sizes, listener=listener)
+        report = mesh_file(labels, table, target_file, sizes=sizes, listener=listener)
     say(report, as_json, show_mesh)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def simulate(
     context: typer.Context,
     protocol: Annotated[Path | None, typer.Argument(metavar="PROTOCOL", help="The protocol, a TOML file.")] = None,
@@ -119,7 +139,7 @@ def simulate(
     finish(run, as_json, show_run)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def plan(
     protocol: Protocol,
     settings: Settings = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +9,12 @@ from typing import Annotated
 import typer
 
 from ..commands.answer_types import WrittenAnswer
-from .app import Json, Run, app, say
+from .app import Json, Run, one_of, say, verb
 
 _PANEL = "What comes of a run"
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def report(
     run: Run,
     pdf: Annotated[bool, typer.Option("--pdf", help="Print it to report.pdf too, through a Chromium.")] = False,
@@ -40,9 +39,13 @@ class _Cut(StrEnum):
     S = "S"
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def view(
     run: Run,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write a picture (.png) or a film (.mp4, .gif)."),
+    ] = None,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a picture, off-screen.")] = None,
     film: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a film, .mp4 or .gif.")] = None,
     web: Annotated[bool, typer.Option("--web", help="Serve the scene to a browser on this machine.")] = False,
@@ -54,8 +57,15 @@ def view(
 ) -> None:
     """Show anatomy, iron, FFR path and isotherms in 3D: in a window, a browser, a picture or a film."""
     from .. import scene
-    from .show_common import listening
+    from .answer_stream import print_answer
+    from .show_common import listening, say_wrote
 
+    if output is not None and output.suffix.lower() == ".png":
+        one_of(png, output, "--png FILE", "-o FILE")
+        png = output
+    elif output is not None:
+        one_of(film, output, "--film FILE", "-o FILE")
+        film = output
     look = scene.ViewOptions(dose=dose, iron_volume=iron_volume)
     if png is not None:
         scene.write_png(run, png, look, minute=minute, cut=cut and cut.value)
@@ -63,9 +73,9 @@ def view(
         with listening() as listener:
             scene.write_film(run, film, look, listener=listener)
     for path in filter(None, (png, film)):
-        print(f"wrote {path}", file=sys.stderr)
+        say_wrote(path)
     if web:
-        scene.serve(run, look, port=port)
+        scene.serve(run, look, port=port, tell=print_answer)
     elif png is None and film is None:
         scene.show(run, look)
 
@@ -77,7 +87,7 @@ class _To(StrEnum):
     csv = "csv"
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def export(
     run: Run,
     to: Annotated[_To, typer.Option("--to", help="DICOM, a 3D Slicer scene, fields over time, or tables.")],
@@ -95,7 +105,7 @@ def export(
     say(answer, as_json, show_written)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def compare(
     a: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, A.")],
     b: Annotated[Path, typer.Argument(metavar="RUN", help="Another, B; differences are B - A.")],

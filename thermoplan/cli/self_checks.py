@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from .app import Json, app, say
+from .app import Json, say, verb
 
 _PANEL = "This installation"
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def doctor(as_json: Json = False) -> None:
     """Say what is installed, which versions, and what is missing."""
     from ..base.installation import as_record, examine
@@ -22,7 +22,7 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(0 if record["ok"] else 1)
 
 
-@app.command(rich_help_panel=_PANEL)
+@verb(rich_help_panel=_PANEL)
 def validate(
     bioheat: Annotated[bool, typer.Option("--bioheat", help="Only the heat engine's verification.")] = False,
     as_json: Json = False,

@@ -74,7 +74,12 @@ def show_notes(texts: Sequence[str]) -> None:
         stdout().print(f"[yellow]warning[/yellow] {escape(text)}")
 
 
+def say_wrote(path: object) -> None:
+    """Tell which file was written, on standard error: it is no part of the answer."""
+    print(f"wrote {path}", file=sys.stderr)
+
+
 def show_written(record: WrittenAnswer) -> None:
     """The files that a verb wrote."""
     for path in record["files"]:
-        stdout().print(f"wrote {escape(path)}", soft_wrap=True)
+        say_wrote(path)

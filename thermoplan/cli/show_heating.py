@@ -19,7 +19,7 @@ from ..commands.answer_types import (
     SlpAnswer,
     TracerRow,
 )
-from .show_common import number, show_notes, stdout, table_of
+from .show_common import number, say_wrote, show_notes, stdout, table_of
 
 
 def show_slp(record: SlpAnswer) -> None:
@@ -97,7 +97,8 @@ def show_fit(record: FitAnswer) -> None:
         f"rms difference {record['misfit_rel']:.1%}; {record['medium']}, factor to tissue {record['tissue_factor']:g}"
     )
     if record["file"] is not None:
-        out.print(f'wrote {escape(record["file"])}: \\[tracer] file = "{escape(record["file"])}"', soft_wrap=True)
+        out.print(f'for the protocol: \\[tracer] file = "{escape(record["file"])}"', soft_wrap=True)
+        say_wrote(record["file"])
     show_notes(record["warnings"])
 
 

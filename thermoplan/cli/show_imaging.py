@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..commands.answer_types import ConvertAnswer, CurveAnswer, QuantifyAnswer, RegisterAnswer, ScanAnswer
-from .show_common import number, show_notes, stdout, table_of
+from .show_common import number, say_wrote, show_notes, stdout, table_of
 
 
 def show_converted(record: ConvertAnswer) -> None:
@@ -18,7 +18,7 @@ def show_converted(record: ConvertAnswer) -> None:
     out.print(f"{shape} voxels of {spacing} mm, highest {record['highest']:.4g}, values {record['unit']}")
     for note in record["notes"]:
         out.print(f"[yellow]note[/yellow] {escape(note)}")
-    out.print(f"wrote {escape(record['image'])}", soft_wrap=True)
+    say_wrote(record["image"])
 
 
 def show_registered(record: RegisterAnswer) -> None:
@@ -41,7 +41,7 @@ def show_registered(record: RegisterAnswer) -> None:
         out.print("  " + " ".join(f"{value:10.5f}" for value in row))
     for note in record["notes"]:
         out.print(f"[yellow]note[/yellow] {escape(note)}")
-    out.print(f"wrote {escape(record['transform'])}", soft_wrap=True)
+    say_wrote(record["transform"])
 
 
 def show_scanned(record: ScanAnswer) -> None:
@@ -60,7 +60,7 @@ def show_scanned(record: ScanAnswer) -> None:
         )
     for note in record["notes"]:
         out.print(f"[yellow]note[/yellow] {escape(note)}")
-    out.print(f"wrote {escape(record['image'])}", soft_wrap=True)
+    say_wrote(record["image"])
 
 
 def show_quantified(record: QuantifyAnswer) -> None:
@@ -90,7 +90,7 @@ def show_quantified(record: QuantifyAnswer) -> None:
     for note in record["notes"]:
         out.print(f"[yellow]note[/yellow] {escape(note)}")
     for path in record["files"]:
-        out.print(f"wrote {escape(path)}", soft_wrap=True)
+        say_wrote(path)
 
 
 def _curve_table(curve: CurveAnswer) -> Table:

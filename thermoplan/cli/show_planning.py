@@ -18,7 +18,7 @@ from ..files.run.plan_record import (
     StageRecord,
     TradeOffRecord,
 )
-from .show_common import dose, number, stdout, table_of
+from .show_common import dose, number, say_wrote, stdout, table_of
 
 _GOOD = "[green]met[/green]"
 _BAD = "[bold red]missed[/bold red]"
@@ -296,4 +296,4 @@ def show_mesh(record: MeshAnswer) -> None:
     )
     for note in record["notes"]:
         out.print(f"[yellow]note[/yellow] {escape(note)}")
-    out.print(f"wrote {escape(record['mesh'])}")
+    say_wrote(record["mesh"])

@@ -43,9 +43,9 @@ _GRADING = 1.6
 """Tetrahedra beyond the margin over those that the size far away would give: of the shipped mouse's mesh."""
 
 
-def check_protocol(path: Path) -> CheckAnswer:
+def check_protocol(given: Protocol | Path) -> CheckAnswer:
     """Read a protocol and all that it names: rows of (what, understood as), and notes."""
-    protocol = read_protocol(path)
+    protocol = given if isinstance(given, Protocol) else read_protocol(given)
     inputs = read_inputs(protocol)
     notes = list(inputs.notes)
     refuse_unreachable(inputs)
@@ -53,7 +53,7 @@ def check_protocol(path: Path) -> CheckAnswer:
     rows = [*_iron_rows(inputs), *_body_rows(inputs, notes), *_machine_rows(protocol), *_session_rows(inputs)]
     return {
         "name": protocol.name,
-        "protocol": str(path),
+        "protocol": str(protocol.path),
         "ok": True,
         "understood": [list(row) for row in rows],
         "notes": list(dict.fromkeys(notes)),

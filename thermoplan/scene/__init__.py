@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,11 +86,13 @@ def write_film(run: Path, path: Path, options: ViewOptions | None = None, *, lis
     return film.write_film(run, path, options, listener=listener)
 
 
-def serve(run: Path, options: ViewOptions | None = None, *, port: int = 8081) -> None:
-    """The scene with its controls in a browser on this machine, until interrupted."""
+def serve(
+    run: Path, options: ViewOptions | None = None, *, port: int = 8081, tell: Callable[[str], None] = print
+) -> None:
+    """The scene with its controls in a browser on this machine, until interrupted; ``tell`` gets the address."""
     from . import web
 
-    web.serve(run, options, port=port)
+    web.serve(run, options, port=port, tell=tell)
 
 
 def write_html(run: Path, path: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import uuid
 import webbrowser
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,12 @@ _CLIPS = [
 ]
 
 
-def serve(run: Path, options: ViewOptions | None = None, *, port: int = 8081, open_browser: bool = True) -> None:
+def serve(
+    run: Path, options: ViewOptions | None = None, *, port: int = 8081, tell: Callable[[str], None] = print
+) -> None:
     """Serve the scene at this machine's own address until interrupted; with port 0 the system picks one.
 
-    The address printed holds a secret of this start: only who has it sees the scene.
+    The address that ``tell`` gets holds a secret of this start: only who has it sees the scene.
     """
     _refuse_taken_port(port)
     live = LiveScene(run, replace(options or ViewOptions(), size=SIZE), both=True)
@@ -44,20 +47,16 @@ def serve(run: Path, options: ViewOptions | None = None, *, port: int = 8081, op
     try:
         server = build_application(live)
         server.controller.on_server_bind.add(lambda web: access.bind(server.protocol, web))
-        server.controller.on_server_ready.add(lambda **_: _announce(access.address(HOST, server.port), open_browser))
+        server.controller.on_server_ready.add(lambda **_: _open(access.address(HOST, server.port), tell))
         # trame would print and open an address without the secret
         server.start(host=HOST, port=port, open_browser=False, show_connection_info=False, timeout=0)
     finally:
         live.close()
 
 
-def _announce(address: str, open_browser: bool) -> None:
-    print(
-        f"the scene, until Ctrl-C, at this address alone (to load it again, open the whole of it):\n{address}",
-        flush=True,
-    )
-    if open_browser:
-        webbrowser.open(address)
+def _open(address: str, tell: Callable[[str], None]) -> None:
+    tell(f"the scene, until Ctrl-C, at this address alone (to load it again, open the whole of it):\n{address}")
+    webbrowser.open(address)
 
 
 def _refuse_taken_port(port: int) -> None:

@@ -15,6 +15,7 @@ from ...base.errors import InputError
 
 PROTOCOL = "mouse-flank"
 _CHECKOUT = Path(__file__).parents[3]
+_SCHEMA = "protocol.schema.json"
 _MESH = re.compile(r"\.\./meshes/([\w.-]+)")
 _BESIDE = re.compile(r'^trajectory = "([\w.-]+)"', re.MULTILINE)
 _NAMED = re.compile(r"\.\./protocols/([\w{}-]+)\.toml")
@@ -43,17 +44,20 @@ def write_starter(folder: Path | str, *, protocol: str = PROTOCOL, notebook: str
 
 
 def _with_inputs(name: str, protocol: str) -> Mapping[str, bytes]:
-    """A protocol under a name of its own, its inputs beside it."""
-    text = _text("protocols", ".toml", protocol)
+    """A protocol under a name of its own, its inputs beside it, and its schema for an editor."""
+    text = _text("protocols", ".toml", protocol).replace(f"../thermoplan/data/schemas/{_SCHEMA}", f"./{_SCHEMA}", 1)
     found = {name: _MESH.sub(r"\1", text).encode()}
     found |= {mesh: _shipped(f"meshes/{mesh}").read_bytes() for mesh in dict.fromkeys(_MESH.findall(text))}
+    found[_SCHEMA] = files("thermoplan").joinpath("data", "schemas", _SCHEMA).read_bytes()
     found |= {beside: _shipped(f"protocols/{beside}").read_bytes() for beside in _BESIDE.findall(text)}
     return found
 
 
 def _notebook(wanted: str) -> Mapping[str, bytes]:
     names = shipped_names("notebooks", ".ipynb")
-    chosen = [name for name in names if name == wanted.removesuffix(".ipynb") or name.split("-")[0] == wanted]
+    plain = wanted.removesuffix(".ipynb")
+    numbered = f"{int(plain):02d}-" if plain.isdecimal() and len(plain) <= len(names) else f"{plain}-"
+    chosen = [name for name in names if name == plain or (plain.isdecimal() and name.startswith(numbered))]
     if not chosen:
         raise InputError(f"--notebook {wanted}: expected one of {', '.join(names)}, or its number")
     text = _text("notebooks", ".ipynb", chosen[0])
