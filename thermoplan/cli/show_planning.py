@@ -284,7 +284,7 @@ def show_mesh(record: MeshAnswer) -> None:
         )
     out.print(table)
     bars = record["quality_histogram"]
-    peak = max(bars) or 1
+    peak = max(bars) if any(bars) else 1
     out.print("element quality (3 inradius / circumradius, 1 is the regular tetrahedron)")
     for place, count in enumerate(bars):
         low = place / len(bars)

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ..base.arrays import Array, BoolArray
 from ..base.errors import InputError
 from ..files.tables.columns import read_columns
 from ..files.tables.tracer_toml import measured_toml, write_tracer
 from ..power.heating_warnings import model_warnings
 from ..tracer.calorimetry import corrected_slope
 from ..tracer.fitting import TracerFit, fit_tracer
+from ..tracer.heated_part import find_heated_part
 from ..tracer.measured_slp import TISSUE_FACTOR, Estimate, MeasuredSlp
 from ..tracer.tracer import Tracer
 from .answer_types import CalorimetryAnswer, FitAnswer, FitRow
@@ -51,8 +53,8 @@ def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Map
     drive = parse_options(field, {"amplitude": "field", "frequency": "frequency"})
     columns = read_columns(curve, ["time_s", "temperature_C"])
     time_s, temperature_c = columns["time_s"], columns["temperature_C"]
-    first, last = known.get("from") or time_s[0], known.get("to", np.inf)
-    heated, before = (time_s >= first) & (time_s <= last), time_s < first
+    refuse_falling_times(time_s, curve.name)
+    heated, before, notes = _heated(time_s, temperature_c, known)
     start = known.get("start")
     if start is None and before.any():
         start = float(temperature_c[before].mean())
@@ -87,8 +89,40 @@ def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Map
         "time_s": time_s.tolist(),
         "temperature_c": temperature_c.tolist(),
         "measured_slp": measured_toml(stated),
-        "warnings": _curve_warnings(found.loss_w_k, slp, stated),
+        "warnings": [*notes, *_curve_warnings(found.loss_w_k, slp, stated)],
     }
+
+
+def refuse_falling_times(time_s: Array, name: str) -> None:
+    """Refuse a record whose clock jumps or runs backwards anywhere, not only in the part that is used."""
+    falls = np.flatnonzero(np.diff(time_s) <= 0.0)
+    if len(falls):
+        first = int(falls[0]) + 1
+        raise InputError(
+            f"{name}: row {first + 1}, time_s = {time_s[first]:g}: not after the {time_s[first - 1]:g} s of the row "
+            f"above it ({len(falls)} such rows): times must rise through the whole record; mend the clock's jump, "
+            "turn a reversed record about, or cut the file there"
+        )
+
+
+def _heated(time_s: Array, temperature_c: Array, known: Mapping[str, float]) -> tuple[BoolArray, BoolArray, list[str]]:
+    """Readings under the field, readings before it, and a note where the curve itself had to tell them."""
+    first, last = known.get("from", time_s[0]), known.get("to", time_s[-1])
+    chosen = (time_s >= first) & (time_s <= last)
+    at = np.flatnonzero(chosen)
+    if not len(at):
+        raise InputError(
+            f"--from, --to: no reading lies in this part; the record runs from {time_s[0]:g} s to {time_s[-1]:g} s"
+        )
+    part = find_heated_part(time_s[at], temperature_c[at], rest="from" not in known, cooling="to" not in known)
+    on_s, off_s = time_s[at[part.first]], time_s[at[part.last]]
+    found = [
+        words
+        for words, there in ((f"on at {on_s:g} s (--from)", part.rests), (f"off at {off_s:g} s (--to)", part.cools))
+        if there
+    ]
+    notes = [f"by the curve itself the field went {' and '.join(found)}; only readings under the field are used"]
+    return (time_s >= on_s) & (time_s <= off_s), time_s < on_s, notes if found else []
 
 
 def relative_sd(estimate: Estimate) -> float:

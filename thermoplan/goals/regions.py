@@ -50,7 +50,7 @@ def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defau
                     f"everywhere-else is empty: no other tissue is farther than {margin_mm:g} mm from a target"
                 )
             else:
-                thin = "; a shell must be thicker than the mesh's edges there" if goal.shell_m else ""
+                thin = "; a shell must be thicker than the mesh's edges there" if goal.shell_m is not None else ""
                 complaints.append(f'region "{name}": has no element, so {goal.metric} cannot be judged{thin}')
     if complaints:
         raise InputError(complaints)
@@ -116,7 +116,7 @@ def _cells_elsewhere(
 
 def _shell_cells(goal: Goal, anatomy: Anatomy) -> IntArray:
     """Elements whose centre lies in the goal's shell around, or inside, its regions taken as one."""
-    start, end = goal.shell_m or (0.0, 0.0)
+    start, end = goal.shell_m if goal.shell_m is not None else (0.0, 0.0)
     member = np.zeros(len(anatomy.tets), bool)
     member[_cells(anatomy, goal.region)] = True
     distance = np.zeros(len(member))

@@ -36,6 +36,8 @@ class IronMap:
     noise_kg_m3: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.fwhm_m is not None and not self.fwhm_m > 0.0:
+            raise InputError(f"{self.name}: fwhm = {self.fwhm_m:g} m: expected more than zero, or none where not known")
         data = self.image.data
         bad = ~np.isfinite(data) | (data < 0)
         if bad.any():
@@ -50,6 +52,11 @@ class IronMap:
     @property
     def mass_kg(self) -> float:
         return self.image.integral()
+
+    @property
+    def reach_m(self) -> float:
+        """Distance to which the image smears iron: its width, or half a voxel's diagonal where that is not known."""
+        return 0.5 * float(np.linalg.norm(self.image.spacing_m)) if self.fwhm_m is None else self.fwhm_m
 
     @property
     def uncertainty_kg_m3(self) -> Array:
@@ -73,7 +80,7 @@ class IronMap:
                 ),
                 ("highest", f"{float(self.image.data.max()):.4g} mg/mL"),
                 ("voxels", f"{' x '.join(map(str, self.image.shape))} of {spacing} mm"),
-                ("point-spread function", f"{self.fwhm_m * 1e3:.3g} mm FWHM" if self.fwhm_m else "not known"),
+                ("point-spread function", "not known" if self.fwhm_m is None else f"{self.fwhm_m * 1e3:.3g} mm FWHM"),
             ],
         )
 

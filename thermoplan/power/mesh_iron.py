@@ -89,12 +89,12 @@ def iron_on_mesh(iron: IronMap, anatomy: Anatomy, uptake: Sequence[str] = (), *,
     weights = np.full((len(points), 4), 0.25)
     loose = cell < 0
     cell[loose], weights[loose] = anatomy.located(points[loose])
-    reach = iron.fwhm_m or 0.5 * float(np.linalg.norm(iron.image.spacing_m))
+    reach = iron.reach_m
     cell, weights, kept = _snap_to_surface(anatomy, points, cell, weights, reach)
     points, mass, cell, weights = points[kept], mass[kept], cell[kept], weights[kept]
     raw = np.bincount(anatomy.region[cell], mass, len(anatomy.region_names))
     moved = 0.0
-    if confine and iron.fwhm_m and uptake:
+    if confine and iron.fwhm_m is not None and uptake:
         points, mass, cell, weights, moved = _confine(anatomy, (points, mass, cell, weights), uptake, iron.fwhm_m)
     row = anatomy.tets[cell].ravel()
     column = np.repeat(np.arange(len(points)), 4)

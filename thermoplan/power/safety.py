@@ -216,7 +216,7 @@ def absorbed_limit(absorbed_w: float, metabolic_w: float) -> Limit:
     return Limit(
         "absorbed power, against the resting metabolic rate",
         absorbed_w,
-        metabolic_w or np.inf,
+        metabolic_w if metabolic_w > 0.0 else np.inf,
         "W",
         "Kleiber1947",
         "absorbed",

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..base.stated import first_stated
 from ..device import Device
 from ..tracer.magnetization import FIXED_AXIS
 from ..tracer.measured_slp import USUAL_SPAN
@@ -136,8 +137,8 @@ def _resize_cores(tracer: Tracer, sign: float) -> Tracer:
     """Cores moved by their own spread, or `ASSUMED_SIGMA`; the shell keeps its thickness."""
     modes = []
     for mode in tracer.populations:
-        core = mode.core_diameter_m * float(np.exp(sign * (mode.sigma or ASSUMED_SIGMA)))
-        shell = mode.hydrodynamic_diameter_m or tracer.hydrodynamic_diameter_m
+        core = mode.core_diameter_m * float(np.exp(sign * (mode.sigma if mode.sigma > 0.0 else ASSUMED_SIGMA)))
+        shell = first_stated(mode.hydrodynamic_diameter_m, tracer.hydrodynamic_diameter_m)
         outer = None if shell is None else shell + core - mode.core_diameter_m
         modes.append(replace(mode, core_diameter_m=core, hydrodynamic_diameter_m=outer))
     return replace(tracer, populations=tuple(modes))

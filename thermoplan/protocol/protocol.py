@@ -146,7 +146,7 @@ class TissueInput:
     def values(self, density_kg_m3: float) -> dict[str, float]:
         """By property name, given the table's density of the tissue; of a perfusion that depends on temperature the
         value at rest, where the protocol gives it."""
-        density = self.density_kg_m3 or density_kg_m3
+        density = density_kg_m3 if self.density_kg_m3 is None else self.density_kg_m3
         plain = (
             "density_kg_m3",
             "heat_capacity_j_kg_k",

@@ -178,7 +178,9 @@ def _assemble(tables: ProtocolTable, path: Path, text: str, files: tuple[Path, .
         goals=goals,
         safety=safety,
         tissues={name: _tissue(table) for name, table in tables.tissues.items()},
-        mesh=MeshInput(tables.mesh.size, tables.mesh.target_size, tables.mesh.order or 1),
+        mesh=MeshInput(
+            tables.mesh.size, tables.mesh.target_size, 1 if tables.mesh.order is None else tables.mesh.order
+        ),
         steering=_steering(tables.steering),
         probes=tuple(Probe(p.name, p.position) for p in tables.probes),
         files=files,
@@ -358,7 +360,7 @@ def _vessels(rows: Sequence[VesselTable], folder: Path, where: str) -> tuple[Ves
                 path_m = 1e-3 * np.stack([*read_columns(file, ("x_mm", "y_mm", "z_mm")).values()], axis=1)
             else:
                 path_m = np.array(list(read_points(file).values()))
-            vessel = Vessel(row.name, path_m, row.diameter, row.nusselt or NUSSELT, row.flow)
+            vessel = Vessel(row.name, path_m, row.diameter, NUSSELT if row.nusselt is None else row.nusselt, row.flow)
             if vessel.length_m < vessel.diameter_m:
                 raise InputError(
                     f"vessel {row.name}: {1e3 * vessel.length_m:.3g} mm long, less than it is wide; "

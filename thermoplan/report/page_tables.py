@@ -87,7 +87,7 @@ def share_above(plan: PlanRecord, region: str, threshold_c: float) -> float | No
     pairs = list(zip(edges, share, strict=False))
     for (t0, v0), (t1, v1) in pairwise(pairs):
         if t0 <= threshold_c <= t1:
-            result: float | None = v0 + (v1 - v0) * (threshold_c - t0) / (t1 - t0 or 1.0)
+            result: float | None = v0 + (v1 - v0) * (threshold_c - t0) / (t1 - t0 if t1 != t0 else 1.0)
             return result
     return (1.0 if threshold_c < edges[0] else 0.0) if edges else None
 

@@ -71,7 +71,7 @@ def axis_over(values: Iterable[float | None], label: str, *, pad: float = 0.05, 
     """Axis that just holds the finite ones of ``values``."""
     finite = [v for v in values if v is not None and math.isfinite(v)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-    room = pad * (high - low) or 0.5
+    room = pad * (high - low) if high != low else 0.5
     return Axis(low, high, label, log) if log else Axis(low - room, high + room, label)
 
 

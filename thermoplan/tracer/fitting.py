@@ -11,6 +11,7 @@ from scipy import optimize
 
 from ..base.arrays import Array
 from ..base.errors import InputError, SolverError
+from ..base.stated import first_stated
 from .measured_slp import USUAL_ERROR, Calibration, Estimate, MeasuredSlp, interval, open_factors
 from .tracer import Tracer, slp_bound_w_kg, slp_w_kg
 
@@ -238,8 +239,9 @@ class _Problem:
         high = reach.copy()
         if "core_diameter" in self.free and self.tracer.viscosity_pa_s is not None:
             shells = [
-                (m.hydrodynamic_diameter_m or self.tracer.hydrodynamic_diameter_m or np.inf) / m.core_diameter_m
+                (np.inf if outer is None else outer) / m.core_diameter_m
                 for m in self.tracer.populations
+                for outer in [first_stated(m.hydrodynamic_diameter_m, self.tracer.hydrodynamic_diameter_m)]
             ]
             at = self.shape.index(self.free.index("core_diameter"))
             high[at] = min(high[at], max(1e-6, np.log(min(shells)) - 1e-9))

@@ -53,11 +53,11 @@ class Relaxometry:
     def __str__(self) -> str:
         sizes = " and ".join(f"{d * 1e9:g}" for d in self.magnetic_diameters_m)
         parts = (
-            f"FWHM {self.fwhm_t * 1e3:g} mT" if self.fwhm_t else "",
+            f"FWHM {self.fwhm_t * 1e3:g} mT" if self.fwhm_t is not None else "",
             f"sensitivity {self.sensitivity:g} {self.sensitivity_unit}" if self.sensitivity else "",
             f"magnetic size {sizes} nm" if sizes else "",
             f"hydrodynamic {self.diameter_m * 1e9:g} nm ({self.diameter_source or 'source not said'})"
-            if self.diameter_m
+            if self.diameter_m is not None
             else "",
             self.instrument,
             f"[{self.reference}]" if self.reference else "",

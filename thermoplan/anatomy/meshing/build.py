@@ -63,7 +63,7 @@ def mesh_labels(labels: Image, table: Table, sizes: MeshSizes) -> tuple[Anatomy,
     _known(sizes, regions.names)
     levels = _label_levels(regions, sizes)
     area = smoothed_area_m2(regions.index >= 0, labels.affine_m)
-    layer = regions.shell(sizes.skin_m or sizes.size_m, area)
+    layer = regions.shell(sizes.surface_m, area)
     volumes = regions.volumes_m3
     if layer is None:
         draft = _trimmed(_lattice(regions, levels, sizes, None), levels, volumes, sizes)
@@ -161,7 +161,7 @@ def _sigmas(regions: Regions, sizes: MeshSizes) -> Array:
     """Blur in voxels, a row per region and one for the body: a voxel, or a part of the edge where that is more."""
     spacing = np.linalg.norm(regions.affine_m[:3, :3], axis=0)
     edges = [sizes.target_m if name in sizes.target_regions else sizes.size_m for name in regions.names]
-    return np.maximum(1.0, _BLUR * np.array([*edges, sizes.skin_m or sizes.size_m])[:, None] / spacing)
+    return np.maximum(1.0, _BLUR * np.array([*edges, sizes.surface_m])[:, None] / spacing)
 
 
 def _label_levels(regions: Regions, sizes: MeshSizes) -> LabelLevels:

@@ -47,7 +47,12 @@ class MeshSizes:
     @property
     def finest_m(self) -> float:
         target = self.target_m if self.target_regions else self.size_m
-        return min(target, self.size_m, self.skin_m or np.inf)
+        return min(target, self.size_m, self.surface_m)
+
+    @property
+    def surface_m(self) -> float:
+        """Edge length at the skin: its own, else that of all other tissue."""
+        return self.size_m if self.skin_m is None else self.skin_m
 
     @property
     def grades(self) -> int:
@@ -105,7 +110,7 @@ def graded(
 
     def wanted(centres: Array, part: float) -> np.ndarray:
         at, length = origin + centres * edges, part * float(edges.max())
-        to_skin = from_skin(at, max(length, 2.0 * sizes.size_m if sizes.skin_m else 0.0))
+        to_skin = from_skin(at, max(length, 0.0 if sizes.skin_m is None else 2.0 * sizes.size_m))
         edge_m = sizes.edge_m(from_target(at, sizes.reach_m) - 0.5 * length, np.abs(to_skin) - 0.5 * length)
         split = (to_skin < 0.9 * length) & (length > 1.001 * edge_m)
         if slender is not None:

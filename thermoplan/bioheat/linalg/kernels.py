@@ -101,9 +101,14 @@ def extend_basis(
     for m in range(1, begin + 1):
         largest = max(largest, along[m - 1])
     for m in range(begin + 1, end + 1):
-        y, before, share, less = basis[m - 1], basis[max(m - 2, 0)], 1.0 / (spans[m - 1] or 1.0), 0.0
+        y, before, share, less = (
+            basis[m - 1],
+            basis[max(m - 2, 0)],
+            1.0 / (spans[m - 1] if spans[m - 1] != 0.0 else 1.0),
+            0.0,
+        )
         if m > 1:
-            less = spans[m - 1] / (spans[m - 2] or 1.0)
+            less = spans[m - 1] / (spans[m - 2] if spans[m - 2] != 0.0 else 1.0)
         here = share * product(values, columns, starts, diagonal, y, share, before, less, basis[m], ahead)
         spans[m] = math.sqrt(subtract(basis[m], y, here * share))
         along[m - 1] = here

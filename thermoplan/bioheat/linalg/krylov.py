@@ -122,8 +122,10 @@ class Operator:
         Vectors stay as long as they come, ``spans (m + 1,)``: the next product makes up for it, and a pass over them
         is spared.
         """
-        y, w, share = basis[m - 1], basis[m], 1.0 / (spans[m - 1] or 1.0)
-        before, less = (basis[m - 2], spans[m - 1] / (spans[m - 2] or 1.0)) if m > 1 else (None, 0.0)
+        y, w, share = basis[m - 1], basis[m], 1.0 / (spans[m - 1] if spans[m - 1] != 0.0 else 1.0)
+        before, less = (
+            (basis[m - 2], spans[m - 1] / (spans[m - 2] if spans[m - 2] != 0.0 else 1.0)) if m > 1 else (None, 0.0)
+        )
         along = share * self.communicator.total(self._product(y, w, share=share, before=before, less=less))
         from .kernels import subtract  # loads Numba
 

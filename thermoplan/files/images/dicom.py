@@ -18,7 +18,7 @@ from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError, MissingPart
 from ...base.image import Image
 from ..size_guard import LIMIT_BYTES
-from .dicom_pixels import decoded_frames, refuse_deflated, refuse_large
+from .dicom_pixels import decoded_frames, frame_count, refuse_deflated, refuse_large
 from .nifti_header import scaled_type
 from .orientation import place_voxels
 
@@ -106,7 +106,7 @@ def _planes(file: Any, name: str, notes: list[str]) -> Iterator[_Plane]:
     """Planes of one file, from its functional groups where it has them."""
     if int(file.get("SamplesPerPixel", 1)) != 1:
         raise InputError(f"{name}: holds colours; expected one number per pixel")
-    count = int(file.get("NumberOfFrames", 1) or 1)
+    count = frame_count(file)
     groups = file.get("PerFrameFunctionalGroupsSequence")
     shared = (file.get("SharedFunctionalGroupsSequence") or [None])[0]
     if groups:
@@ -191,7 +191,7 @@ def _ordered(planes: list[_Plane], file: Any, name: str, notes: list[str]) -> tu
     height = np.array([plane.position @ normal for plane in planes])
     planes = [planes[i] for i in np.argsort(height, kind="stable")]
     if len(planes) == 1:
-        thickness = file.get("SpacingBetweenSlices") or file.get("SliceThickness")
+        thickness = file.get("SpacingBetweenSlices", file.get("SliceThickness"))
         if thickness is None or not float(thickness) > 0.0:
             raise InputError(
                 f"{name}: one slice, and SliceThickness = {thickness}: its height is unknown; expected a "

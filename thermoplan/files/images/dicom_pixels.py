@@ -19,11 +19,17 @@ _PREAMBLE_BYTES = 128 + 4 + 12  # preamble, prefix and the entry of the group's 
 _MOST_FRAMES = 65_536
 
 
+def frame_count(file: Any) -> int:
+    """Number of frames; 1 where the file leaves it out or empty. A zero stays zero, which is refused."""
+    stated = file.get("NumberOfFrames")
+    return 1 if stated is None else int(stated)
+
+
 def refuse_large(files: list[Any], name: str, limit_bytes: int) -> None:
     """Size of the images by their headers, before any pixel is unpacked."""
     total = 0
     for file in files:
-        count, size = int(file.get("NumberOfFrames", 1) or 1), int(file.Rows) * int(file.Columns)
+        count, size = frame_count(file), int(file.Rows) * int(file.Columns)
         if count < 1 or size < 1:
             raise InputError(
                 f"{name}: NumberOfFrames = {count}, Rows = {file.Rows}, Columns = {file.Columns}: "

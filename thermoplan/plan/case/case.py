@@ -78,7 +78,8 @@ class Case:
     @property
     def mass_kg(self) -> float:
         """Body mass: the protocol's, else what the anatomy weighs."""
-        return self.protocol.physiology.body_mass_kg or self.weight_kg
+        stated_kg = self.protocol.physiology.body_mass_kg
+        return self.weight_kg if stated_kg is None else stated_kg
 
     @property
     def weight_kg(self) -> float:
@@ -193,8 +194,10 @@ def mesh_sizes(inputs: Inputs, *, quick: bool) -> MeshSizes:
     """Edge lengths: the protocol's, else the smaller of 0.8 mm and an eighth of the target's radius."""
     wanted, volumes = inputs.protocol.mesh, inputs.volumes_mm3()
     radii = [(3.0 * volumes[name] / (4.0 * np.pi)) ** (1 / 3) * 1e-3 for name in inputs.targets if name in volumes]
-    target = wanted.target_size_m or min([COARSEST_TARGET_M, *[r * TARGET_PER_RADIUS for r in radii]])
-    size = wanted.size_m or SIZE_M
+    target = wanted.target_size_m
+    if target is None:
+        target = min([COARSEST_TARGET_M, *[r * TARGET_PER_RADIUS for r in radii]])
+    size = SIZE_M if wanted.size_m is None else wanted.size_m
     if quick:
         target, size = target * QUICK_TARGET, size * QUICK_SIZE
     margin = inputs.protocol.steering.margin_m

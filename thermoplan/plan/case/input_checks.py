@@ -63,6 +63,6 @@ def outside_share(iron: IronMap, body: Body) -> float:
     off = body.region_of(points) < 0
     if not off.any():
         return 0.0
-    reach = iron.fwhm_m or 0.5 * float(np.linalg.norm(iron.image.spacing_m))
+    reach = iron.reach_m
     distance = cKDTree(body.skin_points_m()).query(points[off], distance_upper_bound=reach)[0]
     return float(values[off][~np.isfinite(distance)].sum() / values.sum())

@@ -105,7 +105,7 @@ def doubtful_places(record: RegistrationRecord | None, volumes_mm3: Mapping[str,
             f"not known ({moved}); `thermoplan register` writes one beside its transform"
         )
     for name, row in record["targets"].items():
-        error = row["expected_error_mm"] or record["residual_mm"]
+        error = record["residual_mm"] if row["expected_error_mm"] is None else row["expected_error_mm"]
         radius = (3.0 * volumes_mm3[name] / (4.0 * np.pi)) ** (1.0 / 3.0)
         if error is not None and error > 0.5 * radius:
             yield (

@@ -39,7 +39,8 @@ def candidate_columns(case: Case, most: int = MOST_POSITIONS) -> tuple[Column, .
             'region = "tumour", metric = "CEM43T90", at_least = "10 min"'
         )
     along, across = ffr_widths_m(protocol.tracer, device)
-    spacing = steering.spacing_m or tuple(width / 4.0 for width in (along, across, across))
+    widths = along, across, across
+    spacing = tuple(width / 4.0 for width in widths) if steering.spacing_m is None else steering.spacing_m
     margin = MARGIN_M if steering.margin_m is None else steering.margin_m
     lines = device.line_directions()
     places = [

@@ -92,7 +92,8 @@ def prepare_search(heating_model: HeatingModel, resolved: Resolved, stages: Stag
     duration = protocol.session.duration_s
     with stages.stage("reduced model"):
         model = cached_model(heating_model.system, basis.load_w, duration, stages)
-    edges = window_edges_s(duration, protocol.steering.windows or WINDOWS)
+    windows = WINDOWS if protocol.steering.windows is None else protocol.steering.windows
+    edges = window_edges_s(duration, windows)
     last = np.arange(len(basis.columns) - len(free), len(basis.columns))
     ends = np.cumsum([len(own) for own in columns])
     setups = []

@@ -120,7 +120,8 @@ def _find_playable(find: Finder, first: Attempt) -> Attempt:
         if attempt.interrupted or attempt.loss == 0.0:
             break
         whole = device.max_duty  # which is there where nothing moves
-        duty = whole if most == 1 else max(0.5 * whole, attempt.playable_duty or attempt.sought.settings.max_duty)
+        playable = attempt.sought.settings.max_duty if attempt.playable_duty is None else attempt.playable_duty
+        duty = whole if most == 1 else max(0.5 * whole, playable)
         settings = replace(attempt.sought.settings, max_duty=duty)
         supports = (
             [attempt.support(most)] if most > 1 else parked_columns(find.heating_model.case, find.columns)[:, None]

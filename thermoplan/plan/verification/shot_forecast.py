@@ -47,7 +47,8 @@ def forecast_shot(heating_model: HeatingModel, outcome: Outcome, stages: Stages)
 
 def _forecast(heating_model: HeatingModel, outcome: Outcome) -> TestShotRecord:
     case, system = heating_model.case, heating_model.system
-    column, duration = _column(heating_model, outcome), case.protocol.shot.duration_s or SHOT_S
+    column, stated_s = _column(heating_model, outcome), case.protocol.shot.duration_s
+    duration = SHOT_S if stated_s is None else stated_s
     times = np.unique(np.append(np.arange(0.0, duration, STEP_S), duration))
     basis = heating_model.basis((column,))
     eddy = np.zeros(system.n_nodes)
