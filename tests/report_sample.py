@@ -92,6 +92,7 @@ def _region(anatomy: Anatomy, fields: dict[str, np.ndarray], name: str) -> dict[
     row |= {
         "t_peak_c": peak.max(),
         "cem43_max_min": dose.max(),
+        "cem43_peak_min": dose.max(),
         "cem43_floor39_max_min": dose.max() * (peak.max() > 39),
         **{f"cem43t{x}_min": _quantile(dose, w, x / 100) for x in (90, 50, 10)},
         "cem43_d90_min": _quantile(dose, w, 0.9),

@@ -193,6 +193,21 @@ def test_hold_is_the_last_third_of_heating_and_the_end_is_the_end():
     assert row["cem43_max_min"] > row["cem43_floor39_max_min"] > 0.0
 
 
+def test_a_hot_spot_is_the_peak_of_its_region_and_one_node_of_its_dose():
+    """9 mm3 held at 40 degC for 10 min, 0.5 mm3 at 44 for 5 of them: 5 x 2 = 10 min there and 10 / 64 elsewhere."""
+    nodes, volumes_m3 = np.arange(3), np.array([4e-9, 0.5e-9, 5e-9])
+    series, dose = RegionSeries({"all": (nodes, volumes_m3)}), Dose()
+    for time_s, hot_c in [(0.0, 44.0), (300.0, 44.0), (300.0, 40.0), (600.0, 40.0)]:
+        for consumer in (series, dose):
+            consumer.add(time_s, np.array([40.0, hot_c, 40.0]))
+    row = region_table(series, dose.map(), 600.0)["all"]
+    spot, rest = 10.0 + 5.0 / 64.0, 10.0 / 64.0
+    assert row["t_peak_c"] == 44.0 and row["t_max_c"] == row["t_mean_c"] == 40.0
+    assert row["cem43_peak_min"] == pytest.approx(spot)
+    assert row["cem43_max_min"] == pytest.approx(0.5 * spot + 0.5 * rest)
+    assert row["cem43_d90_min"] == pytest.approx(rest)
+
+
 def test_mean_over_part_of_an_interval():
     assert mean_over(np.array([0.0, 10.0]), np.array([0.0, 10.0]), 4.0, 6.0) == pytest.approx(5.0)
 

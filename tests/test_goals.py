@@ -62,6 +62,23 @@ def test_a_metric_name_is_family_and_statistic():
     assert metric_named("Tmean").scale.unit == "degC" and metric_named("CEM43D90").scale.unit == "min"
 
 
+def test_the_dose_called_max_is_of_the_hottest_cubic_millimetre_and_peak_is_of_one_node():
+    """A node of 0.1 mm3 at 2.01 min among tissue at 1.5: the mean of the hottest 1 mm3 is 1.551, the peak 2.01."""
+    doses, volumes_m3 = np.array([1.5, 2.01, 1.5]), np.array([5e-9, 0.1e-9, 5e-9])
+    largest, peak = (metric_named(name).over_region(doses, volumes_m3) for name in ("CEM43max", "CEM43peak"))
+    assert largest == pytest.approx(0.1 * 2.01 + 0.9 * 1.5) and peak == 2.01
+    limits = [Goal("limit", ("liver",), name, 2.0, "at_most") for name in ("CEM43max", "CEM43peak")]
+    assert [limit.met(value) for limit, value in zip(limits, (largest, peak), strict=True)] == [True, False]
+
+
+@pytest.mark.parametrize("miss", [0.001, 0.049])
+def test_a_goal_is_met_at_its_bound_and_missed_just_beyond(miss):
+    least, most = (Goal("goal", ("tumour",), "T90", 43.0, sense) for sense in ("at_least", "at_most"))
+    assert least.met(43.0) and most.met(43.0)
+    assert not least.met(43.0 - miss) and not most.met(43.0 + miss)
+    assert least.met(43.0 + miss) and most.met(43.0 - miss)
+
+
 @pytest.mark.parametrize("name", ["T0", "T100", "CEM4390", "Tx", "cem43max", ""])
 def test_an_unknown_metric_is_refused_with_the_known_ones(name):
     with pytest.raises(InputError, match="CEM43T90"):

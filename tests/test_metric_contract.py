@@ -32,6 +32,7 @@ EXAMPLES = {
     "CEM43min": 10 / 16,
     "CEM43mean": float(VOLUMES_M3 @ DOSES / VOLUMES_M3.sum()),
     "CEM43max": 20.0,
+    "CEM43peak": 20.0,
     "CEM43D90": 10 / 16 + (2.5 - 10 / 16) * 5 / 15,
     "CEM43D50": 10.0 + 10.0 * 5 / 35,
     "CEM43D10": 20.0,

@@ -411,3 +411,69 @@ def test_a_sharpened_image_is_named_in_the_methods(run: Path) -> None:
     assert "sharpened" not in methods.methods_paragraph(plan)
     plan = {**plan, "iron": {**plan["iron"], "deblur_noise_gain": 3.0}}
     assert "at most 3.0 times; sharpening can invent iron" in methods.methods_paragraph(plan)
+
+
+def test_every_cell_of_the_organ_table_stands_under_its_own_heading() -> None:
+    """Each number of the row is another, so that two that change places are seen."""
+    row = {"tissue": "muscle", "volume_mm3": 101.0, "iron_mg": 2.1, "iron_sd_mg": 0.3, "power_w": 0.0456}
+    temperatures = {"t90_c": 41.1, "t50_c": 42.2, "t10_c": 43.3, "t_max_c": 44.4, "t_peak_c": 45.5, "t90_hold_c": 40.6}
+    doses = {
+        "cem43t90_min": 1.1,
+        "cem43t50_min": 2.2,
+        "cem43t10_min": 3.3,
+        "cem43_max_min": 4.4,
+        "cem43_peak_min": 5.5,
+        "cem43_d90_min": 6.6,
+        "cem43_floor39_max_min": 7.7,
+    }
+    histogram = {"temperature_c": [42.0, 44.0], "volume_fraction": [0.8, 0.4]}
+    plan = {
+        "regions": {"flank": row | temperatures | doses},
+        "iron": {"confined": True, "regions_raw": {"flank": 1.5}},
+        "histograms": {"flank": histogram},
+    }
+    header, (body,) = page_tables.organ_table(plan)
+    assert list(zip(header, body, strict=True)) == [
+        ("Region", "flank"),
+        ("Tissue", "muscle"),
+        ("Volume mm³", "101"),
+        ("Iron mg", "2.1 ± 0.3"),
+        ("in the image", "1.5"),
+        ("T90", "41.1"),
+        ("T50", "42.2"),
+        ("T10", "43.3"),
+        ("Tmax", "44.4"),
+        ("Peak", "45.5"),
+        ("T90 hold", "40.6"),
+        ("CEM43 T90", "1.1"),
+        ("T50", "2.2"),
+        ("T10", "3.3"),
+        ("hottest 1 mm³", "4.4"),
+        ("peak", "5.5"),
+        ("D90", "6.6"),
+        ("hottest 1 mm³, floor 39", "7.7"),
+        ("> 43 °C", "60\u202f%"),
+        ("Power", "46\u202fmW"),
+    ]
+
+
+def test_the_bedside_table_says_what_to_read_and_above_which_reading_to_stop() -> None:
+    row = {
+        "minute": 5.0,
+        "core_c": 37.3,
+        "core_stop_above_c": 39.5,
+        "edge_c": 42.9,
+        "edge_low_c": 40.9,
+        "edge_stop_above_c": 45.4,
+    }
+    header, (body,) = page_tables.expected_table({"expected": [row]})
+    assert header == ["Minute", "core °C", "stop above", "edge °C", "stop above"]
+    assert body == ["5", "37.3", "39.5", "42.9 (40.9 to 45.4)", "45.4"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.0123, "12 mW"), (0.00123, "1.2 mW"), (0.229, "229 mW"), (2.345, "2.35 W"), (2e-5, "<0.1 mW"), (None, "–")],
+)
+def test_a_power_is_shown_in_milliwatts_below_a_watt(value: float | None, words: str) -> None:
+    assert f.watts(value).replace("\u202f", " ") == words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -90,6 +91,18 @@ def test_the_machine_file_is_in_the_machine_s_frame_with_its_shift_field(tmp_pat
     # 2 T/m along the strong axis S, which is the machine's x, and half of it with the other sign across:
     # a field of -G x keeps the region there, so -2 x 8 = -16 mT, +1 x 1 = 1 mT, +1 x 2 = 2 mT
     assert [float(row[f"shift_{axis}_mT"]) for axis in "xyz"] == pytest.approx([-16.0, 1.0, 2.0])
+
+
+def test_the_shift_field_of_a_stop_is_of_its_own_gradient():
+    """The anatomy's origin is 5 mm along the machine's x: -2 T/m x 5 mm at 2 T/m, and -2.35 x 5 where the stop has it;
+    the second stop, 31.5 mm up and 4.1 mm left, has 2 T/m."""
+    lines, columns = [], [f"shift_{axis}_mT" for axis in "xyz"]
+    with TemporaryDirectory() as folder:
+        write_machine(f"{folder}/m.csv", three_stops(), machine(), header(machine()))
+        with open(f"{folder}/m.csv") as stream:
+            lines = list(csv.DictReader(line for line in stream if not line.startswith("#")))
+    assert [float(lines[2][name]) for name in columns] == pytest.approx([-2.35 * 5.0, 0.0, 0.0], abs=1e-6)
+    assert [float(lines[1][name]) for name in columns] == pytest.approx([-2.0 * 36.5, -4.1, 0.0], abs=1e-6)
 
 
 def test_directions_are_turned_into_the_machine_s_frame(tmp_path):

@@ -12,6 +12,7 @@ from thermoplan.base.errors import InputError
 from thermoplan.device import Device
 from thermoplan.power.heating_basis import Column
 from thermoplan.trajectory import Rhythm, Stop, Trajectory, candidate_positions, limit_violations, sequence
+from thermoplan.trajectory.stops import CycleBlock, move_s
 from thermoplan.trajectory.tour import shortest_tour
 
 HOUR_EDGES = np.array([0.0, 300.0, 900.0, 1800.0])
@@ -254,3 +255,23 @@ def test_times_rounded_to_microseconds_are_still_a_trajectory_that_the_machine_c
         t.start_s.round(6), t.dwell_s.round(6), t.center_m, t.amplitude_t, t.gradient_t_m, t.frequency_hz, t.duration_s
     )
     assert limit_violations(rounded, machine(settle_s=1e-3)) == []
+
+
+def test_a_move_takes_its_way_and_then_the_time_to_settle():
+    """10 mm at 0.5 m/s are 20 ms, and 20 ms to settle; where only the field changes it is those alone."""
+    here, there, weaker = (
+        Stop(0.0, 1.0, (x, 0.0, 0.0), amplitude, 2.35) for x, amplitude in ((0.0, 13e-3), (10e-3, 13e-3), (0.0, 6e-3))
+    )
+    assert move_s(machine(), here, there) == pytest.approx(0.04)
+    assert move_s(machine(), here, weaker) == pytest.approx(0.02) and move_s(machine(), here, here.later(5.0)) == 0.0
+
+
+def test_the_duty_is_kept_in_every_window_and_not_on_the_whole_alone():
+    """One window on for nine tenths of its time and one empty: 0.45 on the whole, 0.9 where the coil is hot."""
+    stop = Stop(0.0, 0.9, (0.0, 0.0, 0.0), 13e-3, 2.35, column=0)
+    busy, idle = CycleBlock(0.0, 0.0, (stop,), 1.0, 100), CycleBlock(100.0, 0.0, (), 100.0, 1)
+    played = Trajectory.of_blocks([busy, idle], frequency_hz=354e3)
+    assert played.duty == pytest.approx(0.45)
+    (said,) = limit_violations(played, machine(max_duty=0.6))
+    assert said == "device bench: max_duty = 0.6: the field is on for 0.9 of the time"
+    assert limit_violations(played, machine(max_duty=0.95)) == []

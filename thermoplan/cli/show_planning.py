@@ -106,7 +106,7 @@ def _organ_table(record: PlanRecord) -> Table:
         "peak C",
         "CEM43T90",
         "CEM43max",
-        title="Regions: temperatures at the end of heating, doses in CEM43 minutes",
+        title="Regions: temperatures at the end of heating, doses in CEM43 minutes; max is of the hottest 1 mm3",
     )
     for name, row in record["regions"].items():
         table.add_row(

@@ -1,4 +1,4 @@
-"""Default limits, which hold where a protocol names none."""
+"""Default limits, which hold where a protocol names none; CEM43max is the mean dose of the hottest 1 mm3."""
 
 from __future__ import annotations
 

@@ -98,6 +98,7 @@ def _region_row(series: RegionSeries, name: str, dose: DoseMap, heating_end_s: f
         row[key.replace("_c", "_hold_c")] = hold
     row["t_peak_c"] = float(course["t_max_c"].max())
     row["cem43_max_min"] = hottest_mean(dose.cem43_min[nodes], weights)
+    row["cem43_peak_min"] = float(dose.cem43_min[nodes].max())
     row["cem43_floor39_max_min"] = hottest_mean(dose.cem43_floor39_min[nodes], weights)
     for percent in (90, 50, 10):
         row[f"cem43t{percent}_min"] = float(cem43_min(zip(time_s, course[f"t{percent}_c"], strict=True)))

@@ -139,7 +139,7 @@ def _steering_sentence(plan: PlanRecord) -> str:
 def _dose_sentence(plan: PlanRecord) -> str:
     return (
         "Thermal dose is CEM43 (R = 0.5 at and above 43 °C, 0.25 below), over heating and cool-down; Tx is "
-        "the temperature exceeded by x % of a region's volume."
+        "the temperature exceeded by x % of a region's volume, and CEM43max the mean dose of the hottest 1 mm³."
     )
 
 

@@ -34,9 +34,10 @@ def organ_table(plan: PlanRecord) -> Table:
         "CEM43 T90",
         "T50",
         "T10",
-        "max",
+        "hottest 1 mm³",
+        "peak",
         "D90",
-        "max, floor 39",
+        "hottest 1 mm³, floor 39",
         "> 43 °C",
         "Power",
     ]
@@ -60,6 +61,7 @@ def organ_table(plan: PlanRecord) -> Table:
                         "cem43t50_min",
                         "cem43t10_min",
                         "cem43_max_min",
+                        "cem43_peak_min",
                         "cem43_d90_min",
                         "cem43_floor39_max_min",
                     )

@@ -124,7 +124,8 @@ class RegionRecord(TypedDict):
     t50_hold_c: float
     t10_hold_c: float
     t_peak_c: float
-    cem43_max_min: Dose
+    cem43_max_min: Annotated[Dose, Keywords("CEM43max: mean of the hottest 1 mm3")]
+    cem43_peak_min: NotRequired[Annotated[Dose, Keywords("CEM43peak: highest of any node")]]
     cem43t90_min: Dose
     cem43t50_min: Dose
     cem43t10_min: Dose

@@ -1,4 +1,4 @@
-"""Statistics of the dose map: CEM43max, CEM43mean, CEM43D90, CEM43hot5mm3."""
+"""Statistics of the dose map: CEM43max (of the hottest 1 mm3), CEM43peak (of one node), CEM43mean, CEM43D90."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HOTTEST = Hottest(1e9 * HOTTEST_M3)
 
 @dataclass(frozen=True, slots=True)
 class DoseMapMetric:
-    """A statistic of the CEM43 of each node; the greatest is the mean of the hottest 1 mm3."""
+    """A statistic of the CEM43 of each node: "max" is the mean of the hottest 1 mm3, "peak" the highest of any node."""
 
     statistic: Statistic
     scale: ClassVar[Scale] = DOUBLINGS
@@ -76,6 +76,8 @@ class DoseMapMetric:
         which = self._of_doses
         if which == "mean":  # whatever the doses are
             return np.arange(len(doses)), weights_m3 / weights_m3.sum()
+        if which == "peak":
+            return np.array([int(doses.argmax())]), np.ones(1)
         if isinstance(which, Hottest):
             part = hottest_parts(doses, weights_m3, which.m3)
             return np.flatnonzero(part), part[part > 0.0]
@@ -83,15 +85,15 @@ class DoseMapMetric:
 
     def is_convex(self, *, at_least: bool, below_43_c: bool = False) -> bool:
         """The logarithm of the greatest dose is convex but for the kink of the dose's rate at 43 degrees C."""
-        return below_43_c and not at_least and self.statistic == "max"
+        return below_43_c and not at_least and self.statistic in ("max", "peak")
 
     def linearization(self, *, at_least: bool) -> Linearization:
-        if not at_least or self.statistic in ("mean", "max") or isinstance(self.statistic, Hottest):
+        if not at_least or self.statistic in ("mean", "max", "peak") or isinstance(self.statistic, Hottest):
             return Linearization.TANGENTS
         return Linearization.DOSE_CUTTING_PLANES
 
     def harmless_below_c(self, bound: float, treatment_min: float) -> float | None:
-        if self.statistic != "max":
+        if self.statistic not in ("max", "peak"):
             return None
         log_rate = float(np.log(bound / treatment_min))
         return 43.0 + log_rate / (LN2 if log_rate > 0.0 else LN4)
@@ -101,9 +103,13 @@ def _parse(name: str) -> DoseMapMetric | None:
     if not name.startswith("CEM43"):
         return None
     text = name.removeprefix("CEM43")
+    if text == "peak":
+        return DoseMapMetric("peak")
     which = parse_statistic(text.removeprefix("D"))
     named_percentile = not isinstance(which, float) or text.startswith("D")  # CEM4390 would be a number
     return DoseMapMetric(which) if which is not None and named_percentile else None
 
 
-KIND = MetricKind(_parse, ("CEM43max", "CEM43mean", "CEM43min", "CEM43D90", "CEM43D50", "CEM43D10", "CEM43hot5mm3"))
+KIND = MetricKind(
+    _parse, ("CEM43max", "CEM43peak", "CEM43mean", "CEM43min", "CEM43D90", "CEM43D50", "CEM43D10", "CEM43hot5mm3")
+)

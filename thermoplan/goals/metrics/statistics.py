@@ -28,8 +28,9 @@ class Hottest:
         return 1e-9 * self.mm3
 
 
-Statistic = Literal["min", "mean", "max"] | float | Hottest
-"""Over a region: least, mean, greatest, the per cent of the volume that exceeds it, or the mean of the hottest part."""
+Statistic = Literal["min", "mean", "max", "peak"] | float | Hottest
+"""Over a region: least, mean, greatest, the per cent of the volume that exceeds it, or the mean of the hottest part.
+Of doses the greatest is the mean of `HOTTEST_M3`, and "peak" that of the one node that has most."""
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _STATISTIC = re.compile(rf"(min|mean|max)|hot({_NUMBER})mm3|([1-9]\d?(?:\.\d+)?)")
@@ -66,7 +67,7 @@ def percent_above(which: Statistic, *, at_most: bool) -> float:
         return which
     if which == "min":
         return 100.0
-    return 100.0 if at_most and which != "max" else 0.0
+    return 100.0 if at_most and which not in ("max", "peak") else 0.0
 
 
 def statistic(values: Array, weights: Array, which: Statistic) -> Array:
