@@ -51,9 +51,11 @@ def test_the_map_of_power_is_weighted_by_the_time_at_each_place(run):
 
 
 def test_a_tracer_that_heats_less_or_more_is_the_run_with_that_slp_and_the_same_eddy_currents(run, tmp_path):
-    history, at = run.record["history"], -1
+    history = run.record["history"]
+    at = int(np.argmax(history["regions"]["tumour"]["t90_c"]))
     for key, factor in (("t90_slp_07_c", 0.7), ("t90_slp_13_c", 1.3)):
         other = played(tmp_path / key, SHORT.replace('"250 W/g"', f'"{250 * factor:g} W/g"')).record
+        assert other["history"]["time_s"] == history["time_s"]
         there = other["history"]["regions"]["tumour"]["t90_c"][at]
         plain = history["regions"]["tumour"]["t90_c"][at]
         assert abs(there - plain) > 0.5

@@ -9,8 +9,9 @@ import pytest
 from test_optimize import EDGES, LOOSE, at_least, at_most, case, plan
 
 from thermoplan.goals import Goal, GoalRow, resolve, row_value
+from thermoplan.goals.metrics.cem43 import cem43_rate
 from thermoplan.goals.metrics.statistics import statistic
-from thermoplan.optimize import MeritFunction, Settings, optimize_shares
+from thermoplan.optimize import MeritFunction, optimize_shares
 from thermoplan.optimize.certificate import _ShortfallCuts
 from thermoplan.optimize.priorities import _PriorityOrder
 from thermoplan.optimize.program.modal_heat import ModalHeat
@@ -24,22 +25,25 @@ def test_the_first_three_minutes_after_heating_are_looked_at_as_closely_as_heati
     assert np.diff(times[times >= EDGES[-1] + 180.0]).max() > 30.0
 
 
-def test_a_dose_limit_is_worth_the_same_with_its_cold_nodes_left_out():
-    """Nodes of a hundredth of a cubic millimetre, so that the hottest 1 mm3 is a hundred of them, within 2 K."""
+@pytest.mark.parametrize("colder", [0.5, 0.7])
+def test_a_dose_limit_is_worth_the_same_with_its_cold_nodes_left_out(colder):
+    """Nodes of a hundredth of a cubic millimetre, of which the hottest 1 mm3 is a hundred; the bound is that of a node
+    than which so much of them is colder."""
     anatomy, reduced = case()
     heat = ModalHeat(reduced, EDGES, 0.0, 60.0)
     shares = np.zeros((3, heat.n_columns))
-    shares[:, [9, 13, 17]] = 0.1
+    shares[:, [9, 13, 17]] = 0.3
     nodes = np.arange(len(anatomy.points_m))
-    theta = np.asarray(reduced.base_c) + heat.states(shares) @ np.asarray(reduced.modes).T
-    minutes = EDGES[-1] / 60.0
-    for bound in (0.02, 0.05, 0.2):
-        row = GoalRow(Goal("limit", ("body",), "CEM43max", bound, "at_most"), "body", nodes, np.full(len(nodes), 1e-11))
-        kept, seen = RegionNodes.of([row], heat, minutes).temperatures(heat, heat.states(shares))
-        all_of_them = row_value(row, heat.times_s, theta[:, nodes], EDGES[-1])
-        screened = row_value(replace(row, nodes=kept, weights_m3=row.weights_m3[kept]), heat.times_s, seen, EDGES[-1])
-        assert 100 <= len(kept) < len(nodes)
-        assert screened == pytest.approx(all_of_them, rel=1e-3)
+    theta = (np.asarray(reduced.base_c) + heat.states(shares) @ np.asarray(reduced.modes).T)[:, nodes]
+    bound = EDGES[-1] / 60.0 * float(cem43_rate(np.quantile(theta.max(axis=0), colder)))
+    goal = Goal("limit", ("body",), "CEM43max", bound, "at_most")
+    row = GoalRow(goal, "body", nodes, np.full(len(nodes), 1e-11))
+    kept, seen = RegionNodes.of([row], heat, EDGES[-1] / 60.0).temperatures(heat, heat.states(shares))
+    screened = replace(row, nodes=nodes[kept], weights_m3=row.weights_m3[kept])
+    assert 100 < len(kept) < len(nodes)
+    assert row_value(screened, heat.times_s, seen, EDGES[-1]) == pytest.approx(
+        row_value(row, heat.times_s, theta, EDGES[-1]), rel=1e-6
+    )
 
 
 def test_a_temperature_limit_holds_in_its_window_and_not_after_it():
@@ -68,7 +72,7 @@ def test_what_a_goal_has_reached_is_held_at_a_third_of_its_margin_on_the_easier_
 @pytest.mark.parametrize("percent", [90.0, 50.0])
 def test_the_part_that_may_be_colder_than_a_percentile_counts_half_the_nodes_it_lies_between(percent):
     """Of five nodes of uneven volume more than a tenth may lie below T90, which lies between the middles of two."""
-    anatomy, reduced = case()
+    reduced = case()[1]
     heat, rng = ModalHeat(reduced, EDGES, 0.0, 60.0), np.random.default_rng(6)
     more = 0
     for _ in range(300):
@@ -80,9 +84,9 @@ def test_the_part_that_may_be_colder_than_a_percentile_counts_half_the_nodes_it_
     assert more > 50, "without the half nodes the part would be too small"
 
 
-def test_a_search_that_was_stopped_short_of_its_bound_does_not_call_itself_the_best():
-    goals = [at_least("Tmean", 60.0), at_most("Tmax", 38.6, "core"), at_most("Tmax", 38.6)]
-    short = Settings(limit_margin_k=0.0, step_s=60.0, starts=1, max_iterations=1, iteration_budget=1, tolerance=1e-9)
-    stopped, whole = plan(goals, settings=short), plan(goals)
-    assert stopped.bound is not None and stopped.gap > short.tolerance * (1.0 + stopped.bound)
-    assert stopped.status != "optimal" and whole.status == "optimal"
+def test_a_plan_that_is_short_of_its_bound_does_not_call_itself_the_best():
+    """The limit on a dose is not convex and is left out of the bound, which is far away where the dose binds."""
+    goals = [at_least("Tmin", 50.0), at_most("Tmax", 38.6, "core"), at_most("CEM43max", 0.01)]
+    found, convex = plan(goals), plan(goals[:2])
+    assert found.gap > 10.0 and found.status == "converged"
+    assert convex.gap < 1e-3 * (1.0 + convex.bound) and convex.status == "optimal"
