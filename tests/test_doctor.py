@@ -59,7 +59,7 @@ def test_a_compiler_that_finds_no_python_headers_is_told_so(monkeypatch, tmp_pat
 def test_a_part_that_crashes_takes_only_its_own_process_with_it(monkeypatch):
     crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
     monkeypatch.setattr(doctor, "PROBES", {"drawing": ("view", crash), "sums": ("fem", "assert 1 + 1 == 2")})
-    drawing, sums = doctor._probed()
+    drawing, sums = doctor._probe_parts()
     assert not drawing.ok and "signal 11" in drawing.remedy
     assert sums.ok
 

@@ -9,7 +9,7 @@ from thermoplan.base.errors import InputError
 from thermoplan.goals.damage import DAMAGE, arrhenius_omega
 from thermoplan.goals.dose import Dose, cem43_min
 from thermoplan.goals.metrics.cem43 import cem43_rate
-from thermoplan.goals.metrics.statistics import exceeded_by, fraction_above, hottest_mean, mean_over
+from thermoplan.goals.metrics.statistics import exceedance, fraction_above, hottest_mean, mean_over
 from thermoplan.goals.region_series import RegionSeries, region_table, volume_histograms
 
 
@@ -129,7 +129,7 @@ BOX_WEIGHTS = np.einsum("i,j,k->ijk", EDGE, EDGE, EDGE).ravel() / 40.0**3
 
 @pytest.mark.parametrize(("percent", "at"), [(90, 0.1), (50, 0.5), (10, 0.9)])
 def test_linear_field_is_exceeded_by_what_lies_above(percent, at):
-    assert exceeded_by(37 + 8 * BOX[:, 0], BOX_WEIGHTS, percent) == pytest.approx(37 + 8 * at, abs=0.005 * 8)
+    assert exceedance(37 + 8 * BOX[:, 0], BOX_WEIGHTS, percent) == pytest.approx(37 + 8 * at, abs=0.005 * 8)
 
 
 def test_gaussian_field_has_the_volume_of_the_sphere_above():
@@ -149,7 +149,7 @@ def test_dose_histogram_of_a_linear_field_is_the_temperature_histogram_at_the_sa
 def test_a_value_stands_at_the_middle_of_its_own_weight():
     # 40 fills 0 to 0.8 of the weight, 44 the rest: their middles are at 0.4 and 0.9
     values, weights = np.array([44.0, 40.0]), np.array([1.0, 4.0])
-    assert exceeded_by(values, weights, [60, 35, 10, 5]) == pytest.approx([40, 42, 44, 44])
+    assert exceedance(values, weights, [60, 35, 10, 5]) == pytest.approx([40, 42, 44, 44])
 
 
 @pytest.mark.parametrize(
@@ -164,11 +164,11 @@ def test_streamed_statistics_are_those_of_a_full_sort(shape):
     series.add(0.0, values)
     course = series.course("all")
     for percent in (90, 50, 10):
-        assert course[f"t{percent}_c"][0] == pytest.approx(exceeded_by(values, weights, percent), abs=1e-6)
+        assert course[f"t{percent}_c"][0] == pytest.approx(exceedance(values, weights, percent), abs=1e-6)
 
 
 def test_weights_count_and_not_nodes():
-    assert exceeded_by(np.array([40.0, 44.0, 44.0]), np.array([8.0, 1.0, 1.0]), 50) < 41.0
+    assert exceedance(np.array([40.0, 44.0, 44.0]), np.array([8.0, 1.0, 1.0]), 50) < 41.0
 
 
 def test_hottest_cubic_millimetre_is_a_mean_over_it():

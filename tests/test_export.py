@@ -16,7 +16,7 @@ from report_sample import REGIONS, TUMOUR_M, sample_anatomy, sample_fields, writ
 from thermoplan.base.errors import InputError
 from thermoplan.base.image import Image
 from thermoplan.export import KINDS, export
-from thermoplan.files.images.dicom_write import stacked
+from thermoplan.files.images.dicom_write import axial_stack
 from thermoplan.files.images.nifti import write_nifti
 from thermoplan.files.images.segments import read_segmentation
 from thermoplan.files.meshes.mesh_files import write_history
@@ -145,7 +145,7 @@ def test_slices_are_axial_whatever_the_order_of_the_voxels(axes: str) -> None:
         affine[:3, k] = 0.0
         affine[{"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}[letter], k] = (1 if letter in "RAS" else -1) * 1e-3
     affine[:3, 3] = [5e-3, 6e-3, 7e-3]
-    stack = stacked(Image(data, affine))
+    stack = axial_stack(Image(data, affine))
     slice_, row, column = np.argwhere(stack.values)[0]
     across, down = np.reshape(stack.orientation, (2, 3))
     lps = stack.origins_mm[slice_] + column * stack.spacing_mm[2] * across + row * stack.spacing_mm[1] * down

@@ -16,7 +16,7 @@ from thermoplan.goals import (
     Goal,
     Hottest,
     contradictions,
-    metric_named,
+    find_metric,
     resolve,
     template,
 )
@@ -56,10 +56,10 @@ TUMOUR = Goal("goal", ("tumour",), "CEM43T90", 10.0, "at_least")
 
 
 def test_a_metric_name_is_family_and_statistic():
-    assert metric_named("T90") == TemperatureMetric(90.0)
-    assert metric_named("CEM43max") == metric_named("CEM43Dmax") == DoseMapMetric("max")
-    assert metric_named("CEM43T90") == CourseDoseMetric(90.0)
-    assert metric_named("Tmean").scale.unit == "degC" and metric_named("CEM43D90").scale.unit == "min"
+    assert find_metric("T90") == TemperatureMetric(90.0)
+    assert find_metric("CEM43max") == find_metric("CEM43Dmax") == DoseMapMetric("max")
+    assert find_metric("CEM43T90") == CourseDoseMetric(90.0)
+    assert find_metric("Tmean").scale.unit == "degC" and find_metric("CEM43D90").scale.unit == "min"
 
 
 def test_the_dose_called_max_is_of_the_hottest_cubic_millimetre_and_peak_is_of_one_node():
@@ -82,7 +82,7 @@ def test_a_goal_is_met_at_its_bound_and_missed_just_beyond(miss):
 @pytest.mark.parametrize("name", ["T0", "T100", "CEM4390", "Tx", "cem43max", ""])
 def test_an_unknown_metric_is_refused_with_the_known_ones(name):
     with pytest.raises(InputError, match="CEM43T90"):
-        metric_named(name)
+        find_metric(name)
 
 
 def test_all_mistakes_of_a_goal_are_told_at_once():
@@ -222,12 +222,12 @@ def test_a_volume_is_searched_as_the_percentile_that_must_lie_at_its_edge():
 
 
 def test_metric_names_carry_volumes_temperatures_and_doses():
-    assert metric_named("Thot5mm3") == TemperatureMetric(Hottest(5.0)) and Hottest(5.0).m3 == pytest.approx(5e-9)
-    assert metric_named("V42.5C") == HotVolumeMetric(42.5) and metric_named("V42.5C").scale.unit == "%"
-    assert metric_named("V60CEM43") == DosedVolumeMetric(60.0) and metric_named("V60CEM43").scale.unit == "%"
+    assert find_metric("Thot5mm3") == TemperatureMetric(Hottest(5.0)) and Hottest(5.0).m3 == pytest.approx(5e-9)
+    assert find_metric("V42.5C") == HotVolumeMetric(42.5) and find_metric("V42.5C").scale.unit == "%"
+    assert find_metric("V60CEM43") == DosedVolumeMetric(60.0) and find_metric("V60CEM43").scale.unit == "%"
     for name in ("Thot0mm3", "V43", "VC", "V43C%"):
         with pytest.raises(InputError):
-            metric_named(name)
+            find_metric(name)
 
 
 def test_a_part_of_the_volume_is_at_most_all_of_it():

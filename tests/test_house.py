@@ -51,6 +51,16 @@ SAME_NAME = {
     "planning": "cli/planning.py holds the verbs that start plan/planning.py",
     "results": "cli/results.py holds the verbs that read plan/record/results.py",
 }
+# Participles that do not end in -ed; those that are verbs or nouns too (read, put, set, bound) are left out.
+IRREGULAR = re.compile(
+    "begun|bent|born|bought|broken|brought|built|caught|chosen|clad|dealt|drawn|driven|eaten|fallen|fed|felt|found|"
+    "frozen|given|gone|grown|heard|held|hidden|kept|known|laid|left|lent|lost|made|meant|met|paid|risen|said|seen|sent|"
+    "shown|shrunk|slept|sought|spent|spun|stuck|stood|sunk|swept|taken|thrown|told|torn|understood|undone|wound|written"
+)
+NO_PARTICIPLES = {"bed", "embed", "exceed", "feed", "need", "red", "seed", "shed", "speed"}
+ON_PARTICIPLES = {"along", "another", "apart", "away", "down", "for", "from", "off", "out", "over", "together", "under"}
+# Verbs whose object may be named by a participle: `store_cached`, `refuse_stopped`.
+ACTS = {"evolve", "is", "load", "parse", "plan", "read", "refuse", "run", "show", "store", "write"}
 # A word of the workshop, none of the product.
 WORKSHOP = re.compile(r"\b(DESIGN|CONTRACT|STYLE)(\.md)?\b")
 SPOKEN = {".py", ".md", ".toml", ".html", ".css", ".json", ".bib", ".csv", ".sh", ".yml", ".cff"}
@@ -93,6 +103,30 @@ def _riddles() -> list[str]:
 
 def test_docstrings_open_with_a_term_and_not_with_a_question():
     assert _riddles() == []
+
+
+def _is_participle(word: str) -> bool:
+    return bool(IRREGULAR.fullmatch(word)) or (word.endswith("ed") and word not in NO_PARTICIPLES)
+
+
+def _free_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    """Functions of a module and those inside them, but no methods."""
+    methods = {node for owner in ast.walk(tree) if isinstance(owner, ast.ClassDef) for node in owner.body}
+    yield from (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node not in methods)
+
+
+def _says_only_what_was_done(name: str) -> bool:
+    """``_located``, ``left_out``, ``metric_named``; not ``chosen_tracer``, a value, nor ``store_cached``."""
+    words = [word for word in name.strip("_").split("_") if not re.fullmatch(r"[a-z]{1,2}\d?", word)] or [name]
+    last = max((i for i, word in enumerate(words) if word not in ON_PARTICIPLES), default=0)
+    acts = name.strip("_").partition("_")[0] in ACTS
+    return not acts and _is_participle(words[last])
+
+
+def test_free_functions_are_verbs_or_nouns_and_no_participles():
+    named = ((file, node.name) for file, tree in _trees().items() for node in _free_functions(tree))
+    assert [f"{file}: {name}" for file, name in named if _says_only_what_was_done(name)] == []
+    assert _says_only_what_was_done("_located") and _says_only_what_was_done("told_apart")
 
 
 def _constants(tree: ast.Module) -> Iterator[ast.Assign]:

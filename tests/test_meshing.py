@@ -60,7 +60,7 @@ def test_the_graded_lattice_fills_its_box_without_hanging_nodes():
     leaves = lattice.octree((6, 7, 8), 3, lambda at, edge: np.linalg.norm(at - centre, axis=1) < 1.0 + 2.0 * edge)
     nodes, tets = lattice.tetrahedra((6, 7, 8), leaves)
     points = nodes / 2.0**4
-    tets = lattice.oriented(points, tets)
+    tets = lattice.orient(points, tets)
     volumes = np.linalg.det(points[tets[:, 1:]] - points[tets[:, :1]]) / 6.0
     assert volumes.sum() == pytest.approx(6 * 7 * 8, rel=1e-12)
     assert quality(points, tets).min() > 0.6

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from thermoplan.base import units
-from thermoplan.goals import METRICS, Goal, GoalRow, Meter, metric_named, row_value
+from thermoplan.goals import METRICS, Goal, GoalRow, Meter, find_metric, row_value
 from thermoplan.goals.metrics import DOUBLINGS, KELVINS, METRIC_KINDS, TENTHS, Linearization
 from thermoplan.goals.metrics.statistics import between
 from thermoplan.optimize.program.row_builders import ROW_BUILDERS
@@ -50,7 +50,7 @@ SENSES = ("at_least", "at_most")
 
 
 def bound_of(name: str) -> float:
-    return {KELVINS: 42.5, DOUBLINGS: 5.0, TENTHS: 40.0}[metric_named(name).scale]
+    return {KELVINS: 42.5, DOUBLINGS: 5.0, TENTHS: 40.0}[find_metric(name).scale]
 
 
 def row_of(name: str, sense: str) -> GoalRow:
@@ -116,7 +116,7 @@ def test_what_is_searched_asks_for_the_same_on_a_scale_of_kelvins_or_doublings(n
     """A percentile at its bound is a volume at its own, to the volume of one node."""
     goal = row_of(name, sense).goal
     searched, again = goal.searched, goal.searched.searched
-    assert again == searched and metric_named(searched.measure.name) == searched.measure
+    assert again == searched and find_metric(searched.measure.name) == searched.measure
     assert searched.measure.scale in (KELVINS, DOUBLINGS)
     assert goal.measure.scale.is_temperature <= searched.measure.scale.is_temperature
 
@@ -152,7 +152,7 @@ def test_a_node_below_the_harmless_temperature_moves_no_limit(name):
 
 @pytest.mark.parametrize("name", METRICS)
 def test_units_scale_and_words_of_a_metric_fit_together(name):
-    scale, goal = metric_named(name).scale, row_of(name, "at_least").goal
+    scale, goal = find_metric(name).scale, row_of(name, "at_least").goal
     bound = goal.bound
     assert scale.from_k(scale.in_k(bound)) == pytest.approx(bound, rel=1e-12)
     assert goal.shifted(1.0).bound_k == pytest.approx(goal.bound_k + 1.0, rel=1e-12)
@@ -164,5 +164,5 @@ def test_units_scale_and_words_of_a_metric_fit_together(name):
 
 @pytest.mark.parametrize("name", METRICS)
 def test_the_report_writes_value_and_unit_of_every_metric(name):
-    unit = metric_named(name).scale.unit
+    unit = find_metric(name).scale.unit
     assert formatted(42.0, unit) == {"degC": "42.0\u202f°C", "min": "42\u202fmin", "%": "42.0\u202f%"}[unit]

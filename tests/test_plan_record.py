@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from thermoplan.files.run.plan_schema import plan_schema
-from thermoplan.goals import METRICS, metric_named
+from thermoplan.goals import METRICS, find_metric
 from thermoplan.power.safety import QUANTITIES
 
 SCHEMA = files("thermoplan.data").joinpath("schemas", "plan.schema.json")
@@ -37,5 +37,5 @@ def test_the_record_knows_every_quantity_of_safety():
 
 
 def test_the_record_knows_the_unit_of_every_metric():
-    units = {metric_named(name).scale.unit for name in METRICS}
+    units = {find_metric(name).scale.unit for name in METRICS}
     assert units <= choices("GoalRecord", "unit")

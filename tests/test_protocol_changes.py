@@ -9,7 +9,7 @@ from small_case import write_case
 
 from thermoplan.base.errors import InputError
 from thermoplan.protocol import read_protocol
-from thermoplan.protocol.change import assigned
+from thermoplan.protocol.change import parse_settings
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +51,11 @@ def test_a_change_that_makes_no_sense_is_refused_by_its_key(case, changes, words
 
 def test_settings_of_a_command_line_are_toml_where_they_can_be():
     words = ["device.gradient=5 T/m", "steering.windows=4", 'iron.uptake=["liver"]', "iron.confine = false"]
-    assert assigned(words) == {
+    assert parse_settings(words) == {
         "device.gradient": "5 T/m",
         "steering.windows": 4,
         "iron.uptake": ["liver"],
         "iron.confine": False,
     }
     with pytest.raises(InputError, match="expected KEY=VALUE"):
-        assigned(["device.gradient"])
+        parse_settings(["device.gradient"])

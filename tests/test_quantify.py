@@ -19,7 +19,7 @@ from thermoplan.files.tables.calibrations import read_fiducials
 from thermoplan.imaging.background import background_of
 from thermoplan.imaging.calibrated_scan import calibrate_scan
 from thermoplan.imaging.calibration import Reading, standard_curve
-from thermoplan.imaging.fiducials import Fiducial, fiducial_readings, in_view, kept_apart
+from thermoplan.imaging.fiducials import Fiducial, fiducial_readings, in_view, sample_voxels
 from thermoplan.imaging.iron_map import IronMap
 from thermoplan.imaging.psf import GaussianPsf, TensorPsf
 from thermoplan.imaging.quantification import Quantified, quantify_image
@@ -77,7 +77,7 @@ def found_in(picture: Image, rule: str = DEFAULT) -> Quantified:
     _, _, vials = truth()
     background, notes = background_of(picture), []
     curve = standard_curve(fiducial_readings(picture, vials, rule, background))
-    apart = kept_apart(picture, vials, roi_rule(rule), background, notes)
+    apart = sample_voxels(picture, vials, roi_rule(rule), background, notes)
     assert notes == []
     return quantify_image(picture, curve, rule=rule, background=background, apart=apart)
 
@@ -171,7 +171,7 @@ def test_rows_name_regions_what_lies_in_none_and_all_of_it():
         whole.curve,
         regions=masks,
         background=whole.background,
-        apart=kept_apart(picture, vials, whole.rule, whole.background, []),
+        apart=sample_voxels(picture, vials, whole.rule, whole.background, []),
     )
     rows = {row["region"]: row for row in found.rows()}
     assert list(rows) == ["tumour", "liver", "spleen", "elsewhere", "total"]
@@ -198,7 +198,7 @@ def test_fiducials_that_spill_over_are_named():
     picture, (_, _, vials) = clean("gauss"), truth()
     tight = [Fiducial(v.name, v.iron_kg, v.center_m, 3e-3) for v in vials]
     notes: list[str] = []
-    kept_apart(picture, tight, roi_rule(DEFAULT), background_of(picture), notes)
+    sample_voxels(picture, tight, roi_rule(DEFAULT), background_of(picture), notes)
     assert "of their signal lies beyond their radii: give larger radii" in notes[0]
 
 

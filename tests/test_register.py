@@ -15,12 +15,12 @@ from thermoplan.base.errors import InputError
 from thermoplan.commands.register import register_scan
 from thermoplan.files.images.volumes import write_volume
 from thermoplan.files.tables.transforms import read_transform_file
-from thermoplan.imaging.registration.registration import moved
+from thermoplan.imaging.registration.registration import move_points
 
 
 @pytest.fixture
 def folder(tmp_path):
-    fixed = moved(QUARTER_M, POINTS_M)
+    fixed = move_points(QUARTER_M, POINTS_M)
     (tmp_path / "mpi.csv").write_text(csv_of(POINTS_M))
     (tmp_path / "body.mrk.json").write_text(markups_of(fixed * TO_LPS))
     rows = np.hstack([POINTS_M, fixed]) * 1e3
@@ -43,7 +43,9 @@ def test_the_verb_prints_what_is_left_and_writes_what_a_protocol_and_simpleitk_r
     back = read_transform_file(folder / "t.tfm")
     np.testing.assert_allclose(back.matrix_m, QUARTER_M, atol=1e-8)
     assert back.residual_m == pytest.approx(record["residual_mm"] * 1e-3, rel=1e-4)
-    found = sitk.ReadTransform(folder / "t.tfm").TransformPoint(tuple(1e3 * TO_LPS * moved(QUARTER_M, POINTS_M[4])))
+    found = sitk.ReadTransform(folder / "t.tfm").TransformPoint(
+        tuple(1e3 * TO_LPS * move_points(QUARTER_M, POINTS_M[4]))
+    )
     np.testing.assert_allclose(found, 1e3 * TO_LPS * POINTS_M[4], atol=1e-5)
 
 

@@ -13,7 +13,7 @@ from thermoplan.base.image import Image
 from thermoplan.files.tables.landmarks import read_both, read_pairs, read_points
 from thermoplan.imaging.registration import Landmarks, Registration, rigid_from_landmarks
 from thermoplan.imaging.registration.intensity import rigid_from_images
-from thermoplan.imaging.registration.registration import moved
+from thermoplan.imaging.registration.registration import move_points
 
 QUARTER_M = np.array([[0.0, -1, 0, 7e-3], [1, 0, 0, -2e-3], [0, 0, 1, 1e-3], [0, 0, 0, 1]])
 """A quarter turn about z, x to y, and a shift."""
@@ -35,7 +35,7 @@ def small_turn(x: float, y: float, z: float) -> np.ndarray:
 
 
 def test_exact_pairs_give_the_motion_back_and_nothing_is_left():
-    found = rigid_from_landmarks(pairs(moved(QUARTER_M, POINTS_M)))
+    found = rigid_from_landmarks(pairs(move_points(QUARTER_M, POINTS_M)))
     np.testing.assert_allclose(found.matrix_m, QUARTER_M, atol=1e-12)
     assert found.residual_m < 1e-12 and found.leave_one_out_m < 1e-12 and found.notes == ()
 
@@ -56,12 +56,12 @@ def test_one_landmark_that_is_off_is_left_at_its_distance_and_shows():
 
 def test_no_other_small_motion_fits_better():
     random = np.random.default_rng(3)
-    noisy = moved(QUARTER_M, POINTS_M) + 1e-3 * random.standard_normal(POINTS_M.shape)
+    noisy = move_points(QUARTER_M, POINTS_M) + 1e-3 * random.standard_normal(POINTS_M.shape)
     found = rigid_from_landmarks(pairs(noisy))
     for _ in range(20):
         other = small_turn(*(0.01 * random.standard_normal(3)))
         other[:3, 3] = 1e-4 * random.standard_normal(3)
-        left = np.linalg.norm(moved(other @ found.matrix_m, POINTS_M) - noisy, axis=1)
+        left = np.linalg.norm(move_points(other @ found.matrix_m, POINTS_M) - noisy, axis=1)
         assert np.sqrt((left**2).mean()) > found.residual_m
 
 
@@ -73,7 +73,7 @@ def test_mirrored_points_are_never_answered_with_a_reflection_but_with_a_word():
 
 def test_landmarks_in_one_plane_give_the_motion_and_no_reflection():
     flat = POINTS_M[[0, 1, 2]]
-    found = rigid_from_landmarks(pairs(moved(QUARTER_M, flat), flat))
+    found = rigid_from_landmarks(pairs(move_points(QUARTER_M, flat), flat))
     np.testing.assert_allclose(found.matrix_m, QUARTER_M, atol=1e-12)
     assert found.leave_one_out_m is None and any("three landmarks" in note for note in found.notes)
 
@@ -103,7 +103,7 @@ def test_the_error_expected_at_a_target_is_the_error_that_noise_makes_there():
     errors, predicted = [], []
     for _ in range(1500):
         found = rigid_from_landmarks(pairs(POINTS_M + sigma * random.standard_normal(POINTS_M.shape)))
-        errors.append(np.linalg.norm(moved(found.matrix_m, target) - target))
+        errors.append(np.linalg.norm(move_points(found.matrix_m, target) - target))
         predicted.append(found.expected_error_m(target))
     assert np.sqrt(np.mean(np.square(predicted))) == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=0.05)
 
@@ -168,7 +168,7 @@ def test_every_file_of_landmarks_gives_the_same_points_in_ras(tmp_path, name):
 
 def test_two_files_are_paired_by_name_whatever_their_order(tmp_path):
     (tmp_path / "moving.csv").write_text(csv_of(POINTS_M) + "lonely,1,2,3\n")
-    lines = csv_of(moved(QUARTER_M, POINTS_M)).splitlines()
+    lines = csv_of(move_points(QUARTER_M, POINTS_M)).splitlines()
     (tmp_path / "fixed.csv").write_text("\n".join([lines[1], *lines[:1:-1]]))
     notes: list[str] = []
     found = rigid_from_landmarks(read_both(tmp_path / "moving.csv", tmp_path / "fixed.csv", notes=notes))
@@ -177,7 +177,7 @@ def test_two_files_are_paired_by_name_whatever_their_order(tmp_path):
 
 
 def test_pairs_stand_in_one_file(tmp_path):
-    both = 1e3 * np.hstack([POINTS_M, moved(QUARTER_M, POINTS_M)])
+    both = 1e3 * np.hstack([POINTS_M, move_points(QUARTER_M, POINTS_M)])
     (tmp_path / "p.csv").write_text(PAIRS + "\n".join(",".join(["", *map(str, row)]) for row in both))
     found = rigid_from_landmarks(read_pairs(tmp_path / "p.csv"))
     np.testing.assert_allclose(found.matrix_m, QUARTER_M, atol=1e-12)
@@ -240,7 +240,7 @@ def scan(shape: tuple[int, int, int], spacing_m: float, contrast: tuple[float, .
     affine = np.diag([spacing_m, spacing_m, spacing_m, 1.0])
     affine[:3, 3] = -spacing_m * (np.array(shape) - 1) / 2
     blank = Image(np.zeros(shape), affine)
-    x, y, z = 1e3 * np.moveaxis(moved(move_m, blank.positions_m(np.moveaxis(np.indices(shape), 0, -1))), -1, 0)
+    x, y, z = 1e3 * np.moveaxis(move_points(move_m, blank.positions_m(np.moveaxis(np.indices(shape), 0, -1))), -1, 0)
     parts = (
         (x / 9) ** 2 + (y / 7) ** 2 + (z / 15) ** 2 < 1,
         (x - 3) ** 2 + (y - 2) ** 2 + (z + 6) ** 2 < 20,
@@ -260,7 +260,7 @@ def test_images_of_two_contrasts_are_brought_together_within_half_a_voxel():
     moving = scan((24, 20, 36), 1e-3, (0.3, 1.5, 2.0, -0.2), truth)
     found = rigid_from_images(moving, ANATOMY)
     ends = moving.positions_m(np.array([[4, 4, 4], [20, 10, 30], [12, 10, 18], [4, 16, 20]]))
-    assert np.linalg.norm(moved(found.matrix_m, ends) - moved(truth, ends), axis=1).max() < 0.5e-3
+    assert np.linalg.norm(move_points(found.matrix_m, ends) - move_points(truth, ends), axis=1).max() < 0.5e-3
     # a voxel of 1 mm alone spreads a place by 1 / sqrt(12) = 0.289 mm
     assert 0.288e-3 < found.residual_m < 0.5e-3 and found.method == "intensity"
 

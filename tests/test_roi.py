@@ -12,9 +12,9 @@ from thermoplan.imaging.background import background_of, voxel_sum
 from thermoplan.imaging.roi import (
     DEFAULT,
     EXAMPLES,
-    chosen,
+    choose_voxels,
     cut_short,
-    grown,
+    grow,
     kept_share,
     labelled_regions,
     roi_rule,
@@ -72,7 +72,7 @@ def test_half_maximum_keeps_29_percent_of_a_point_in_space_50_in_a_plane_76_on_a
     """chi2 of 3, 2, 1 freedoms up to 2 ln 2; and the same counted on a Gaussian point of voxels."""
     assert kept_share(0.5, len([n for n in shape if n > 1])) == pytest.approx(share, abs=5e-6)
     data = point(shape=shape)
-    mask = chosen(image(data), roi_rule("half-maximum"), background_of(image(data)), everywhere(data))["all"]
+    mask = choose_voxels(image(data), roi_rule("half-maximum"), background_of(image(data)), everywhere(data))["all"]
     assert data[mask].sum() / data.sum() == pytest.approx(share, abs=0.03)  # voxels at the edge are in or out
 
 
@@ -91,7 +91,7 @@ def test_a_grown_threshold_keeps_the_whole_point():
     for text in ("background + 5 sigma", DEFAULT, "background + 5 sigma, grown 6 mm"):
         data = point(100.0) + noise(2)
         background = background_of(image(data))
-        mask = chosen(image(data), roi_rule(text), background, everywhere(data))["all"]
+        mask = choose_voxels(image(data), roi_rule(text), background, everywhere(data))["all"]
         kept[text] = voxel_sum(image(data), mask, background) / total
     # 5 sigma is 5 % of the peak: chi2 of 3 freedoms up to 2 ln 20 is 0.888; the rest is noise of the sum
     assert kept["background + 5 sigma"] == pytest.approx(0.888, abs=0.02)
@@ -105,10 +105,10 @@ def test_each_region_has_its_own_maximum_and_its_own_clusters():
     halves = {"bright": np.zeros(data.shape, bool), "dim": np.zeros(data.shape, bool)}
     halves["bright"][:29], halves["dim"][29:] = True, True
     for text in ("half-maximum", "k-means", "k-means 3"):
-        found = chosen(image(data), roi_rule(text), background_of(image(data)), halves)
+        found = choose_voxels(image(data), roi_rule(text), background_of(image(data)), halves)
         assert found["bright"][20, 20, 20]
         assert found["dim"][34, 20, 20]
-    alone = chosen(image(data), roi_rule("half-maximum"), background_of(image(data)), everywhere(data))["all"]
+    alone = choose_voxels(image(data), roi_rule("half-maximum"), background_of(image(data)), everywhere(data))["all"]
     assert not alone[34, 20, 20]
 
 
@@ -116,7 +116,7 @@ def test_k_means_parts_a_bright_disc_from_its_ground():
     data = 0.05 * noise(3)
     disc = np.hypot(*np.meshgrid(np.arange(41) - 20, np.arange(41) - 20)) < 7
     data[disc] += 2.0
-    mask = chosen(image(data), roi_rule("k-means"), background_of(image(data)), everywhere(data))["all"]
+    mask = choose_voxels(image(data), roi_rule("k-means"), background_of(image(data)), everywhere(data))["all"]
     assert (mask == np.broadcast_to(disc[..., None], data.shape)).all()
 
 
@@ -229,5 +229,5 @@ def test_growing_by_millimetres_knows_the_voxels_are_not_cubes():
     picture = Image(np.zeros((11, 11, 11)), np.diag([1e-3, 2e-3, 1e-3, 1.0]))
     seed = np.zeros(picture.shape, bool)
     seed[5, 5, 5] = True
-    wide = grown(picture, seed, 2e-3, background_of(Image(noise(8, (11, 11, 11)), AFFINE)))
+    wide = grow(picture, seed, 2e-3, background_of(Image(noise(8, (11, 11, 11)), AFFINE)))
     assert [int(wide.any(axis=axes).sum()) for axes in ((1, 2), (0, 2), (0, 1))] == [5, 3, 5]

@@ -10,7 +10,7 @@ import pytest
 import thermoplan
 from thermoplan.anatomy.tissue import (
     PERFUSION_LAWS,
-    anaesthetised,
+    anaesthetise,
     canonical_tissue,
     region_tissues,
     scaled_law,
@@ -176,7 +176,7 @@ def test_tumour_perfusion_falls_without_a_jump():
 
 def test_isoflurane_slows_what_the_table_says_and_leaves_what_the_protocol_says():
     awake = region_tissues(["liver", "tumour"], overrides={"tumour": {"perfusion_w_m3_k": 2e4}})
-    liver, tumour = anaesthetised(awake, "mouse", "isoflurane")
+    liver, tumour = anaesthetise(awake, "mouse", "isoflurane")
     assert liver.perfusion_w_m3_k == pytest.approx(0.8 * 1.46e5)
     assert liver.intervals["perfusion_w_m3_k"] == pytest.approx((0.7 * 7.3e4, 0.9 * 2.19e5))
     assert "isoflurane" in liver.notes["perfusion_w_m3_k"]
@@ -205,7 +205,7 @@ def test_table_is_linear_between_its_points_and_constant_outside():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: anaesthetised((), "mouse", "ether"), 'anaesthesia = "ether": expected one of isoflurane'),
+        (lambda: anaesthetise((), "mouse", "ether"), 'anaesthesia = "ether": expected one of isoflurane'),
         (lambda: table_law([37, 36], [1, 1]), "temperatures that rise"),
         (lambda: table_law([37, 38], [1, -1]), "not negative"),
         (lambda: canonical_tissue("marble"), 'tissue "marble" is not in the table; it has: muscle'),

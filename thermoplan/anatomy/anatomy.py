@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..base.arrays import Array, IntArray, finite, frozen, put
+from ..base.arrays import Array, IntArray, finite, freeze, put
 from ..base.errors import InputError
 
 _FACES = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]])
@@ -43,7 +43,7 @@ class Anatomy:
 
     def __post_init__(self) -> None:
         points = finite(self.points_m, "mesh points")
-        tets, region = frozen(self.tets, np.int64), frozen(self.region, np.int64)
+        tets, region = freeze(self.tets, np.int64), freeze(self.region, np.int64)
         if len(self.region_names) != len(self.tissue_names):
             raise InputError("mesh: every region needs one tissue")
         if len(region) != len(tets) or (len(region) and region.max() >= len(self.region_names)):
@@ -62,9 +62,9 @@ class Anatomy:
             points_m=points,
             tets=tets,
             region=region,
-            volumes_m3=frozen(volumes),
-            node_volumes_m3=frozen(nodal),
-            outer=frozen(_outer_triangles(tets)[0], np.int64),
+            volumes_m3=freeze(volumes),
+            node_volumes_m3=freeze(nodal),
+            outer=freeze(_outer_triangles(tets)[0], np.int64),
             region_names=tuple(self.region_names),
             tissue_names=tuple(self.tissue_names),
         )
@@ -113,7 +113,7 @@ class Anatomy:
 
         With ``cells`` only those elements are searched.
         """
-        return _located(self, np.atleast_2d(points_m), cells)
+        return _locate(self, np.atleast_2d(points_m), cells)
 
 
 def _outer_triangles(tets: IntArray) -> tuple[IntArray, IntArray]:
@@ -135,7 +135,7 @@ def _outer_triangles(tets: IntArray) -> tuple[IntArray, IntArray]:
     return np.take_along_axis(tets[owner], _FACES[face], axis=1), owner
 
 
-def _located(anatomy: Anatomy, points: Array, cells: IntArray | None) -> tuple[IntArray, Array]:
+def _locate(anatomy: Anatomy, points: Array, cells: IntArray | None) -> tuple[IntArray, Array]:
     """Points are sorted into boxes; every element is held against the points of the boxes that it overlaps."""
     pool = np.arange(len(anatomy.tets)) if cells is None else np.asarray(cells)
     found, weights = np.full(len(points), -1, np.int64), np.zeros((len(points), 4))

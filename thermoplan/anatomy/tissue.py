@@ -93,9 +93,9 @@ class Tissue:
     def with_values(self, **overrides: float) -> Tissue:
         """A copy with values of the protocol, by property name; they count as exact."""
         bad = [
-            f"tissues.{self.name}.{k} = {v}: expected a {_expected(k)}"
+            f"tissues.{self.name}.{k} = {v}: expected a {_expectation(k)}"
             for k, v in overrides.items()
-            if k not in _COLUMNS.values() or not _allowed(k, v)
+            if k not in _COLUMNS.values() or not _is_allowed(k, v)
         ]
         if bad:
             raise InputError(bad)
@@ -212,7 +212,7 @@ def species_facts(species: str) -> Species:
     return Species(species, _species_facts(species))
 
 
-def anaesthetised(tissues: Iterable[Tissue], species: str, agent: str) -> tuple[Tissue, ...]:
+def anaesthetise(tissues: Iterable[Tissue], species: str, agent: str) -> tuple[Tissue, ...]:
     """The same tissues under an anaesthetic that lowers cardiac output: every perfusion of the table falls by
     one factor, those of the protocol stay."""
     facts = _species_facts(species)
@@ -220,10 +220,10 @@ def anaesthetised(tissues: Iterable[Tissue], species: str, agent: str) -> tuple[
     if agent not in known:
         wanted = f"expected one of {', '.join(known)}" if known else f"a {species} is not anaesthetised: remove the key"
         raise InputError(f'physiology.anaesthesia = "{agent}": {wanted}')
-    return tuple(_slowed(tissue, agent, facts[agent]) for tissue in tissues)
+    return tuple(_slow_perfusion(tissue, agent, facts[agent]) for tissue in tissues)
 
 
-def _slowed(tissue: Tissue, agent: str, factor: Fact) -> Tissue:
+def _slow_perfusion(tissue: Tissue, agent: str, factor: Fact) -> Tissue:
     key = "perfusion_w_m3_k"
     if tissue.sources[key] == "protocol":
         return tissue
@@ -372,11 +372,11 @@ def _cole_cole(row: Mapping[str, str], frequency_hz: float) -> tuple[float, floa
     return float(-value.imag * omega * _EPS0), float(value.real)
 
 
-def _allowed(key: str, value: float) -> bool:
+def _is_allowed(key: str, value: float) -> bool:
     return bool(np.isfinite(value)) and (value > 0.0 or (value == 0.0 and key in _MAY_BE_ZERO))
 
 
-def _expected(key: str) -> str:
+def _expectation(key: str) -> str:
     if key not in _COLUMNS.values():
         return f"property of the table: {', '.join(_COLUMNS)}"
     return "finite number that is not negative" if key in _MAY_BE_ZERO else "finite number above zero"

@@ -18,7 +18,7 @@ AnyArray = NDArray[Any]
 """Values of an image or a file in whatever number type they have there."""
 
 
-def frozen(values: ArrayLike, dtype: DTypeLike = np.float64) -> AnyArray:
+def freeze(values: ArrayLike, dtype: DTypeLike = np.float64) -> AnyArray:
     """A read-only, contiguous copy-on-need of ``values``."""
     array = np.ascontiguousarray(values, dtype=dtype)
     if array.flags.writeable:
@@ -29,7 +29,7 @@ def frozen(values: ArrayLike, dtype: DTypeLike = np.float64) -> AnyArray:
 
 def finite(values: ArrayLike, what: str) -> Array:
     """``values`` as a frozen float array; refuses NaN and infinity, naming ``what``."""
-    array = frozen(values)
+    array = freeze(values)
     if not np.isfinite(array).all():
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InputError(f"{what}: not finite at {first}")
@@ -42,7 +42,7 @@ def unit(vector: ArrayLike, what: str = "direction") -> Array:
     length = float(np.linalg.norm(v))
     if v.shape != (3,) or length == 0.0:
         raise InputError(f"{what}: expected three numbers that are not all zero, got {vector!s}")
-    return frozen(v / length)
+    return freeze(v / length)
 
 
 def put(obj: object, **values: object) -> None:

@@ -20,7 +20,7 @@ def card(title: str, rows: Iterable[tuple[str, str]], remarks: Iterable[str] = (
     return f'<div><strong>{escape(title)}</strong><table style="border-collapse:collapse">{body}</table>{notes}</div>'
 
 
-def told_apart(shown: Callable[[float, int], str], value: float, bound: float) -> str:
+def tell_apart(shown: Callable[[float, int], str], value: float, bound: float) -> str:
     """A value that misses its bound, with as many further digits as it takes not to read like it.
 
     ``shown`` writes a number with so many digits more than usual.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
 
-from .arrays import AnyArray, Array, finite, frozen, put
+from .arrays import AnyArray, Array, finite, freeze, put
 from .errors import InputError
 
 
@@ -33,7 +33,7 @@ class Image:
             raise InputError(f"image: expected three axes, none empty, got shape {data.shape}")
         if affine.shape != (4, 4) or abs(np.linalg.det(affine[:3, :3])) < 1e-18:
             raise InputError("image: the affine is singular: a voxel has no volume")
-        put(self, data=frozen(data, data.dtype), affine_m=affine)
+        put(self, data=freeze(data, data.dtype), affine_m=affine)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -143,7 +143,7 @@ def examine() -> tuple[Finding, ...]:
         Finding(part, installed.get(part), part in installed, "" if part in installed else remedy)
         for part in ("python", *DISTRIBUTIONS)
     )
-    return parts + _machine() + _probed()
+    return parts + _machine() + _probe_parts()
 
 
 def as_record(findings: Iterable[Finding]) -> FindingsAnswer:
@@ -262,7 +262,7 @@ def _compiles(source: str) -> bool:
         return subprocess.run([*command, f"{folder}/unit.so"], capture_output=True).returncode == 0
 
 
-def _probed() -> tuple[Finding, ...]:
+def _probe_parts() -> tuple[Finding, ...]:
     started = {
         part: subprocess.Popen(
             [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

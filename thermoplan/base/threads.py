@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
-import scipy.linalg  # noqa: F401  its BLAS must be loaded before threads are limited
+import scipy.linalg  # noqa: F401  its BLAS must be loaded before threads are run_limited
 from threadpoolctl import threadpool_limits
 
 
@@ -17,8 +17,8 @@ def one_thread[**P, R](work: Callable[P, R]) -> Callable[P, R]:
     """
 
     @wraps(work)
-    def limited(*args: P.args, **kwargs: P.kwargs) -> R:
+    def run_limited(*args: P.args, **kwargs: P.kwargs) -> R:
         with threadpool_limits(limits=1):
             return work(*args, **kwargs)
 
-    return limited
+    return run_limited

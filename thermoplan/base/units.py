@@ -138,7 +138,7 @@ class NotAQuantity(ValueError):
     """The text is not what was expected; the message has no file or key yet."""
 
 
-def expected(kind: str, example: str | None = None) -> str:
+def expectation(kind: str, example: str | None = None) -> str:
     """``expected a frequency, such as "354 kHz"``."""
     k = KINDS[kind]
     return f'expected {k.words}, such as "{(example or k.example).strip(chr(34))}"'
@@ -149,14 +149,14 @@ def parse(text: object, kind: str, *, example: str | None = None) -> float:
     k = KINDS[kind]
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
     if not match:
-        raise NotAQuantity(expected(kind, example))
+        raise NotAQuantity(expectation(kind, example))
     value = _to_si(float(match[1]), match[2], k)
     if value is None:
-        raise NotAQuantity(expected(kind, example))
+        raise NotAQuantity(expectation(kind, example))
     if not math.isfinite(value):
-        raise NotAQuantity(f"{expected(kind, example)}; this number is too large")
+        raise NotAQuantity(f"{expectation(kind, example)}; this number is too large")
     if value < k.low:
-        raise NotAQuantity(f"{expected(kind, example)}; not less than {k.low:g} {k.si}".rstrip())
+        raise NotAQuantity(f"{expectation(kind, example)}; not less than {k.low:g} {k.si}".rstrip())
     return value
 
 
@@ -176,7 +176,7 @@ def quantity(text: object, kind: str, where: str = "") -> float:
     try:
         return parse(text, name)
     except NotAQuantity as problem:
-        raise InputError(f"{where} = {shown(text)}: {problem}".lstrip(" =")) from None
+        raise InputError(f"{where} = {toml_text(text)}: {problem}".lstrip(" =")) from None
 
 
 def vector(text: object, kind: str = "length") -> tuple[float, float, float]:
@@ -270,7 +270,7 @@ def length_factor(unit: object) -> float:
         raise NotAQuantity('expected a unit of length, such as "mm"') from None
 
 
-def shown(value: object) -> str:
+def toml_text(value: object) -> str:
     """A value as TOML would write it, cut to one line."""
     text = f'"{value}"' if isinstance(value, str) else str(value)
     text = text.lower() if isinstance(value, bool) else " ".join(text.split())

@@ -47,7 +47,7 @@ def _join_blood(problem: BioheatProblem, form: AssembledForm, order: int) -> The
     rise = rise_before_heating(form, problem.arterial_c)
     capacity = form.capacity if isinstance(form.capacity, np.ndarray) else form.capacity.diagonal()
     boundary = np.where(free, form.exchange - tissue[held].sum(axis=0), 0.0)
-    stiffness = _held_out(tissue, held, capacity)
+    stiffness = _cut_held_nodes(tissue, held, capacity)
     perfusion_free = np.where(free, form.perfusion, 0.0)
     base, perfused = problem.arterial_c + rise, perfusion_free
     pool = form.blood_j_k is not None
@@ -82,7 +82,7 @@ def _mass(capacity: csr_array, free: Array, blood_j_k: float | None) -> csr_arra
     return csr_array(mass if blood_j_k is None else block_diag([mass, [[blood_j_k]]], format="csr"))
 
 
-def _held_out(matrix: csr_array, held: IntArray, capacity: Array) -> csr_array:
+def _cut_held_nodes(matrix: csr_array, held: IntArray, capacity: Array) -> csr_array:
     """Cut rows and columns of held nodes; they keep a diagonal of the middle rate, which no load reaches."""
     if not len(held):
         return matrix

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base.arrays import Array, IntArray, frozen, put
+from ..base.arrays import Array, IntArray, freeze, put
 from ..base.errors import InputError
 
 LONGEST_PERIOD = 128
@@ -28,7 +28,7 @@ class Segment:
     duration_s: float
 
     def __post_init__(self) -> None:
-        put(self, load_w=frozen(self.load_w), duration_s=float(self.duration_s))
+        put(self, load_w=freeze(self.load_w), duration_s=float(self.duration_s))
         if not 0.0 < self.duration_s < np.inf:
             raise InputError(f"dwell = {self.duration_s} s: expected a time above zero, such as 0.5 s")
 

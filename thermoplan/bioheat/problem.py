@@ -12,7 +12,7 @@ from typing import overload
 import numpy as np
 
 from ..anatomy.anatomy import Anatomy
-from ..base.arrays import Array, IntArray, finite, frozen, put, unit
+from ..base.arrays import Array, IntArray, finite, freeze, put, unit
 from ..base.errors import InputError
 from .vessels import Vessel
 
@@ -97,7 +97,7 @@ class Boundary:
         if wrong:
             raise InputError(wrong)
         if self.triangles is not None:
-            put(self, triangles=frozen(self.triangles, np.int64))
+            put(self, triangles=freeze(self.triangles, np.int64))
         if self.normal is not None:
             put(self, normal=unit(self.normal, "boundary normal"))
 

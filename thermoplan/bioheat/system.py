@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..base.arrays import Array, IntArray, frozen, put
+from ..base.arrays import Array, IntArray, freeze, put
 from ..base.errors import InputError
 
 
@@ -50,9 +50,9 @@ class ThermalSystem:
     order: int = 1
 
     def __post_init__(self) -> None:
-        put(self, held=frozen(self.held, np.int64))
+        put(self, held=freeze(self.held, np.int64))
         for name in ("capacity_j_k", "base_c", "perfused_w_k", "boundary_w_k"):
-            put(self, **{name: frozen(getattr(self, name))})
+            put(self, **{name: freeze(getattr(self, name))})
 
     @property
     def n_dof(self) -> int:

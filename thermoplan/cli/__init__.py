@@ -16,9 +16,9 @@ from .app import INTERRUPTED, app
 def main() -> None:
     """Run a verb; a mistake of the user's costs a message, never a traceback."""
     if under_mpiexec()[1] > 1:
-        _told(_among_ranks)
+        _tell_errors(_among_ranks)
     else:
-        _told(app)
+        _tell_errors(app)
 
 
 def _among_ranks() -> None:
@@ -30,10 +30,10 @@ def _among_ranks() -> None:
         raise InputError(f"mpiexec started {count} ranks: only simulate can use them; run other verbs without mpiexec")
     from ..bioheat.ranks.crew import among_ranks
 
-    among_ranks(lambda crew: _told(lambda: app(obj=crew)))
+    among_ranks(lambda crew: _tell_errors(lambda: app(obj=crew)))
 
 
-def _told(work: Callable[[], object]) -> None:
+def _tell_errors(work: Callable[[], object]) -> None:
     """Do it, and tell what went wrong."""
     try:
         work()

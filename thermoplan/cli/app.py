@@ -98,7 +98,7 @@ def output_file(place: Path | None, option: Path | None) -> Path:
     raise InputError(f"-o: {'given twice' if place else 'missing'}: expected one file to write, -o FILE")
 
 
-def paired(first: Sequence[str], second: Sequence[str], *names: str) -> list[tuple[str, str]]:
+def pair_options(first: Sequence[str], second: Sequence[str], *names: str) -> list[tuple[str, str]]:
     """Two options that repeat together."""
     if len(first) != len(second):
         raise InputError(f"{names[0]} is given {len(first)} times, {names[1]} {len(second)}: expected one for each")

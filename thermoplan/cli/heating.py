@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .app import Json, Protocol, Run, paired, say, verb
+from .app import Json, Protocol, Run, pair_options, say, verb
 
 _PANEL = "Tracers and machines"
 
@@ -148,7 +148,7 @@ def test_shot(
     from ..commands.test_shot import shot_answer
     from .show_heating import show_shot
 
-    pairs = paired(at, reads, "--at", "--reads")
+    pairs = pair_options(at, reads, "--at", "--reads")
     say(shot_answer(run, probe, pairs, before=before, thermometer=thermometer, tip=tip), as_json, show_shot)
 
 

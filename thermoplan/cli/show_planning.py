@@ -7,7 +7,7 @@ from typing import NotRequired
 from rich.markup import escape
 from rich.table import Table
 
-from ..base.display import told_apart
+from ..base.display import tell_apart
 from ..commands.answer_types import CheckAnswer, MeshAnswer
 from ..files.run.plan_record import (
     AlternativeRecord,
@@ -133,7 +133,7 @@ def _goal_table(record: PlanRecord) -> Table:
         show, digits = (dose, 2) if row["unit"] == "min" else (number, 1)
         value = show(row["value"])
         if row["value"] is not None and not row["met"]:
-            value = told_apart(lambda x, more: show(x, digits + more), row["value"], row["bound"])  # noqa: B023
+            value = tell_apart(lambda x, more: show(x, digits + more), row["value"], row["bound"])  # noqa: B023
         name = f"{row['kind']}: {row['region']}" + (" (default)" if row["default"] else "")
         table.add_row(
             escape(name),

@@ -111,7 +111,7 @@ def _change_words(value: object, unit: str | None, *, bare: bool = False) -> str
     """A difference with its sign; one too small to be seen is 0."""
     if not f.usable(value):
         return f.NONE
-    digits = f.fixed(abs(value), 2) if unit == "degC" else f.significant(abs(value), 2)
+    digits = f.fixed_point(abs(value), 2) if unit == "degC" else f.significant(abs(value), 2)
     sign = "" if float(f"{value:.3g}") == 0.0 else "+" if value > 0 else "−"
     end = "" if bare or not unit else "\u202fK" if unit == "degC" else f"\u202f{f.unit_text(unit)}"
     return f"{sign}{digits}{end}"

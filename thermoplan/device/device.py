@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..base.arrays import Array, BoolArray, finite, frozen, put, unit
+from ..base.arrays import Array, BoolArray, finite, freeze, put, unit
 from ..base.display import card
 from ..base.errors import InputError
 from .fields.selection import SelectionField
@@ -84,7 +84,7 @@ class Device:
             self,
             drive_axis=unit(self.drive_axis, "device.drive_axis"),
             to_device=finite(self.to_device, "device.to_device"),
-            position_range_m=frozen(self.position_range_m),
+            position_range_m=freeze(self.position_range_m),
             notes=dict(self.notes),
         )
         for name in ("line_axis", "strong_axis", "turn_axis"):
@@ -94,7 +94,7 @@ class Device:
         if found:
             raise InputError(found)
         if self.tensor is not None:
-            put(self, tensor=frozen(self.tensor / np.abs(np.linalg.eigvalsh(self.tensor)).max()))
+            put(self, tensor=freeze(self.tensor / np.abs(np.linalg.eigvalsh(self.tensor)).max()))
         if self.selection is not None:
             put(self, selection=self.selection.normalized())
         if self.drive is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ..anatomy.anatomy import Anatomy
-from ..base.arrays import Array, IntArray, frozen, put
+from ..base.arrays import Array, IntArray, freeze, put
 from . import linear
 from .sample_points import QuadraturePoints
 
@@ -46,7 +46,7 @@ class QuadraticSpace:
     cells: IntArray
 
     def __post_init__(self) -> None:
-        put(self, edges=frozen(self.edges, np.int64), cells=frozen(self.cells, np.int64))
+        put(self, edges=freeze(self.edges, np.int64), cells=freeze(self.cells, np.int64))
 
     @property
     def n(self) -> int:

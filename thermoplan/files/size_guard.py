@@ -21,25 +21,25 @@ def guard_size(name: str, shape: tuple[int, ...], dtype: np.dtype, limit_bytes: 
     size = math.prod(int(n) for n in shape) * np.dtype(dtype).itemsize
     if size > limit_bytes:
         raise InputError(
-            f"{name}: unpacks to {_shown(size)}, over the limit of {_shown(limit_bytes)}: crop or resample it"
+            f"{name}: unpacks to {_size_text(size)}, over the limit of {_size_text(limit_bytes)}: crop or resample it"
         )
 
 
-def guard_stored(name: str, shape: tuple[int, ...], dtype: np.dtype, stored_bytes: int) -> None:
+def guard_stored_size(name: str, shape: tuple[int, ...], dtype: np.dtype, stored_bytes: int) -> None:
     """Refuse values that the bytes of a file cannot hold: a header that says more than there is fills memory."""
     size = math.prod(int(n) for n in shape) * np.dtype(dtype).itemsize
     if size > _ALWAYS_BYTES + _MOST_PACKED * stored_bytes:
         raise InputError(
-            f"{name}: says that it unpacks to {_shown(size)}, of {_shown(stored_bytes)} in the file: it may be "
+            f"{name}: says that it unpacks to {_size_text(size)}, of {_size_text(stored_bytes)} in the file: it may be "
             "damaged, or cut short: save it anew"
         )
 
 
-def _shown(size: int) -> str:
+def _size_text(size: int) -> str:
     return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
 
 
-def chosen(count: int, wanted: int | None, what: str, name: str, notes: list[str]) -> int:
+def choose_one(count: int, wanted: int | None, what: str, name: str, notes: list[str]) -> int:
     """Which of ``count`` frames or channels, from 0: the one wanted, else the first, which is noted."""
     if wanted is None and count > 1:
         notes.append(f"{name}: has {count} {what}s; the first is used ({what} = 1)")

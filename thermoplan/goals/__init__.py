@@ -4,7 +4,7 @@ from .contradictions import contradictions
 from .defaults import default_limits
 from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, GoalRow, Requirement, Resolved, target_regions
 from .meter import Meter, row_value
-from .metrics import METRICS, Hottest, Metric, SearchMetric, metric_named
+from .metrics import METRICS, Hottest, Metric, SearchMetric, find_metric
 from .regions import resolve, tighten
 from .safety_budget import SafetyBudget, Widening
 from .templates import TEMPLATES, template
@@ -27,7 +27,7 @@ __all__ = [
     "Widening",
     "contradictions",
     "default_limits",
-    "metric_named",
+    "find_metric",
     "resolve",
     "row_value",
     "target_regions",

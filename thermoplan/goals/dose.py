@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base.arrays import Array, frozen, put
+from ..base.arrays import Array, freeze, put
 from ..base.errors import InputError
 from .metrics.cem43 import FLAT_K, LN4, rate_and_primitive
 
@@ -51,9 +51,9 @@ class DoseMap:
     def __post_init__(self) -> None:
         put(
             self,
-            cem43_min=frozen(self.cem43_min),
-            cem43_floor39_min=frozen(self.cem43_floor39_min),
-            peak_c=frozen(self.peak_c),
+            cem43_min=freeze(self.cem43_min),
+            cem43_floor39_min=freeze(self.cem43_floor39_min),
+            peak_c=freeze(self.peak_c),
         )
 
 

@@ -8,10 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from ..base.arrays import Array, IntArray, frozen, put
-from ..base.display import told_apart
+from ..base.arrays import Array, IntArray, freeze, put
+from ..base.display import tell_apart
 from ..base.errors import InputError
-from .metrics import Metric, metric_named
+from .metrics import Metric, find_metric
 from .metrics.metric import JudgedTimes
 from .safety_budget import SafetyBudget, Widening
 
@@ -88,7 +88,7 @@ class Goal:
     @property
     def measure(self) -> Metric:
         """The metric that its name means."""
-        return metric_named(self.metric)
+        return find_metric(self.metric)
 
     @property
     def unit(self) -> str:
@@ -140,7 +140,7 @@ class Goal:
         """A value in words: a dose with two digits, because a third would be pretence; a temperature with one
         decimal, more where it would else read like the bound that it misses."""
         digits = self.measure.scale.digits
-        number = digits(value) if self.met(value) else told_apart(digits, value, self.bound)
+        number = digits(value) if self.met(value) else tell_apart(digits, value, self.bound)
         return f"{number} {self.unit}"
 
 
@@ -154,7 +154,7 @@ class GoalRow:
     weights_m3: Array
 
     def __post_init__(self) -> None:
-        put(self, nodes=frozen(self.nodes, np.int64), weights_m3=frozen(self.weights_m3))
+        put(self, nodes=freeze(self.nodes, np.int64), weights_m3=freeze(self.weights_m3))
 
     @property
     def label(self) -> str:

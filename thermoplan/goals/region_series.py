@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.arrays import Array, IntArray
 from .dose import DoseMap, cem43_min
-from .metrics.statistics import at_fractions, exceeded_by, fraction_above, hottest_mean, mean_over
+from .metrics.statistics import at_fractions, exceedance, fraction_above, hottest_mean, mean_over
 
 Regions = Mapping[str, tuple[IntArray, Array]]
 """Name -> nodes ``(k,)`` and the volume ``(k,)`` that each stands for, m3."""
@@ -102,7 +102,7 @@ def _region_row(series: RegionSeries, name: str, dose: DoseMap, heating_end_s: f
     row["cem43_floor39_max_min"] = hottest_mean(dose.cem43_floor39_min[nodes], weights)
     for percent in (90, 50, 10):
         row[f"cem43t{percent}_min"] = float(cem43_min(zip(time_s, course[f"t{percent}_c"], strict=True)))
-    row["cem43_d90_min"] = float(exceeded_by(dose.cem43_min[nodes], weights, 90.0))
+    row["cem43_d90_min"] = float(exceedance(dose.cem43_min[nodes], weights, 90.0))
     return row
 
 

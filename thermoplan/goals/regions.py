@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..anatomy.anatomy import Anatomy
-from ..base.arrays import IntArray, frozen
+from ..base.arrays import IntArray, freeze
 from ..base.errors import InputError
 from .defaults import default_limits
 from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, GoalRow, Resolved, target_regions
@@ -60,8 +60,8 @@ def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defau
     return Resolved(
         tuple(rows),
         targets,
-        frozen(np.unique(anatomy.tets[inside]), np.int64),
-        frozen(np.maximum(outside_m3, 0.0)),
+        freeze(np.unique(anatomy.tets[inside]), np.int64),
+        freeze(np.maximum(outside_m3, 0.0)),
         tuple(dict.fromkeys(notes)),
         tuple(_bind(Goal("goal", (name,), "T90", _FOCUS_C, "at_least"), name, anatomy) for name in targets),
         spared=tuple(row for row in spared if len(row.nodes)),

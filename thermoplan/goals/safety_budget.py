@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..base.arrays import Array, IntArray, frozen, put
+from ..base.arrays import Array, IntArray, freeze, put
 
 WHOLE_K = 40.0
 """Kelvins that a whole budget counts as where a search weighs limits against each other: its margin of 0.1 K keeps a
@@ -49,7 +49,7 @@ class SafetyBudget:
     yields: float | None = None
 
     def __post_init__(self) -> None:
-        put(self, part=frozen(self.part))
+        put(self, part=freeze(self.part))
 
     @property
     def label(self) -> str:

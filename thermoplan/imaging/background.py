@@ -108,17 +108,17 @@ def background_of(image: Image, where: Mask | None = None) -> Background:
     if where is not None:
         if where.sum() < _FEWEST:
             raise InputError(f"background: {int(where.sum())} voxels cannot tell the noise: expected {_FEWEST} or more")
-        return _told_by(image, where, float(image.data[where].std()))
+        return _background_from(image, where, float(image.data[where].std()))
     cut = _is_cut_off(image.data)
-    quiet, sigma = _cut_off(image.data) if cut else _clipped(image.data)
-    first = _told_by(image, quiet, sigma)
+    quiet, sigma = _cut_off(image.data) if cut else _clip_outliers(image.data)
+    first = _background_from(image, quiet, sigma)
     far = quiet & ~reach(image.data, image.data > first.peak_limit, first)[1]
     if far.sum() < _FEWEST:
         return first
-    return _told_by(image, far, sigma if cut else _spread(image.data[far]))
+    return _background_from(image, far, sigma if cut else _spread(image.data[far]))
 
 
-def _told_by(image: Image, where: Mask, sigma: float) -> Background:
+def _background_from(image: Image, where: Mask, sigma: float) -> Background:
     level = float(image.data[where].mean(dtype=float))
     correlation = _correlation(image.data, where, level) if sigma > 0.0 else {}
     return Background(level, sigma, where, correlation, image.data.size, float(image.data.max()))
@@ -174,7 +174,7 @@ def _cut_off(data: AnyArray) -> tuple[Mask, float]:
     return data <= data.min() + _CLIP * sigma, sigma
 
 
-def _clipped(data: AnyArray) -> tuple[Mask, float]:
+def _clip_outliers(data: AnyArray) -> tuple[Mask, float]:
     """Quiet voxels and noise from median and spread, taken again and again from what lies within three of it."""
     kept = data.astype(float).ravel()
     for _ in range(200):

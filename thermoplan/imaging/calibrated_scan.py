@@ -11,7 +11,7 @@ from ..base.errors import InputError
 from ..base.image import Image
 from .background import Background, Mask, background_of, check_finite
 from .calibration import Reading, StandardCurve, standard_curve
-from .fiducials import Fiducial, fiducial_readings, kept_apart
+from .fiducials import Fiducial, fiducial_readings, sample_voxels
 from .quantification import Quantified, quantify_image
 from .roi import DEFAULT, RoiRule, roi_rule
 
@@ -57,7 +57,7 @@ def calibrate_scan(
         ground = background_of(image, background)
         readings = fiducial_readings(image, fiducials, rule, ground)
         curve = standard_curve(readings, through_zero=through_zero, blank_sd=_blank_sd(fiducials, readings))
-        apart = kept_apart(image, fiducials, rule, ground, notes)
+        apart = sample_voxels(image, fiducials, rule, ground, notes)
     except InputError as error:
         raise InputError([f"{name}, {where}: {text}" for text in error.complaints]) from None
     if apart is None:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.fft import irfftn, next_fast_len, rfftn
 from scipy.optimize import brentq
 
-from ..base.arrays import Array, frozen, put
+from ..base.arrays import Array, freeze, put
 from ..base.errors import InputError, SolverError
 from ..base.image import Image
 from .psf import Psf, kernel_on
@@ -51,7 +51,7 @@ class Deblurred:
     iterations: int
 
     def __post_init__(self) -> None:
-        put(self, fwhm_m=frozen(self.fwhm_m))
+        put(self, fwhm_m=freeze(self.fwhm_m))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +94,7 @@ def deblur_image(image: Image, psf: Psf, *, noise_gain: float = 3.0) -> Deblurre
         raise InputError("deblur: the image has no positive sum, so there is nothing to sharpen")
     blur = _blur(image, psf)
     weight = _weight(blur, noise_gain)
-    found, steps = _solved(blur, weight, data)
+    found, steps = _solve(blur, weight, data)
     moved = 0.5 * float(np.abs(found - data).sum()) / total
     left = _remaining_m(blur, weight, image.spacing_m)
     return Deblurred(image.with_data(found), blur.gain(weight), left, moved, steps)
@@ -129,7 +129,7 @@ def _weight(blur: _Blur, noise_gain: float) -> float:
     return float(np.exp(brentq(excess, _WEAKEST, _STRONGEST, xtol=1e-6)))
 
 
-def _solved(blur: _Blur, weight: float, data: Array) -> tuple[Array, int]:
+def _solve(blur: _Blur, weight: float, data: Array) -> tuple[Array, int]:
     """The minimum over non-negative arrays with the sum of ``data``, and the steps it took."""
     normal = np.square(blur.transfer) + weight * blur.rough
     window = tuple(slice(0, n) for n in data.shape)

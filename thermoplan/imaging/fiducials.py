@@ -12,7 +12,7 @@ from ..base.errors import InputError
 from ..base.image import Image
 from .background import Background, Mask, background_of, voxel_sum
 from .calibration import DETECTABLE_SD, Reading
-from .roi import DEFAULT, RoiRule, chosen, grown, roi_rule, sphere
+from .roi import DEFAULT, RoiRule, choose_voxels, grow, roi_rule, sphere
 
 _MM3 = 1e-9  # m3
 _SPILLED = 0.02
@@ -69,7 +69,7 @@ def fiducial_readings(
     ]
     if complaints:
         raise InputError(complaints)
-    marked = chosen(image, rule, background, spheres)
+    marked = choose_voxels(image, rule, background, spheres)
     volume = image.voxel_volume_m3
     found = []
     for f in fiducials:
@@ -83,7 +83,7 @@ def fiducial_readings(
     return tuple(found)
 
 
-def kept_apart(
+def sample_voxels(
     image: Image, fiducials: Sequence[Fiducial], rule: RoiRule, background: Background, notes: list[str]
 ) -> Mask | None:
     """The voxels of the samples, which are no part of the subject; None where none lies in the image.
@@ -103,7 +103,7 @@ def kept_apart(
     tops = np.array(ndimage.maximum_position(image.data, blob, np.arange(1, count + 1)))
     own = np.concatenate([[False], inside[tuple(tops.T)]])
     nearest = ndimage.distance_transform_edt(blob == 0, return_distances=False, return_indices=True)
-    around = grown(image, image.data > background.peak_limit, rule.grown_m, background)
+    around = grow(image, image.data > background.peak_limit, rule.grown_m, background)
     around &= near & own[blob[tuple(nearest)]]
     beyond = voxel_sum(image, around & ~inside, background)
     share = beyond / max(voxel_sum(image, around, background), 1e-300)

@@ -13,7 +13,7 @@ from ..base.image import Image
 from .background import Background, Mask, background_of, check_finite, reach, voxel_sum
 from .calibration import DETECTABLE_SD, Mass, StandardCurve
 from .iron_map import IronMap
-from .roi import DEFAULT, POORLY_KEPT, RoiRule, chosen, cut_short, roi_rule
+from .roi import DEFAULT, POORLY_KEPT, RoiRule, choose_voxels, cut_short, roi_rule
 
 EVERYWHERE = "image"
 ELSEWHERE = "elsewhere"
@@ -113,7 +113,7 @@ def quantify_image(
     subject = np.ones(image.shape, bool) if apart is None else ~apart
     names = {name: mask & subject for name, mask in names.items()}
     _refuse_noise(image, background, subject)
-    kept = chosen(image, rule, background, names)
+    kept = choose_voxels(image, rule, background, names)
     found = [_region(image, curve, background, name, (names[name], mask)) for name, mask in kept.items()]
     whole = np.any(list(kept.values()), axis=0)
     total = _region(image, curve, background, TOTAL, (subject, whole), parts=sum(r.detected for r in found))
@@ -218,19 +218,19 @@ def _row(region: RegionIron) -> RegionIronRow:
     return {
         "region": region.name,
         "voxels": region.voxels,
-        "volume_mm3": _known(region.volume_m3 * 1e9),
-        "iron_mg": _known(region.mass.kg * 1e6),
-        "iron_sd_mg": _known(region.mass.sd_kg * 1e6),
-        "iron_low_mg": _known(low * 1e6),
-        "iron_high_mg": _known(high * 1e6),
-        "concentration_mg_ml": _known(region.mean_kg_m3),
-        "highest_mg_ml": _known(region.highest_kg_m3),
-        "snr": _known(region.snr),
-        "limit_mg": _known(region.limit_kg * 1e6),
+        "volume_mm3": _finite_or_none(region.volume_m3 * 1e9),
+        "iron_mg": _finite_or_none(region.mass.kg * 1e6),
+        "iron_sd_mg": _finite_or_none(region.mass.sd_kg * 1e6),
+        "iron_low_mg": _finite_or_none(low * 1e6),
+        "iron_high_mg": _finite_or_none(high * 1e6),
+        "concentration_mg_ml": _finite_or_none(region.mean_kg_m3),
+        "highest_mg_ml": _finite_or_none(region.highest_kg_m3),
+        "snr": _finite_or_none(region.snr),
+        "limit_mg": _finite_or_none(region.limit_kg * 1e6),
         "detected": region.detected,
     }
 
 
-def _known(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     """``value``, or None where nothing tells it."""
     return float(value) if np.isfinite(value) else None

@@ -113,7 +113,7 @@ def roi_rule(text: str | RoiRule) -> RoiRule:
     )
 
 
-def chosen(image: Image, rule: RoiRule, background: Background, regions: Mapping[str, Mask]) -> dict[str, Mask]:
+def choose_voxels(image: Image, rule: RoiRule, background: Background, regions: Mapping[str, Mask]) -> dict[str, Mask]:
     """The voxels of each region that the rule keeps; none where nothing in it stands out from the noise.
 
     Each region has a threshold of its own; what is widened may reach from one into the next.
@@ -123,12 +123,12 @@ def chosen(image: Image, rule: RoiRule, background: Background, regions: Mapping
         values = image.data[mask].astype(float)
         if len(values) and values.max() > limit:
             seeds[mask] |= values > rule.threshold(values, background)
-    seeds = grown(image, seeds, rule.grown_m, background)
+    seeds = grow(image, seeds, rule.grown_m, background)
     everything = rule.kind == "everything"
     return {name: mask & (seeds | everything) for name, mask in regions.items()}
 
 
-def grown(image: Image, seeds: Mask, margin_m: float, background: Background) -> Mask:
+def grow(image: Image, seeds: Mask, margin_m: float, background: Background) -> Mask:
     """``seeds`` and what lies within ``margin_m`` of them (NaN: within reach of the signal)."""
     if np.isnan(margin_m):
         return reach(image.data, seeds, background)[1]
@@ -178,7 +178,7 @@ def labelled_regions(
             f"{where}: not in the frame of the image: {_box(labels)} against {_box(image)} mm: register "
             "one to the other first"
         )
-    hidden, found = {}, _sampled(image, labels)
+    hidden, found = {}, _sample_labels(image, labels)
     masks: dict[str, Mask] = {}
     for value, name in names.items():
         masks[name] = masks.get(name, np.zeros(image.shape, bool)) | (found == value)
@@ -211,7 +211,7 @@ def sphere(image: Image, center_m: ArrayLike, radius_m: float) -> Mask:
     return found
 
 
-def _sampled(image: Image, labels: Image) -> AnyArray:
+def _sample_labels(image: Image, labels: Image) -> AnyArray:
     """Labels at the image's voxel centres, plane by plane."""
     found = np.zeros(image.shape, labels.data.dtype)
     plane = np.moveaxis(np.indices((1, *image.shape[1:])), 0, -1)

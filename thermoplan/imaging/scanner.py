@@ -57,7 +57,7 @@ def simulate_scan(
             "not fit in memory: take larger ones"
         )
     step = voxel / parts
-    fine = _laid(iron, low + 0.5 * step, step, tuple(shape * parts))
+    fine = _lay_iron(iron, low + 0.5 * step, step, tuple(shape * parts))
     fine = np.maximum(fftconvolve(fine, kernel_on(psf, np.diag(step)), mode="same"), 0.0)
     data = fine.reshape([n for pair in zip(shape, parts, strict=True) for n in pair]).mean(axis=(1, 3, 5))
     if noise_kg_m3 > 0.0 and rng is not None:
@@ -95,7 +95,7 @@ def _frame(iron: Image, reach_m: Array, voxel: Array) -> tuple[Array, Array]:
     return low * voxel, (high - low).astype(int)
 
 
-def _laid(iron: Image, origin_m: Array, step_m: Array, shape: tuple[int, ...]) -> Array:
+def _lay_iron(iron: Image, origin_m: Array, step_m: Array, shape: tuple[int, ...]) -> Array:
     """Iron laid on cells, mass and centre of mass kept: sub-voxels no larger than a cell, shared by its neighbours."""
     index = np.argwhere(iron.data > 0)
     extent = np.abs(iron.affine_m[:3, :3]) / step_m[:, None]
@@ -108,10 +108,10 @@ def _laid(iron: Image, origin_m: Array, step_m: Array, shape: tuple[int, ...]) -
         rest = place - base
         for corner in product((0, 1), repeat=3):
             weight = np.where(corner, rest, 1.0 - rest).prod(axis=1) * share
-            cells += _summed(base + corner, weight, shape)
+            cells += _sum_weights(base + corner, weight, shape)
     return cells
 
 
-def _summed(index: Array, weight: Array, shape: tuple[int, ...]) -> Array:
+def _sum_weights(index: Array, weight: Array, shape: tuple[int, ...]) -> Array:
     flat = np.ravel_multi_index(tuple(index.T), shape)
     return np.bincount(flat, weight, int(np.prod(shape))).reshape(shape)

@@ -53,10 +53,10 @@ class WeightedLine:
 
         def misfit(scatter: float) -> float:
             variance = own**2 + (scatter * expected) ** 2
-            return float(((y - columns @ _solved(columns, y, variance)[0]) ** 2 / variance).sum())
+            return float(((y - columns @ _solve(columns, y, variance)[0]) ** 2 / variance).sum())
 
         chi2, scatter = misfit(_SMALLEST), scatter_of(misfit, spare)
-        solution, covariance = _solved(columns, y, own**2 + (max(scatter, _SMALLEST) * expected) ** 2)
+        solution, covariance = _solve(columns, y, own**2 + (max(scatter, _SMALLEST) * expected) ** 2)
         if spare == 0 and not known:
             covariance = np.full_like(covariance, np.nan)
         both, full = np.zeros(2), np.zeros((2, 2))
@@ -74,7 +74,7 @@ def scatter_of(misfit: Callable[[float], float], freedom: int) -> float:
     return float(optimize.brentq(lambda s: misfit(s) - usual, _SMALLEST, _LARGEST, xtol=1e-12))
 
 
-def _solved(columns: Array, y: Array, variance: Array) -> tuple[Array, Array]:
+def _solve(columns: Array, y: Array, variance: Array) -> tuple[Array, Array]:
     weighted = columns / variance[:, None]
     scale = np.abs(columns).max(axis=0)
     inverse = np.linalg.inv((weighted / scale).T @ (columns / scale)) / np.outer(scale, scale)

@@ -63,7 +63,7 @@ def highest_percentile_c(
     start, end = judged.start_s, judged.end_s
     samples = max(_SAMPLES, 2 * windows_within(heat, start, end) + 1)
     knots, gathered = gather_knots(heat, judged.hold_weights, np.linspace(start, min(end, heat.heating_s), samples))
-    highest = _highest_allowed_c(resolved, row)
+    highest = _highest_allowed_temperature_c(resolved, row)
     wanted = [program.variable(-float(w), 0.0, highest) for w in gathered]
     builders, iterate = _convex_limits(resolved, heat, settings), Iterate(heat, nothing)
     for rows in builders:
@@ -123,7 +123,7 @@ class _ShortfallCuts:
         program.row(-self.heat.windows_to_modes[time] * heated[0], q, heated[1])
 
 
-def _highest_allowed_c(resolved: Resolved, row: GoalRow) -> float:
+def _highest_allowed_temperature_c(resolved: Resolved, row: GoalRow) -> float:
     """Limit on the hottest spot of a row's own tissue, above which no percentile lies."""
     bounds = [
         other.goal.bound

@@ -150,10 +150,10 @@ def verify_dearest(prices: LimitPrices, limits: list[LimitCost], best: Shares, s
     if not dear:
         return limits
     base = most_of_goal(prices.model, prices.resolved, best, settings)
-    return [_verified(prices, cost, base, settings) if cost.number in dear else cost for cost in limits]
+    return [_verify(prices, cost, base, settings) if cost.number in dear else cost for cost in limits]
 
 
-def _verified(prices: LimitPrices, cost: LimitCost, base: Shares, settings: Settings) -> LimitCost:
+def _verify(prices: LimitPrices, cost: LimitCost, base: Shares, settings: Settings) -> LimitCost:
     asked, start = prices.asked, base.values[prices.asked]
     goal, sides = prices.resolved.rows[asked], []
     for steps in (1.0, -1.0):

@@ -80,17 +80,17 @@ def merit_terms(resolved: Resolved, heat: ModalHeat, settings: Settings) -> Meri
 def _bound(goal: Goal, settings: Settings, scales: Mapping[int, float]) -> PenalizedBound:
     limit, margin = goal.kind == "limit", settings.margin_k(goal)
     cost = settings.limit_cost if limit else GOAL_COST * goal.weight * scales[goal.priority]
-    return _penalized(goal.bound_k, goal.sense == "at_least", cost, margin, limit=limit)
+    return _penalized_bound(goal.bound_k, goal.sense == "at_least", cost, margin, limit=limit)
 
 
 def _budget_bound(budget: SafetyBudget, settings: Settings, scales: Mapping[int, float]) -> PenalizedBound:
     limit = budget.yields is None
     first = scales[min(scales)] if scales else 1.0
     cost = settings.limit_cost if budget.yields is None else GOAL_COST * budget.yields * first
-    return _penalized(budget.in_k(budget.bound), False, cost, settings.limit_margin_k, limit=limit)
+    return _penalized_bound(budget.in_k(budget.bound), False, cost, settings.limit_margin_k, limit=limit)
 
 
-def _penalized(bound_k: float, at_least: bool, cost: float, margin_k: float, *, limit: bool) -> PenalizedBound:
+def _penalized_bound(bound_k: float, at_least: bool, cost: float, margin_k: float, *, limit: bool) -> PenalizedBound:
     soft = margin_k * (_SOFT_OF_LIMIT if limit else 1.0)
     return PenalizedBound(bound_k, at_least, cost, min(_SOFT_COST, _SOFT_PART * cost), margin_k, soft)
 

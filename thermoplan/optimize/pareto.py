@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..base.arrays import Array, frozen, put
+from ..base.arrays import Array, freeze, put
 from ..base.errors import InputError
 from ..goals import Resolved
 from .cancellation import stop_on_interrupt
@@ -35,9 +35,9 @@ class ParetoFront:
     def __post_init__(self) -> None:
         put(
             self,
-            bounds=frozen(self.bounds),
-            limit_values=frozen(self.limit_values),
-            goal_values=frozen(self.goal_values),
+            bounds=freeze(self.bounds),
+            limit_values=freeze(self.limit_values),
+            goal_values=freeze(self.goal_values),
         )
 
 

@@ -111,9 +111,9 @@ class Relaxations:
         others = [i for i in self.goals if i != relaxed]
         met = all(self.resolved.rows[i].goal.met(found.values[i]) for i in others)
         all_of_them = "all other goals are met" if relaxed in self.goals else "all goals are met"
-        end = all_of_them if met else "; ".join(_reached(self.resolved.rows[i], found.values[i]) for i in others)
+        end = all_of_them if met else "; ".join(_reach_words(self.resolved.rows[i], found.values[i]) for i in others)
         return Relaxation(label, *change, met, tuple(found.values[i] for i in self.goals), f"{what}: {end}")
 
 
-def _reached(row: GoalRow, value: float) -> str:
+def _reach_words(row: GoalRow, value: float) -> str:
     return f"{row.name} reaches {row.said(value)}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ..base.arrays import Array, frozen, put
+from ..base.arrays import Array, freeze, put
 from ..goals import Goal
 
 GOAL_COST = 100.0
@@ -124,7 +124,7 @@ class Shares:
     start_values_k: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        put(self, shares=frozen(self.shares), window_edges_s=frozen(self.window_edges_s))
+        put(self, shares=freeze(self.shares), window_edges_s=freeze(self.window_edges_s))
 
     @property
     def interrupted(self) -> bool:

@@ -24,7 +24,7 @@ def promote(resolved: Resolved, goal: int) -> Resolved:
     Weights of its own priority are in parts of its own."""
     asked = resolved.rows[goal].goal
 
-    def promoted(i: int, row: GoalRow) -> GoalRow:
+    def promote(i: int, row: GoalRow) -> GoalRow:
         other = row.goal
         if other.kind != "goal" or other.priority > asked.priority:
             return row
@@ -32,7 +32,7 @@ def promote(resolved: Resolved, goal: int) -> Resolved:
             return replace(row, goal=replace(other, kind="limit"))
         return replace(row, goal=replace(other, weight=other.weight / asked.weight))
 
-    return replace(resolved, rows=tuple(promoted(i, row) for i, row in enumerate(resolved.rows)))
+    return replace(resolved, rows=tuple(promote(i, row) for i, row in enumerate(resolved.rows)))
 
 
 def first_goal(resolved: Resolved) -> int | None:

@@ -103,7 +103,7 @@ class Page:
 def plan_card(record: PlanRecord, *more: tuple[str, str]) -> str:
     """Verdict, goals and limits that bind or break, and where the run lies."""
     rows = [
-        (f"{row['kind']}: {row['region']} {row['metric']}", _held(row))
+        (f"{row['kind']}: {row['region']} {row['metric']}", _bound_words(row))
         for row in record["goals"]
         if row["kind"] == "goal" or not row["met"]
     ]
@@ -114,7 +114,7 @@ def plan_card(record: PlanRecord, *more: tuple[str, str]) -> str:
     )
 
 
-def _held(row: GoalRecord) -> str:
+def _bound_words(row: GoalRecord) -> str:
     sense = "at least" if row["sense"] == "at_least" else "at most"
     value = "-" if row["value"] is None else f"{row['value']:.2g}" if row["unit"] == "min" else f"{row['value']:.1f}"
     return f"{value} {row['unit']}, {sense} {row['bound']:g}: {'met' if row['met'] else 'missed'}"

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from ..anatomy.anatomy import Anatomy
 from ..anatomy.tissue import Tissue
-from ..base.arrays import Array, frozen, put, unit
+from ..base.arrays import Array, freeze, put, unit
 from ..base.errors import InputError, SolverError
 from ..fem import linear
 
@@ -53,7 +53,7 @@ class EddyPower:
     iterations: int
 
     def __post_init__(self) -> None:
-        put(self, density_w_m3=frozen(self.density_w_m3), load_w=frozen(self.load_w))
+        put(self, density_w_m3=freeze(self.density_w_m3), load_w=freeze(self.load_w))
 
     @property
     def power_w(self) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from ..anatomy.anatomy import Anatomy
-from ..base.arrays import Array, finite, frozen, put
+from ..base.arrays import Array, finite, freeze, put
 from ..base.errors import InputError
 from ..device import Device, split
 from ..tracer.response import ResponseTable, response_table
@@ -80,9 +80,9 @@ class HeatingBasis:
             self,
             columns=tuple(self.columns),
             load_w=finite(self.load_w, "heating basis"),
-            iron_w=frozen(self.iron_w),
-            eddy_w=frozen(self.eddy_w),
-            node_volumes_m3=frozen(self.node_volumes_m3),
+            iron_w=freeze(self.iron_w),
+            eddy_w=freeze(self.eddy_w),
+            node_volumes_m3=freeze(self.node_volumes_m3),
         )
 
     def __repr__(self) -> str:

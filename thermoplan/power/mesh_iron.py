@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from ..anatomy.anatomy import Anatomy
-from ..base.arrays import Array, BoolArray, IntArray, frozen, put
+from ..base.arrays import Array, BoolArray, IntArray, freeze, put
 from ..base.image import Image
 from ..imaging.iron_map import IronMap
 
@@ -56,8 +56,8 @@ class MeshIron:
     raw_kg: Mapping[str, float]
 
     def __post_init__(self) -> None:
-        put(self, points_m=frozen(self.points_m), mass_kg=frozen(self.mass_kg))
-        put(self, cell=frozen(self.cell, np.int64))
+        put(self, points_m=freeze(self.points_m), mass_kg=freeze(self.mass_kg))
+        put(self, cell=freeze(self.cell, np.int64))
 
     @property
     def node_mass_kg(self) -> Array:

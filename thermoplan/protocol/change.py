@@ -34,7 +34,7 @@ def with_changes(text: str, changes: Mapping[str, object], where: str) -> str:
     return tomlkit.dumps(document)
 
 
-def assigned(words: Iterable[str]) -> dict[str, object]:
+def parse_settings(words: Iterable[str]) -> dict[str, object]:
     """Changes from words such as ``device.gradient=5 T/m``; a value that is no TOML stands for itself as text, an empty
     one removes the key."""
     found: dict[str, object] = {}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from pydantic import BaseModel, ValidationError
 
 from ..base.errors import InputError
-from ..base.units import shown
+from ..base.units import toml_text
 from ..files.text.text_files import read_text
 from .toml_tables import SCHEMA_VERSION, ProtocolTable
 from .values import MANY, ONE, RANGE
@@ -44,7 +44,7 @@ def read_toml(path: Path) -> tuple[str, dict[str, object]]:
         raise InputError(f"{path.name}: cannot be read as TOML: {problem}") from problem
 
 
-def validated[Model: BaseModel](
+def validate_table[Model: BaseModel](
     model: type[Model], raw: Mapping[str, object], where: str
 ) -> tuple[Model | None, list[str]]:
     """The filled-in model, or None with every complaint; ``where`` opens each."""
@@ -77,7 +77,7 @@ def _complaint(model: type[BaseModel], error: ErrorDetails, where: str) -> str:
         words = str(error["ctx"]["error"])
     else:
         words = _WORDS.get(kind, error["msg"])
-    return f"{where}: {key} = {shown(error['input'])}: {words}"
+    return f"{where}: {key} = {toml_text(error['input'])}: {words}"
 
 
 def _key(loc: Iterable[str | int]) -> str:

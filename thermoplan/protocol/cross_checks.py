@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from ..anatomy.tissue import anaesthetised, canonical_tissue, species_facts
+from ..anatomy.tissue import anaesthetise, canonical_tissue, species_facts
 from ..base.errors import InputError
-from ..base.units import shown
+from ..base.units import toml_text
 from ..files.images.labels import Label, read_label_table, regions_of, segment_table
 from ..files.images.segments import names_segments
 from ..files.images.suffixes import LABELS, PLACED_IMAGES
@@ -76,7 +76,7 @@ def complaints_between(raw: Mapping[str, object], where: str) -> Iterator[str]:
     for name, way in _tables_at(raw, ("iron", "registration")):
         if "moving" in way and "reference" not in way:
             yield (
-                f"{where}: {name}.moving = {shown(way['moving'])}: expected beside it the image that it is brought "
+                f"{where}: {name}.moving = {toml_text(way['moving'])}: expected beside it the image that it is brought "
                 'to, such as reference = "anatomy-ct.nii.gz"'
             )
     for name, anatomy in _tables_at(raw, ("anatomy",)):
@@ -93,9 +93,9 @@ def complaints_between(raw: Mapping[str, object], where: str) -> Iterator[str]:
             )
     for name, mesh in _tables_at(raw, ("mesh",)):
         if mesh.get("order", 1) not in (1, 2):
-            yield f"{where}: {name}.order = {shown(mesh['order'])}: expected 1 (linear elements) or 2 (quadratic)"
-    yield from _repeated(raw, "probes", where)
-    yield from _repeated(raw, "vessels", where)
+            yield f"{where}: {name}.order = {toml_text(mesh['order'])}: expected 1 (linear elements) or 2 (quadratic)"
+    yield from _repetitions(raw, "probes", where)
+    yield from _repetitions(raw, "vessels", where)
     yield from _templates(raw, where)
     for name, session in _tables_at(raw, ("session",)):
         if session.get("shortest") is True:
@@ -121,7 +121,7 @@ def _signal_or_iron(iron: Mapping[str, object], where: str) -> Iterator[str]:
             )
         if "roi" in iron:
             yield (
-                f"{where}.roi = {shown(iron['roi'])}: marks voxels of a signal image; expected with it "
+                f"{where}.roi = {toml_text(iron['roi'])}: marks voxels of a signal image; expected with it "
                 'calibration = "fiducials.csv"'
             )
         return
@@ -143,7 +143,7 @@ def named_files(raw: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 def file_complaints(raw: Mapping[str, object], folder: Path, where: str) -> Iterator[str]:
     """Files that are not there, or of a kind that cannot be read yet."""
     for key, name in named_files(raw):
-        path, said = folder / name, f"{where}: {key} = {shown(name)}"
+        path, said = folder / name, f"{where}: {key} = {toml_text(name)}"
         if len(path.name) > _LONGEST_NAME:
             yield f"{said}: no such file: the name is too long for one"
         elif path.is_dir():
@@ -162,15 +162,15 @@ def name_complaints(raw: Mapping[str, object], folder: Path, where: str) -> Iter
     for _, anatomy in _tables_at(raw, ("anatomy",)):
         species = anatomy.get("species", "mouse")
         if isinstance(species, str):
-            refused = list(_refused(species_facts, species))
+            refused = list(_refusals(species_facts, species))
             yield from (f"{where}: {words}" for words in refused or _anaesthesia(raw, species))
         read = read_label_table if "label_table" in anatomy else segment_table
         table = folder / str(anatomy.get("label_table", anatomy.get("labels")))[:_LONGEST_NAME]
         if "labels" in anatomy and table.is_file() and (read is read_label_table or names_segments(table)):
-            yield from _refused(read, table)
+            yield from _refusals(read, table)
             yield from _region_complaints(raw, table, read, where)
     for key, tissue in _tissues(raw):
-        yield from (f"{where}: {key}: {words}" for words in _refused(canonical_tissue, tissue))
+        yield from (f"{where}: {key}: {words}" for words in _refusals(canonical_tissue, tissue))
 
 
 def _tables_at(raw: Mapping[str, object], path: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, object]]]:
@@ -208,7 +208,7 @@ def _anaesthesia(raw: Mapping[str, object], species: str) -> Iterator[str]:
     for _, physiology in _tables_at(raw, ("physiology",)):
         agent = physiology.get("anaesthesia")
         if isinstance(agent, str):
-            yield from _refused(lambda name: anaesthetised((), species, name), agent)
+            yield from _refusals(lambda name: anaesthetise((), species, name), agent)
 
 
 def _templates(raw: Mapping[str, object], where: str) -> Iterator[str]:
@@ -221,7 +221,7 @@ def _templates(raw: Mapping[str, object], where: str) -> Iterator[str]:
             yield f"{where}: {name}.spared: belongs to a template; expected a limit of its own"
 
 
-def _repeated(raw: Mapping[str, object], tables: str, where: str) -> Iterator[str]:
+def _repetitions(raw: Mapping[str, object], tables: str, where: str) -> Iterator[str]:
     seen: set[str] = set()
     for key, table in _tables_at(raw, (tables,)):
         name = table.get("name")
@@ -234,7 +234,7 @@ def _listing(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
 
 
-def _refused[Value](read: Callable[[Value], object], value: Value) -> Iterator[str]:
+def _refusals[Value](read: Callable[[Value], object], value: Value) -> Iterator[str]:
     """The complaints of ``read``."""
     try:
         read(value)
@@ -271,6 +271,6 @@ def _region_complaints(
             for region in [given] if isinstance(given, str) else given if isinstance(given, list) else ():
                 if isinstance(region, str) and region not in (*known, *special):
                     yield (
-                        f"{where}: {name}.{key} = {shown(region)}: not a region of {table.name}; "
+                        f"{where}: {name}.{key} = {toml_text(region)}: not a region of {table.name}; "
                         f"{suggestion(region, tuple(dict.fromkeys((*known, *special))))}"
                     )

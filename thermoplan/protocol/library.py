@@ -21,7 +21,7 @@ from ..tracer.fitting import calibrate_efficiency
 from ..tracer.measured_slp import TISSUE_FACTOR, MeasuredSlp
 from ..tracer.relaxometry import Relaxometry
 from ..tracer.tracer import Tracer, tracer_from_dict
-from .complaints import read_toml, suggestion, validated
+from .complaints import read_toml, suggestion, validate_table
 from .library_tables import DeviceFile, DeviceKeys, LoopTable, MeasuredSlpTable, Table, TracerFile, TracerKeys
 from .toml_tables import DeviceTable, TracerTable
 
@@ -37,7 +37,7 @@ _FILES = (*FILES, "table")
 def library_tracers() -> Mapping[str, Tracer]:
     """Every tracer that the package ships, by name."""
     return {
-        name: _tracer(_checked(TracerFile, raw, "tracers.toml"), name, "tracers.toml")
+        name: _tracer(_check(TracerFile, raw, "tracers.toml"), name, "tracers.toml")
         for name, raw in _entries("tracers.toml").items()
     }
 
@@ -46,7 +46,7 @@ def library_tracers() -> Mapping[str, Tracer]:
 def library_devices() -> Mapping[str, Device]:
     """Every device that the package ships, by name."""
     return {
-        name: _device(_checked(DeviceFile, raw, "devices.toml"), name, Path(), "devices.toml")
+        name: _device(_check(DeviceFile, raw, "devices.toml"), name, Path(), "devices.toml")
         for name, raw in _entries("devices.toml").items()
     }
 
@@ -57,15 +57,15 @@ def chosen_tracer(table: TracerTable, folder: Path, where: str) -> Tracer:
     A measured SLP sets its heating efficiency.
     """
     base, name = _base(table, folder, where, "tracer", "tracers.toml", TracerFile)
-    own = _given(table, but=("name", "file", "measured_slp"))
+    own = _given_keys(table, but=("name", "file", "measured_slp"))
     dropped = {"population"} if own.keys() & _SIZES and "population" not in own else set()
     for key, other in (("fwhm", "core_diameter"), ("core_diameter", "fwhm"), ("population", "fwhm")):
         dropped |= {other} if key in own else set()
     dropped |= {"relaxation_time"} if own.keys() & _RELAXES else set()
     tracer = _tracer(base.model_copy(update=dict.fromkeys(dropped) | own), name, where, folder)
     measured = table.measured_slp or base.measured_slp or ()
-    given = [_measured(m, where, name) for m in (measured if isinstance(measured, tuple) else (measured,))]
-    return _named(lambda: calibrate_efficiency(tracer, given), where) if given else tracer
+    given = [_measured_slp(m, where, name) for m in (measured if isinstance(measured, tuple) else (measured,))]
+    return _name_errors(lambda: calibrate_efficiency(tracer, given), where) if given else tracer
 
 
 def chosen_device(table: DeviceTable, folder: Path, where: str, notes: list[str]) -> Device:
@@ -74,12 +74,12 @@ def chosen_device(table: DeviceTable, folder: Path, where: str, notes: list[str]
     A value outside the machine's range is taken at its word, and noted.
     """
     base, name = _base(table, folder, where, "device", "devices.toml", DeviceFile)
-    changed = base.model_copy(update=_widened(base, table, name, notes) | _given(table, but=_PLACE))
+    changed = base.model_copy(update=_widened_ranges(base, table, name, notes) | _given_keys(table, but=_PLACE))
     device = _device(changed, name, folder, where)
     return device if table.heater_shift is None else device.displaced(table.heater_shift)
 
 
-def _widened(base: DeviceKeys, own: DeviceKeys, name: str, notes: list[str]) -> dict[str, tuple[float, float]]:
+def _widened_ranges(base: DeviceKeys, own: DeviceKeys, name: str, notes: list[str]) -> dict[str, tuple[float, float]]:
     """Ranges of the machine that the protocol's own values leave, widened to hold them."""
     ranges = {}
     for key, span, value, scale, unit in (
@@ -103,10 +103,10 @@ def _base[Entry: (TracerFile, DeviceFile)](
     if table.file is not None:
         path = folder / table.file
         raw = read_toml(path)[1]
-        given = _checked(model, raw, path.name)
+        given = _check(model, raw, path.name)
         beside = {
             key: str((path.parent / file).absolute())
-            for key, file in _given(given).items()
+            for key, file in _given_keys(given).items()
             if key in _FILES and isinstance(file, str)
         }
         return given.model_copy(update=beside), str(raw.get("name", path.stem))
@@ -116,7 +116,7 @@ def _base[Entry: (TracerFile, DeviceFile)](
             f'{where}: {what}.name = "{table.name}": not in the library; '
             f"{suggestion(str(table.name), entries)}; or give file = ..."
         )
-    return _checked(model, entries[table.name], library), str(table.name)
+    return _check(model, entries[table.name], library), str(table.name)
 
 
 @cache
@@ -125,46 +125,46 @@ def _entries(name: str) -> dict[str, dict[str, object]]:
     return {key: value for key, value in tomllib.loads(text).items() if isinstance(value, dict)}
 
 
-def _checked[Entry: Table](model: type[Entry], raw: Mapping[str, object], where: str) -> Entry:
-    filled, complaints = validated(model, raw, where)
+def _check[Entry: Table](model: type[Entry], raw: Mapping[str, object], where: str) -> Entry:
+    filled, complaints = validate_table(model, raw, where)
     if filled is None:
         raise InputError(complaints)
     return filled
 
 
-def _given(table: Table, *, but: Container[str] = ()) -> dict[str, object]:
+def _given_keys(table: Table, *, but: Container[str] = ()) -> dict[str, object]:
     """The keys that were written, values in SI; TOML knows no null, and no model a default."""
     return {key: value for key, value in table if value is not None and key not in but}
 
 
 def _tracer(table: TracerKeys, name: str, where: str, folder: Path = Path()) -> Tracer:
-    given = _given(table) | {"name": name}
+    given = _given_keys(table) | {"name": name}
     if table.table is not None:
         given["table"] = read_slp_table(folder / table.table)
         given.setdefault("model", "table")
     if table.population:
-        given["population"] = [_given(mode) for mode in table.population]
+        given["population"] = [_given_keys(mode) for mode in table.population]
     if (imaging := table.imaging) is not None:
-        found = {_IMAGING.get(key, key): value for key, value in _given(imaging).items()}
-        given["imaging"] = _named(lambda: construct(Relaxometry, found), f"{where}: tracer {name}")
+        found = {_IMAGING.get(key, key): value for key, value in _given_keys(imaging).items()}
+        given["imaging"] = _name_errors(lambda: construct(Relaxometry, found), f"{where}: tracer {name}")
     if table.fwhm is not None:
-        given |= _sized(table, table.fwhm, f"{where}: tracer {name}", where)
-    return _named(lambda: tracer_from_dict(given, where), where)
+        given |= _fitted_core(table, table.fwhm, f"{where}: tracer {name}", where)
+    return _name_errors(lambda: tracer_from_dict(given, where), where)
 
 
-def _sized(table: TracerKeys, fwhm_t: float, named: str, where: str) -> dict[str, object]:
+def _fitted_core(table: TracerKeys, fwhm_t: float, named: str, where: str) -> dict[str, object]:
     """The core that a measured width stands for, and the word that it is a fit."""
     twice = [key for key in ("core_diameter", "population") if getattr(table, key) is not None]
     if twice:
         raise InputError(f"{named}: has fwhm and {twice[0]}; expected one of the two, since a core is fitted to fwhm")
     saturation = table.saturation_magnetization
     physics = {} if saturation is None else {"saturation_magnetization_a_m": saturation}
-    fit = _named(lambda: fit_core(fwhm_t, core_sigma=table.core_sigma or 0.0, **physics), where)
+    fit = _name_errors(lambda: fit_core(fwhm_t, core_sigma=table.core_sigma or 0.0, **physics), where)
     words = [str(fit), *filter(None, [table.effective])]
     return {"core_diameter": fit.core_diameter_m, "effective": "; ".join(words)}
 
 
-def _measured(table: MeasuredSlpTable, where: str, name: str) -> MeasuredSlp:
+def _measured_slp(table: MeasuredSlpTable, where: str, name: str) -> MeasuredSlp:
     """A measurement of the tracer ``name``, which it may name itself."""
     if table.tracer is not None and not same_tracer(table.tracer, name):
         raise InputError(
@@ -175,7 +175,7 @@ def _measured(table: MeasuredSlpTable, where: str, name: str) -> MeasuredSlp:
     factor = TISSUE_FACTOR if table.tissue_factor is None else table.tissue_factor
     fields = table.value, table.basis, table.medium, table.amplitude, table.frequency, factor
     more = table.source or "protocol", table.along or 0.0, table.across or 0.0, table.relative_error
-    return _named(lambda: MeasuredSlp(*fields, *more, name, table.extrapolate is True), where)
+    return _name_errors(lambda: MeasuredSlp(*fields, *more, name, table.extrapolate is True), where)
 
 
 def same_tracer(name: str, other: str) -> bool:
@@ -185,8 +185,8 @@ def same_tracer(name: str, other: str) -> bool:
 
 
 def _device(table: DeviceKeys, name: str, folder: Path, where: str) -> Device:
-    given = _given(table, but=("schema_",)) | {"name": name}
-    return _named(lambda: device_of(given | _coils(table), folder, where), where)
+    given = _given_keys(table, but=("schema_",)) | {"name": name}
+    return _name_errors(lambda: device_of(given | _coils(table), folder, where), where)
 
 
 def _loop(row: LoopTable) -> Loop:
@@ -202,7 +202,7 @@ def _coils(table: DeviceKeys) -> dict[str, list[Loop | Magnet]]:
     }
 
 
-def _named[Part](make: Callable[[], Part], where: str) -> Part:
+def _name_errors[Part](make: Callable[[], Part], where: str) -> Part:
     """Result of ``make``; complaints that do not name the file get its name."""
     try:
         return make()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..base.errors import InputError
-from ..base.units import shown
+from ..base.units import toml_text
 from ..tracer.measured_slp import MeasuredSlp, at_drive, describe_drives
 from .protocol import Protocol
 
@@ -32,7 +32,7 @@ def refuse_torn_measurements(
 def refuse_moved_drive(old: Protocol | None, new: Protocol, changes: Mapping[str, object]) -> None:
     """Raise where changed keys drive the tracer elsewhere than where its SLP was measured, unless the protocol lets the
     model carry it there; ``old`` is the protocol before the changes, None where it cannot be read."""
-    measured = _measured(new)
+    measured = _measurements(new)
     if not measured or not drive_changes(changes) or any(m.extrapolate for m in measured):
         return
     device = new.device
@@ -42,7 +42,7 @@ def refuse_moved_drive(old: Protocol | None, new: Protocol, changes: Mapping[str
         return
     key = drive_changes(changes)[0]
     raise InputError(
-        f"{new.path.name}: {key} = {shown(changes[key])}: drives the tracer with {1e3 * drive[0]:g} mT, "
+        f"{new.path.name}: {key} = {toml_text(changes[key])}: drives the tracer with {1e3 * drive[0]:g} mT, "
         f"{1e-3 * drive[1]:g} kHz, but its SLP was measured at {describe_drives(measured)}: change tracer.measured_slp "
         f"to one of this drive, set tracer.measured_slp.extrapolate = true to let the model carry it there, {_REMOVE}"
     )
@@ -53,7 +53,7 @@ def drive_changes(changes: Mapping[str, object]) -> list[str]:
     return [key for key in changes if key in _DRIVE]
 
 
-def _measured(protocol: Protocol) -> Sequence[MeasuredSlp]:
+def _measurements(protocol: Protocol) -> Sequence[MeasuredSlp]:
     calibration = protocol.tracer.calibration
     return () if calibration is None else calibration.measured
 
@@ -69,8 +69,8 @@ def _of_another(old: Mapping[str, object], new: Mapping[str, object]) -> Iterato
     if any(isinstance(row, Mapping) and "tracer" not in row for row in rows):
         was, now = ((one or other) for one, other in named)
         yield (
-            f"tracer.measured_slp: was measured of {shown(was)}, and the protocol is changed to {shown(now)}: give an "
-            f"SLP that was measured of it, {_REMOVE}"
+            f"tracer.measured_slp: was measured of {toml_text(was)}, and the protocol is changed to {toml_text(now)}: "
+            f"give an SLP that was measured of it, {_REMOVE}"
         )
 
 
@@ -86,8 +86,8 @@ def _without_value(
         if row is None or now is None or row.get(found[2]) == now.get(found[2]) or row.get("value") != now.get("value"):
             continue
         yield (
-            f"{key} = {shown(value)}: value = {shown(row.get('value'))} was measured with {found[2]} = "
-            f"{shown(row.get(found[2], 'not given'))}: change {key.rpartition('.')[0]}.value with it, {_REMOVE}"
+            f"{key} = {toml_text(value)}: value = {toml_text(row.get('value'))} was measured with {found[2]} = "
+            f"{toml_text(row.get(found[2], 'not given'))}: change {key.rpartition('.')[0]}.value with it, {_REMOVE}"
         )
 
 

@@ -87,12 +87,12 @@ def _readable(path: Path, text: str) -> Protocol | None:
 
 def protocol_of_text(path: Path | str, text: str) -> Protocol:
     """As `read_protocol`, of a text that may differ from that of the file; what it names lies beside the file."""
-    from .complaints import validated
+    from .complaints import validate_table
     from .cross_checks import complaints_between, file_complaints, name_complaints, named_files
     from .toml_tables import ProtocolTable
 
     path, raw = Path(path), tomllib.loads(text)
-    tables, complaints = validated(ProtocolTable, raw, path.name)
+    tables, complaints = validate_table(ProtocolTable, raw, path.name)
     for found in (
         complaints_between(raw, path.name),
         file_complaints(raw, path.parent, path.name),
@@ -108,9 +108,9 @@ def protocol_of_text(path: Path | str, text: str) -> Protocol:
 
 def protocol_with(path: Path, settings: Iterable[str] | None) -> Protocol | Path:
     """The protocol with ``KEY=VALUE`` settings of a command line, or its path as it is where there are none."""
-    from .change import assigned
+    from .change import parse_settings
 
-    return read_protocol(path, assigned(settings)) if settings else path
+    return read_protocol(path, parse_settings(settings)) if settings else path
 
 
 def _parts(path: Path) -> list[Path]:

@@ -73,7 +73,7 @@ def read_reach(value: object) -> float:
 def read_current(value: object) -> float:
     found = units.parse(value, "current")
     if abs(found) > MOST_AMPERES:
-        raise NotAQuantity(f"{units.expected('current')}; up to {MOST_AMPERES:g} A (our choice)")
+        raise NotAQuantity(f"{units.expectation('current')}; up to {MOST_AMPERES:g} A (our choice)")
     return found
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from ..base import units
 from ..base.errors import InputError
-from ..base.units import NotAQuantity, shown
+from ..base.units import NotAQuantity, toml_text
 
 _ROUNDING = 1e-9
 """Relative reach beyond an end, so that the end itself passes in every unit; ten times more changes nothing."""
@@ -39,8 +39,8 @@ class Span:
         if low * (1.0 - _ROUNDING * (low > 0.0)) <= number <= high * (1.0 + _ROUNDING):
             return number
         if number <= 0.0 < low and self.kind != "temperature":
-            raise NotAQuantity(f"{units.expected(self.kind)}; it must be more than zero")
-        raise NotAQuantity(f"{units.expected(self.kind)}; {self.words}")
+            raise NotAQuantity(f"{units.expectation(self.kind)}; it must be more than zero")
+        raise NotAQuantity(f"{units.expectation(self.kind)}; {self.words}")
 
     def within(self, number: float) -> bool:
         """True where a number in SI lies in the range."""
@@ -124,12 +124,12 @@ HIGHEST_METABOLIC_W_M3 = 1e6
 """Metabolic heat at most: a mouse's heart has 1e5; our choice, beyond any."""
 
 
-def spanned(text: object, name: str, where: str) -> float:
+def value_in_span(text: object, name: str, where: str) -> float:
     """Value in SI of an option of the command line, in a range of this table."""
     try:
         return SPANS[name].read(text)
     except NotAQuantity as problem:
-        raise InputError(f"{where} = {shown(text)}: {problem}") from None
+        raise InputError(f"{where} = {toml_text(text)}: {problem}") from None
 
 
 def refuse_outside(span: Span, *numbers: float) -> None:

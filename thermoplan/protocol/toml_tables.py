@@ -20,7 +20,7 @@ from pydantic import (
 from ..base import units
 from ..base.errors import InputError
 from ..base.units import NotAQuantity
-from ..goals import METRICS, metric_named
+from ..goals import METRICS, find_metric
 from . import readings, values
 from .library_tables import DeviceKeys, Table, TracerKeys
 from .spans import SPANS
@@ -206,7 +206,7 @@ class JudgedTable(Table):
     @classmethod
     def _known(cls, name: str) -> str:
         try:
-            metric_named(name)
+            find_metric(name)
         except InputError:
             raise NotAQuantity(f"expected one of {', '.join(METRICS)}") from None
         return name
@@ -217,7 +217,7 @@ class JudgedTable(Table):
         """Degrees C for a temperature, minutes for a dose, per cent for a volume: the metric decides."""
         if not info.data.get("metric"):
             return None  # the missing or unknown metric is complained of
-        scale = metric_named(info.data["metric"]).scale
+        scale = find_metric(info.data["metric"]).scale
         if not scale.quantity:
             return readings.read_percent(value)
         units.parse(value, scale.quantity, example=scale.example)

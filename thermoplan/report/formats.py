@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from ..base.display import told_apart
+from ..base.display import tell_apart
 
 if TYPE_CHECKING:
     from ..files.run.plan_record import GoalRecord
@@ -29,7 +29,7 @@ def usable(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def fixed(value: object, digits: int = 1, unit: str = "") -> str:
+def fixed_point(value: object, digits: int = 1, unit: str = "") -> str:
     """``value`` with ``digits`` decimals, a true minus sign, and its unit after a thin no-break space."""
     if not usable(value):
         return NONE
@@ -53,7 +53,7 @@ def significant(value: object, digits: int = 3, unit: str = "") -> str:
     return f"{words}\u202f{unit}" if unit else words
 
 
-def signed(value: object, digits: int = 2) -> str:
+def signed_change(value: object, digits: int = 2) -> str:
     """A change with its sign, to so many significant digits; what is below a hundredth is none."""
     if not usable(value):
         return NONE
@@ -70,7 +70,7 @@ def dose(value: object, unit: str = "", digits: int = 2) -> str:
 
 def temperature(value: object, unit: str = "°C") -> str:
     """A temperature with one decimal."""
-    return fixed(value, 1, unit)
+    return fixed_point(value, 1, unit)
 
 
 def metric(value: object, unit: str | None, *, bare: bool = False, more: int = 0) -> str:
@@ -78,7 +78,7 @@ def metric(value: object, unit: str | None, *, bare: bool = False, more: int = 0
     if unit == "min":
         return dose(value, "" if bare else "min", 2 + more)
     if unit in ("degC", "°C"):
-        return fixed(value, 1 + more, "" if bare else "°C")
+        return fixed_point(value, 1 + more, "" if bare else "°C")
     return significant(value, 3 + more, "" if bare else unit_text(unit))
 
 
@@ -87,12 +87,12 @@ def reached_value(goal: GoalRecord) -> str:
     value, bound, unit = goal.get("value"), goal.get("bound"), goal.get("unit")
     if goal.get("met") or not (usable(value) and usable(bound)):
         return metric(value, unit)
-    return told_apart(lambda x, more: metric(x, unit, more=more), value, bound)
+    return tell_apart(lambda x, more: metric(x, unit, more=more), value, bound)
 
 
 def percent(value: object, digits: int = 0) -> str:
     """A share as a percentage."""
-    return fixed(100.0 * value, digits, "%") if usable(value) else NONE
+    return fixed_point(100.0 * value, digits, "%") if usable(value) else NONE
 
 
 def watts(value: object) -> str:
@@ -102,7 +102,7 @@ def watts(value: object) -> str:
     if 0.0 < abs(value) < 5e-5:
         return "<0.1\u202fmW"
     digits = 1 if 0.0 < abs(value) < 0.01 else 0
-    return significant(value, 3, "W") if abs(value) >= 1.0 else fixed(1e3 * value, digits, "mW")
+    return significant(value, 3, "W") if abs(value) >= 1.0 else fixed_point(1e3 * value, digits, "mW")
 
 
 def unit_text(unit: str | None) -> str:
@@ -117,7 +117,7 @@ def plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if usable(value):
-        return grouped(value) if 1e4 <= abs(value) < 1e7 else f"{value:.4g}".replace("-", "−")
+        return group_thousands(value) if 1e4 <= abs(value) < 1e7 else f"{value:.4g}".replace("-", "−")
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {plain(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
@@ -125,7 +125,7 @@ def plain(value: object) -> str:
     return str(value)
 
 
-def grouped(value: float) -> str:
+def group_thousands(value: float) -> str:
     """A large number to four digits, in thousands set apart by thin spaces."""
     return f"{float(f'{value:.4g}'):,.0f}".replace(",", "\u202f").replace("-", "−")
 
@@ -134,7 +134,9 @@ def duration(seconds: object) -> str:
     """Seconds as a stage table shows them, minutes from two minutes on."""
     if not usable(seconds):
         return NONE
-    return fixed(seconds / 60.0, 1, "min") if seconds >= 120 else fixed(seconds, 1 if seconds < 10 else 0, "s")
+    return (
+        fixed_point(seconds / 60.0, 1, "min") if seconds >= 120 else fixed_point(seconds, 1 if seconds < 10 else 0, "s")
+    )
 
 
 def moment(iso: object) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.display import told_apart
+from ..base.display import tell_apart
 from ..goals.dose import cem43_min
 from . import formats as f
 from .formats import at, usable
@@ -101,10 +101,10 @@ def _margin_words(value: object, bound: object, unit: str | None, least: bool) -
         return f"{f.significant(ratio, 2)} × the bound" if ratio > 1 else f"{f.dose(100.0 * ratio)} % of the bound"
     kelvin = unit in ("degC", "°C")
 
-    def shown(x: float, more: int) -> str:
-        return f.fixed(x, 1 + more, "K") if kelvin else f.metric(x, unit, more=more)
+    def kelvins(x: float, more: int) -> str:
+        return f.fixed_point(x, 1 + more, "K") if kelvin else f.metric(x, unit, more=more)
 
-    words = shown(spare, 0) if spare >= 0 else told_apart(shown, -spare, 0.0)
+    words = kelvins(spare, 0) if spare >= 0 else tell_apart(kelvins, -spare, 0.0)
     return f"{words} in hand" if spare >= 0 else f"{words} {'short' if least else 'over'}"
 
 
@@ -205,7 +205,7 @@ def limited_regions(plan: PlanRecord) -> list[LimitedRegion]:
 
 def limit_words(row: LimitedRegion) -> tuple[str, str]:
     """Temperature and its bound; dose and its bound."""
-    bound = f" / {f.fixed(row.bound_c, 1)}" if usable(row.bound_c) else ""
+    bound = f" / {f.fixed_point(row.bound_c, 1)}" if usable(row.bound_c) else ""
     more = f" · {f.dose(row.dose_min)} / {f.dose(row.dose_bound_min)} min" if usable(row.dose_min) else ""
     return f.temperature(row.peak_c, "") + bound + " °C", more
 

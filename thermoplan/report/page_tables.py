@@ -142,7 +142,7 @@ def shot_words(plan: PlanRecord) -> str:
     found = at(plan, "test_shot", {})
     if not found:
         return ""
-    place = ", ".join(f.fixed(round(v, 1) + 0.0, 1) for v in found["position_mm"])
+    place = ", ".join(f.fixed_point(round(v, 1) + 0.0, 1) for v in found["position_mm"])
     return (
         f"Park at {place} mm (RAS), {f.significant(found['amplitude_mt'], 3)} mT peak, "
         f"{f.significant(found['gradient_t_m'], 3)} T/m, for {f.significant(found['duration_s'], 3)} s; the hottest "
@@ -204,7 +204,7 @@ def position_error_table(plan: PlanRecord) -> Table:
         [
             f"{f.plain(r.get('off_mm'))} mm {r.get('axis', '')}",
             f.temperature(r.get("t90_c"), ""),
-            f.fixed(round(r.get("cost_k", 0.0), 1) + 0.0, 1),
+            f.fixed_point(round(r.get("cost_k", 0.0), 1) + 0.0, 1),
             f.dose(r.get("cem43t90_min")),
             _degree_signs(
                 "; ".join(map(str, [*(r.get("goals_missed") or []), *(r.get("limits_broken") or [])])) or "none"
@@ -236,7 +236,7 @@ def _alternative_cell(key: str, value: object) -> str:
         return f.temperature(value, "")
     if key.endswith("_min"):
         return f.dose(value)
-    return f.fixed(1e3 * value, 0) if key.endswith("_w") and usable(value) else f.plain(value)
+    return f.fixed_point(1e3 * value, 0) if key.endswith("_w") and usable(value) else f.plain(value)
 
 
 def limit_costs_table(plan: PlanRecord) -> Table:
@@ -267,8 +267,8 @@ def limit_costs_table(plan: PlanRecord) -> Table:
 def _gain_words(found: object, first_order: object) -> str:
     """Kelvins that the goal gains; a value that no search verified is only to first order."""
     if usable(found):
-        return f.signed(found)
-    return f"≈ {f.signed(first_order)}" if usable(first_order) and abs(first_order) >= 0.01 else "nothing"
+        return f.signed_change(found)
+    return f"≈ {f.signed_change(first_order)}" if usable(first_order) and abs(first_order) >= 0.01 else "nothing"
 
 
 def mesh_facts(plan: PlanRecord) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..base.arrays import Array, finite, frozen
+from ..base.arrays import Array, finite, freeze
 from ..base.errors import InputError
 from .measured_slp import Estimate, interval
 
@@ -69,7 +69,7 @@ def corrected_slope(
     found = interval(float(solution[0]), deviation, windows - 2).scaled(heat_capacity_j_k / iron_kg)
     if found.value <= 0.0:
         raise InputError("calorimetry: the sample does not warm: give the heated part of the record")
-    return CorrectedSlope(found, float(solution[1]) * heat_capacity_j_k, rest, frozen(slope), frozen(rise))
+    return CorrectedSlope(found, float(solution[1]) * heat_capacity_j_k, rest, freeze(slope), freeze(rise))
 
 
 def _check_curve(t: Array, temperature: Array, windows: int, iron_kg: float, capacity_j_k: float) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..base.arrays import Array, IntArray, finite, frozen, put
+from ..base.arrays import Array, IntArray, finite, freeze, put
 from ..base.cache import load_cached, store_cached
 from ..base.errors import InputError
 from .tabulate import FINE, SETTINGS, tabulate_loss
@@ -45,7 +45,7 @@ class ResponseTable:
         put(
             self,
             amplitudes_t=finite(self.amplitudes_t, "amplitudes"),
-            scale_t=frozen(self.scale_t),
+            scale_t=freeze(self.scale_t),
             values_w_kg=finite(self.values_w_kg, "response table"),
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.interpolate import RegularGridInterpolator
 
-from ..base.arrays import Array, IntArray, finite, frozen, put
+from ..base.arrays import Array, IntArray, finite, freeze, put
 from ..base.errors import InputError
 
 _DETUNED = 0.01
@@ -114,7 +114,7 @@ def slp_table(columns: Mapping[str, ArrayLike], where: str = "SLP table") -> Slp
     values = np.zeros(shape)
     values[places] = slp
     amplitude, frequency, along, across = axes
-    return SlpTable(amplitude, frequency, along, across, frozen(values))
+    return SlpTable(amplitude, frequency, along, across, freeze(values))
 
 
 def _check_full_grid(count: IntArray, axes: tuple[Array, ...], where: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base.arrays import Array, IntArray, frozen, put
+from ..base.arrays import Array, IntArray, freeze, put
 from ..base.errors import InputError
 from ..device import Device
 from ..power.heating_basis import Column
@@ -73,7 +73,7 @@ class Sequenced:
     notes: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        put(self, wanted=frozen(self.wanted), achieved=frozen(self.achieved), ripple_k=frozen(self.ripple_k))
+        put(self, wanted=freeze(self.wanted), achieved=freeze(self.achieved), ripple_k=freeze(self.ripple_k))
 
 
 def sequence(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..base.arrays import Array, IntArray, finite, frozen, put
+from ..base.arrays import Array, IntArray, finite, freeze, put
 from ..base.errors import InputError
 from ..device import Device
 
@@ -125,8 +125,8 @@ class Trajectory:
             center_m=finite(np.reshape(self.center_m, (-1, 3)), "center"),
             amplitude_t=finite(self.amplitude_t, "amplitude"),
             gradient_t_m=finite(self.gradient_t_m, "gradient"),
-            direction=frozen(self.direction if len(self.direction) else np.full((n, 3), np.nan)),
-            column=frozen(self.column if len(self.column) else np.full(n, -1), np.int64),
+            direction=freeze(self.direction if len(self.direction) else np.full((n, 3), np.nan)),
+            column=freeze(self.column if len(self.column) else np.full(n, -1), np.int64),
         )
         complaints = list(_time_complaints(self, n))
         if complaints:

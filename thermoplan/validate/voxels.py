@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.arrays import Array, IntArray
 from ..bioheat import Boundary, Segment, evolve, thermal_system
-from ..goals.metrics.statistics import exceeded_by
+from ..goals.metrics.statistics import exceedance
 from .bodies import box
 from .cases import C_J_KG_K, RHO_KG_M3, load_of, problem
 from .validation_row import ValidationRow
@@ -66,7 +66,7 @@ def by_elements(seconds: float) -> tuple[float, float, float]:
     *_, (_, found) = evolve(system, [Segment(load_of(mesh, heat), seconds)], [])
     rise = found - 37.0
     near = np.linalg.norm(mesh.points_m - MIDDLE_M, axis=1) < NEAR_M
-    t90 = exceeded_by(rise[:-1][near], mesh.node_volumes_m3[near], 90.0)
+    t90 = exceedance(rise[:-1][near], mesh.node_volumes_m3[near], 90.0)
     return float(rise.max()), float(t90), float(rise[-1])
 
 
@@ -94,4 +94,4 @@ def by_voxels(spacing: float, seconds: float) -> tuple[float, float, float]:
         rise = rise + dt * rate / rho_c
         blood += dt * taken / BLOOD_J_K
     close = np.linalg.norm(centres - MIDDLE_M, axis=-1) < NEAR_M
-    return float(rise.max()), float(exceeded_by(rise[close], np.ones(close.sum()), 90.0)), float(blood)
+    return float(rise.max()), float(exceedance(rise[close], np.ones(close.sum()), 90.0)), float(blood)

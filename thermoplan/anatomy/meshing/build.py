@@ -15,11 +15,11 @@ from ..anatomy import Anatomy
 from .label_volume import Regions, Table, read_regions
 from .levels import FunctionLevels, LabelLevels, Levels, label_levels, winner
 from .mesh_report import MeshReport, describe_mesh, region_volumes_m3
-from .mesh_sizes import MeshSizes, graded
-from .relax import aimed, mended, relaxed
+from .mesh_sizes import MeshSizes, graded_lattice
+from .relax import mend, relax_nodes, target_positions
 from .skin_layer import add_skin_layer
 from .smoothed_surface import smoothed_area_m2
-from .tet_mesh import Draft, body_of, drafted, peeled, tidied
+from .tet_mesh import Draft, body_of, make_draft, peel, tidy
 from .tet_quality import volumes_m3
 
 Shape = Callable[[Array], Array]
@@ -60,20 +60,20 @@ def mesh_labels(labels: Image, table: Table, sizes: MeshSizes) -> tuple[Anatomy,
         Label to (region, tissue); labels may share a region.
     """
     regions = read_regions(labels, table)
-    _known(sizes, regions.names)
+    _refuse_unknown_targets(sizes, regions.names)
     levels = _label_levels(regions, sizes)
     area = smoothed_area_m2(regions.index >= 0, labels.affine_m)
     layer = regions.shell(sizes.surface_m, area)
     volumes = regions.volumes_m3
     if layer is None:
-        draft = _trimmed(_lattice(regions, levels, sizes, None), levels, volumes, sizes)
+        draft = _trim(_lattice(regions, levels, sizes, None), levels, volumes, sizes)
     else:
         rest = (regions.index >= 0) & (regions.index != layer[0])
         inner = levels.without(layer[0], rest, _sigmas(regions, sizes)[-1])
-        draft = _trimmed(_lattice(regions, inner, sizes, layer[0]), inner, None, sizes)
+        draft = _trim(_lattice(regions, inner, sizes, layer[0]), inner, None, sizes)
         draft = add_skin_layer(draft, layer[0], lambda at: -levels.level_m(levels.count, levels.local(at)), layer[1])
         draft = _with_volumes(draft, levels, volumes, poor=_POOR_LAYER)
-    return _finished(draft, sizes, regions.names, regions.tissues, volumes, area, regions.notes)
+    return _finish(draft, sizes, regions.names, regions.tissues, volumes, area, regions.notes)
 
 
 def mesh_function(
@@ -98,7 +98,7 @@ def mesh_function(
     low, high = np.asarray(bounds_m, float)
     names = (medium[0], *shapes)
     tissues = (medium[1], *(tissue for tissue, _ in shapes.values()))
-    _known(sizes, names)
+    _refuse_unknown_targets(sizes, names)
     levels = FunctionLevels((_everywhere, *(shape for _, shape in shapes.values())), 1e-3 * sizes.finest_m)
     targets = [shape for name, (_, shape) in shapes.items() if name in sizes.target_regions]
 
@@ -112,11 +112,11 @@ def mesh_function(
         result: Array = -np.minimum(at - low, high - at).min(axis=1)
         return result
 
-    points, tets, held = graded(low, high, sizes, from_target, from_skin, exact=True)
-    draft = drafted(points, tets, winner(levels, points[tets].mean(axis=1)), held)
+    points, tets, held = graded_lattice(low, high, sizes, from_target, from_skin, exact=True)
+    draft = make_draft(points, tets, winner(levels, points[tets].mean(axis=1)), held)
     volumes = _sampled_volumes_m3(draft, levels)
-    draft = _with_volumes(tidied(draft, levels.count), levels, volumes, close=_CLOSER)
-    return _finished(draft, sizes, names, tissues, volumes, None, ())
+    draft = _with_volumes(tidy(draft, levels.count), levels, volumes, close=_CLOSER)
+    return _finish(draft, sizes, names, tissues, volumes, None, ())
 
 
 def default_sizes(labels: Image, table: Table, target_regions: tuple[str, ...], *, size_m: float = 2.5e-3) -> MeshSizes:
@@ -149,7 +149,7 @@ def _sampled_volumes_m3(draft: Draft, levels: Levels) -> Array:
     return volumes
 
 
-def _known(sizes: MeshSizes, names: tuple[str, ...]) -> None:
+def _refuse_unknown_targets(sizes: MeshSizes, names: tuple[str, ...]) -> None:
     missing = [name for name in sizes.target_regions if name not in names]
     if missing:
         raise InputError(
@@ -183,9 +183,11 @@ def _lattice(regions: Regions, levels: LabelLevels, sizes: MeshSizes, layer: int
         outside = levels.level_m(levels.count, levels.local(at)) > 0.0
         return np.where(outside, 1.0, -1.0) * _distance(skin, at, reach)
 
-    points, tets, held = graded(*regions.bounds_m(), sizes, from_target, from_skin, slender=regions.slender(layer))
-    draft = drafted(points, tets, winner(levels, points[tets].mean(axis=1)), held)
-    return body_of(tidied(draft, levels.count), levels.count)
+    points, tets, held = graded_lattice(
+        *regions.bounds_m(), sizes, from_target, from_skin, slender=regions.slender(layer)
+    )
+    draft = make_draft(points, tets, winner(levels, points[tets].mean(axis=1)), held)
+    return body_of(tidy(draft, levels.count), levels.count)
 
 
 def _distance(tree: cKDTree | None, at: Array, reach: float) -> Array:
@@ -195,12 +197,12 @@ def _distance(tree: cKDTree | None, at: Array, reach: float) -> Array:
     return result
 
 
-def _trimmed(draft: Draft, levels: Levels, volumes: Array | None, sizes: MeshSizes) -> Draft:
+def _trim(draft: Draft, levels: Levels, volumes: Array | None, sizes: MeshSizes) -> Draft:
     """Relaxed, and without what the skin has pressed flat."""
     offsets = np.zeros(levels.count + 1)
     for rounds in _ROUNDS:
-        draft = relaxed(draft, levels, offsets, rounds=rounds)
-        draft = peeled(draft, aimed(draft, levels, offsets), sizes.finest_m)
+        draft = relax_nodes(draft, levels, offsets, rounds=rounds)
+        draft = peel(draft, target_positions(draft, levels, offsets), sizes.finest_m)
     return draft if volumes is None else _with_volumes(draft, levels, volumes)
 
 
@@ -210,7 +212,7 @@ def _with_volumes(
     """Relaxed until regions that are not tiny have their volumes."""
     offsets = np.zeros(levels.count + 1)
     for trial in range(close[1]):
-        draft = relaxed(draft, levels, offsets, rounds=_ROUNDS_EACH, poor=poor)
+        draft = relax_nodes(draft, levels, offsets, rounds=_ROUNDS_EACH, poor=poor)
         have = region_volumes_m3(draft, len(volumes))[0]
         if (np.abs(have / volumes - 1.0) < close[0])[volumes > _TINY_M3].all():
             break
@@ -226,7 +228,7 @@ def _corrections(draft: Draft, volumes: Array) -> Array:
     return np.clip(shift, -0.5 * edge, 0.5 * edge)
 
 
-def _finished(
+def _finish(
     draft: Draft,
     sizes: MeshSizes,
     names: tuple[str, ...],
@@ -236,7 +238,7 @@ def _finished(
     notes: tuple[str, ...],
 ) -> tuple[Anatomy, MeshReport]:
     """Mended, and without regions that no element came to stand for."""
-    draft = mended(draft, sizes.finest_m)
+    draft = mend(draft, sizes.finest_m)
     there = np.unique(draft.region)
     missing = [name for r, name in enumerate(names) if r not in there]
     needed = [name for name in missing if name in sizes.target_regions]

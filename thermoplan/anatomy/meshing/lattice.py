@@ -169,6 +169,6 @@ def _closing(a: IntArray, square: IntArray, corners: IntArray) -> list[IntArray]
     return parts
 
 
-def oriented(points: Array, tets: IntArray) -> IntArray:
+def orient(points: Array, tets: IntArray) -> IntArray:
     """The same tetrahedra with positive volume."""
     return np.where((volumes_m3(points, tets) < 0.0)[:, None], tets[:, [0, 1, 3, 2]], tets)

@@ -72,7 +72,7 @@ class MeshSizes:
         return self.margin_m + (self.size_m - self.target_m) / _GROWTH + 2.0 * self.size_m
 
 
-def graded(
+def graded_lattice(
     low: Array,
     high: Array,
     sizes: MeshSizes,
@@ -108,7 +108,7 @@ def graded(
             f"{'x'.join(f'{d * 1e3:.0f}' for d in high - low)} mm: raise [mesh] size"
         )
 
-    def wanted(centres: Array, part: float) -> np.ndarray:
+    def must_split(centres: Array, part: float) -> np.ndarray:
         at, length = origin + centres * edges, part * float(edges.max())
         to_skin = from_skin(at, max(length, 0.0 if sizes.skin_m is None else 2.0 * sizes.size_m))
         edge_m = sizes.edge_m(from_target(at, sizes.reach_m) - 0.5 * length, np.abs(to_skin) - 0.5 * length)
@@ -118,7 +118,7 @@ def graded(
         return split
 
     roots_ = (int(roots[0]), int(roots[1]), int(roots[2]))
-    leaves = lattice.octree(roots_, sizes.grades, wanted)
+    leaves = lattice.octree(roots_, sizes.grades, must_split)
     near = None
     if not exact:
         parts = [edge * 0.5**level for level in range(len(leaves))]
@@ -129,4 +129,4 @@ def graded(
     nodes, tets = lattice.tetrahedra(roots_, leaves, near)
     points = origin + nodes * (edges * 0.5 ** (sizes.grades + 1))
     held = ((nodes == 0) | (nodes == roots << (sizes.grades + 1))) & exact
-    return points, lattice.oriented(points, tets), held
+    return points, lattice.orient(points, tets), held

@@ -40,7 +40,7 @@ def borders(draft: Draft, outside: int) -> Borders:
     return Borders(keys // width, keys % width // (outside + 1), keys % (outside + 1))
 
 
-def relaxed(
+def relax_nodes(
     draft: Draft, levels: Levels, offsets_m: Array, *, rounds: int, poor: float = 0.55, floor: float = 0.15
 ) -> Draft:
     """Nodes moved so that borders follow the levels and elements stay well shaped.
@@ -67,15 +67,15 @@ def relaxed(
         slide, worst = _descent(moving, local, shape, poor)
         yielding = np.clip((_YIELD * poor - worst) / (_YIELD * poor - floor), 0.0, 1.0)[:, None]
         slide = yielding * slide + (1.0 - yielding) * np.einsum("nij,nj->ni", tangent, slide)
-        step = _PULL * (1.0 - yielding) * _capped(toward, 0.5 * size) + _capped(slide, _SLIDE * size)
+        step = _PULL * (1.0 - yielding) * _cap_length(toward, 0.5 * size) + _cap_length(slide, _SLIDE * size)
         step[norm(step) < 2e-3 * size] = 0.0
-        moving, shape = _backed_off(moving, np.where(free, step, 0.0), local, shape, floor)
+        moving, shape = _back_off(moving, np.where(free, step, 0.0), local, shape, floor)
     points = draft.points.copy()
     points[nodes] = moving
     return replace(draft, points=points)
 
 
-def mended(draft: Draft, finest_m: float, *, worst: float = 0.12, rounds: int = 20) -> Draft:
+def mend(draft: Draft, finest_m: float, *, worst: float = 0.12, rounds: int = 20) -> Draft:
     """Poor elements and stiff nodes made better at the cost of their borders; left out if at the skin that fails.
 
     A node is stiff when it conducts so much more than it holds that it alone would set the time step.
@@ -92,9 +92,9 @@ def mended(draft: Draft, finest_m: float, *, worst: float = 0.12, rounds: int = 
         moving, shape = draft.points[nodes], quality(draft.points, near)
         size = _size(moving, local)
         for _ in range(rounds):
-            step = _capped(_descent(moving, local, shape, 0.5)[0], _SLIDE * size)
+            step = _cap_length(_descent(moving, local, shape, 0.5)[0], _SLIDE * size)
             step = np.where(free[nodes][:, None] & ~draft.held[nodes], step, 0.0)
-            moving, shape = _backed_off(moving, step, local, shape, worst)
+            moving, shape = _back_off(moving, step, local, shape, worst)
         points = draft.points.copy()
         points[nodes] = moving
         draft = replace(draft, points=points)
@@ -116,7 +116,7 @@ def _ailing(draft: Draft, worst: float, most_1_m2: float) -> tuple[np.ndarray, n
     return quality(draft.points, draft.tets) < worst, stiff[draft.tets].any(axis=1)
 
 
-def aimed(draft: Draft, levels: Levels, offsets_m: Array) -> Array:
+def target_positions(draft: Draft, levels: Levels, offsets_m: Array) -> Array:
     """Target positions of border nodes, before element quality limits them."""
     toward, _ = _toward(draft.points, borders(draft, levels.count), levels, offsets_m)
     return draft.points + toward
@@ -131,7 +131,7 @@ def _size(points: Array, tets: IntArray) -> Array:
     return result
 
 
-def _capped(step: Array, limit: Array) -> Array:
+def _cap_length(step: Array, limit: Array) -> Array:
     return step * np.minimum(1.0, limit / np.maximum(norm(step), 1e-300))[:, None]
 
 
@@ -192,7 +192,7 @@ def _descent(points: Array, tets: IntArray, shape: Array, below: float) -> tuple
     return np.where(poor[:, None], step, 0.0), worst
 
 
-def _backed_off(points: Array, step: Array, tets: IntArray, shape: Array, floor: float) -> tuple[Array, Array]:
+def _back_off(points: Array, step: Array, tets: IntArray, shape: Array, floor: float) -> tuple[Array, Array]:
     """The nodes moved as far as no element falls under the floor, and the elements' new shapes."""
     share = np.ones(len(points))
     moved = np.flatnonzero(step.any(axis=1)[tets].any(axis=1))

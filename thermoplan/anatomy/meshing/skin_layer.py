@@ -9,7 +9,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from ...base.arrays import Array, IntArray
-from .tet_mesh import Draft, drafted
+from .tet_mesh import Draft, make_draft
 from .tet_quality import cross, norm, quality
 
 _LEAST = 0.15
@@ -56,7 +56,7 @@ def add_skin_layer(draft: Draft, region: int, inside_m: Callable[[Array], Array]
     used, tets = np.unique(tets, return_inverse=True)
     held = np.concatenate([draft.held, np.zeros((len(sheet), 3), bool)])
     regions = np.concatenate([draft.region, np.full(len(layer), region)])
-    return drafted(points[used], tets.reshape(-1, 4), regions, held[used])
+    return make_draft(points[used], tets.reshape(-1, 4), regions, held[used])
 
 
 def _manifold(draft: Draft) -> Draft:

@@ -54,7 +54,7 @@ class Draft:
         return result
 
 
-def drafted(points: Array, tets: IntArray, region: IntArray, held: np.ndarray) -> Draft:
+def make_draft(points: Array, tets: IntArray, region: IntArray, held: np.ndarray) -> Draft:
     return Draft(points, tets, region, neighbours(tets), held)
 
 
@@ -69,7 +69,7 @@ def neighbours(tets: IntArray) -> IntArray:
     return across.reshape(-1, 4)
 
 
-def tidied(draft: Draft, outside: int) -> Draft:
+def tidy(draft: Draft, outside: int) -> Draft:
     """Elements with three or more faces to one other class join it."""
     region = draft.region.copy()
     for _ in range(3):
@@ -94,7 +94,7 @@ def body_of(draft: Draft, outside: int) -> Draft:
     return draft.keeping(np.flatnonzero(size[piece] > _CRUMB * len(draft.tets)))
 
 
-def peeled(draft: Draft, aim: Array, finest_m: float) -> Draft:
+def peel(draft: Draft, aim: Array, finest_m: float) -> Draft:
     """Without the elements that the skin has pressed flat.
 
     These are ones with two or more faces outside that would be poor at ``aim (n, 3)``, where the nodes would

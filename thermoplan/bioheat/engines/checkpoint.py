@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...base.arrays import Array, frozen, put
+from ...base.arrays import Array, freeze, put
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +25,7 @@ class EngineState:
     pace_s: float = 0.0
 
     def __post_init__(self) -> None:
-        put(self, time_s=float(self.time_s), temperature_c=frozen(self.temperature_c), pace_s=float(self.pace_s))
+        put(self, time_s=float(self.time_s), temperature_c=freeze(self.temperature_c), pace_s=float(self.pace_s))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

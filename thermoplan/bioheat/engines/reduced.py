@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.linalg import eigh
 
-from ...base.arrays import Array, IntArray, frozen, put
+from ...base.arrays import Array, IntArray, freeze, put
 from ...base.errors import InputError, SolverError
 from ..linalg.krylov import Operator, build_space, operator
 from ..linalg.phi import decay, phi1
@@ -103,7 +103,7 @@ class ReducedModel:
 
     def __post_init__(self) -> None:
         for name in ("rates_1_s", "modes", "inputs", "base_c"):
-            put(self, **{name: frozen(getattr(self, name))})
+            put(self, **{name: freeze(getattr(self, name))})
 
     @property
     def size(self) -> int:

@@ -29,7 +29,7 @@ _DATA = 1
 """Prefetch into the cache of data, in LLVM's numbers."""
 
 
-def compiled[**P, R](*signature: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def compile_for[**P, R](*signature: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile for these types, or take it from Numba's cache where that has a folder that can be written."""
 
     def compile_function(function: Callable[P, R]) -> Callable[P, R]:

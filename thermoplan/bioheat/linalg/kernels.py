@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 
 from ...base.arrays import Array, IntArray
-from .compilation import compiled, prefetch
+from .compilation import compile_for, prefetch
 
 AHEAD = np.uint64(64)
 """Rows of a vector that are prefetched ahead: eight cache lines, about what arrives while they are worked on. Twice as
@@ -30,7 +30,7 @@ _NUMBERS = types.Array(types.uint32, 1, "C", readonly=True)
 _MATRIX = (_READ, _NUMBERS, _NUMBERS, _READ)
 
 
-@compiled(*_MATRIX, _READ, types.float64, _READ, types.float64, _WRITTEN, types.boolean)
+@compile_for(*_MATRIX, _READ, types.float64, _READ, types.float64, _WRITTEN, types.boolean)
 def product(
     values: Array,
     columns: IntArray,
@@ -68,7 +68,7 @@ def product(
     return on + 2.0 * off
 
 
-@compiled(_WRITTEN, _READ, types.float64)
+@compile_for(_WRITTEN, _READ, types.float64)
 def subtract(w: Array, y: Array, less: float) -> float:
     """``w -= less * y`` in place; the square of what ``w`` is then long."""
     square = 0.0
@@ -79,7 +79,7 @@ def subtract(w: Array, y: Array, less: float) -> float:
     return square
 
 
-@compiled(*_MATRIX, _ROWS, _WRITTEN, _WRITTEN, types.int64, types.int64, types.float64, types.boolean)
+@compile_for(*_MATRIX, _ROWS, _WRITTEN, _WRITTEN, types.int64, types.int64, types.float64, types.boolean)
 def extend_basis(
     values: Array,
     columns: IntArray,

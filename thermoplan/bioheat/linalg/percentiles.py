@@ -6,7 +6,7 @@ import numpy as np
 from numba import types
 
 from ...base.arrays import Array, IntArray
-from .compilation import compiled
+from .compilation import compile_for
 
 FEW = 24
 """Nodes around the share that are put in order; bisection leaves no more, but where values are equal. Twice as many
@@ -20,7 +20,7 @@ _NUMBERS = types.Array(types.int64, 2, "C")
 _SHARES = types.Array(types.float64, 2, "C")
 
 
-@compiled(_TABLE, _READ, types.float64, _NUMBERS, _SHARES)
+@compile_for(_TABLE, _READ, types.float64, _NUMBERS, _SHARES)
 def _between(values: Array, weights: Array, wanted: float, found: IntArray, mix: Array) -> None:
     """The two nodes of each row, neighbours in order, whose middles of their own weight have the wanted one between."""
     times, n = values.shape

@@ -49,12 +49,12 @@ def _pair(first: csr_array, second: csr_array) -> _Pair:
     both.sort_indices()
     places = _places(both)
 
-    def filled(matrix: csr_array) -> SymmetricMatrix:
+    def fill(matrix: csr_array) -> SymmetricMatrix:
         values = np.zeros(both.nnz)
         values[np.searchsorted(places, _places(matrix))] = matrix.data
         return SymmetricMatrix.of(csr_array((values, both.indices, both.indptr), both.shape))
 
-    return _Pair(filled(first), filled(second))
+    return _Pair(fill(first), fill(second))
 
 
 def _times(matrix: SymmetricMatrix, y: Array) -> Array:

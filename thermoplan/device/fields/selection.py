@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...base.arrays import Array, finite, frozen, put
+from ...base.arrays import Array, finite, freeze, put
 from ...base.errors import InputError, SolverError
 
 _MISFIT = 0.05
@@ -47,8 +47,8 @@ class SelectionField:
         """Field ``(n, 3)`` at points ``(n, 3)`` of the machine's frame."""
         local = (np.atleast_2d(points_m) - self.center_m) / self.radius_m
         beyond = np.maximum(1.0, np.linalg.norm(local, axis=1))[:, None]
-        inner = _summed(local / beyond, self.degree, self.coefficients_t)
-        middle = _summed(np.zeros((1, 3)), self.degree, self.coefficients_t)
+        inner = _field_sum(local / beyond, self.degree, self.coefficients_t)
+        middle = _field_sum(np.zeros((1, 3)), self.degree, self.coefficients_t)
         return middle + beyond * (inner - middle)
 
     def nearest_inside(self, points_m: ArrayLike) -> Array:
@@ -128,7 +128,7 @@ def selection_field(
             f"field map: not free of sources and currents: the nearest field that is misses it by "
             f"{misfit * 1e3:.3g} mT rms of {size * 1e3:.3g} mT; check signs, axes and units"
         )
-    return SelectionField(frozen(solution), degree, center, radius, misfit)
+    return SelectionField(freeze(solution), degree, center, radius, misfit)
 
 
 def left_out_rms_t(points_m: ArrayLike, fields_t: ArrayLike, *, center_m: ArrayLike, degree: int = 4) -> float:
@@ -150,7 +150,7 @@ def _gradients(points: Array, degree: int) -> Array:
     return np.stack(columns, axis=2)
 
 
-def _summed(points: Array, degree: int, coefficients: Array) -> Array:
+def _field_sum(points: Array, degree: int, coefficients: Array) -> Array:
     """``_gradients @ coefficients`` ``(n, 3)``, without the matrix."""
     total, at = np.zeros((len(points), 3)), 0
     for m, slope in _slopes(points, degree):

@@ -59,11 +59,11 @@ def read_dicom(
     """The volume of a DICOM file, or of the one series in a folder; values are rescaled."""
     path, notes = Path(path), notes if notes is not None else []
     files = _one_series(path, limit_bytes) if path.is_dir() else [_dataset(path, limit_bytes)]
-    with _named(path.name):
+    with _name_errors(path.name):
         refuse_large(files, path.name, limit_bytes)
         planes = [plane for file in files for plane in _planes(file, path.name, notes)]
         shape = _same(planes, path.name)
-        planes, step = _ordered(planes, files[0], path.name, notes)
+        planes, step = _order_planes(planes, files[0], path.name, notes)
         return place_voxels(_pixels(planes, shape), _affine_m(planes[0], step), path.name, allow_shear=allow_shear)
 
 
@@ -114,7 +114,7 @@ def _planes(file: Any, name: str, notes: list[str]) -> Iterator[_Plane]:
             yield _plane(file, number, [*_members(groups[number]), *_members(shared), file])
         return
     yield (first := _plane(file, 0, [file]))
-    yield from (_stacked(first, file, number, name, notes) for number in range(1, count))
+    yield from (_stack_frame(first, file, number, name, notes) for number in range(1, count))
 
 
 def _members(group: Any) -> list[Any]:
@@ -122,7 +122,7 @@ def _members(group: Any) -> list[Any]:
     return [item.value[0] for item in group or () if item.VR == "SQ" and len(item.value)]
 
 
-def _said(places: list[Any], key: str, default: Any = None) -> Any:
+def _entry(places: list[Any], key: str, default: Any = None) -> Any:
     found = next((place.get(key) for place in places if place.get(key) is not None), default)
     if found is None:
         raise ValueError(f"it does not say its {key}")
@@ -130,27 +130,27 @@ def _said(places: list[Any], key: str, default: Any = None) -> Any:
 
 
 def _plane(file: Any, frame: int, places: list[Any]) -> _Plane:
-    axes = np.array([float(x) for x in _said(places, "ImageOrientationPatient")])
-    between_rows, between_columns = (float(x) for x in _said(places, "PixelSpacing"))
+    axes = np.array([float(x) for x in _entry(places, "ImageOrientationPatient")])
+    between_rows, between_columns = (float(x) for x in _entry(places, "PixelSpacing"))
     return _Plane(
         file,
         frame,
-        np.array([float(x) for x in _said(places, "ImagePositionPatient")]),
+        np.array([float(x) for x in _entry(places, "ImagePositionPatient")]),
         axes[:3],
         axes[3:],
         (between_columns, between_rows),
-        float(_said(places, "RescaleSlope", file.get("DoseGridScaling", 1.0))),
-        float(_said(places, "RescaleIntercept", 0.0)),
+        float(_entry(places, "RescaleSlope", file.get("DoseGridScaling", 1.0))),
+        float(_entry(places, "RescaleIntercept", 0.0)),
     )
 
 
-def _stacked(first: _Plane, file: Any, number: int, name: str, notes: list[str]) -> _Plane:
+def _stack_frame(first: _Plane, file: Any, number: int, name: str, notes: list[str]) -> _Plane:
     """A further frame of a file that gives one position and a distance."""
     offsets = file.get("GridFrameOffsetVector")
     distance = (
         float(offsets[number])
         if offsets
-        else number * float(_said([file], "SpacingBetweenSlices", file.get("SliceThickness")))
+        else number * float(_entry([file], "SpacingBetweenSlices", file.get("SliceThickness")))
     )
     if not offsets and number == 1:
         notes.append(f"{name}: gives one position for its frames; they are stacked along the slice normal")
@@ -185,7 +185,7 @@ def _same(planes: list[_Plane], name: str) -> tuple[int, int]:
     return int(first.source.Columns), int(first.source.Rows)
 
 
-def _ordered(planes: list[_Plane], file: Any, name: str, notes: list[str]) -> tuple[list[_Plane], Array]:
+def _order_planes(planes: list[_Plane], file: Any, name: str, notes: list[str]) -> tuple[list[_Plane], Array]:
     """Planes in the order of the slice normal, and the step between them (LPS, mm)."""
     normal = np.cross(planes[0].along_row, planes[0].along_column)
     height = np.array([plane.position @ normal for plane in planes])
@@ -240,7 +240,7 @@ def _stored_frames(planes: list[_Plane]) -> Iterator[tuple[int, AnyArray]]:
 
 
 @contextlib.contextmanager
-def _named(name: str) -> Iterator[None]:
+def _name_errors(name: str) -> Iterator[None]:
     """pydicom decodes an element when it is looked at, so any look may find it broken."""
     from pydicom.errors import BytesLengthException
 

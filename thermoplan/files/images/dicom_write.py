@@ -62,7 +62,7 @@ class Stack:
     spacing_mm: tuple[float, float, float]  # between slices, rows, columns
 
 
-def stacked(image: Image) -> Stack:
+def axial_stack(image: Image) -> Stack:
     """The voxels of ``image`` in the order of axial slices, first pixels at the right anterior."""
     from nibabel import orientations
 

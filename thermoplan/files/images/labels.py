@@ -56,7 +56,7 @@ def read_labelled(
     labels = as_labels(read_segmentation(path, notes=notes)[0], path.name)
     if table is None:
         table = segment_table(path)
-        guessed = [f"{region} is made of {tissue}" for region, tissue in table.values() if not _known(region)]
+        guessed = [f"{region} is made of {tissue}" for region, tissue in table.values() if not _table_name(region)]
         if guessed:
             notes.append(f"{path.name}: by the words in its segments' names, {', '.join(guessed)}")
     return labels, dict(table)
@@ -85,11 +85,11 @@ def segment_table(path: Path | str) -> dict[int, Label]:
 
 
 def _tissues_in(name: str) -> set[str]:
-    whole = _known(name)
-    return {whole} if whole else {tissue for word in re.split(r"[\W_\d]+", name) if (tissue := _known(word))}
+    whole = _table_name(name)
+    return {whole} if whole else {tissue for word in re.split(r"[\W_\d]+", name) if (tissue := _table_name(word))}
 
 
-def _known(name: str) -> str:
+def _table_name(name: str) -> str:
     """The table's name of a tissue, or nothing."""
     try:
         return canonical_tissue(name)

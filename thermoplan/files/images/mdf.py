@@ -18,9 +18,9 @@ from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
 from ..isolated.hdf5_content import Hdf5Content, read_hdf5
-from ..size_guard import LIMIT_BYTES, chosen
+from ..size_guard import LIMIT_BYTES, choose_one
 from ..text.text_files import existing
-from .mdf_grid import PLACES, gridded, upright
+from .mdf_grid import PLACES, place_on_grid, upright
 from .voxel_values import real_values
 
 _GROUPS = ("study", "experiment", "tracer", "scanner", "acquisition")
@@ -71,13 +71,13 @@ def read_mdf(
     name = path.name
     frames, _, channels = _counts(content, name)
     _mention_what_is_absent(content, name, notes)
-    chosen(frames, frame, "frame", name, notes)
-    chosen(channels, channel, "channel", name, notes)
+    choose_one(frames, frame, "frame", name, notes)
+    choose_one(channels, channel, "channel", name, notes)
     stored = content.array(_DATA)
     if stored is None:
         raise InputError(f"{name}: holds {content.kind(_DATA)}; expected one real number per voxel")
     values = _without_overscan(content, real_values(stored, name), name, notes)
-    return gridded(content, values, name, notes)
+    return place_on_grid(content, values, name, notes)
 
 
 def read_mdf_info(path: Path | str) -> MdfInfo:

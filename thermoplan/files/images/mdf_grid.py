@@ -16,7 +16,7 @@ PLACES = tuple(_GROUP + key for key in ("size", "fieldOfView", "fieldOfViewCente
 """Entries that place the voxels, besides stored positions."""
 
 
-def gridded(content: Hdf5Content, values: AnyArray, name: str, notes: list[str]) -> Image:
+def place_on_grid(content: Hdf5Content, values: AnyArray, name: str, notes: list[str]) -> Image:
     """Values at their places: by stored positions, else by size, field of view, centre and order."""
     if _GROUP + "positions" in content:
         return _from_positions(content, values, name)
@@ -41,7 +41,7 @@ def gridded(content: Hdf5Content, values: AnyArray, name: str, notes: list[str])
         raise InputError(f'{name}: order = "{order}": expected the letters x, y and z, such as "xyz"')
     axes = ["xyz".index(letter) for letter in order]  # the first letter varies fastest
     data = values.reshape([shape[a] for a in axes], order="F").transpose(np.argsort(axes))
-    return _axis_aligned(data, field / size, centre - field / size * (size - 1) / 2)
+    return _axis_aligned_image(data, field / size, centre - field / size * (size - 1) / 2)
 
 
 def _from_positions(content: Hdf5Content, values: AnyArray, name: str) -> Image:
@@ -60,7 +60,7 @@ def _from_positions(content: Hdf5Content, values: AnyArray, name: str) -> Image:
         raise InputError(f"{name}: positions do not fill a regular grid: resample the reconstruction on one")
     data = np.empty(values.size, values.dtype)
     data[flat] = values
-    return _axis_aligned(data.reshape(shape), np.array(spacing), np.array(low))
+    return _axis_aligned_image(data.reshape(shape), np.array(spacing), np.array(low))
 
 
 def _regular(x: Array, field: float, name: str) -> tuple[float, float, AnyArray]:
@@ -78,7 +78,7 @@ def _regular(x: Array, field: float, name: str) -> tuple[float, float, AnyArray]
     return float(x.min()), spacing, index
 
 
-def _axis_aligned(data: AnyArray, spacing: Array, origin: Array) -> Image:
+def _axis_aligned_image(data: AnyArray, spacing: Array, origin: Array) -> Image:
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = origin
     return Image(data, affine)

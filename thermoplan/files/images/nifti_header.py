@@ -13,7 +13,7 @@ import numpy as np
 
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
-from ..size_guard import chosen
+from ..size_guard import choose_one
 
 _METRES = {"meter": 1.0, "mm": 1e-3, "micron": 1e-6, "unknown": 1e-3}
 _SLAB_BYTES = 2**22
@@ -92,7 +92,7 @@ def volume_at(
     if len(shape) < 2 or 0 in shape or any(n != 1 for n in shape[5:]):
         raise InputError(f"{name}: has axes {shape}; expected one volume of three axes, or several frames of one")
     place = [
-        chosen(count, wanted, what, name, notes)
+        choose_one(count, wanted, what, name, notes)
         for count, wanted, what in zip(shape[3:5], (frame, channel), ("frame", "channel"), strict=False)
     ]
     for what, wanted, there in (("frame", frame, len(shape) > 3), ("channel", channel, len(shape) > 4)):

@@ -20,7 +20,7 @@ import numpy as np
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
-from ..size_guard import LIMIT_BYTES, chosen, guard_size
+from ..size_guard import LIMIT_BYTES, choose_one, guard_size
 from ..text.text_files import existing
 from .orientation import place_voxels
 from .packed import LONGEST_HEADER, LONGEST_LINE, unpacked_values
@@ -96,18 +96,18 @@ def read_nrrd(
     file = read_raw(existing(path), limit_bytes)
     data = file.data
     for axis in sorted(set(range(data.ndim)) - set(file.spatial), reverse=True):
-        data = np.take(data, chosen(data.shape[axis], channel, "channel", file.name, notes), axis=axis)
+        data = np.take(data, choose_one(data.shape[axis], channel, "channel", file.name, notes), axis=axis)
     return place_voxels(data, affine_m(file, notes), file.name, allow_shear=allow_shear)
 
 
 def read_raw(path: Path, limit_bytes: int) -> Nrrd:
     """All that a file holds, its values in its own order of axes."""
-    with opened(path) as (name, header, stream):
+    with open_nrrd(path) as (name, header, stream):
         spatial, sizes = axes_of(header, name)
         dtype = np.dtype(_TYPES[header["type"].lower()])
         guard_size(name, tuple(sizes), dtype, limit_bytes)
         if "data file" in header or "datafile" in header:
-            with _detached(path, header.get("data file", header.get("datafile", ""))) as apart:
+            with _open_data_file(path, header.get("data file", header.get("datafile", ""))) as apart:
                 data = unpacked_values(apart, header, dtype, sizes, name)
         else:
             data = unpacked_values(stream, header, dtype, sizes, name)
@@ -115,7 +115,7 @@ def read_raw(path: Path, limit_bytes: int) -> Nrrd:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[str, dict[str, str], BufferedReader]]:
+def open_nrrd(path: Path) -> Iterator[tuple[str, dict[str, str], BufferedReader]]:
     """Name, header and a stream that stands at the first byte of the values."""
     with path.open("rb") as stream:
         lines: list[str] = []
@@ -157,7 +157,7 @@ def axes_of(header: dict[str, str], name: str) -> tuple[tuple[int, ...], list[in
     return _spatial(header, sizes, name), sizes
 
 
-def _detached(path: Path, name: str) -> BufferedReader:
+def _open_data_file(path: Path, name: str) -> BufferedReader:
     if name.upper().startswith("LIST") or "%" in name:
         raise InputError(f"{path.name}: its data lie in several files, which cannot be read; save it as one .nrrd")
     if name.removeprefix("./") != os.path.basename(name):

@@ -74,7 +74,7 @@ def unpacked_values(
         with _UNPACK[encoding](stream) as unpacked:
             if encoding != "raw" and skip > 0:
                 unpacked.read(skip)
-            filled = _filled(unpacked, data)
+            filled = _fill(unpacked, data)
             if encoding != "raw":
                 unpacked.read(1)  # at its end a packed stream looks at its checksum
     except (zlib.error, OSError, EOFError, ValueError, OverflowError) as problem:
@@ -84,7 +84,7 @@ def unpacked_values(
     return _exactly(data[: filled // dtype.itemsize], count, name)
 
 
-def _filled(stream: _Unpacked, data: AnyArray) -> int:
+def _fill(stream: _Unpacked, data: AnyArray) -> int:
     """Bytes that the stream had for ``data``."""
     view, filled = memoryview(data).cast("B"), 0
     while filled < len(view):

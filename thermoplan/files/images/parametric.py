@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...base.image import Image
-from .dicom_write import MAKER, Quantity, Stack, Study, code, item, new_file, save, stacked
+from .dicom_write import MAKER, Quantity, Stack, Study, axial_stack, code, item, new_file, save
 
 STORAGE = "1.2.840.10008.5.1.4.1.1.30"
 _SCHEME = "99" + MAKER.upper()
@@ -23,7 +23,7 @@ _POSITION_GROUP = 0x00209113  # Plane Position Sequence
 
 def write_parametric_map(path: Path | str, image: Image, quantity: Quantity, study: Study) -> None:
     """Write one map; values are those of ``image``, in ``quantity.unit``."""
-    stack = stacked(image)
+    stack = axial_stack(image)
     file = new_file(study, STORAGE, "parametric map", quantity.key)
     file.Modality, file.SeriesNumber, file.InstanceNumber = "OT", 1, 1
     file.SeriesDescription = f"{quantity.words}, {quantity.unit}"[:64]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...base.image import Image
-from .dicom_write import Quantity, Study, item, new_file, save, stacked
+from .dicom_write import Quantity, Study, axial_stack, item, new_file, save
 
 STORAGE = "1.2.840.10008.5.1.4.1.1.481.2"
 _PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.5"
@@ -22,7 +22,7 @@ def write_rtdose(path: Path | str, image: Image, quantity: Quantity, study: Stud
 
     Half of 32 bits is used: some viewers read the numbers as signed.
     """
-    stack = stacked(image)
+    stack = axial_stack(image)
     values = np.maximum(stack.values.astype(np.float64), 0.0)
     scale = float(f"{max(float(values.max()), 1e-6) / (2**31 - 1):.9e}")
     file = new_file(study, STORAGE, "rt dose", quantity.key)

@@ -13,7 +13,7 @@ from ...base.errors import InputError
 from ...base.image import Image
 from ..size_guard import LIMIT_BYTES
 from ..text.text_files import existing
-from .nrrd import Nrrd, affine_m, axes_of, opened, read_raw
+from .nrrd import Nrrd, affine_m, axes_of, open_nrrd, read_raw
 from .orientation import place_voxels
 from .suffixes import NRRD
 
@@ -41,11 +41,11 @@ def read_segmentation(
     file = read_raw(existing(path), limit_bytes)
     segments = _segments(file.header, file.name)
     layered = len(file.spatial) < file.data.ndim
-    labels = _merged(file, segments, notes) if layered else file.data
-    return place_voxels(labels, affine_m(file, notes), file.name), _numbered(segments, layered)
+    labels = _merge_layers(file, segments, notes) if layered else file.data
+    return place_voxels(labels, affine_m(file, notes), file.name), _number_labels(segments, layered)
 
 
-def _merged(file: Nrrd, segments: list[_Segment], notes: list[str]) -> AnyArray:
+def _merge_layers(file: Nrrd, segments: list[_Segment], notes: list[str]) -> AnyArray:
     layers = np.moveaxis(file.data, next(iter(set(range(4)) - set(file.spatial))), 0)
     labels = np.zeros(layers.shape[1:], np.int32)
     overlap = 0
@@ -72,12 +72,12 @@ def _segments(header: dict[str, str], name: str) -> list[_Segment]:
             "table of label,region,tissue (label_table)"
         )
 
-    def said(n: int, key: str, default: str) -> str:
+    def entry(n: int, key: str, default: str) -> str:
         return header.get(f"segment{n}_{key}", default)
 
     try:
         return [
-            _Segment(said(n, "name", f"segment-{n}"), int(said(n, "labelvalue", "1")), int(said(n, "layer", "0")))
+            _Segment(entry(n, "name", f"segment-{n}"), int(entry(n, "labelvalue", "1")), int(entry(n, "layer", "0")))
             for n in numbers
         ]
     except ValueError as problem:
@@ -95,7 +95,7 @@ def has_segments(path: Path | str) -> bool:
     if not names_segments(path) or not path.is_file():
         return False
     try:
-        with opened(path) as (_, header, _):
+        with open_nrrd(path) as (_, header, _):
             return any(_SEGMENT.match(key) for key in header)
     except InputError:
         return False
@@ -103,12 +103,12 @@ def has_segments(path: Path | str) -> bool:
 
 def read_segment_names(path: Path | str) -> dict[int, str]:
     """``{label: name}`` of a Slicer segmentation, from its header alone."""
-    with opened(existing(path)) as (name, header, _):
+    with open_nrrd(existing(path)) as (name, header, _):
         segments = _segments(header, name)
-        return _numbered(segments, len(axes_of(header, name)[1]) > 3)
+        return _number_labels(segments, len(axes_of(header, name)[1]) > 3)
 
 
-def _numbered(segments: list[_Segment], layered: bool) -> dict[int, str]:
+def _number_labels(segments: list[_Segment], layered: bool) -> dict[int, str]:
     """Labels as the file has them, or numbered from 1 where layers must be merged."""
     if layered:
         return {number: segment.name for number, segment in enumerate(segments, start=1)}

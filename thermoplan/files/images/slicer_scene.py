@@ -135,7 +135,7 @@ def write_scene(path: Path | str, volumes: Sequence[ShownVolume], segmentation: 
         )
     for number, volume in enumerate(volumes, start=1):
         lines += _volume(number, volume)
-    lines += _shown(
+    lines += _display_node(
         "Segmentation",
         1,
         "regions",
@@ -151,7 +151,7 @@ def write_scene(path: Path | str, volumes: Sequence[ShownVolume], segmentation: 
         },
     )
     for number, (name, file) in enumerate(points.items(), start=1):
-        lines += _shown("MarkupsFiducial", number, name, file, storage="MarkupsJsonStorage", display={})
+        lines += _display_node("MarkupsFiducial", number, name, file, storage="MarkupsJsonStorage", display={})
     Path(path).write_text("\n".join([*lines, "</MRML>", ""]), encoding="utf-8")
 
 
@@ -169,7 +169,7 @@ def _volume(number: int, volume: ShownVolume) -> list[str]:
         "lowerThreshold": f"{volume.low:.6g}",
         "upperThreshold": f"{volume.high:.6g}",
     }
-    return _shown("Volume", number, volume.name, volume.file, storage="VolumeArchetypeStorage", display=display)
+    return _display_node("Volume", number, volume.name, volume.file, storage="VolumeArchetypeStorage", display=display)
 
 
 _KINDS = {
@@ -179,7 +179,9 @@ _KINDS = {
 }
 
 
-def _shown(element: str, number: int, name: str, file: str, *, storage: str, display: Mapping[str, str]) -> list[str]:
+def _display_node(
+    element: str, number: int, name: str, file: str, *, storage: str, display: Mapping[str, str]
+) -> list[str]:
     """A node with its display and the file that it is kept in."""
     kind, display_element, display_kind = _KINDS[element]
     display_id, storage_id = (f"vtkMRML{k}Node{number}" for k in (display_kind, storage))

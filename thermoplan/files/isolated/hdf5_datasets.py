@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from ...base.errors import InputError
-from ..size_guard import guard_size, guard_stored
+from ..size_guard import guard_size, guard_stored_size
 from .resource_limits import limit_resources
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def read_datasets(
         refuse_foreign(file, path.name)
         found: Parts = {"names": [str(name) for name in list(file)[:_MOST_NAMES]]}
         wanted = [(key, entry) for name in large for key, entry in _entries(file, name)]
-        total = sum(_guarded(entry, f"{path.name}: /{key}", limit_bytes, key, picked) for key, entry in wanted)
+        total = sum(_guard_entry(entry, f"{path.name}: /{key}", limit_bytes, key, picked) for key, entry in wanted)
         limit_resources(3 * (total + path.stat().st_size), total + path.stat().st_size)
         for key, entry in wanted:
             found |= _parts(key, entry, picked)
@@ -87,18 +87,18 @@ def _entries(file: h5py.File, name: str) -> Iterator[tuple[str, object]]:
         yield from _entries(file, f"{home}/{part}/{key}")
 
 
-def _guarded(entry: object, where: str, limit_bytes: int, key: str, picked: tuple[str, int, int] | None) -> int:
+def _guard_entry(entry: object, where: str, limit_bytes: int, key: str, picked: tuple[str, int, int] | None) -> int:
     """Bytes that will be read of an entry, and of its largest chunk; refused where they would not fit."""
     if not isinstance(entry, h5py.Dataset) or entry.shape is None:
         return 0
     one: tuple[int, ...] = entry.shape[1:2] if picked and key == picked[0] and len(entry.shape) == 3 else entry.shape
     guard_size(where, one, entry.dtype, limit_bytes)
-    guard_stored(where, one, entry.dtype, entry.id.get_storage_size())
+    guard_stored_size(where, one, entry.dtype, entry.id.get_storage_size())
     if entry.chunks is None:
         return math.prod(one) * int(entry.dtype.itemsize)
     name, _, tail = where.rpartition(": ")
     guard_size(f"{name}: one chunk of {tail}", entry.chunks, entry.dtype, limit_bytes)
-    guard_stored(f"{name}: one chunk of {tail}", entry.chunks, entry.dtype, entry.id.get_storage_size())
+    guard_stored_size(f"{name}: one chunk of {tail}", entry.chunks, entry.dtype, entry.id.get_storage_size())
     return (math.prod(one) + math.prod(map(int, entry.chunks))) * int(entry.dtype.itemsize)
 
 

@@ -114,14 +114,14 @@ def _converse(server: _Server, request: bytes) -> tuple[_Answer, int]:
             socket.send_fds(server.door, [request], [outlet])
         finally:
             os.close(outlet)
-        answer = _received(stream)
+        answer = _receive(stream)
     code = server.door.recv(_LONGEST_CODE)
     if not code:
         raise ConnectionError("the reading process has ended")
     return answer, int(code)
 
 
-def _received(stream: io.BufferedReader) -> _Answer:
+def _receive(stream: io.BufferedReader) -> _Answer:
     """Answer that came through the pipe; the exit status tells of one that did not."""
     line = stream.readline()
     if not line.endswith(b"\n"):

@@ -162,11 +162,11 @@ class _MeshArrays:
 def _read(path: Path) -> _MeshArrays:
     parts = read_isolated("mesh_arrays:read_mesh_arrays", path, {"tags": _TAGS}, _CANNOT)
     arrays = {key: value for key, value in parts.items() if isinstance(value, np.ndarray)}
-    types = _listed(parts["types"])
+    types = _texts(parts["types"])
     tags = [arrays[f"tags {i}"] for i in range(len(types))] if parts["key"] else []
     fields = {name.removeprefix("field "): value for name, value in parts.items() if name.startswith("field ")}
     words = {
-        name: decode_words(value if isinstance(value, np.ndarray) else _listed(value))
+        name: decode_words(value if isinstance(value, np.ndarray) else _texts(value))
         for name in (_REGIONS, _TISSUES)
         if (value := fields.get(name)) is not None
     }
@@ -177,7 +177,7 @@ def _read(path: Path) -> _MeshArrays:
         [(kind, arrays[f"cells {i}"]) for i, kind in enumerate(types)],
         str(parts["key"]) if parts["key"] else None,
         tags,
-        _listed(parts["data"]),
+        _texts(parts["data"]),
         {name: np.ravel(value) for name, value in fields.items() if isinstance(value, np.ndarray)},
         words,
     )
@@ -185,7 +185,7 @@ def _read(path: Path) -> _MeshArrays:
     return mesh
 
 
-def _listed(value: object) -> list[str]:
+def _texts(value: object) -> list[str]:
     return [str(part) for part in value] if isinstance(value, list) else []
 
 

@@ -62,7 +62,7 @@ def write_vtkhdf(
         _keep(root, "Offsets", 4 * np.arange(len(tets) + 1, dtype=np.int64))
         _keep(root, "Types", np.full(len(tets), _TETRAHEDRON, np.uint8))
         for name, values in point_data.items():
-            _keep(root, f"PointData/{name}", _rounded(values))
+            _keep(root, f"PointData/{name}", _round_bits(values))
         for name, values in cell_data.items():
             _keep(root, f"CellData/{name}", np.asarray(values))
         for name, values in field_data.items():
@@ -84,7 +84,7 @@ def _write_steps(root: Any, steps: Steps, nodes: int) -> None:
     for name, frames in steps.fields.items():
         data = root.create_dataset(f"PointData/{name}", (count * nodes,), np.float32, chunks=(nodes,), **_PACKED)
         for k, frame in enumerate(frames):
-            data[k * nodes : (k + 1) * nodes] = _rounded(frame)
+            data[k * nodes : (k + 1) * nodes] = _round_bits(frame)
     group = root.create_group("Steps")
     group.attrs["NSteps"] = np.int64(count)
     group["Values"] = np.asarray(steps.time_s, np.float64)
@@ -100,7 +100,7 @@ def _write_steps(root: Any, steps: Steps, nodes: int) -> None:
         group[f"FieldDataSizes/{name}"] = np.tile([parts, len(data)], (count, 1))
 
 
-def _rounded(values: ArrayLike) -> NDArray[np.float32]:
+def _round_bits(values: ArrayLike) -> NDArray[np.float32]:
     """To the nearest of ``_KEPT_BITS`` bits of fraction, so that the bits below pack to nothing."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     drop = 23 - _KEPT_BITS

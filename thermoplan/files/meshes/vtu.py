@@ -81,11 +81,11 @@ def _array(name: str, values: ArrayLike, *, tuples: bool = False) -> str:
     count = f' NumberOfTuples="{len(array)}"' if tuples else ""
     return (
         f'<DataArray type="{kind}" Name={quoteattr(name)}{parts}{count} format="binary">'
-        f"{_encoded(array.tobytes())}</DataArray>\n"
+        f"{_encode(array.tobytes())}</DataArray>\n"
     )
 
 
-def _encoded(raw: bytes) -> str:
+def _encode(raw: bytes) -> str:
     """Blocks as VTK wants them: their sizes in base64, then the compressed blocks in base64."""
     blocks = [zlib.compress(raw[i : i + _BLOCK], 6) for i in range(0, len(raw), _BLOCK)]
     header = np.array([len(blocks), _BLOCK, len(raw) % _BLOCK, *map(len, blocks)], np.uint64)

@@ -47,9 +47,9 @@ def _with_inputs(name: str, protocol: str) -> Mapping[str, bytes]:
     """A protocol under a name of its own, its inputs beside it, and its schema for an editor."""
     text = _text("protocols", ".toml", protocol).replace(f"../thermoplan/data/schemas/{_SCHEMA}", f"./{_SCHEMA}", 1)
     found = {name: _MESH.sub(r"\1", text).encode()}
-    found |= {mesh: _shipped(f"meshes/{mesh}").read_bytes() for mesh in dict.fromkeys(_MESH.findall(text))}
+    found |= {mesh: _shipped_file(f"meshes/{mesh}").read_bytes() for mesh in dict.fromkeys(_MESH.findall(text))}
     found[_SCHEMA] = files("thermoplan").joinpath("data", "schemas", _SCHEMA).read_bytes()
-    found |= {beside: _shipped(f"protocols/{beside}").read_bytes() for beside in _BESIDE.findall(text)}
+    found |= {beside: _shipped_file(f"protocols/{beside}").read_bytes() for beside in _BESIDE.findall(text)}
     return found
 
 
@@ -86,10 +86,10 @@ def _text(room: str, ending: str, name: str) -> str:
     names = shipped_names(room, ending)
     if name not in names:
         raise InputError(f"{name}: not one of the shipped {room}: {', '.join(names)}")
-    return _shipped(f"{room}/{name}{ending}").read_text(encoding="utf-8")
+    return _shipped_file(f"{room}/{name}{ending}").read_text(encoding="utf-8")
 
 
-def _shipped(name: str) -> Traversable:
+def _shipped_file(name: str) -> Traversable:
     """A file of the starter's rooms, which the build maps into the package."""
     packaged = files("thermoplan").joinpath("data", "starter", *name.split("/"))
     if packaged.is_file():

@@ -90,7 +90,7 @@ def read_trajectory(
     name, rows = table.name, table.rows
     read = [column for column in (*COLUMNS, *_OPTIONAL) if column in table.columns]
     said = dict(line.partition(": ")[::2] for line in table.comments)
-    faults = [*_stop_faults(rows, read, name, duration_s), *_made_for_another(said, device, name, notes)]
+    faults = [*_stop_faults(rows, read, name, duration_s), *_device_differences(said, device, name, notes)]
     refuse_faults(faults, name)
     if not rows:
         notes.append(f"{name}: has no stop: nothing is heated")
@@ -123,7 +123,7 @@ def _stop_faults(
         where = f"{file}: row {count}"
         values = {name: _cell(name, row[name]) for name in names}
         bad = [name for name, value in values.items() if not _good(name, value)]
-        yield from (number_fault(where, name, row[name], _wanted(name)) for name in bad)
+        yield from (number_fault(where, name, row[name], _expectation(name)) for name in bad)
         if bad:
             continue
         start, end = values["start_s"], values["start_s"] + values["dwell_s"]
@@ -142,7 +142,7 @@ def _good(name: str, value: float) -> bool:
     return value > 0 if name == "dwell_s" else value >= 0 or name.endswith("_mm")
 
 
-def _wanted(name: str) -> str:
+def _expectation(name: str) -> str:
     if name == "dwell_s":
         return "a number above zero"
     return "a number" if name.endswith("_mm") or name.startswith("dir_") else "a number that is not negative"
@@ -156,7 +156,7 @@ def _cell(column: str, text: str) -> float:
     return math.inf if math.isnan(value) else value
 
 
-def _made_for_another(said: Mapping[str, str], device: Device, name: str, notes: list[str]) -> Iterator[str]:
+def _device_differences(said: Mapping[str, str], device: Device, name: str, notes: list[str]) -> Iterator[str]:
     frequency = number(said.get("frequency_kHz")) * 1e3
     if math.isfinite(frequency) and abs(frequency / device.frequency_hz - 1.0) > _FREQUENCY_REL:
         yield (

@@ -37,7 +37,7 @@ def read_fiducials(path: Path | str) -> tuple[Fiducial, ...]:
     known_sd = "signal_sd" in names and signal != "x_mm"
     refuse_faults(list(_faults(rows, [*wanted, *(["signal_sd"] if known_sd else [])], where)), where)
     found = tuple(_fiducial(row, count, (iron, signal), known_sd) for count, row in enumerate(rows, start=1))
-    refuse_faults(list(_repeated(found, where)), where)
+    refuse_faults(list(_repetitions(found, where)), where)
     return found
 
 
@@ -84,7 +84,7 @@ def _fiducial(row: Mapping[str, str], count: int, ways: tuple[str, str], known_s
     )
 
 
-def _repeated(found: tuple[Fiducial, ...], where: str) -> Iterator[str]:
+def _repetitions(found: tuple[Fiducial, ...], where: str) -> Iterator[str]:
     """Samples that are there twice: by name, by place, or row for row."""
     for (i, a), (j, b) in combinations(enumerate(found, start=1), 2):
         rows = f"{where}: rows {i} and {j}"

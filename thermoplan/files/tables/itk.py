@@ -137,7 +137,7 @@ def _linear(steps: list[Step], name: str) -> list[Step]:
     return steps
 
 
-def _counted(p: Array, count: int, name: str) -> Array:
+def _check_count(p: Array, count: int, name: str) -> Array:
     if p.shape != (count,) or not np.isfinite(p).all():
         raise InputError(f"{name}: has {p.size} parameters; expected {count} numbers")
     return p
@@ -148,20 +148,20 @@ def _identity(p: Array, fixed: Array, name: str) -> tuple[Array, Array]:
 
 
 def _affine(p: Array, fixed: Array, name: str) -> tuple[Array, Array]:
-    return _counted(p, 12, name)[:9].reshape(3, 3), p[9:]
+    return _check_count(p, 12, name)[:9].reshape(3, 3), p[9:]
 
 
 def _translation(p: Array, fixed: Array, name: str) -> tuple[Array, Array]:
-    return np.eye(3), _counted(p, 3, name)
+    return np.eye(3), _check_count(p, 3, name)
 
 
 def _scale(p: Array, fixed: Array, name: str) -> tuple[Array, Array]:
-    return np.diag(_counted(p, 3, name)), np.zeros(3)
+    return np.diag(_check_count(p, 3, name)), np.zeros(3)
 
 
 def _euler(p: Array, fixed: Array, name: str) -> tuple[Array, Array]:
     """Angles about x, y, z; the matrix is Rz Rx Ry, or Rz Ry Rx where a fourth fixed parameter says so."""
-    _counted(p, 6, name)
+    _check_count(p, 6, name)
     (cx, cy, cz), (sx, sy, sz) = np.cos(p[:3]), np.sin(p[:3])
     x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
     y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
@@ -184,15 +184,15 @@ def _turn(vector: Array) -> Array:
 
 
 def _versor(p: Array, fixed: Array, name: str) -> tuple[Array, Array]:
-    return _turn(_counted(p, 6, name)[:3]), p[3:]
+    return _turn(_check_count(p, 6, name)[:3]), p[3:]
 
 
 def _rotation(p: Array, fixed: Array, name: str) -> tuple[Array, Array]:
-    return _turn(_counted(p, 3, name)), np.zeros(3)
+    return _turn(_check_count(p, 3, name)), np.zeros(3)
 
 
 def _similarity(p: Array, fixed: Array, name: str) -> tuple[Array, Array]:
-    return _turn(_counted(p, 7, name)[:3]) * p[6], p[3:6]
+    return _turn(_check_count(p, 7, name)[:3]) * p[6], p[3:6]
 
 
 _TURNS: dict[str, Callable[[Array, Array, str], tuple[Array, Array]]] = {

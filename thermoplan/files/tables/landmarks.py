@@ -41,13 +41,13 @@ def read_both(moving: Path | str, fixed: Path | str, *, notes: list[str] | None 
     first, second = Path(moving).name, Path(fixed).name
     if len(names) < 3:
         raise InputError(
-            f"{first} and {second} share {len(names)} names ({_listed(one)}; {_listed(other)}); "
+            f"{first} and {second} share {len(names)} names ({_join_names(one)}; {_join_names(other)}); "
             "expected 3 or more: give each landmark the same name in both"
         )
     for file, points, there in ((first, one, other), (second, other, one)):
         lonely = [name for name in points if name not in there]
         if lonely and notes is not None:
-            notes.append(f"{file}: {_listed(lonely)} has no partner and is left out")
+            notes.append(f"{file}: {_join_names(lonely)} has no partner and is left out")
     return Landmarks(tuple(names), np.array([one[n] for n in names]), np.array([other[n] for n in names]))
 
 
@@ -142,7 +142,7 @@ def _points(rows: Iterable[Mapping[str, str]], columns: Sequence[str], file: str
     return points
 
 
-def _listed(names: Iterable[str]) -> str:
+def _join_names(names: Iterable[str]) -> str:
     names = list(names)
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 

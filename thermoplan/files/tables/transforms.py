@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...base.arrays import Array, frozen
+from ...base.arrays import Array, freeze
 from ...base.errors import InputError
 from ..text.text_files import existing, read_text
 from .itk import ITK_TEXT, Step, compose_steps, steps_of_hdf5, steps_of_mat, steps_of_text
@@ -40,18 +40,18 @@ def read_transform_file(path: Path | str, *, notes: list[str] | None = None) -> 
     """The same, with the residual that ``register`` wrote beside it."""
     path, residual_m = existing(path), None
     if path.suffix.lower() in (".h5", ".hdf5"):
-        rows = _undone(steps_of_hdf5(path), path.name)
+        rows = _inverse(steps_of_hdf5(path), path.name)
     elif path.suffix.lower() == ".mat":
-        rows = _undone(steps_of_mat(path), path.name)
+        rows = _inverse(steps_of_mat(path), path.name)
     else:
         try:
             text = read_text(path)
-            rows = _undone(steps_of_text(text, path.name), path.name) if text.startswith(ITK_TEXT) else _plain(text)
+            rows = _inverse(steps_of_text(text, path.name), path.name) if text.startswith(ITK_TEXT) else _plain(text)
         except ValueError as problem:
             raise InputError(
                 f"{path.name}: expected four rows of four numbers (RAS, mm), or a transform of ITK: {problem}"
             ) from problem
-        residual_m = _recorded(text)
+        residual_m = _recorded_residual(text)
     return TransformFile(transform_m(rows, path.name, notes=notes), residual_m)
 
 
@@ -98,14 +98,14 @@ def transform_m(rows: ArrayLike, name: str, *, notes: list[str] | None = None) -
     if notes is not None and np.linalg.det(turn) < 0.0:
         notes.append(f"{name}: the transform mirrors the image: left and right, or LPS and RAS, may be mixed up")
     matrix[:3, 3] *= 1e-3
-    return frozen(matrix)
+    return freeze(matrix)
 
 
 def transform_mm(matrix_m: ArrayLike) -> Array:
     """A ``(4, 4)`` in metres with its shift in millimetres."""
     matrix = np.array(matrix_m, float)
     matrix[:3, 3] *= 1e3
-    return frozen(matrix)
+    return freeze(matrix)
 
 
 def _plain(text: str) -> Array:
@@ -113,7 +113,7 @@ def _plain(text: str) -> Array:
     return np.loadtxt(lines, ndmin=2) if lines else np.zeros((0, 0))
 
 
-def _recorded(text: str) -> float | None:
+def _recorded_residual(text: str) -> float | None:
     found = re.search(rf"^#\s*{_RESIDUAL}\s*=\s*([0-9.eE+-]+)\s*$", text, re.M)
     try:
         return float(found[1]) * 1e-3 if found else None
@@ -121,7 +121,7 @@ def _recorded(text: str) -> float | None:
         return None
 
 
-def _undone(steps: list[Step], name: str) -> Array:
+def _inverse(steps: list[Step], name: str) -> Array:
     """The 4 x 4 in RAS millimetres that undoes an ITK transform."""
     matrix = _LPS @ compose_steps(steps, name) @ _LPS
     if abs(np.linalg.det(matrix)) < 1e-6:

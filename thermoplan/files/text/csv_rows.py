@@ -122,14 +122,14 @@ def _doubt(columns: tuple[str, ...], row: list[str]) -> str:
     parts = [cell.strip() for cell in row]
     starts = range(len(columns)) if len(row) == len(columns) + 1 else range(0, len(row) - 1, 2)
     pairs = [(columns[i if len(row) == len(columns) + 1 else i // 2], parts[i : i + 2]) for i in starts]
-    found = [f'{column} = "{whole},{part}"' for column, (whole, part) in pairs if _parted(whole, part)]
+    found = [f'{column} = "{whole},{part}"' for column, (whole, part) in pairs if _joins_to_number(whole, part)]
     if found and len(row) in (len(columns) + 1, 2 * len(columns)):
         return f": decimal commas ({' or '.join(found)})? write numbers with a point"
-    if any(_parted(*pair) for pair in itertools.pairwise(parts)):
+    if any(_joins_to_number(*pair) for pair in itertools.pairwise(parts)):
         return ": decimal commas? write numbers with a point"
     return f': "{parts[len(columns)]}" belongs to none; put a cell that holds a comma in quotes'
 
 
-def _parted(whole: str, part: str) -> bool:
+def _joins_to_number(whole: str, part: str) -> bool:
     """True if a decimal comma between two cells would make them one number."""
     return bool(re.fullmatch(r"[+-]?\d+", whole, re.ASCII) and re.fullmatch(r"\d+", part, re.ASCII))

@@ -37,7 +37,7 @@ __all__ = [
     "MetricSlope",
     "Scale",
     "SearchMetric",
-    "metric_named",
+    "find_metric",
     "metric_value",
 ]
 
@@ -56,7 +56,7 @@ METRICS = tuple(name for kind in METRIC_KINDS.values() for name in kind.examples
 
 
 @cache
-def metric_named(name: str) -> Metric:
+def find_metric(name: str) -> Metric:
     """The metric that a name means."""
     for kind in METRIC_KINDS.values():
         metric = kind.parse(name)

@@ -64,7 +64,7 @@ def dose_min(times_s: Array, temperature_c: Array) -> Array:
     """CEM43 over the first axis, exact for temperatures linear between times, as `dose.cem43_min`."""
     found = np.zeros(temperature_c.shape[1:])
     for part in _parts(temperature_c):
-        found = found + _summed(times_s[part], _intervals(temperature_c[part])[1])
+        found = found + _integral(times_s[part], _intervals(temperature_c[part])[1])
     return np.asarray(found)
 
 
@@ -82,7 +82,7 @@ def dose_slope(times_s: Array, temperature_c: Array) -> tuple[Array, Array]:
             side *= sign * minutes
             side /= change
             found[end] += side
-        dose = dose + _summed(at_s, mean)
+        dose = dose + _integral(at_s, mean)
     return np.asarray(dose), slope
 
 
@@ -92,7 +92,7 @@ def _parts(temperature_c: Array) -> Iterator[slice]:
     return (slice(i, i + rows + 1) for i in range(0, max(1, len(temperature_c) - 1), rows))
 
 
-def _summed(times_s: Array, mean: Array) -> Array:
+def _integral(times_s: Array, mean: Array) -> Array:
     result: Array = np.tensordot(np.diff(times_s) / 60.0, mean, 1)
     return result
 

@@ -15,7 +15,7 @@ from .statistics import (
     Hottest,
     Statistic,
     between,
-    exceeded_by,
+    exceedance,
     hottest_mean,
     hottest_parts,
     parse_statistic,
@@ -52,7 +52,7 @@ class DoseMapMetric:
         if isinstance(which, Hottest):
             return np.asarray(hottest_mean(values, weights_m3, which.m3))
         if isinstance(which, float):
-            return exceeded_by(values, weights_m3, which)
+            return exceedance(values, weights_m3, which)
         return statistic(values, weights_m3, which)
 
     def over_time(self, judged: JudgedTimes, course: Array) -> Array:

@@ -105,7 +105,7 @@ def volume_above(values: Array, weights: Array, edge: float) -> Array:
 
 def between(values: Array, weights: Array, share: float) -> tuple[IntArray, Array]:
     """Two nodes ``(..., 2)``, and their mixture, that make the value at ``share`` of the weight from
-    below; the definition of `exceeded_by`."""
+    below; the definition of `exceedance`."""
     order = _lowest(values, weights, share)
     w = weights[order]
     middle = (np.cumsum(w, axis=-1) - 0.5 * w) / weights.sum()
@@ -143,8 +143,8 @@ def _smallest(rows: Array, count: int) -> IntArray:
     return found
 
 
-def exceeded_by(values: Array, weights: Array, percent: ArrayLike) -> Array:
-    """Value that ``percent`` of the weight exceeds: T90 is ``exceeded_by(temperature, volume, 90)``.
+def exceedance(values: Array, weights: Array, percent: ArrayLike) -> Array:
+    """Value that ``percent`` of the weight exceeds: T90 is ``exceedance(temperature, volume, 90)``.
 
     Each value stands at the middle of its own weight in the sorted sum, linear in between. With nodes of a
     region that is coldest all over its surface, T90 comes out low by up to the change over half an element.

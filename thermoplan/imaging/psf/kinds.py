@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from ...base.arrays import Array, finite, frozen, put, unit
+from ...base.arrays import Array, finite, freeze, put, unit
 from ...base.errors import InputError
 from ...tracer.magnetization import langevin_ratio, langevin_slope
 from .widths import Psf, fwhm_m
@@ -26,7 +26,7 @@ class GaussianPsf:
         width = np.broadcast_to(finite(self.fwhm_m, "psf: fwhm"), 3)
         if (width <= 0.0).any():
             raise InputError(f"psf: fwhm = {width.tolist()} m: expected more than zero")
-        put(self, fwhm_m=frozen(width.copy()))
+        put(self, fwhm_m=freeze(width.copy()))
 
     @property
     def reach_m(self) -> Array:
@@ -65,10 +65,10 @@ class TensorPsf:
         channels = np.array([unit(c, "psf: channel") for c in np.atleast_2d(self.channels)])
         put(
             self,
-            xi_per_t=frozen(np.atleast_1d(self.xi_per_t)),
+            xi_per_t=freeze(np.atleast_1d(self.xi_per_t)),
             gradient_t_m=gradient,
-            channels=frozen(channels),
-            weight=frozen(np.atleast_1d(self.weight) / np.sum(self.weight)),
+            channels=freeze(channels),
+            weight=freeze(np.atleast_1d(self.weight) / np.sum(self.weight)),
         )
         size, axes = np.linalg.svd(gradient)[1:]
         if size.min() <= 1e-6 * size.max():
@@ -76,9 +76,9 @@ class TensorPsf:
                 "psf: the selection field does not change along one direction (a line that stands still): its image "
                 "is a projection; turn the line, or give a width (fwhm)"
             )
-        put(self, reach_axes_m=frozen(np.full((3, 3), np.nan)))  # no end while its widths are measured
+        put(self, reach_axes_m=freeze(np.full((3, 3), np.nan)))  # no end while its widths are measured
         widths = np.array([fwhm_m(self, axis) for axis in axes])
-        put(self, reach_axes_m=frozen(REACH_FWHM * widths[:, None] * axes))
+        put(self, reach_axes_m=freeze(REACH_FWHM * widths[:, None] * axes))
 
     @property
     def reach_m(self) -> Array:
@@ -146,4 +146,4 @@ def _lags(count: int = 48) -> Array:
     """Equally likely delays of ``exp(-u)``; their mean is 1."""
     edge = 1.0 - np.arange(count + 1) / count
     primitive = np.where(edge > 0.0, edge - edge * np.log(np.where(edge > 0.0, edge, 1.0)), 0.0)
-    return frozen(-count * np.diff(primitive))
+    return freeze(-count * np.diff(primitive))

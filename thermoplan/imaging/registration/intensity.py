@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...base.arrays import Array, frozen
+from ...base.arrays import Array, freeze
 from ...base.errors import InputError, MissingPart, SolverError
 from ...base.image import Image
-from .registration import Registration, moved
+from .registration import Registration, move_points
 
 _BINS = 32
 """Bins of the joint histogram; more need more samples, fewer blur the grey values of organs into each other."""
@@ -97,7 +97,7 @@ def rigid_from_images(moving: Image, fixed: Image, source: str = "images") -> Re
             f"{source}: only {share:.0%} of the moving image's content would lie inside the fixed image: {_REMEDY}"
         )
     spread = float(np.sqrt(np.mean(np.square(agreeing))))
-    return Registration(frozen(matrix), "intensity", source, float(np.hypot(spread, voxel / np.sqrt(12.0))))
+    return Registration(freeze(matrix), "intensity", source, float(np.hypot(spread, voxel / np.sqrt(12.0))))
 
 
 def _simpleitk() -> Any:
@@ -135,14 +135,14 @@ def _around(pair: _ScanPair, end: Array) -> Iterator[Array]:
     for sign in ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)):
         step = np.array(sign) / np.sqrt(3.0)
         off = np.eye(4)
-        off[:3, :3] = _turned(_TURN_RAD * step)
+        off[:3, :3] = _rotation(_TURN_RAD * step)
         off[:3, 3] = pair.centre_m + shift_m * step - off[:3, :3] @ pair.centre_m
         yield end @ off
 
 
 def _ends(pair: _ScanPair, starts: Iterable[Array], factors: Sequence[int]) -> list[tuple[Array, float]]:
     """End points of the searches and their metrics, lower is better; those in which the images part are left out."""
-    found = (_searched(pair, start, factors) for start in starts)
+    found = (_search(pair, start, factors) for start in starts)
     return [end for end in found if end is not None]
 
 
@@ -152,7 +152,7 @@ def _best(ends: list[tuple[Array, float]], source: str) -> tuple[Array, float]:
     return min(ends, key=lambda end: end[1])
 
 
-def _searched(pair: _ScanPair, start: Array, factors: Sequence[int]) -> tuple[Array, float] | None:
+def _search(pair: _ScanPair, start: Array, factors: Sequence[int]) -> tuple[Array, float] | None:
     sitk = pair.sitk
     method, transform = sitk.ImageRegistrationMethod(), _euler(sitk, start, pair.centre_m)
     method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=_BINS)
@@ -181,13 +181,13 @@ def _searched(pair: _ScanPair, start: Array, factors: Sequence[int]) -> tuple[Ar
 
 def _apart_m(pair: _ScanPair, one: Array, other: Array) -> float:
     """Root mean square distance between two ends over the moving image's content."""
-    gap = moved(np.linalg.inv(one), pair.content_m) - moved(np.linalg.inv(other), pair.content_m)
+    gap = move_points(np.linalg.inv(one), pair.content_m) - move_points(np.linalg.inv(other), pair.content_m)
     return float(np.sqrt((gap**2).sum(axis=1).mean()))
 
 
 def _overlap(pair: _ScanPair, matrix: Array) -> float:
     """Share of the moving image's content that comes to lie inside the fixed image."""
-    index = pair.fixed.indices(moved(matrix, pair.content_m))
+    index = pair.fixed.indices(move_points(matrix, pair.content_m))
     return float(((index > -0.5) & (index < np.array(pair.fixed.shape) - 0.5)).all(axis=1).mean())
 
 
@@ -219,7 +219,7 @@ def _factors(*images: Image) -> tuple[int, ...]:
     return tuple(factor for factor in (4, 2, 1) if factor == 1 or fewest // factor >= _FEWEST_VOXELS)
 
 
-def _turned(vector: Array) -> Array:
+def _rotation(vector: Array) -> Array:
     """Rotation about ``vector`` by its length, radians."""
     angle = float(np.linalg.norm(vector))
     x, y, z = vector / angle

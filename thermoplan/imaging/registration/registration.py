@@ -75,11 +75,11 @@ class Registration:
         """Distance left at each landmark ``(n,)``."""
         if self.landmarks is None:
             return np.zeros(0)
-        return np.linalg.norm(moved(self.matrix_m, self.landmarks.moving_m) - self.landmarks.fixed_m, axis=1)
+        return np.linalg.norm(move_points(self.matrix_m, self.landmarks.moving_m) - self.landmarks.fixed_m, axis=1)
 
     def displacement_m(self, points_m: Array) -> Array:
         """Displacement vector of what now lies at ``points_m (..., 3)``."""
-        return np.asarray(points_m) - moved(np.linalg.inv(self.matrix_m), points_m)
+        return np.asarray(points_m) - move_points(np.linalg.inv(self.matrix_m), points_m)
 
     def expected_error_m(self, point_m: Array) -> float | None:
         """Root mean square error to expect at a point of the anatomy, from the landmarks' residual [Fitzpatrick1998].
@@ -98,6 +98,6 @@ class Registration:
         return float(np.sqrt(self.residual_m**2 / (count - 2) * (1.0 + sum(ratio) / 3.0)))
 
 
-def moved(matrix: Array, points: Array) -> Array:
+def move_points(matrix: Array, points: Array) -> Array:
     """``points (..., 3)`` after a ``(4, 4)``."""
     return np.asarray(points) @ matrix[:3, :3].T + matrix[:3, 3]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...base.arrays import Array, frozen
+from ...base.arrays import Array, freeze
 from ...base.errors import InputError
-from .registration import Landmarks, Registration, moved
+from .registration import Landmarks, Registration, move_points
 
 FEWEST = 3
 _FLAT = 0.02
@@ -48,7 +48,7 @@ def _best(moving: Array, fixed: Array) -> Array:
     matrix = np.eye(4)
     matrix[:3, :3] = vt.T @ upright @ u.T
     matrix[:3, 3] = end - matrix[:3, :3] @ start
-    return frozen(matrix)
+    return freeze(matrix)
 
 
 def _spreads(points: Array) -> Array:
@@ -79,7 +79,7 @@ def _leave_one_out(landmarks: Landmarks) -> float | None:
         if spread[1] <= _FLAT * spread[0]:
             return None
         matrix = _best(rest.moving_m, rest.fixed_m)
-        errors.append(np.linalg.norm(moved(matrix, landmarks.moving_m[number]) - landmarks.fixed_m[number]))
+        errors.append(np.linalg.norm(move_points(matrix, landmarks.moving_m[number]) - landmarks.fixed_m[number]))
     return float(np.sqrt(np.mean(np.square(errors))))
 
 
@@ -100,6 +100,6 @@ def _warnings(landmarks: Landmarks, residual: float) -> Iterator[str]:
             "makes: check units and voxel sizes"
         )
     mirror = np.diag([-1.0, 1.0, 1.0])
-    mirrored = moved(_best(moving @ mirror, fixed), moving @ mirror) - fixed
+    mirrored = move_points(_best(moving @ mirror, fixed), moving @ mirror) - fixed
     if np.sqrt((mirrored**2).sum(axis=1).mean()) < _MIRROR * residual and residual > 1e-3 * spread[0]:
         yield "the landmarks fit better as mirror images: check left and right, and RAS against LPS"

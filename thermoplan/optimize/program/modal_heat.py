@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ...base.arrays import Array, IntArray, frozen, put
+from ...base.arrays import Array, IntArray, freeze, put
 from ...base.errors import InputError
 from .modal_time import ModalTime, mode_integrals
 
@@ -55,7 +55,7 @@ class CorrectedModel:
     rise_k: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        put(self, times_s=frozen(self.times_s), rise_k=frozen(self.rise_k, np.float32))
+        put(self, times_s=freeze(self.times_s), rise_k=freeze(self.rise_k, np.float32))
         if self.rise_k.shape != (len(self.times_s), len(self.model.base_c)):
             raise InputError(
                 f"correction: expected {len(self.times_s)} times of {len(self.model.base_c)} "
@@ -150,15 +150,15 @@ class ModalHeat:
     _modal_time: ModalTime = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        edges = frozen(self.window_edges_s)
+        edges = freeze(self.window_edges_s)
         if edges.ndim != 1 or len(edges) < 2 or edges[0] != 0.0 or (np.diff(edges) <= 0.0).any():
             raise InputError("windows: expected edges that rise from 0 to the end of heating")
         times, rates = _times(edges, self.cool_down_s, self.step_s), self.model.rates_1_s
         put(
             self,
             window_edges_s=edges,
-            times_s=frozen(times),
-            windows_to_modes=frozen(mode_integrals(times, edges, rates)),
+            times_s=freeze(times),
+            windows_to_modes=freeze(mode_integrals(times, edges, rates)),
             _modal_time=ModalTime.of(times, edges, rates),
         )
 
@@ -201,16 +201,18 @@ class ModalHeat:
 
 def _times(edges: Array, cool_down_s: float, step_s: float) -> Array:
     """Times of the samples: at least two in every window, wider apart late in the cool-down."""
-    pieces = [_divided(a, b, max(2, int(np.ceil((b - a) / step_s - _ROUNDING)))) for a, b in itertools.pairwise(edges)]
+    pieces = [
+        _step_ends(a, b, max(2, int(np.ceil((b - a) / step_s - _ROUNDING)))) for a, b in itertools.pairwise(edges)
+    ]
     end, fast = float(edges[-1]), min(cool_down_s, _FAST_COOLING_S)
     if fast > 0.0:
-        pieces.append(_divided(end, end + fast, max(1, int(np.ceil(fast / step_s)))))
+        pieces.append(_step_ends(end, end + fast, max(1, int(np.ceil(fast / step_s)))))
     if cool_down_s > fast:
         steps = int(np.ceil((cool_down_s - fast) / (_COARSER * step_s)))
-        pieces.append(_divided(end + fast, end + cool_down_s, steps))
+        pieces.append(_step_ends(end + fast, end + cool_down_s, steps))
     return np.concatenate([[0.0], *pieces])
 
 
-def _divided(start: float, end: float, steps: int) -> Array:
+def _step_ends(start: float, end: float, steps: int) -> Array:
     """Ends of equal steps."""
     return np.linspace(start, end, steps + 1)[1:]

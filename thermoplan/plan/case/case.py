@@ -14,7 +14,7 @@ from ...anatomy.tissue import (
     PerfusionLaw,
     Species,
     Tissue,
-    anaesthetised,
+    anaesthetise,
     canonical_tissue,
     region_tissues,
     scaled_metabolism,
@@ -221,7 +221,7 @@ def case_tissues(protocol: Protocol, tissue_names: Sequence[str]) -> tuple[Tissu
     tissues = region_tissues(
         tissue_names, species, frequency_hz=protocol.device.frequency_hz, overrides=_overrides(protocol, tissue_names)
     )
-    return tissues if agent is None else anaesthetised(tissues, species, agent)
+    return tissues if agent is None else anaesthetise(tissues, species, agent)
 
 
 def _overrides(protocol: Protocol, tissue_names: Sequence[str]) -> Mapping[str, Mapping[str, float]]:

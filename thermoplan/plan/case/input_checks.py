@@ -28,7 +28,7 @@ def input_complaints(protocol: Protocol, iron: IronMap, body: Body) -> Iterator[
             canonical_tissue(tissue)
         except InputError as error:
             yield f"region {region}: {error}"
-    yield from _misplaced(protocol, iron, body)
+    yield from _misplacements(protocol, iron, body)
 
 
 def _unknown_regions(protocol: Protocol, body: Body) -> Iterator[str]:
@@ -41,7 +41,7 @@ def _unknown_regions(protocol: Protocol, body: Body) -> Iterator[str]:
             yield f'{where}: region = "{name}": {why}; expected one of {", ".join(known)}'
 
 
-def _misplaced(protocol: Protocol, iron: IronMap, body: Body) -> Iterator[str]:
+def _misplacements(protocol: Protocol, iron: IronMap, body: Body) -> Iterator[str]:
     """Probes off the body, and iron that does not lie where the anatomy is."""
     for probe in protocol.probes:
         if body.region_of(np.array([probe.position_m]))[0] < 0:

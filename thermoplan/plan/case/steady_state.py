@@ -52,7 +52,7 @@ def _closed_surfaces(inputs: Inputs) -> str:
         return ""
     if any(tissue.perfusion_w_m3_k > 0.0 for tissue in case_tissues(protocol, tuple(inputs.tissues.values()))):
         return ""
-    return " and ".join(f"{key} = {{ {_said(surface)} }}" for key, surface in given.items())
+    return " and ".join(f"{key} = {{ {_surface_words(surface)} }}" for key, surface in given.items())
 
 
 def _takes_heat(surface: Surface) -> bool:
@@ -61,7 +61,7 @@ def _takes_heat(surface: Surface) -> bool:
     return surface.heat_transfer_w_m2_k != 0.0 or surface.emissivity > 0.0
 
 
-def _said(surface: Surface) -> str:
+def _surface_words(surface: Surface) -> str:
     return "insulated = true" if surface.kind == "insulated" else 'heat_transfer = "0 W/m^2/K"'
 
 

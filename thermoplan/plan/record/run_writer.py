@@ -60,7 +60,7 @@ def write_run(folder: Path, products: Products, stages: Stages) -> PlanRecord:
             tracer=protocol.tracer.name,
             duration_s=outcome.heating_end_s,
         )
-        write_trajectory(folder / "trajectory.csv", products.trajectory, lines, _expected(products))
+        write_trajectory(folder / "trajectory.csv", products.trajectory, lines, _expected_readings(products))
         write_machine(folder / "machine.csv", products.trajectory, protocol.device, lines)
         fields = nodal_fields(heating_model, outcome)
         write_fields(folder / "fields.vtu", heating_model.case.anatomy, fields)
@@ -103,7 +103,7 @@ def plan_hash(record: PlanRecord) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _expected(products: Products) -> dict[str, Array]:
+def _expected_readings(products: Products) -> dict[str, Array]:
     """Core and probe temperatures to expect at each stop, and the readings at which to stop."""
     outcome, at = products.outcome, products.trajectory.start_s
     found: dict[str, Array] = {}

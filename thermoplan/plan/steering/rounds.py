@@ -127,7 +127,7 @@ def plan_until_agreed(setup: SearchSetup, stages: Stages) -> SettledPlan:
     while len(found) < most:
         steering = steer(setup, stages, correction)
         outcome, means = _verify_round(steering, stages)
-        gap_k, broken = prediction_k(steering, outcome), _newly_broken(steering, outcome)
+        gap_k, broken = prediction_k(steering, outcome), _new_breaks(steering, outcome)
         rows.append({"prediction_k": gap_k, "broken": [setup.resolved.rows[i].label for i in broken]})
         found.append(SettledPlan(steering, outcome, gap_k, rows))
         if steering.interrupted or not (broken or (coupled and gap_k > AGREED_K)):
@@ -160,7 +160,7 @@ def _loss(settled: SettledPlan, coupled: bool) -> tuple[float, ...]:
     return (limits, max(0.0, settled.gap_k - AGREED_K) if coupled else 0.0, goals, settled.gap_k)
 
 
-def _newly_broken(steering: Steering, outcome: Outcome) -> dict[int, float]:
+def _new_breaks(steering: Steering, outcome: Outcome) -> dict[int, float]:
     """Rows that the search kept and verification did not: number -> by how much they are to be drawn in."""
     searched = steering.shares.values
     rows = enumerate(zip(steering.resolved.rows, searched, outcome.values, strict=False))

@@ -90,7 +90,7 @@ def verify(
     stages.note(_engine_words(heating_model, choice, crew))
     policy = NO_CHECKPOINT
     if options.checkpoints is not None:
-        digest = model_digest(heating_model.case.protocol, _made_of(system, playback.pieces, playback.times_s))
+        digest = model_digest(heating_model.case.protocol, _arrays_of_model(system, playback.pieces, playback.times_s))
         policy = options.checkpoints.policy(digest, {**recorder.consumers(), "audit": audit})
     history = (crew.play if crew else play_sequence)(
         system, playback.pieces, playback.times_s, feedback=full.feedback, ledger=audit, engine=op, keeping=policy
@@ -163,7 +163,7 @@ def boiling_notes(outcome: Outcome) -> list[str]:
     return [said] if peak > BOILING_C else []
 
 
-def _made_of(system: ThermalSystem, pieces: Sequence[Segment | Cycle], times_s: Array) -> Iterator[Array]:
+def _arrays_of_model(system: ThermalSystem, pieces: Sequence[Segment | Cycle], times_s: Array) -> Iterator[Array]:
     """Every array that the full model is made of."""
     yield from (
         system.stiffness.data,

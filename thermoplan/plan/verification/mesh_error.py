@@ -7,7 +7,7 @@ import numpy as np
 from ...base.progress import Stages
 from ...bioheat import spatial_error_k
 from ...files.run.plan_record import AccuracyRecord, MeshErrorRecord
-from ...goals.metrics.statistics import exceeded_by
+from ...goals.metrics.statistics import exceedance
 from ..case.heating_model import HeatingModel
 from .outcome import Outcome
 
@@ -27,7 +27,7 @@ def estimate_mesh_error(heating_model: HeatingModel, outcome: Outcome, stages: S
     for name, (nodes, weights) in outcome.series.regions.items():
         reported, better = outcome.end_c[nodes], outcome.end_c[nodes] - error[nodes]
         t90, t50, t10 = (
-            float(exceeded_by(reported, weights, level) - exceeded_by(better, weights, level)) for level in (90, 50, 10)
+            float(exceedance(reported, weights, level) - exceedance(better, weights, level)) for level in (90, 50, 10)
         )
         regions[name] = {
             "t90_k": t90,

@@ -14,7 +14,7 @@ from ...bioheat import EnergyAudit, Segment, evolve
 from ...files.run.plan_record import SolverRecord
 from ...goals import Meter, Resolved
 from ...goals.dose import Dose, DoseMap, cem43_min
-from ...goals.metrics.statistics import exceeded_by, mean_over
+from ...goals.metrics.statistics import exceedance, mean_over
 from ...goals.region_series import RegionSeries
 from ...power.heating_basis import HeatingBasis
 from ...protocol import Protocol
@@ -171,7 +171,7 @@ class OutcomeRecorder:
         for factor in {*SLP_FACTORS, *self.heating_model.case.heat_factors}:
             found[factor] = np.array(
                 [
-                    float(exceeded_by(base + e + factor * (t - base - e), weights, 90.0))
+                    float(exceedance(base + e + factor * (t - base - e), weights, 90.0))
                     for t, e in zip(self.focus_c, eddy, strict=True)
                 ]
             )
