@@ -45,7 +45,7 @@ def keep_for_answers() -> Iterator[None]:
             yield
     finally:
         _kept.pop()
-        _flush_compiled()
+        _flush_compiled_output()
         os.dup2(descriptor, _STDOUT_FD)
         os.close(descriptor)
 
@@ -57,7 +57,7 @@ def answering() -> Iterator[None]:
         yield
         return
     kept = _kept[-1]
-    _flush_compiled()
+    _flush_compiled_output()
     os.dup2(kept.descriptor, _STDOUT_FD)
     try:
         with redirect_stdout(kept.stream):
@@ -73,6 +73,6 @@ def print_answer(line: str) -> None:
         print(line)
 
 
-def _flush_compiled() -> None:
+def _flush_compiled_output() -> None:
     """Flush what compiled code has printed and C's own buffer still holds."""
     ctypes.CDLL(None).fflush(None)
