@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def first_stated[Value](*values: Value | None) -> Value | None:
+def first_of[Value](*values: Value | None) -> Value | None:
     """The first of ``values`` that is not None; None where all are."""
     return next((value for value in values if value is not None), None)

@@ -54,7 +54,7 @@ def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Map
     columns = read_columns(curve, ["time_s", "temperature_C"])
     time_s, temperature_c = columns["time_s"], columns["temperature_C"]
     refuse_falling_times(time_s, curve.name)
-    heated, before, notes = _heated(time_s, temperature_c, known)
+    heated, before, notes = _heating_part(time_s, temperature_c, known)
     start = known.get("start")
     if start is None and before.any():
         start = float(temperature_c[before].mean())
@@ -105,7 +105,9 @@ def refuse_falling_times(time_s: Array, name: str) -> None:
         )
 
 
-def _heated(time_s: Array, temperature_c: Array, known: Mapping[str, float]) -> tuple[BoolArray, BoolArray, list[str]]:
+def _heating_part(
+    time_s: Array, temperature_c: Array, known: Mapping[str, float]
+) -> tuple[BoolArray, BoolArray, list[str]]:
     """Readings under the field, readings before it, and a note where the curve itself had to tell them."""
     first, last = known.get("from", time_s[0]), known.get("to", time_s[-1])
     chosen = (time_s >= first) & (time_s <= last)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..base.stated import first_stated
+from ..base.stated import first_of
 from ..device import Device
 from ..tracer.magnetization import FIXED_AXIS
 from ..tracer.measured_slp import USUAL_SPAN
@@ -138,7 +138,7 @@ def _resize_cores(tracer: Tracer, sign: float) -> Tracer:
     modes = []
     for mode in tracer.populations:
         core = mode.core_diameter_m * float(np.exp(sign * (mode.sigma if mode.sigma > 0.0 else ASSUMED_SIGMA)))
-        shell = first_stated(mode.hydrodynamic_diameter_m, tracer.hydrodynamic_diameter_m)
+        shell = first_of(mode.hydrodynamic_diameter_m, tracer.hydrodynamic_diameter_m)
         outer = None if shell is None else shell + core - mode.core_diameter_m
         modes.append(replace(mode, core_diameter_m=core, hydrodynamic_diameter_m=outer))
     return replace(tracer, populations=tuple(modes))

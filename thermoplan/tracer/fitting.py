@@ -11,7 +11,7 @@ from scipy import optimize
 
 from ..base.arrays import Array
 from ..base.errors import InputError, SolverError
-from ..base.stated import first_stated
+from ..base.stated import first_of
 from .measured_slp import USUAL_ERROR, Calibration, Estimate, MeasuredSlp, interval, open_factors
 from .tracer import Tracer, slp_bound_w_kg, slp_w_kg
 
@@ -241,7 +241,7 @@ class _Problem:
             shells = [
                 (np.inf if outer is None else outer) / m.core_diameter_m
                 for m in self.tracer.populations
-                for outer in [first_stated(m.hydrodynamic_diameter_m, self.tracer.hydrodynamic_diameter_m)]
+                for outer in [first_of(m.hydrodynamic_diameter_m, self.tracer.hydrodynamic_diameter_m)]
             ]
             at = self.shape.index(self.free.index("core_diameter"))
             high[at] = min(high[at], max(1e-6, np.log(min(shells)) - 1e-9))

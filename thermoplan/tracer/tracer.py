@@ -12,7 +12,7 @@ from ..base.arrays import Array
 from ..base.display import card
 from ..base.errors import InputError
 from ..base.plain_data import construct
-from ..base.stated import first_stated
+from ..base.stated import first_of
 from .magnetization import FIXED_AXIS, MODELS, energy_kt
 from .measured_slp import Calibration
 from .relaxometry import Relaxometry
@@ -165,11 +165,11 @@ def neel_time_s(barrier: Array, *, tau0_s: float) -> Array:
 
 def relaxation_time_s(tracer: Tracer, mode: Population, diameter_m: Array) -> Array:
     """Relaxation time of cores of ``diameter_m`` in a mode; a shell keeps its thickness over the size distribution."""
-    stated = first_stated(mode.relaxation_time_s, tracer.relaxation_time_s)
+    stated = first_of(mode.relaxation_time_s, tracer.relaxation_time_s)
     if stated is not None:
         return np.full(np.shape(diameter_m), stated)
     rate = np.zeros(np.shape(diameter_m))
-    hydrodynamic = first_stated(mode.hydrodynamic_diameter_m, tracer.hydrodynamic_diameter_m)
+    hydrodynamic = first_of(mode.hydrodynamic_diameter_m, tracer.hydrodynamic_diameter_m)
     if tracer.viscosity_pa_s is not None and hydrodynamic is not None:
         shell = hydrodynamic - mode.core_diameter_m
         rate = rate + 1.0 / brown_time_s(
@@ -310,9 +310,9 @@ def _missing(tracer: Tracer) -> list[str]:
     faults = []
     brown = tracer.viscosity_pa_s is not None
     for mode in tracer.populations:
-        if first_stated(mode.relaxation_time_s, tracer.relaxation_time_s) is not None:
+        if first_of(mode.relaxation_time_s, tracer.relaxation_time_s) is not None:
             continue
-        hydrodynamic = first_stated(mode.hydrodynamic_diameter_m, tracer.hydrodynamic_diameter_m)
+        hydrodynamic = first_of(mode.hydrodynamic_diameter_m, tracer.hydrodynamic_diameter_m)
         if brown and hydrodynamic is None:
             faults.append('hydrodynamic_diameter: missing: viscosity needs one, such as "50 nm"')
         elif brown and hydrodynamic is not None and hydrodynamic < mode.core_diameter_m:
