@@ -65,7 +65,7 @@ def test_a_metric_name_is_family_and_statistic():
 def test_the_dose_called_max_is_of_the_hottest_cubic_millimetre_and_peak_is_of_one_node():
     """A node of 0.1 mm3 at 2.01 min among tissue at 1.5: the mean of the hottest 1 mm3 is 1.551, the peak 2.01."""
     doses, volumes_m3 = np.array([1.5, 2.01, 1.5]), np.array([5e-9, 0.1e-9, 5e-9])
-    largest, peak = (metric_named(name).over_region(doses, volumes_m3) for name in ("CEM43max", "CEM43peak"))
+    largest, peak = (find_metric(name).over_region(doses, volumes_m3) for name in ("CEM43max", "CEM43peak"))
     assert largest == pytest.approx(0.1 * 2.01 + 0.9 * 1.5) and peak == 2.01
     limits = [Goal("limit", ("liver",), name, 2.0, "at_most") for name in ("CEM43max", "CEM43peak")]
     assert [limit.met(value) for limit, value in zip(limits, (largest, peak), strict=True)] == [True, False]
