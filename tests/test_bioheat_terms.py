@@ -17,10 +17,11 @@ from thermoplan.bioheat import (
     Segment,
     TemperatureCourse,
     Vessel,
+    Warming,
     active_terms,
     feedback_of,
-    play_sequence,
-    settle,
+    play_warmed,
+    settled_system,
     thermal_system,
 )
 from thermoplan.fem.element_space import SPACES, ElementSpace, element_space
@@ -61,6 +62,7 @@ EXAMPLES = {
     "core course": (case(core_course=TemperatureCourse([0.0, HEATED_S], [37.0, 32.0])), case()),
     "ambient course": (case(boundaries=(Boundary("robin", 10.0, 25.0, course=AIR),)), case()),
     "radiation": (case(boundaries=(Boundary("robin", 10.0, 25.0, emissivity=0.98, surroundings_c=5.0),)), case()),
+    "warming": (pool(warming=Warming("regulated", normal=(0, -1, 0), max_power_w=0.5)), pool()),
 }
 """Term -> a problem that has it, and one that does not, or that has less of it where every problem has some."""
 EVERYWHERE = {"storage", "conduction"}
@@ -70,13 +72,11 @@ MOST_APART = 0.07
 
 def heated(given, order):
     """Temperatures of the nodes before heating and after five minutes of up to 0.4 MW/m3, and the energy balance."""
-    system = thermal_system(given, order)
-    feedback = feedback_of(given, system)
-    system = settle(system, feedback)
+    system, feedback = settled_system(given, order)
     power_w_m3 = 4e5 * np.sin(np.pi * MESH.centroids_m / SIDE_M).prod(axis=1)
     pieces = [Segment(element_space(MESH, order).load(power_w_m3), HEATED_S)]
     audit = EnergyAudit(system, pieces)
-    history = list(play_sequence(system, pieces, np.arange(0.0, HEATED_S, 50.0), feedback=feedback, ledger=audit))
+    history = list(play_warmed(system, pieces, np.arange(0.0, HEATED_S, 50.0), feedback=feedback, ledger=audit))
     nodes = len(MESH.points_m)
     return history[0][1][:nodes], history[-1][1][:nodes], audit.balance_rel
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .assembly import feedback_of, thermal_system
+from .assembly import feedback_of, settled_system, thermal_system
 from .audit import EnergyAudit
 from .engines.checkpoint import CheckpointPolicy, EngineState
 from .engines.coupled import evolve_coupled
@@ -10,15 +10,17 @@ from .engines.dispatch import EngineChoice, choose_engine, play_sequence
 from .engines.evolve import evolve
 from .engines.implicit import evolve_implicit
 from .engines.reduced import ReducedModel, reduced_model
-from .equilibrium import settle, steady_rise
+from .engines.regulated import play_warmed
+from .equilibrium import settle, settle_warming, steady_rise
 from .feedback import CourseFeedback, Feedback, FeedbackSum, PerfusionFeedback
 from .load_sequence import Cycle, Segment, after, cycles
-from .problem import BioheatProblem, Boundary, TemperatureCourse
+from .problem import BioheatProblem, Boundary, TemperatureCourse, Warming
 from .radiation import RadiationFeedback
 from .spatial_error import spatial_error_k
 from .system import ThermalSystem
 from .terms import TERMS, HeatTerm, active_terms
 from .vessels import Vessel, tube_m
+from .warming import WarmingFeedback, split_warming
 
 __all__ = [
     "TERMS",
@@ -40,6 +42,8 @@ __all__ = [
     "TemperatureCourse",
     "ThermalSystem",
     "Vessel",
+    "Warming",
+    "WarmingFeedback",
     "active_terms",
     "after",
     "choose_engine",
@@ -49,9 +53,13 @@ __all__ = [
     "evolve_implicit",
     "feedback_of",
     "play_sequence",
+    "play_warmed",
     "reduced_model",
     "settle",
+    "settle_warming",
+    "settled_system",
     "spatial_error_k",
+    "split_warming",
     "steady_rise",
     "thermal_system",
     "tube_m",

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import block_diag, bmat, csr_array, diags_array
 
 from ..base.arrays import Array, IntArray
-from .equilibrium import rise_before_heating
-from .feedback import FeedbackSum
+from .equilibrium import rise_before_heating, settle_warming
+from .feedback import Feedback, FeedbackSum
 from .problem import BioheatProblem
 from .system import ThermalSystem
 from .terms import active_terms, weak_form
@@ -20,6 +20,12 @@ def thermal_system(problem: BioheatProblem, order: int = 1) -> ThermalSystem:
     Unknowns at the nodes come first, in the anatomy's order; those of quadratic elements in the middle of edges follow.
     """
     return _join_blood(problem, assembled_form(problem, order), order)
+
+
+def settled_system(problem: BioheatProblem, order: int = 1) -> tuple[ThermalSystem, Feedback | None]:
+    """Assembled problem in its steady state before heating, and what feeds back into it, None where nothing does."""
+    system = thermal_system(problem, order)
+    return settle_warming(system, feedback_of(problem, system))
 
 
 def assembled_form(problem: BioheatProblem, order: int) -> AssembledForm:

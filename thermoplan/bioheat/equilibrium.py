@@ -10,9 +10,10 @@ from scipy.sparse.csgraph import connected_components
 
 from ..base.arrays import Array, BoolArray
 from ..base.errors import InputError, SolverError
-from .feedback import Feedback
+from .feedback import Feedback, FeedbackSum
 from .linalg.conjugate_gradients import solve_cg
 from .system import ThermalSystem
+from .warming import WarmingFeedback, split_warming
 from .weak_form import AssembledForm
 
 STEADY_TOLERANCE_K = 1e-9
@@ -63,10 +64,36 @@ def steady_rise(system: ThermalSystem, load_w: Array) -> Array:
 def settle(system: ThermalSystem, feedback: Feedback | None) -> ThermalSystem:
     """System with the steady state before heating that a feedback leads to; itself without one.
 
-    The blood stays at its temperature; thermoregulation makes up for what it then loses.
+    The blood stays at its temperature, and thermoregulation makes up for what it then loses, unless a pad or lamp warms
+    the animal: then the blood is at what that holds (see `settle_warming`).
     """
-    if feedback is None:
-        return system
+    return settle_warming(system, feedback)[0]
+
+
+def settle_warming(system: ThermalSystem, feedback: Feedback | None) -> tuple[ThermalSystem, Feedback | None]:
+    """As `settle`, with the feedback whose warming knows the power that it then gives.
+
+    A regulated source gives what holds its set point, or as much of it as it can; nothing then comes in through the
+    blood. One that is switched off where heating begins leaves the state that it held.
+    """
+    warming, others = split_warming(feedback)
+    if warming is None:
+        return (system if feedback is None else _settle_tissue(system, feedback)), feedback
+    if warming.is_regulated:
+        system, power_w, needed_w = _settle_regulated(system, warming, others)
+        begun = warming.begun(needed_w, power_w)
+    else:
+        system = system if others is None else _settle_tissue(system, others)
+        begun = warming.begun(system.thermoregulation_w, system.thermoregulation_w)
+    return system, FeedbackSum((begun,)) if others is None else FeedbackSum((*_parts(others), begun))
+
+
+def _parts(feedback: Feedback) -> tuple[Feedback, ...]:
+    return feedback.parts if isinstance(feedback, FeedbackSum) else (feedback,)
+
+
+def _settle_tissue(system: ThermalSystem, feedback: Feedback) -> ThermalSystem:
+    """System with the steady state at the blood's temperature."""
     n, start = system.n_nodes, system.base_c
     tissue, state = csr_array(system.stiffness[:n][:, :n]), system.base_c.copy()
     for _ in range(STEADY_ROUNDS):
@@ -81,8 +108,46 @@ def settle(system: ThermalSystem, feedback: Feedback | None) -> ThermalSystem:
         if np.abs(step).max() < STEADY_TOLERANCE_K:
             break
     else:
-        raise SolverError(
-            f"steady state with feedback: still moving by {np.abs(step).max():.1e} K after {STEADY_ROUNDS} rounds"
-        )
+        raise _unsettled(step)
     drawn = float(feedback.power_w(0.0, state)[n:].sum() + system.perfused_w_k[:n] @ (state - start)[:n])
     return replace(system, base_c=state, thermoregulation_w=system.thermoregulation_w - drawn * system.has_blood)
+
+
+def _settle_regulated(
+    system: ThermalSystem, warming: WarmingFeedback, others: Feedback | None
+) -> tuple[ThermalSystem, float, float]:
+    """System with the steady state of a regulated source, the power that it gives, and what would hold its set point.
+
+    The state is ``K^-1`` of all power, the source's among it, which is chosen so that the reading is the set point; a
+    power outside the source's range is held at its end.
+    """
+    start, state, power_w = system.base_c, system.base_c.copy(), 0.0
+    load = warming.load.copy()
+    load[system.held] = 0.0
+    given = np.zeros(system.n_dof)
+    given[system.n_nodes :] = -system.thermoregulation_w
+    for _ in range(STEADY_ROUNDS):
+        fed = np.zeros(system.n_dof) if others is None else others.power_w(0.0, state)
+        slope = np.zeros(system.n_dof) if others is None else others.slope_w_k(0.0, state)
+        missing = given + fed + power_w * load - system.stiffness @ (state - start)
+        missing[system.held], slope[system.held] = 0.0, 0.0
+        matrix = csr_array(system.stiffness - diags_array(slope))
+        step = solve_cg(matrix, missing, rtol=NEWTON_RTOL) if missing.any() else missing
+        per_watt = solve_cg(matrix, load)
+        lacking_w = (warming.set_point_c - warming.reading_c(state + step)) / float(warming.probe @ per_watt)
+        needed_w = power_w + lacking_w
+        most_w = np.inf if warming.max_power_w is None else warming.max_power_w
+        now_w = min(max(needed_w, 0.0), most_w)
+        step = step + (now_w - power_w) * per_watt
+        state, power_w = state + step, now_w
+        if np.abs(step).max() < STEADY_TOLERANCE_K:
+            break
+    else:
+        raise _unsettled(step)
+    return replace(system, base_c=state, thermoregulation_w=0.0, warming_w=power_w), power_w, needed_w
+
+
+def _unsettled(step_k: Array) -> SolverError:
+    return SolverError(
+        f"steady state with feedback: still moving by {np.abs(step_k).max():.1e} K after {STEADY_ROUNDS} rounds"
+    )

@@ -18,6 +18,7 @@ from .vessels import Vessel
 
 BOUNDARY_KINDS = ("robin", "dirichlet", "insulated")
 CORE_KINDS = ("pool", "fixed")
+WARMING_KINDS = ("constant", "regulated", "off")
 FACING_COSINE = float(np.cos(np.pi / 4.0))
 """Cosine of the angle within which a facet faces a direction: of a round body, a quarter of its girth lies on a bed."""
 
@@ -108,6 +109,58 @@ class Boundary:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Warming:
+    """Heat that keeps the animal warm, on top of its metabolism.
+
+    Parameters
+    ----------
+    kind
+        ``constant`` (a source in the blood that holds the core before heating and never changes), ``off`` (the same
+        source until heating begins, and nothing from then on), or ``regulated``: a pad or lamp on a surface, whose
+        power ``P_0 - max_power / band (reading - set point)`` is no less than zero and no more than the maximum, and
+        ``P_0`` is what holds the set point before heating.
+    set_point_c
+        Reading that is held, None is the core's temperature before heating.
+    band_k
+        Proportional band: change of the reading over which power goes from its maximum to zero.
+    max_power_w
+        Greatest power; None is `HEADROOM` times what holds the set point before heating.
+    triangles, normal
+        Surface that the heat enters through, as of a `Boundary`; evenly over its area.
+    region
+        Region whose mean temperature is read; None is the blood, the core's temperature.
+    name
+        Its name in complaints.
+    """
+
+    kind: str = "constant"
+    set_point_c: float | None = None
+    band_k: float = 0.2
+    max_power_w: float | None = None
+    triangles: IntArray | None = None
+    normal: Array | None = None
+    region: str | None = None
+    name: str = "warming"
+
+    def __post_init__(self) -> None:
+        wrong = []
+        if self.kind not in WARMING_KINDS:
+            wrong.append(f'{self.name}: kind = "{self.kind}": expected one of {", ".join(WARMING_KINDS)}')
+        if self.set_point_c is not None and not np.isfinite(self.set_point_c):
+            wrong.append(f"{self.name}: set point = {self.set_point_c} degC: expected a finite temperature")
+        if not 0.0 < self.band_k < np.inf:
+            wrong.append(f"{self.name}: band = {self.band_k} K: expected more than zero, such as 0.2 K")
+        if self.max_power_w is not None and not 0.0 <= self.max_power_w < np.inf:
+            wrong.append(f"{self.name}: max power = {self.max_power_w} W: expected zero or more")
+        if wrong:
+            raise InputError(wrong)
+        if self.triangles is not None:
+            put(self, triangles=frozen(self.triangles, np.int64))
+        if self.normal is not None:
+            put(self, normal=unit(self.normal, f"{self.name} normal"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BioheatProblem:
     """One entry a region in each coefficient, in the order of ``anatomy.region_names``.
 
@@ -126,6 +179,8 @@ class BioheatProblem:
         what the linear system has.
     vessels
         Lines that exchange heat with the tissue about them; their blood is at the core's temperature.
+    warming
+        Heat that keeps the animal warm; with a ``fixed`` core there is none beside what fixes it.
     """
 
     anatomy: Anatomy
@@ -141,6 +196,7 @@ class BioheatProblem:
     core_course: TemperatureCourse | None = None
     laws: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict)
     vessels: tuple[Vessel, ...] = ()
+    warming: Warming = field(default_factory=Warming)
 
     def __post_init__(self) -> None:
         wrong: list[str] = []
@@ -154,7 +210,7 @@ class BioheatProblem:
             wrong.append(f"blood capacity = {self.blood_j_k} J/K: expected more than zero, such as 4.5")
         if not np.isfinite(self.arterial_c):
             wrong.append(f"arterial = {self.arterial_c} degC: expected a finite temperature, such as 36.5")
-        wrong += _bad_course(self)
+        wrong += [*_bad_course(self), *_bad_warming(self)]
         wrong += [
             f'perfusion law of "{name}": not a region; expected one of {", ".join(self.anatomy.region_names)}'
             for name in self.laws
@@ -190,6 +246,15 @@ def _bad_course(problem: BioheatProblem) -> list[str]:
             f"arterial = {problem.arterial_c} degC: expected that of the core's course at the start, "
             f"{course.at(0.0):g} degC"
         ]
+    return []
+
+
+def _bad_warming(problem: BioheatProblem) -> list[str]:
+    warming, regions = problem.warming, problem.anatomy.region_names
+    if warming.kind != "constant" and problem.core != "pool":
+        return [f'{warming.name}: kind = "{warming.kind}": expected core = "pool", as a fixed core needs no warming']
+    if warming.region is not None and warming.region not in regions:
+        return [f'{warming.name}: probe = "{warming.region}": not a region; expected one of {", ".join(regions)}']
     return []
 
 

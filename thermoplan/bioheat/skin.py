@@ -6,7 +6,8 @@ import numpy as np
 
 from ..base.arrays import Array, IntArray
 from ..base.errors import InputError
-from .problem import FACING_COSINE, BioheatProblem, Boundary
+from ..anatomy.anatomy import Anatomy
+from .problem import FACING_COSINE, BioheatProblem, Boundary, Warming
 
 UNOWNED = -1
 """Number of a facet that no boundary is on."""
@@ -24,7 +25,14 @@ def facet_owners(problem: BioheatProblem) -> IntArray:
     return owner
 
 
-def _on_facets(boundary: Boundary, outer: IntArray, normals: Array) -> IntArray:
+def warmed_facets(anatomy: Anatomy, warming: Warming) -> IntArray:
+    """Numbers of the outer facets that the warming's heat enters through."""
+    from ..fem import linear
+
+    return _on_facets(warming, anatomy.outer, linear.area_vectors_m2(anatomy, anatomy.outer)[0])
+
+
+def _on_facets(boundary: Boundary | Warming, outer: IntArray, normals: Array) -> IntArray:
     """Numbers of the outer facets that a boundary is on."""
     chosen = np.ones(len(outer), bool)
     if boundary.triangles is not None:

@@ -36,6 +36,8 @@ class ThermalSystem:
         ``(n_dof, n_dof)`` capacity that is not lumped, None where it is.
     order
         Order of the elements that it is assembled on.
+    warming_w
+        Power of a regulated pad or lamp before heating.
     """
 
     capacity_j_k: Array
@@ -48,6 +50,7 @@ class ThermalSystem:
     held: IntArray
     mass_j_k: csr_array | None = None
     order: int = 1
+    warming_w: float = 0.0
 
     def __post_init__(self) -> None:
         put(self, held=freeze(self.held, np.int64))

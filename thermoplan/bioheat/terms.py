@@ -3,6 +3,7 @@
     rho c dT/dt = div(k grad T) - (W(T) + vessels) (T - T_b) + q_met + q              in tissue
     -k dT/dn = h (T - T_air(t)) + eps sigma (T^4 - T_wall^4)    or    T = T_held      on the skin
     C_b dT_b/dt = integral of (W(T) + vessels) (T - T_b)        or    T_b = T_core(t)
+    P = clip(P_0 - g (T_read - T_set), 0, P_max)                through a surface that warms the animal
 
 A term adds its constant coefficients to the weak form, and as feedback whatever follows temperature or time, in places
 that the element space gives: no term knows the order of the elements. A new term is one entry of ``TERMS``, one example
@@ -24,6 +25,7 @@ from .radiation import RadiationFeedback, linear_w_m2_k
 from .skin import facet_owners
 from .system import ThermalSystem
 from .vessels import vessels_w_m3_k
+from .warming import warming_feedback
 from .weak_form import WeakForm
 
 if TYPE_CHECKING:
@@ -160,6 +162,13 @@ def _feed_core_course(problem: BioheatProblem, system: ThermalSystem, space: Ele
         yield CourseFeedback(system.perfused_w_k, problem.core_course)
 
 
+def _feed_warming(problem: BioheatProblem, system: ThermalSystem, space: ElementSpace) -> Iterator[Feedback]:
+    """``clip(P_0 - g (T_read - T_set), 0, P_max)`` through a surface, or a source that ends where heating begins."""
+    warming = warming_feedback(problem, system.n_dof, space)
+    if warming is not None:
+        yield warming
+
+
 def _surfaces(
     owner: IntArray, problem: BioheatProblem, kind: Callable[[Boundary], bool]
 ) -> Iterator[tuple[IntArray, Boundary]]:
@@ -224,6 +233,12 @@ TERMS: dict[str, HeatTerm] = {
     ),
     "radiation": HeatTerm(
         "radiation from the surface", "emissivity", _any_surface(_radiates), _add_radiation, _feed_radiation
+    ),
+    "warming": HeatTerm(
+        "warming that follows a reading or ends",
+        "warming",
+        lambda p: p.warming.kind != "constant",
+        feedback=_feed_warming,
     ),
 }
 """All terms, in the order in which their coefficients and feedbacks are summed."""

@@ -221,6 +221,18 @@ def _modal_course(run: EngineRun, pieces: Sequence[Segment | Cycle]) -> ModalCou
     return ModalCourse(modes, edges, np.array(states), np.array(sums), entries, modes.shapes @ run.rows.T)
 
 
+def modes_of_load(
+    op: Operator, system: ThermalSystem, load: Array, range_s: tuple[float, float], tolerance_k: float = TOLERANCE_K
+) -> Modes:
+    """Modes that hold the rise of one scaled load of 1 W over times from the first to the second of a range.
+
+    ``tolerance_k`` is, over the nodes, the most of that rise averaged over any time that they miss.
+    """
+    basis = _ModalBasis(op, implicit_matrices(op, system), 2 * MOST, tolerance_k)
+    basis.grow(partial(np.multiply, load), *range_s)
+    return basis.modes()
+
+
 def _run_modes(run: EngineRun, pieces: Sequence[Segment | Cycle]) -> tuple[Modes, Array]:
     """Modes of every load of the whole run and of the state that it starts from, and that state in them ``(r,)``."""
     segments, op = flat(pieces), run.op

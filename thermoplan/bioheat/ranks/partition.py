@@ -139,4 +139,5 @@ def _local(system: ThermalSystem, dofs: IntArray, within: csr_array) -> ThermalS
         boundary_w_k=system.boundary_w_k[dofs],
         n_nodes=int((dofs < system.n_nodes).sum()),
         held=np.flatnonzero(np.isin(dofs, system.held)),
+        warming_w=system.warming_w,
     )

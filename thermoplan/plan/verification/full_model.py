@@ -19,6 +19,8 @@ from ...bioheat import (
     active_terms,
     choose_engine,
     play_sequence,
+    play_warmed,
+    split_warming,
 )
 from ...bioheat.engines.checkpoint import NO_CHECKPOINT
 from ...bioheat.engines.dispatch import EngineChoice
@@ -86,14 +88,22 @@ def verify(
         op = operator(system.stiffness, system.scale_j_k, counter=counter)
     else:
         op = crew.operator(system, counter=counter)
-    choice = choose_engine(op, playback.pieces, lumped=system.mass_j_k is None, feedback=full.feedback is not None)
+    stepped = split_warming(full.feedback)[1] is not None
+    choice = choose_engine(op, playback.pieces, lumped=system.mass_j_k is None, feedback=stepped)
     stages.note(_engine_words(heating_model, choice, crew))
     policy = NO_CHECKPOINT
     if options.checkpoints is not None:
         digest = model_digest(heating_model.case.protocol, _arrays_of_model(system, playback.pieces, playback.times_s))
         policy = options.checkpoints.policy(digest, {**recorder.consumers(), "audit": audit})
-    history = (crew.play if crew else play_sequence)(
-        system, playback.pieces, playback.times_s, feedback=full.feedback, ledger=audit, engine=op, keeping=policy
+    history = play_warmed(
+        system,
+        playback.pieces,
+        playback.times_s,
+        feedback=full.feedback,
+        ledger=audit,
+        engine=op,
+        keeping=policy,
+        player=crew.play if crew else play_sequence,
     )
     if policy.start is not None:
         begun_s, _ = next(history)  # was taken before the run was stopped
