@@ -150,7 +150,7 @@ def test_an_animal_that_is_too_warm_is_not_cooled_by_its_pad():
 
 
 def test_a_source_that_is_switched_off_lets_the_animal_cool_as_two_exponentials():
-    warming = WarmingFeedback(np.array([0.0, 1.0]), np.array([0.0, 1.0]), HELD_C, 0.2, 0.0)
+    warming = WarmingFeedback(np.array([0.0, 1.0]), np.array([0.0, 1.0]), HELD_C, 0.2, 0.0, is_regulated=False)
     system, feedback = settle_warming(body(), warming)
     assert (system.base_c == body().base_c).all()
     times, states, balance = played(system, feedback, [(0.0, 1200.0)], 10.0)

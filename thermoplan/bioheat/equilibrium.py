@@ -81,6 +81,8 @@ def settle_warming(system: ThermalSystem, feedback: Feedback | None) -> tuple[Th
         return (system if feedback is None else _settle_tissue(system, feedback)), feedback
     if warming.is_regulated:
         system, power_w, needed_w = _settle_regulated(system, warming, others)
+        if warming.max_power_w == 0.0:
+            return system, others
         begun = warming.begun(needed_w, power_w)
     else:
         system = system if others is None else _settle_tissue(system, others)

@@ -18,7 +18,7 @@ from .vessels import Vessel
 
 BOUNDARY_KINDS = ("robin", "dirichlet", "insulated")
 CORE_KINDS = ("pool", "fixed")
-WARMING_KINDS = ("constant", "regulated", "off")
+WARMING_KINDS = ("constant", "regulated", "passive", "off")
 FACING_COSINE = float(np.cos(np.pi / 4.0))
 """Cosine of the angle within which a facet faces a direction: of a round body, a quarter of its girth lies on a bed."""
 
@@ -116,8 +116,8 @@ class Warming:
     ----------
     kind
         ``constant`` (a source in the blood that holds the core before heating and never changes), ``off`` (the same
-        source until heating begins, and nothing from then on), or ``regulated``: a pad or lamp on a surface, whose
-        power ``P_0 - max_power / band (reading - set point)`` is no less than zero and no more than the maximum, and
+        source until heating begins, and nothing from then on), ``passive`` (none: the core before heating is what
+        metabolism and surroundings give), or ``regulated``: a pad or lamp on a surface, whose power ``P_0 - max_power / band (reading - set point)`` is no less than zero and no more than the maximum, and
         ``P_0`` is what holds the set point before heating.
     set_point_c
         Reading that is held, None is the core's temperature before heating.

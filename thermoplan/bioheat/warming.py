@@ -44,6 +44,8 @@ class WarmingFeedback:
         Power that holds the set point before heating; None until `begun`.
     start_w
         Power in the state before heating, which is less than ``before_w`` where the maximum is; None until `begun`.
+    is_regulated
+        False for a source that is switched off where heating begins.
     """
 
     load: Array
@@ -53,14 +55,10 @@ class WarmingFeedback:
     max_power_w: float | None
     before_w: float | None = None
     start_w: float | None = None
+    is_regulated: bool = True
 
     def __post_init__(self) -> None:
         put(self, load=frozen(self.load), probe=frozen(self.probe))
-
-    @property
-    def is_regulated(self) -> bool:
-        """False for a source that is switched off where heating begins."""
-        return self.max_power_w is None or self.max_power_w > 0.0
 
     def begun(self, before_w: float, start_w: float) -> WarmingFeedback:
         """The same with what holds the set point before heating, and what is given then."""
@@ -112,6 +110,8 @@ def warming_feedback(problem: BioheatProblem, n_dof: int, space: ElementSpace) -
     blood[-1] = 1.0
     held_c = problem.arterial_c if warming.set_point_c is None else warming.set_point_c
     if warming.kind == "off":
+        return WarmingFeedback(blood, blood, held_c, warming.band_k, 0.0, is_regulated=False)
+    if warming.kind == "passive":
         return WarmingFeedback(blood, blood, held_c, warming.band_k, 0.0)
     facets = problem.anatomy.outer[warmed_facets(problem.anatomy, warming)]
     load, probe = np.zeros(n_dof), blood

@@ -89,6 +89,49 @@ class Physiology:
     body_mass_kg: float | None = None  # None: what the anatomy weighs
     anaesthesia: str | None = None
     core_course: TemperatureCourse | None = None  # a fixed core follows it
+    arterial_given: bool = False  # False where the protocol leaves it to the species
+
+
+WARMING_KINDS = ("regulated-pad", "water-blanket", "lamp", "none", "constant", "held")
+"""What keeps an animal warm; the last two are what-ifs that no laboratory has."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmingInput:
+    """What keeps the animal warm.
+
+    Parameters
+    ----------
+    kind
+        ``regulated-pad`` or ``lamp``: power through the side that lies on the bed, or the one that faces up, which
+        follows a reading; ``water-blanket``: a side in contact with water at ``temperature_c``; ``none``; and as
+        what-ifs ``constant``, a source in the blood that never changes, and ``held``, blood at a given temperature.
+    set_point_c
+        Reading that is held; None is the core before heating.
+    probe
+        ``core`` or a region.
+    max_power_w
+        Greatest power; None is twice what holds the set point before heating.
+    band_k
+        Change of the reading over which power goes from its maximum to zero.
+    normal, surface
+        Side that heat enters through, RAS, or a named surface of the mesh; None is the side that the pose gives.
+    temperature_c, heat_transfer_w_m2_k
+        Of a water blanket.
+    is_given
+        False where the protocol has no table of it.
+    """
+
+    kind: str = "constant"
+    set_point_c: float | None = None
+    probe: str = "core"
+    max_power_w: float | None = None
+    band_k: float = 0.2
+    normal: tuple[float, float, float] | None = None
+    surface: str | None = None
+    temperature_c: float | None = None
+    heat_transfer_w_m2_k: float = 100.0
+    is_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +279,7 @@ class Protocol:
     heater_shift_m: tuple[float, float, float] = (0.0, 0.0, 0.0)  # `device` has it in it, noticed or not
     heater_shift_noticed: bool = True
     physiology: Physiology = field(default_factory=Physiology)
+    warming: WarmingInput = field(default_factory=WarmingInput)
     skin: Surface = field(default_factory=Surface)
     bed: Surface | None = None
     tissues: Mapping[str, TissueInput] = field(default_factory=dict)

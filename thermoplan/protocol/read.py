@@ -31,6 +31,7 @@ from .protocol import (
     TissueInput,
 )
 from .surroundings import physiology_of, surface_of
+from .warming import below_room, warming_of
 
 if TYPE_CHECKING:  # pydantic loads only when a protocol is read
     from .toml_tables import (
@@ -159,6 +160,11 @@ def _assemble(tables: ProtocolTable, path: Path, text: str, files: tuple[Path, .
     bed = attempt(lambda: surface_of(boundary.bed, "boundary.bed", path)) if boundary.bed else None
     if complaints or not (iron and anatomy and tracer and device and session and physiology and skin):
         raise InputError(complaints)
+    warming = warming_of(tables.warming, physiology, species, (tables.device.pose or "", boundary.bed), path)
+    physiology = _regulated(physiology, warming)
+    cold = below_room(warming, physiology.arterial_c, skin.temperature_c)
+    if cold is not None:
+        raise InputError(f"{where}: warming.{cold}")
     return Protocol(
         path,
         text,
@@ -172,6 +178,7 @@ def _assemble(tables: ProtocolTable, path: Path, text: str, files: tuple[Path, .
         heater_shift_m=tables.device.heater_shift or (0.0, 0.0, 0.0),
         heater_shift_noticed=tables.device.heater_shift_noticed is not False,
         physiology=physiology,
+        warming=warming,
         skin=skin,
         bed=bed,
         vessels=vessels,
@@ -384,6 +391,13 @@ def _tissue(table: TissueTable) -> TissueInput:
         table.electrical_conductivity,
         table.relative_permittivity,
     )
+
+
+def _regulated(physiology: Physiology, warming: WarmingInput) -> Physiology:
+    """Core before heating: that of a regulator's set point, where only that is given."""
+    if warming.set_point_c is None or warming.probe != "core" or physiology.arterial_given:
+        return physiology
+    return replace(physiology, arterial_c=warming.set_point_c)
 
 
 def _steering(table: SteeringTable) -> SteeringInput:

@@ -89,6 +89,8 @@ SPANS: dict[str, Span] = {
     "gradient": Span("gradient", "0 T/m", "200 T/m", "no MPI machine has more than 10 T/m; our choice, for studies"),
     "tracer temperature": Span("temperature", "-50 degC", "150 degC", "frozen to boiling; our choice"),
     "mass": Span("mass", "1 g", "1000 kg", "less than a newborn mouse to a horse; our choice"),
+    "warming power": Span("power", "1 mW", "2 kW", "a mouse's rest to an operating room's blanket; our choice"),
+    "warming band": Span("temperature difference", "0.01 K", "10 K", "a thermometer's step to a fever; our choice"),
     "slew": Span("velocity", "0.001 mm/s", "100 km/s", "a stage to a field that shifts without inertia; our choice"),
     "blood flow": Span("blood flow", "1e-9 mL/min", "40 L/min", "a capillary to a heart at work; our choice"),
     "iron": Span(

@@ -31,7 +31,8 @@ def physiology_of(table: PhysiologyTable, species: str, path: Path) -> Physiolog
                 f"begins at {begins:g} degC: leave arterial out, or correct one of the two"
             )
         arterial, core = begins, "fixed"
-    return Physiology(arterial, core, table.body_mass, table.anaesthesia, course)
+    given = table.arterial is not None or course is not None
+    return Physiology(arterial, core, table.body_mass, table.anaesthesia, course, given)
 
 
 def surface_of(table: SkinTable | BedTable | None, key: str, path: Path) -> Surface:

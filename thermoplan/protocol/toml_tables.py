@@ -23,10 +23,15 @@ from ..base.units import NotAQuantity
 from ..goals import METRICS, find_metric
 from . import readings, values
 from .library_tables import DeviceKeys, Table, TracerKeys
+from .protocol import WARMING_KINDS
 from .spans import SPANS
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
+
+    WarmingKindName = str  # a type checker cannot read the names of a table
+else:
+    WarmingKindName = Literal[*WARMING_KINDS]
 
 SCHEMA_VERSION = 1
 
@@ -124,6 +129,20 @@ class BedTable(SkinTable):
 class BoundaryTable(Table):
     skin: SkinTable | None = None
     bed: BedTable | None = None
+
+
+class WarmingTable(Table):
+    """What keeps the animal warm: power through a side that follows a reading, a water blanket, or nothing."""
+
+    kind: WarmingKindName | None = None
+    set_point: values.CoreTemperature | None = None
+    probe: values.Text | None = None
+    max_power: values.WarmingPower | None = None
+    band: values.WarmingBand | None = None
+    normal: values.Direction | None = None
+    surface: values.Text | None = None
+    temperature: values.CoreTemperature | None = None
+    heat_transfer: values.HeatTransfer | None = None
 
 
 class TissueTable(Table):
@@ -251,6 +270,7 @@ class ProtocolTable(Table):
     tracer: TracerTable
     device: DeviceTable
     physiology: PhysiologyTable = PhysiologyTable()
+    warming: WarmingTable | None = None
     boundary: BoundaryTable = BoundaryTable()
     tissues: dict[str, TissueTable] = Field(default_factory=dict)
     vessels: tuple[VesselTable, ...] = ()

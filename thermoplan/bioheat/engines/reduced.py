@@ -8,7 +8,7 @@ for a few seconds, exactly; what still changes then is compressed again and foll
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -122,6 +122,17 @@ class ReducedModel:
             "twr,wr->tr", self.response(window_edges_s, times_s), np.asarray(shares) @ self.inputs
         )
         return result
+
+    def exchanging(self, dof: int, exchange_w_k: float) -> ReducedModel:
+        """The same with heat that leaves one dof with each kelvin of its rise, such as the blood's by a regulator.
+
+        A Galerkin model of the same modes: the exchange couples them, and they are turned to those that are alone.
+        """
+        coupling = exchange_w_k * np.outer(self.modes[dof], self.modes[dof])
+        rates, turn = eigh(np.diag(self.rates_1_s) + coupling)
+        return replace(
+            self, rates_1_s=np.maximum(rates, 0.0), modes=self.modes @ turn, inputs=np.asarray(self.inputs) @ turn
+        )
 
     def temperature(self, shares: Array, window_edges_s: Array, times_s: Array, rows: IntArray | None = None) -> Array:
         """Temperatures ``(n_times, n_rows)`` in degC at the dofs ``rows``, all of them if None."""

@@ -81,9 +81,7 @@ def play_warmed(
     op = engine or operator(system.stiffness, system.scale_j_k)
     warming, others = split_warming(feedback)
     if warming is None or others is not None:
-        yield from player(
-            system, pieces, output_times_s, feedback=feedback, ledger=ledger, engine=op, keeping=keeping
-        )
+        yield from player(system, pieces, output_times_s, feedback=feedback, ledger=ledger, engine=op, keeping=keeping)
         return
     wanted, end_s = run_times(pieces, output_times_s)
     begun_s = 0.0 if keeping.start is None else keeping.start.time_s

@@ -23,8 +23,9 @@ from ...anatomy.tissue import (
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
 from ...base.progress import Stages
-from ...bioheat.problem import BioheatProblem, Boundary
+from ...bioheat.problem import BioheatProblem, Boundary, Warming
 from ...files.run.plan_record import RegistrationRecord
+from ...goals import CORE
 from ...power.mesh_iron import MeshIron, iron_on_mesh
 from ...power.slp_uncertainty import slp_interval
 from ...protocol import PerfusionCourse, Protocol, Surface
@@ -99,7 +100,7 @@ class Case:
             metabolic_w_m3=self.metabolic_w_m3,
             boundaries=tuple(
                 self.boundary(surface, f"boundary.{name}")
-                for name, surface in (("skin", protocol.skin), ("bed", protocol.bed))
+                for name, surface in (("skin", protocol.skin), ("bed", protocol.bed), ("blanket", self._blanket))
                 if surface is not None
             ),
             arterial_c=protocol.physiology.arterial_c,
@@ -108,6 +109,32 @@ class Case:
             core_course=protocol.physiology.core_course,
             laws=self.laws(),
             vessels=protocol.vessels,
+            warming=self._warming(),
+        )
+
+    def _warming(self) -> Warming:
+        """What keeps the animal warm, on this mesh."""
+        given = self.protocol.warming
+        kind = {"regulated-pad": "regulated", "lamp": "regulated", "water-blanket": "passive", "none": "off"}
+        return Warming(
+            kind.get(given.kind, "constant"),
+            given.set_point_c,
+            given.band_k,
+            given.max_power_w,
+            triangles=self._triangles(given.surface, "warming.surface"),
+            normal=None if given.normal is None else np.array(given.normal),
+            region=None if given.probe == CORE else given.probe,
+            name=f"{self.protocol.path.name}: warming",
+        )
+
+    @property
+    def _blanket(self) -> Surface | None:
+        """A water blanket, which is a surface like a bed."""
+        given = self.protocol.warming
+        if given.kind != "water-blanket" or given.temperature_c is None:
+            return None
+        return Surface(
+            "robin", given.heat_transfer_w_m2_k, given.temperature_c, normal=given.normal, surface=given.surface
         )
 
     def laws(self) -> dict[str, PerfusionLaw]:
@@ -127,24 +154,21 @@ class Case:
             heat_transfer_w_m2_k=self.species.skin_heat_transfer_w_m2_k if transfer is None else transfer,
             temperature_c=surface.temperature_c,
             normal=None if surface.normal is None else np.array(surface.normal),
-            triangles=self._triangles(surface),
+            triangles=self._triangles(surface.surface, "boundary.bed.surface"),
             course=surface.course,
             emissivity=surface.emissivity,
             surroundings_c=surface.surroundings_c,
             name=name,
         )
 
-    def _triangles(self, surface: Surface) -> IntArray | None:
-        if surface.surface is None:
+    def _triangles(self, name: str | None, key: str) -> IntArray | None:
+        if name is None:
             return None
         known = self.anatomy.surfaces
-        if surface.surface not in known:
+        if name not in known:
             has = f"it has {', '.join(known)}" if known else 'it has none: give normal, such as "0 -1 0"'
-            raise InputError(
-                f'{self.protocol.path.name}: boundary.bed.surface = "{surface.surface}": not a named '
-                f"surface of the mesh; {has}"
-            )
-        return known[surface.surface]
+            raise InputError(f'{self.protocol.path.name}: {key} = "{name}": not a named surface of the mesh; {has}')
+        return known[name]
 
 
 def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:

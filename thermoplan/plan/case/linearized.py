@@ -1,4 +1,4 @@
-"""Linearized system of a plan: each perfusion law at the constant value that fits best."""
+"""Linearized system of a plan: each perfusion law, and the warming, at the constant value that fits best."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ...base.arrays import Array, IntArray
-from ...bioheat import Feedback, FeedbackSum, PerfusionFeedback, ThermalSystem
+from ...bioheat import Feedback, FeedbackSum, PerfusionFeedback, ThermalSystem, split_warming
 
 _LEAST_K2 = 0.01
 """Least sum of squared rises that a fit is made of: below a tenth of a kelvin the law's slope is rounding."""
@@ -25,6 +25,24 @@ def linearize(system: ThermalSystem, feedback: Feedback, temperature_c: Array) -
         if isinstance(part, PerfusionFeedback):
             stiffness = stiffness + _exchange(*_fit_exchange(part, system, temperature_c), system)
     return replace(system, stiffness=csr_array(stiffness))
+
+
+def fit_regulation_w_k(feedback: Feedback | None, system: ThermalSystem, temperature_c: Array) -> float:
+    """Fall of the warming's power with each kelvin of the blood, W/K: least squares over temperatures ``(t, n_dof)`` of
+    a plan; none where nothing regulates or the blood hardly moves, and no more than the law's own."""
+    warming, _ = split_warming(feedback)
+    if warming is None or not len(temperature_c):
+        return 0.0
+    rise = temperature_c[:, -1] - system.base_c[-1]
+    gained = warming.law_w(temperature_c @ warming.probe) - warming.limits_w[2]
+    squares = float(rise @ rise)
+    return float(np.clip(-(gained @ rise) / squares, 0.0, warming.gain_w_k)) if squares > _LEAST_K2 else 0.0
+
+
+def steepest_regulation_w_k(feedback: Feedback | None) -> float:
+    """The same before any plan is known: as steep as the law is, which holds the core."""
+    warming, _ = split_warming(feedback)
+    return 0.0 if warming is None else warming.gain_w_k
 
 
 def _fit_exchange(law: PerfusionFeedback, system: ThermalSystem, temperature_c: Array) -> tuple[IntArray, Array]:

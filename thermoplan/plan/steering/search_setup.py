@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...base.arrays import Array
 from ...base.progress import Stages
+from ...bioheat import Segment, play_warmed, split_warming
 from ...bioheat.engines.reduced import ReducedModel
 from ...device import Device
 from ...files.run.plan_record import ChosenRecord, MachineRecord, SessionRecord
@@ -19,7 +21,8 @@ from ...power.heating_basis import Column, HeatingBasis
 from ...protocol import Protocol
 from ...trajectory.positions import MOST_POSITIONS
 from ..case.heating_model import HeatingModel
-from ..case.model_cache import cached_model
+from ..case.linearized import steepest_regulation_w_k
+from ..case.model_cache import cached_model, regulated_model
 from ..case.safety_limits import safety_budgets
 from .attempts import Finder
 from .candidates import WINDOWS, candidate_columns, search_settings, window_edges_s, without_gradient
@@ -30,12 +33,27 @@ FINEST = 0.02
 """Step as a part of the session, where that is longer: of an hour it is 72 s."""
 
 
+IDLE_TIMES = 40
+"""Times at which an animal that nothing heats is looked at, evenly over session and cool-down: it cools over many
+minutes, and twice as many change nothing that is seen."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IdleCourse:
+    """Rise ``(t, n_dof)`` of an animal that nothing heats, at ``times_s (t,)``: what a source of warmth that is switched
+    off leaves behind."""
+
+    times_s: Array
+    rise_k: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchSetup:
     """One machine and one session, ready to be searched.
 
     ``basis`` has the candidate ``columns`` first, then one per amplitude without any gradient; ``chosen`` has a row of
-    plain data for each machine and each session that was tried.
+    plain data for each machine and each session that was tried. ``idle`` is how the animal cools while nothing heats it,
+    None where it stays as it was.
     """
 
     heating_model: HeatingModel
@@ -45,6 +63,7 @@ class SearchSetup:
     model: ReducedModel
     edges_s: Array
     chosen: ChosenRecord
+    idle: IdleCourse | None = None
 
     @property
     def duration_s(self) -> float:
@@ -91,7 +110,12 @@ def prepare_search(heating_model: HeatingModel, resolved: Resolved, stages: Stag
         basis = _join_bases(parts)
     duration = protocol.session.duration_s
     with stages.stage("reduced model"):
-        model = cached_model(heating_model.system, basis.load_w, duration, stages)
+        model = regulated_model(
+            cached_model(heating_model.system, basis.load_w, duration, stages),
+            heating_model.system,
+            steepest_regulation_w_k(heating_model.feedback),
+        )
+    idle = idle_course(heating_model, duration)
     windows = WINDOWS if protocol.steering.windows is None else protocol.steering.windows
     edges = window_edges_s(duration, windows)
     last = np.arange(len(basis.columns) - len(free), len(basis.columns))
@@ -99,9 +123,22 @@ def prepare_search(heating_model: HeatingModel, resolved: Resolved, stages: Stag
     setups = []
     for machine, own, end in zip(machines, columns, ends, strict=True):
         kept = np.concatenate([np.arange(end - len(own), end), last])
-        setups.append(SearchSetup(machine, resolved, own, basis.with_columns(kept), restrict(model, kept), edges, {}))
+        setups.append(
+            SearchSetup(machine, resolved, own, basis.with_columns(kept), restrict(model, kept), edges, {}, idle)
+        )
     best = setups[0] if len(setups) == 1 else _choose_machine(setups, stages)
     return _shorten(best, stages) if protocol.session.shortest else best
+
+
+def idle_course(heating_model: HeatingModel, duration_s: float) -> IdleCourse | None:
+    """Course of an animal whose warmth is switched off where heating begins; None where its warmth goes on."""
+    system, (warming, _) = heating_model.system, split_warming(heating_model.feedback)
+    if warming is None or warming.is_regulated:
+        return None
+    times = np.linspace(0.0, duration_s + search_settings(heating_model.case).cool_down_s, IDLE_TIMES)
+    nothing = [Segment(np.zeros(system.n_nodes), float(times[-1]))]
+    history = play_warmed(system, nothing, times, feedback=heating_model.feedback)
+    return IdleCourse(times, np.array([state - system.base_c for _, state in history], np.float32))
 
 
 def variants(protocol: Protocol) -> Iterator[Device]:

@@ -107,6 +107,8 @@ def steer(setup: SearchSetup, stages: Stages, correction: Correction | None = No
     asked = setup.with_budgets(rows)
     if correction is not None and correction.rise_k is not None:
         model = CorrectedModel(setup.model, correction.times_s, correction.rise_k)
+    elif setup.idle is not None:
+        model = CorrectedModel(setup.model, setup.idle.times_s, setup.idle.rise_k)
     find = Finder(setup.heating_model, model, asked, setup.columns, setup.edges_s, setup.heating_k_s, stages)
     best = _find_playable(find, find(np.arange(len(setup.columns)), settings, start))
     return Steering(setup, model, replace(asked, rows=setup.resolved.rows), best)
