@@ -163,6 +163,7 @@ def records(tmp_path_factory):
         "boundary__skin": air,
         "tissues__tumour__perfusion": "lang-tumour",
         "vessels": [{"name": "vein", "path": "vein.csv", "diameter": "0.6 mm"}],
+        "warming": {"kind": "regulated-pad", "normal": "0 -1 0"},
     }
     bed = {"temperature": "38 degC", "surface": "bed"}
     return [end(path, **pooled), end(path, boundary__bed=bed, physiology__core_course="rectal.csv")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.linalg import expm
@@ -11,7 +13,7 @@ from scipy.sparse import csr_array
 from thermoplan.bioheat import EnergyAudit, Segment, ThermalSystem
 from thermoplan.bioheat.engines.regulated import play_warmed
 from thermoplan.bioheat.equilibrium import settle_warming
-from thermoplan.bioheat.warming import WarmingFeedback
+from thermoplan.bioheat.warming_law import WarmingFeedback
 
 TISSUE_J_K, BLOOD_J_K = 80.0, 4.5
 TO_AIR_W_K, TO_BLOOD_W_K = 0.05, 0.6
@@ -76,17 +78,23 @@ def closed_form(system, warming, loads, step_s=0.05):
         whole[:2, :2], whole[:2, 2] = matrix, source
         return (expm(whole * seconds) @ np.append(now, 1.0))[:2]
 
+    def leaves(held, now):
+        if most <= 0.0:
+            return None
+        if held is None:
+            return 0.0 if wanted(now) < 0.0 else most if wanted(now) > most else None
+        return held if (wanted(now) > 0.0 if held == 0.0 else wanted(now) < most) else None
+
+    def gap(start, kind, load, bound, seconds):
+        return wanted(after(start, kind, load, seconds)) - bound
+
     held = regime(state)
     for load, seconds in loads:
         for _ in range(round(seconds / step_s)):
             then = after(state, held, load, step_s)
-            crossed = {None: lambda x: (wanted(x) < 0.0) or (wanted(x) > most)}.get(
-                held, lambda x: wanted(x) > 0.0 if held == 0.0 else wanted(x) < most
-            )(then)
-            if crossed and most > 0.0:
-                bound = held if held is not None else (0.0 if wanted(then) < 0.0 else most)
-                first, kind = state, held
-                at = brentq(lambda s: wanted(after(first, kind, load, s)) - bound, 0.0, step_s, xtol=1e-12)
+            bound = leaves(held, then)
+            if bound is not None:
+                at = brentq(partial(gap, state, held, load, bound), 0.0, step_s, xtol=1e-12)
                 switches.append(clock + at)
                 middle = after(state, held, load, at)
                 held = bound if held is None else None
@@ -114,7 +122,7 @@ def test_a_proportional_pad_follows_its_closed_form(max_power_w, band_k):
     system, feedback = settle_warming(body(), pad(max_power_w, band_k))
     (warming,) = feedback.parts
     exact, switches = closed_form(system, warming, HEATED)
-    times, states, balance = played(system, feedback, HEATED)
+    _, states, balance = played(system, feedback, HEATED)
     print("switches", switches, "apart", np.abs(states - exact).max(), "energy", balance)
     assert len(switches) >= 2
     assert np.abs(states - exact).max() < 1e-6

@@ -20,7 +20,7 @@ from .spatial_error import spatial_error_k
 from .system import ThermalSystem
 from .terms import TERMS, HeatTerm, active_terms
 from .vessels import Vessel, tube_m
-from .warming import WarmingFeedback, split_warming
+from .warming_law import WarmingFeedback, split_warming
 
 __all__ = [
     "TERMS",

@@ -13,7 +13,7 @@ from ..base.errors import InputError, SolverError
 from .feedback import Feedback, FeedbackSum
 from .linalg.conjugate_gradients import solve_cg
 from .system import ThermalSystem
-from .warming import WarmingFeedback, split_warming
+from .warming_law import WarmingFeedback, split_warming
 from .weak_form import AssembledForm
 
 STEADY_TOLERANCE_K = 1e-9

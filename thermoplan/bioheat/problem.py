@@ -117,8 +117,9 @@ class Warming:
     kind
         ``constant`` (a source in the blood that holds the core before heating and never changes), ``off`` (the same
         source until heating begins, and nothing from then on), ``passive`` (none: the core before heating is what
-        metabolism and surroundings give), or ``regulated``: a pad or lamp on a surface, whose power ``P_0 - max_power / band (reading - set point)`` is no less than zero and no more than the maximum, and
-        ``P_0`` is what holds the set point before heating.
+        metabolism and surroundings give), or ``regulated``: a pad or lamp on a surface, of power
+        ``P_0 - max_power / band (reading - set point)``, no less than zero and no more than the maximum, where ``P_0``
+        holds the set point before heating.
     set_point_c
         Reading that is held, None is the core's temperature before heating.
     band_k

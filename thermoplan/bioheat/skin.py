@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..anatomy.anatomy import Anatomy
 from ..base.arrays import Array, IntArray
 from ..base.errors import InputError
-from ..anatomy.anatomy import Anatomy
 from .problem import FACING_COSINE, BioheatProblem, Boundary, Warming
 
 UNOWNED = -1

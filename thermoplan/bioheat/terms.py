@@ -25,7 +25,7 @@ from .radiation import RadiationFeedback, linear_w_m2_k
 from .skin import facet_owners
 from .system import ThermalSystem
 from .vessels import vessels_w_m3_k
-from .warming import warming_feedback
+from .warming_law import warming_feedback
 from .weak_form import WeakForm
 
 if TYPE_CHECKING:

@@ -93,12 +93,12 @@ class Physiology:
 
 
 WARMING_KINDS = ("regulated-pad", "water-blanket", "lamp", "none", "constant", "held")
-"""What keeps an animal warm; the last two are what-ifs that no laboratory has."""
+"""Kinds of warming; the last two are what-ifs that no laboratory has."""
 
 
 @dataclass(frozen=True, slots=True)
 class WarmingInput:
-    """What keeps the animal warm.
+    """Warming of the animal.
 
     Parameters
     ----------

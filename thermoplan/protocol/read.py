@@ -23,15 +23,17 @@ from .protocol import (
     AnatomyInput,
     IronInput,
     MeshInput,
+    Physiology,
     Probe,
     Protocol,
     Session,
     ShotInput,
     SteeringInput,
     TissueInput,
+    WarmingInput,
 )
 from .surroundings import physiology_of, surface_of
-from .warming import below_room, warming_of
+from .warming_input import below_room, warming_of
 
 if TYPE_CHECKING:  # pydantic loads only when a protocol is read
     from .toml_tables import (
@@ -394,7 +396,9 @@ def _tissue(table: TissueTable) -> TissueInput:
 
 
 def _regulated(physiology: Physiology, warming: WarmingInput) -> Physiology:
-    """Core before heating: that of a regulator's set point, where only that is given."""
+    """Core before heating: that of a regulator's set point, where only that is given; fixed where it is held."""
+    if warming.kind == "held":
+        return replace(physiology, core="fixed")
     if warming.set_point_c is None or warming.probe != "core" or physiology.arterial_given:
         return physiology
     return replace(physiology, arterial_c=warming.set_point_c)

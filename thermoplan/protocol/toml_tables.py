@@ -132,7 +132,7 @@ class BoundaryTable(Table):
 
 
 class WarmingTable(Table):
-    """What keeps the animal warm: power through a side that follows a reading, a water blanket, or nothing."""
+    """Warming of the animal: power through a side that follows a reading, a water blanket, or nothing."""
 
     kind: WarmingKindName | None = None
     set_point: values.CoreTemperature | None = None

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +26,7 @@ from ..linalg.krylov import Operator, operator
 from ..linalg.phi import decay, phi1, phi2, phi3, phi4
 from ..load_sequence import Cycle, Segment
 from ..system import ThermalSystem
-from ..warming import WarmingFeedback, split_warming
+from ..warming_law import WarmingFeedback, split_warming
 from .checkpoint import NO_CHECKPOINT, CheckpointPolicy, EngineState
 from .dispatch import play_sequence
 from .engine_run import SAME_TIME_S, Ledger, run_times
@@ -107,10 +109,7 @@ def play_warmed(
 def _closely(wanted_s: Array, begun_s: float, end_s: float) -> Array:
     """Output times with others between them, so that none are farther apart than `STEP_S`."""
     edges = np.unique(np.concatenate([[begun_s], wanted_s[wanted_s > begun_s], [end_s]]))
-    parts = [
-        np.linspace(a, b, max(1, int(np.ceil((b - a) / STEP_S))) + 1)[1:]
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    parts = [np.linspace(a, b, max(1, int(np.ceil((b - a) / STEP_S))) + 1)[1:] for a, b in pairwise(edges)]
     return np.concatenate([edges[:1], *parts])
 
 
@@ -272,7 +271,7 @@ class RegulatedCourse:
             for before, after in zip(np.append(0.0, times[:-1]), times, strict=True):
                 for bound, outside in ((0.0, -1.0), (most, 1.0)):
                     if outside * (_value(power, after) - bound) > 0.0:
-                        return _root(lambda t, b=bound: _value(power, t) - b, before, after), bound
+                        return _root(partial(_beyond, power, bound), before, after), bound
             return None
         outside = -1.0 if held == 0.0 else 1.0
 
@@ -311,6 +310,10 @@ class RegulatedCourse:
 
 def _value(parabola: Array, at: float) -> float:
     return float(parabola[0] + at * (parabola[1] + at * parabola[2]))
+
+
+def _beyond(parabola: Array, bound: float, at: float) -> float:
+    return _value(parabola, at) - bound
 
 
 def _shifted(parabola: Array, by: float) -> Array:

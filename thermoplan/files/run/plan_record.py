@@ -351,6 +351,32 @@ class SafetyRecord(TypedDict):
     thermoregulation_w: float | None
 
 
+class WarmingRecord(TypedDict):
+    """Warming of the animal, the power that it took, and what that assumes.
+
+    Powers are null where the blood is held, and of a source in the blood for ``constant``; ``mean_w`` and ``end_w`` are
+    over and at the end of heating, ``skin_c`` the hottest skin under a pad or lamp, ``assumed`` true where the protocol
+    does not say what warms the animal.
+    """
+
+    kind: str
+    words: str
+    assumed: bool
+    set_point_c: float | None
+    probe: str | None
+    area_cm2: float | None
+    max_power_w: float | None
+    before_w: float | None
+    mean_w: float | None
+    end_w: float | None
+    off_share: Share | None
+    metabolic_w: float
+    core_before_c: float
+    skin_c: float | None
+    time_s: list[float]
+    power_w: Numbers
+
+
 class HottestRecord(TypedDict):
     """Highest temperature of the session."""
 
@@ -668,6 +694,7 @@ class RunRecord(TypedDict):
     device: DeviceRecord
     ffr: FfrRecord
     safety: SafetyRecord
+    warming: NotRequired[WarmingRecord | None]
     hottest: HottestRecord
     checks: ChecksRecord
     trajectory: TrajectoryRecord

@@ -113,7 +113,7 @@ class Case:
         )
 
     def _warming(self) -> Warming:
-        """What keeps the animal warm, on this mesh."""
+        """Warming of the animal, on this mesh."""
         given = self.protocol.warming
         kind = {"regulated-pad": "regulated", "lamp": "regulated", "water-blanket": "passive", "none": "off"}
         return Warming(

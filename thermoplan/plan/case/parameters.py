@@ -10,11 +10,12 @@ from ...files.run.plan_record import ParameterRecord
 from ...protocol import PerfusionCourse, Surface
 from .case import Case
 from .vessel_notes import vessel_rows
+from .warming_words import warming_rows
 
 
 def parameter_rows(case: Case) -> list[ParameterRecord]:
     """Every number of tissue, boundary and body that entered, with unit and source."""
-    rows = [*_tissue_rows(case), *_body_rows(case)]
+    rows = [*_tissue_rows(case), *_body_rows(case), *warming_rows(case.protocol)]
     transfer_source = case.species.facts["skin_heat_transfer"].source
     for name, surface in (("skin", case.protocol.skin), ("bed", case.protocol.bed)):
         if surface is not None:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from ...anatomy.tissue import species_facts
 from ...bioheat import TemperatureCourse
 from ...protocol import PerfusionCourse, Protocol, Surface
+from .warming_words import warming_row
 
 
 def surrounding_rows(protocol: Protocol) -> Iterator[tuple[str, str]]:
     """Core, anaesthetic, perfusion laws, skin and bed, as (what, understood as)."""
     if species_facts(protocol.anatomy.species).is_alive:
         yield "core", f"{protocol.physiology.arterial_c:g} degC before heating, {_core(protocol)}"
+        yield "warming", warming_row(protocol)
         yield from _blood_rows(protocol)
     else:
         yield "phantom", f"no blood, no metabolic heat; {protocol.physiology.arterial_c:g} degC before heating"

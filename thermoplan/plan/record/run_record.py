@@ -37,6 +37,7 @@ from . import results, sources
 from .reservations import reservations
 from .trajectory_section import trajectory_section
 from .verdict import check_residuals, run_status, verdict
+from .warming_section import warming_section, warming_warnings
 
 if TYPE_CHECKING:
     from ...bioheat.ranks.crew import Crew  # loads MPI
@@ -88,12 +89,13 @@ def plan_record(run: VerifiedRun, stages: Stages, search: SearchRecord, appendix
         "device": sources.device_section(protocol),
         "ffr": sources.ffr_section(protocol.tracer, protocol.device),
         "safety": safety,
+        "warming": (warming := warming_section(heating_model, outcome)),
         "hottest": results.hottest_section(case, outcome),
         "checks": checks,
         "trajectory": trajectory_section(run.trajectory, outcome),
         **search,
         "test_shot": appendix.test_shot,
-        "warnings": list(appendix.warnings),
+        "warnings": [*appendix.warnings, *warming_warnings(warming)],
         "parameters": parameter_rows(case),
         "mesh": sources.mesh_section(case),
         "solver": outcome.solver,

@@ -40,8 +40,7 @@ minutes, and twice as many change nothing that is seen."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdleCourse:
-    """Rise ``(t, n_dof)`` of an animal that nothing heats, at ``times_s (t,)``: what a source of warmth that is switched
-    off leaves behind."""
+    """Rise ``(t, n_dof)`` of an animal that nothing heats, at ``times_s (t,)``, after its warmth is switched off."""
 
     times_s: Array
     rise_k: NDArray[np.float32]
@@ -52,8 +51,8 @@ class SearchSetup:
     """One machine and one session, ready to be searched.
 
     ``basis`` has the candidate ``columns`` first, then one per amplitude without any gradient; ``chosen`` has a row of
-    plain data for each machine and each session that was tried. ``idle`` is how the animal cools while nothing heats it,
-    None where it stays as it was.
+    plain data for each machine and each session that was tried. ``idle`` is how the animal cools while nothing heats
+    it, None where it stays as it was.
     """
 
     heating_model: HeatingModel

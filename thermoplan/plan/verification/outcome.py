@@ -10,7 +10,7 @@ import numpy as np
 from ...anatomy.anatomy import Anatomy
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError, SolverError
-from ...bioheat import EnergyAudit, Segment, evolve
+from ...bioheat import EnergyAudit, Segment, evolve, split_warming
 from ...files.run.plan_record import SolverRecord
 from ...goals import Meter, Resolved
 from ...goals.dose import Dose, DoseMap, cem43_min
@@ -30,9 +30,10 @@ SLP_FACTORS = (0.7, 1.3)
 class Outcome:
     """Outcome of a trajectory by the full model.
 
-    ``values`` of the resolved rows, ``end_c (n_nodes,)`` at the end of heating, ``core_c (t,)`` or None
-    for a fixed core, ``focus_c`` T90 of the first target with the SLP scaled, by factor (of the rise: with perfusion
-    that depends on temperature an approximation).
+    ``values`` of the resolved rows, ``end_c (n_nodes,)`` at the end of heating, ``core_c (t,)`` or None for a fixed
+    core, ``warming_w (t,)`` the power of what warms the animal or None where it never changes, ``focus_c`` T90 of the
+    first target with the SLP scaled, by factor (of the rise: with perfusion that depends on temperature an
+    approximation).
     """
 
     basis: HeatingBasis
@@ -42,6 +43,7 @@ class Outcome:
     values: tuple[float, ...]
     end_c: Array
     core_c: Array | None
+    warming_w: Array | None
     probes_c: Mapping[str, Array]
     probe_rows: Mapping[str, tuple[IntArray, Array]]
     focus_c: Mapping[float, Array]
@@ -86,7 +88,7 @@ def reported_regions(anatomy: Anatomy, resolved: Resolved | None) -> dict[str, t
 class OutcomeRecorder:
     """Consumers of one history, fed together."""
 
-    KEPT = ("probe_c", "core", "focus_c", "end_c", "last_s")
+    KEPT = ("probe_c", "core", "warming_w", "focus_c", "end_c", "last_s")
 
     def __init__(
         self, heating_model: HeatingModel, resolved: Resolved | None, heating_s: float, times_s: Array
@@ -102,6 +104,9 @@ class OutcomeRecorder:
         }
         self.probe_c: dict[str, list[float]] = {name: [] for name in self.probes}
         self.core: list[float] = []
+        self.warming, _ = split_warming((heating_model.finer or heating_model).feedback)
+        self.reader, _ = split_warming(heating_model.feedback)
+        self.warming_w: list[float] = []
         focus = heating_model.case.targets[0] if heating_model.case.targets else None
         self.focus = self.series.regions.get(focus) if focus else None
         self.focus_c: list[Array] = []
@@ -120,6 +125,8 @@ class OutcomeRecorder:
             self.probe_c[name].append(float(weights @ temperature[nodes]))
         if self.heating_model.system.has_blood:
             self.core.append(float(temperature[-1]))
+        if self.warming and self.reader:
+            self.warming_w.append(self.warming.given_w(time_s, self.reader.reading_c(temperature)))
         if self.focus:
             self.focus_c.append(temperature[self.focus[0]])
         if abs(time_s - self.heating_s) < 1e-6:
@@ -143,6 +150,7 @@ class OutcomeRecorder:
             self.meter.values() if self.meter else (),
             self.end_c,
             self._core_c(),
+            np.array(self.warming_w) if self.warming else None,
             {name: np.array(values) for name, values in self.probe_c.items()},
             self.probes,
             self._scale_focus(basis, shares),

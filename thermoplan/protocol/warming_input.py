@@ -1,4 +1,4 @@
-"""What keeps the animal warm: the protocol's table of it, its defaults, and what contradicts it."""
+"""Warming of the animal in a protocol: its table, its defaults, and what contradicts it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from .protocol import Physiology, WarmingInput
 if TYPE_CHECKING:  # pydantic loads only when a protocol is read
     from .toml_tables import BedTable, WarmingTable
 
-BELLY, BACK, RIGHT, LEFT = (0.0, 1.0, 0.0), (0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0)
-BESIDE = {"prone": BELLY, "supine": BACK, "left": LEFT, "right": RIGHT}
+BELLY = (0.0, 1.0, 0.0)
+"""Direction, RAS, that the belly faces."""
+BESIDE = {"prone": BELLY, "supine": (0.0, -1.0, 0.0), "left": (-1.0, 0.0, 0.0), "right": (1.0, 0.0, 0.0)}
 """Word of a pose -> direction, RAS, of the side that lies on the bed."""
 BLANKET_W_M2_K = 100.0
 """Heat transfer from a water blanket through fur and contact to skin: with it a mouse on a blanket of 37.5 degC stays
@@ -80,12 +81,9 @@ def _contradictions(table: WarmingTable, physiology: Physiology, species: str) -
     if not species_facts(species).is_alive:
         yield f'kind = "{kind}": a {species} has no core that could be kept warm; remove the table'
         return
-    fixed = physiology.core == "fixed"
-    if fixed and kind != "held":
+    if physiology.core == "fixed" and kind != "held":
         key = "core_course" if physiology.core_course is not None else 'core = "fixed"'
         yield f'kind = "{kind}": physiology.{key} says what the core is; remove that key, or the table'
-    if kind == "held" and not fixed:
-        yield 'kind = "held": expected physiology.core = "fixed" or core_course beside it'
     given = table.model_dump(exclude_none=True)
     for key in ("set_point", "max_power", "band", "probe"):
         if key in given and kind not in REGULATED:

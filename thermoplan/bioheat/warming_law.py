@@ -93,8 +93,11 @@ class WarmingFeedback:
 
     def power_w(self, time_s: float, temperature_c: Array) -> Array:
         """``(n_dof,)``; at time 0 what is given before heating."""
-        power = self.limits_w[2] if time_s <= 0.0 else self.law_w(self.reading_c(temperature_c))
-        return self.load * power
+        return self.load * self.given_w(time_s, self.reading_c(temperature_c))
+
+    def given_w(self, time_s: float, reading_c: float) -> float:
+        """Power at a time and reading; at time 0 what is given before heating."""
+        return self.limits_w[2] if time_s <= 0.0 else self.law_w(reading_c)
 
     def slope_w_k(self, time_s: float, temperature_c: Array) -> Array:
         return np.zeros(len(temperature_c))
