@@ -84,7 +84,7 @@ def warming_warnings(record: WarmingRecord | None) -> list[str]:
     if record is None:
         return []
     found, before, metabolic = [], record["before_w"], record["metabolic_w"]
-    if record["kind"] == "constant" and before is not None:
+    if record["kind"] == "constant" and not record["assumed"] and before is not None:
         found.append(
             f"warming: a source of {1e3 * before:.0f} mW in the blood that never changes keeps this animal warm, "
             f"beside {1e3 * metabolic:.0f} mW of metabolism: no laboratory has it; goals look easier and the core "
