@@ -156,7 +156,7 @@ class Warming:
         if wrong:
             raise InputError(wrong)
         if self.triangles is not None:
-            put(self, triangles=frozen(self.triangles, np.int64))
+            put(self, triangles=freeze(self.triangles, np.int64))
         if self.normal is not None:
             put(self, normal=unit(self.normal, f"{self.name} normal"))
 

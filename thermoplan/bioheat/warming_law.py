@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from ..base.arrays import Array, frozen, put
+from ..base.arrays import Array, freeze, put
 from ..base.errors import InputError
 from .feedback import Feedback, FeedbackSum
 from .problem import BioheatProblem
@@ -58,7 +58,7 @@ class WarmingFeedback:
     is_regulated: bool = True
 
     def __post_init__(self) -> None:
-        put(self, load=frozen(self.load), probe=frozen(self.probe))
+        put(self, load=freeze(self.load), probe=freeze(self.probe))
 
     def begun(self, before_w: float, start_w: float) -> WarmingFeedback:
         """The same with what holds the set point before heating, and what is given then."""
