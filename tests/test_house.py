@@ -20,6 +20,7 @@ ROOT = PACKAGE.parent
 # Modules that say `Any`, and the library whose untyped (or wrongly typed) objects it stands for.
 ANY_FROM = {
     "base/arrays.py": "numpy",
+    "base/parsed_text.py": "json",
     "bioheat/linalg/compilation.py": "numba",
     "device/fields/coils.py": "magpylib",
     "fem/linear.py": "dolfinx",
@@ -29,6 +30,7 @@ ANY_FROM = {
     "files/images/nifti_header.py": "nibabel",
     "files/images/parametric.py": "pydicom",
     "files/meshes/vtkhdf.py": "h5py",
+    "files/run/plan_record.py": "pydantic",
     "imaging/registration/intensity.py": "SimpleITK",
     "report/formats.py": "json",
     "scene/film.py": "imageio",

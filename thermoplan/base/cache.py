@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .array_files import load_arrays
 from .arrays import Array
 
 DAMAGED = (
@@ -55,8 +56,7 @@ def load_cached(name: str) -> dict[str, Array] | None:
     """Arrays under a name; None where there are none, or where the file is damaged."""
     file = cache_folder() / f"{name}.npz"
     try:
-        with np.load(file) as saved:
-            found = {key: saved[key] for key in saved.files}
+        found = load_arrays(file)
         os.utime(file)
     except DAMAGED:
         return None

@@ -12,6 +12,8 @@ LIMIT_BYTES = 4 * 2**30  # a 1024^3 image of single floats; more is refused befo
 
 _MOST_PACKED = 1100
 """Bytes that a packed one may become: deflate makes at most 1032 of it."""
+_MOST_SHOWN = 10**30
+"""Bytes above which a number says nothing more, and is no float in the end."""
 _ALWAYS_BYTES = 2**26
 """Bytes that any file may become: blank images pack better than others, and this much harms nobody."""
 
@@ -36,6 +38,8 @@ def guard_stored_size(name: str, shape: tuple[int, ...], dtype: np.dtype, stored
 
 
 def _size_text(size: int) -> str:
+    if size > _MOST_SHOWN:
+        return "more than any memory"
     return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
 
 

@@ -15,7 +15,10 @@ def with_changes(text: str, changes: Mapping[str, object], where: str) -> str:
     """
     import tomlkit
 
-    document = tomlkit.parse(text)
+    try:
+        document = tomlkit.parse(text)
+    except (ValueError, RecursionError) as problem:
+        raise InputError(f"{where}: cannot be changed: {problem}") from problem
     for key, value in changes.items():
         *path, last = key.split(".")
         table: object = document
@@ -47,7 +50,7 @@ def parse_settings(words: Iterable[str]) -> dict[str, object]:
             continue
         try:
             found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             found[key.strip()] = value.strip()
     return found
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ..base.errors import InputError
+from ..base.parsed_text import parse_toml
 from ..base.units import toml_text
 from ..files.text.text_files import read_text
 from .toml_tables import SCHEMA_VERSION, ProtocolTable
@@ -38,10 +37,7 @@ _WORDS = {
 def read_toml(path: Path) -> tuple[str, dict[str, object]]:
     """Text and content of a TOML file."""
     text = read_text(path)
-    try:
-        return text, tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
-        raise InputError(f"{path.name}: cannot be read as TOML: {problem}") from problem
+    return text, parse_toml(text, path.name)
 
 
 def validate_table[Model: BaseModel](

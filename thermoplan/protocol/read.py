@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.errors import InputError
+from ..base.parsed_text import parse_toml
 from ..base.units import iron_factor, length_factor
 from ..bioheat.vessels import NUSSELT, Vessel
 from ..goals import Goal, template
@@ -73,7 +73,7 @@ def read_protocol(path: Path | str, changes: Mapping[str, object] = MappingProxy
     if not changes:
         return protocol_of_text(path, text)
     changed = with_changes(text, changes, path.name)
-    refuse_torn_measurements(raw, tomllib.loads(changed), changes=changes, where=path.name)
+    refuse_torn_measurements(raw, parse_toml(changed, path.name), changes=changes, where=path.name)
     protocol = protocol_of_text(path, changed)
     if drive_changes(changes) and protocol.tracer.calibration is not None:
         refuse_moved_drive(_readable(path, text), protocol, changes)
@@ -94,7 +94,8 @@ def protocol_of_text(path: Path | str, text: str) -> Protocol:
     from .cross_checks import complaints_between, file_complaints, name_complaints, named_files
     from .toml_tables import ProtocolTable
 
-    path, raw = Path(path), tomllib.loads(text)
+    path = Path(path)
+    raw = parse_toml(text, path.name)
     tables, complaints = validate_table(ProtocolTable, raw, path.name)
     for found in (
         complaints_between(raw, path.name),

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..base.errors import InputError
+from ..base.parsed_text import parse_json
+from ..files.run.plan_schema import check_plan
+from ..files.text.text_files import read_text
 from . import formats as f
 from . import methods, page_rows, page_tables, plan_charts, trade_off_chart
 from .histogram_charts import draw_histograms
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from ..files.run.plan_record import PlanRecord
 
 SCHEMA = 1
+_RESTORE = "plan again, or restore the file"
 # Share of the absorbed power from which a region has a line of its own: twice as much takes no line from a shipped
 # plan, a third of it would give one to body and skin, which get a few thousandths.
 _LEAST_WATTS = 0.005
@@ -49,12 +53,9 @@ def write_report(run: Path) -> Path:
 def read_plan(run: Path) -> PlanRecord:
     """``plan.json`` of a run folder; refuses what this version cannot show, and says what to do."""
     path = Path(run) / "plan.json"
-    try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found: give the folder that `thermoplan plan` or `simulate` wrote") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}): plan again, or restore the file") from None
+    if not path.is_file():
+        raise InputError(f"{path}: not found: give the folder that `thermoplan plan` or `simulate` wrote")
+    plan = parse_json(read_text(path), str(path), _RESTORE)
     found = plan.get("schema") if isinstance(plan, dict) else None
     if found != SCHEMA:
         raise InputError(
@@ -62,7 +63,7 @@ def read_plan(run: Path) -> PlanRecord:
             f"this run; run `thermoplan plan {Path(run) / 'protocol.toml'}` again, or use the version "
             "that its provenance names"
         )
-    return cast("PlanRecord", _drop_nulls(plan))  # the schema number says that the file has this shape
+    return cast("PlanRecord", _drop_nulls(check_plan(plan, str(path))))
 
 
 def _drop_nulls(value: object) -> object:
@@ -236,10 +237,7 @@ def _picture_entry(plan: PlanRecord, run: Path, key: str, title: str, words: str
 
 def _read_volume(plan: PlanRecord, run: Path) -> object:
     path = _figure_path(plan, run, "volume")
-    try:
-        return json.loads(path.read_text(encoding="utf-8")) if path else None
-    except ValueError as error:
-        raise InputError(f"{path}: cannot be read ({error}): delete it, or plan again") from None
+    return parse_json(read_text(path), str(path), "delete it, or plan again") if path else None
 
 
 def _read_scene(plan: PlanRecord, run: Path) -> str | None:

@@ -107,7 +107,7 @@ def _fill(table: dict[int, Label], rows: Sequence[Mapping[str, str]], name: str)
     for number, row in enumerate(rows, start=1):
         label, region, tissue = (row[key].strip() for key in _COLUMNS)
         where = f"{name}: row {number}"
-        if not re.fullmatch(r"[+-]?\d+", label, re.ASCII):
+        if not re.fullmatch(r"[+-]?\d{1,18}", label, re.ASCII):
             yield f'{where}: label = "{label}": expected a whole number, such as 3'
             continue
         value = int(label)

@@ -17,7 +17,7 @@ from .nrrd import Nrrd, affine_m, axes_of, open_nrrd, read_raw
 from .orientation import place_voxels
 from .suffixes import NRRD
 
-_SEGMENT = re.compile(r"segment(\d+)_")
+_SEGMENT = re.compile(r"segment(\d{1,9})_", re.ASCII)
 
 
 class _Segment(NamedTuple):

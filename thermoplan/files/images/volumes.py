@@ -7,16 +7,17 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypedDict, Unpack
-from zipfile import BadZipFile, ZipFile
+from typing import TypedDict, Unpack
+from zipfile import BadZipFile
 
 import numpy as np
 
+from ...base.array_files import stored_array, stored_arrays
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
 from ...base.units import NotAQuantity, iron_factor
-from ..size_guard import LIMIT_BYTES, guard_size
+from ..size_guard import LIMIT_BYTES, guard_size, guard_stored_size
 from ..text.text_files import existing
 from .dicom import read_dicom
 from .mdf import read_mdf, write_mdf
@@ -143,7 +144,9 @@ def _numpy(path: Path, choice: _Choice) -> Image:
                 affine_m[:3] *= 1e-3
         else:
             with path.open("rb") as stream:
-                _guard_array(stream, path.name)
+                shape, dtype = stored_array(stream)
+            guard_size(path.name, shape, dtype, LIMIT_BYTES)
+            guard_stored_size(path.name, shape, dtype, path.stat().st_size)
             data = np.load(path, allow_pickle=False)
     except (
         ValueError,
@@ -170,22 +173,14 @@ def _numpy(path: Path, choice: _Choice) -> Image:
 
 def _packed_arrays(path: Path) -> tuple[AnyArray, AnyArray | None]:
     """``data`` and ``affine`` of a packed file, each refused by what its own header says before it is unpacked."""
-    with ZipFile(path) as packed:
-        held = {name.removesuffix(".npy"): name for name in packed.namelist()}
-        for key in {"data", "affine"} & held.keys():
-            with packed.open(held[key]) as stream:
-                _guard_array(stream, f"{path.name}: {key}")
+    for name, shape, dtype, packed_bytes in stored_arrays(path):
+        if name in ("data", "affine"):
+            guard_size(f"{path.name}: {name}", shape, dtype, LIMIT_BYTES)
+            guard_stored_size(f"{path.name}: {name}", shape, dtype, packed_bytes)
+        if name == "affine" and shape != (4, 4):
+            raise ValueError(f"affine has shape {shape}, not (4, 4)")
     with np.load(path, allow_pickle=False) as found:
         return found["data"], found.get("affine")
-
-
-def _guard_array(stream: IO[bytes], name: str) -> None:
-    version = np.lib.format.read_magic(stream)
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
-    if read is None:
-        raise ValueError(f"is of NumPy's format {version[0]}.{version[1]}")
-    shape, _, dtype = read(stream)
-    guard_size(name, shape, dtype, LIMIT_BYTES)
 
 
 def _millimetres(affine_m: Array) -> Array:

@@ -7,10 +7,28 @@ plans only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
 from ...device import DEVICE_KINDS
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+_RULES: dict[str, Callable[[Any, Any], bool]] = {
+    "enum": lambda value, known: value in known,
+    "minimum": lambda value, bound: value >= bound,
+    "maximum": lambda value, bound: value <= bound,
+    "exclusiveMinimum": lambda value, bound: value > bound,
+    "minItems": lambda value, count: len(value) >= count,
+    "maxItems": lambda value, count: len(value) <= count,
+    "minProperties": lambda value, count: len(value) >= count,
+    "pattern": lambda value, pattern: re.search(pattern, value) is not None,
+    "items": lambda value, part: all(set(part["required"]) <= row.keys() for row in value),
+}
+"""Keywords of JSON Schema that a value of the field's type is held to, as (value, what the keyword says)."""
 
 
 class Keywords:
@@ -23,6 +41,19 @@ class Keywords:
         self, core: object, handler: Callable[[object], dict[str, object]]
     ) -> dict[str, object]:
         return handler(core) | self.keywords
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The type, whose values also keep to the keywords: a file that is read is held to the whole schema."""
+        from pydantic_core.core_schema import no_info_after_validator_function
+
+        known = handler(source)
+        return no_info_after_validator_function(self._kept, known) if self.keywords.keys() & _RULES.keys() else known
+
+    def _kept(self, value: object) -> object:
+        for key, rule in _RULES.items():
+            if key in self.keywords and not rule(value, self.keywords[key]):
+                raise ValueError(f"expected {key} = {self.keywords[key]}")
+        return value
 
 
 def one_of(*values: str) -> Keywords:

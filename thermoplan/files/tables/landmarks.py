@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ import numpy as np
 
 from ...base.arrays import Array
 from ...base.errors import InputError
+from ...base.parsed_text import parse_json
 from ...imaging.registration import Landmarks
 from ..text.csv_rows import number, number_fault, parse_csv, read_csv, refuse_faults
 from ..text.text_files import existing, read_text
@@ -94,19 +94,20 @@ def _fcsv_rows(name: str, lines: Sequence[str], said: Mapping[str, str]) -> Sequ
 
 
 def _markups(path: Path, notes: list[str]) -> dict[str, Array]:
+    found = parse_json(read_text(path), path.name, "export the markups anew")
     try:
-        lists = [part for part in json.loads(read_text(path))["markups"] if part.get("controlPoints")]
+        lists = [part for part in found["markups"] if part.get("controlPoints")]
         if len(lists) != 1:
             raise InputError(
                 f"{path.name}: holds {len(lists)} lists of points; expected one: export the landmarks alone"
             )
         signs, scale = _signs(str(lists[0].get("coordinateSystem", "LPS")), path.name), _scale(lists[0], path.name)
         rows = [
-            {"name": point.get("label", ""), **dict(zip("xyz", map(str, point["position"]), strict=True))}
+            {"name": str(point.get("label", "")), **dict(zip("xyz", map(str, point["position"]), strict=True))}
             for point in lists[0]["controlPoints"]
             if point.get("positionStatus", "defined") == "defined"
         ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise InputError(f"{path.name}: cannot be read as markups of 3D Slicer (.mrk.json): {problem!r}") from problem
     return {name: signs * values * scale for name, values in _points(rows, ("x", "y", "z"), path.name).items()}
 

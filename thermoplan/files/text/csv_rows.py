@@ -120,10 +120,13 @@ def _row_faults(columns: tuple[str, ...], rows: list[list[str]], name: str) -> I
 def _doubt(columns: tuple[str, ...], row: list[str]) -> str:
     """Remedy for a row of too many cells: decimal commas, where they can have parted numbers, or a comma in a text."""
     parts = [cell.strip() for cell in row]
-    starts = range(len(columns)) if len(row) == len(columns) + 1 else range(0, len(row) - 1, 2)
-    pairs = [(columns[i if len(row) == len(columns) + 1 else i // 2], parts[i : i + 2]) for i in starts]
+    once: dict[int, Sequence[Sequence[str]]] = {
+        len(columns) + 1: list(itertools.pairwise(parts)),
+        2 * len(columns): list(itertools.batched(parts, 2)),
+    }
+    pairs = zip(columns, once.get(len(row), ()), strict=False)
     found = [f'{column} = "{whole},{part}"' for column, (whole, part) in pairs if _joins_to_number(whole, part)]
-    if found and len(row) in (len(columns) + 1, 2 * len(columns)):
+    if found:
         return f": decimal commas ({' or '.join(found)})? write numbers with a point"
     if any(_joins_to_number(*pair) for pair in itertools.pairwise(parts)):
         return ": decimal commas? write numbers with a point"

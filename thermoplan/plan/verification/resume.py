@@ -15,8 +15,10 @@ from ... import __version__
 from ...base.arrays import AnyArray, Array
 from ...base.cache import content_digest
 from ...base.errors import InputError, Interrupted
+from ...base.parsed_text import parse_json
 from ...bioheat import CheckpointPolicy, EngineState
 from ...files.run.run_folder import CHECKPOINT
+from ...files.text.text_files import read_text
 from ...protocol import Protocol, protocol_of_text
 from .state_file import dump_state, load_state
 
@@ -100,15 +102,19 @@ class Checkpoints:
     def _restore(self, digest: str, consumers: Mapping[str, Resumable]) -> EngineState:
         """The state to go on from; the consumers take up what they had."""
         saved = typing.cast(_SavedState, load_state(self.folder / _STATE))  # which its digest then vouches for
-        if saved["digest"] != digest:
+        if saved.get("digest") != digest:
             raise InputError(
                 f"{self.run}: its protocol, a file that it names, or thermoplan has changed since the "
                 "run was stopped: simulate anew"
             )
-        for name, consumer in consumers.items():
-            for key, value in saved["consumers"][name].items():
-                setattr(consumer, key, value)
-        return EngineState(*saved["engine"])
+        try:
+            for name, consumer in consumers.items():
+                for key in consumer.KEPT:
+                    if key in saved["consumers"][name]:
+                        setattr(consumer, key, saved["consumers"][name][key])
+            return EngineState(*saved["engine"])
+        except (LookupError, TypeError, ValueError, AttributeError) as problem:
+            raise InputError(f"{self.folder / _STATE}: is damaged: {problem}; simulate anew") from problem
 
     def _save(self, state: EngineState, digest: str, consumers: Mapping[str, Resumable]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -153,12 +159,26 @@ def read_checkpoint(run: Path) -> tuple[Protocol, Path | None, SimulationOptions
     file = run / CHECKPOINT / _ABOUT
     if not file.is_file() or not (file.parent / _STATE).is_file():
         raise InputError(f"{run}: holds no checkpoint of a simulation that was stopped")
-    try:
-        about: CheckpointAbout = json.loads(file.read_text(encoding="utf-8"))
-        path, text, trajectory, options = about["protocol"], about["text"], about["trajectory"], about["options"]
-    except (ValueError, KeyError, TypeError) as problem:
-        raise InputError(f"{file}: cannot be read: {problem}; simulate anew") from problem
-    return protocol_of_text(path, text), None if trajectory is None else Path(trajectory), options
+    about = parse_json(read_text(file), str(file), "simulate anew")
+    if not _is_about(about):
+        raise InputError(f"{file}: says not which simulation was stopped: it may be damaged: simulate anew")
+    path, trajectory = Path(about["protocol"]), about["trajectory"]
+    return protocol_of_text(path, about["text"]), None if trajectory is None else Path(trajectory), about["options"]
+
+
+def _is_about(found: object) -> typing.TypeGuard[CheckpointAbout]:
+    """True if what was read has the types of a `CheckpointAbout`; a path has no zero byte."""
+    if not isinstance(found, dict) or not found.keys() >= CheckpointAbout.__annotations__.keys():
+        return False
+    options, trajectory = found["options"], found["trajectory"]
+    paths = [found["protocol"], *([] if trajectory is None else [trajectory])]
+    return (
+        all(isinstance(path, str) and path and "\0" not in path for path in paths)
+        and isinstance(found["text"], str)
+        and isinstance(options, dict)
+        and options.keys() <= SimulationOptions.__annotations__.keys()
+        and all(isinstance(value, bool) for value in options.values())
+    )
 
 
 def model_digest(protocol: Protocol, arrays: Iterable[AnyArray]) -> str:

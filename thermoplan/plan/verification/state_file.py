@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...base.array_files import load_arrays
 from ...base.arrays import AnyArray
 from ...base.cache import DAMAGED
 from ...base.errors import InputError
@@ -36,8 +37,7 @@ def load_state(path: Path) -> dict[str, object]:
         Where the file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = load_arrays(path)
         state = _unpack(json.loads(str(arrays["tree"])), arrays)
         if not isinstance(state, dict):
             raise TypeError("no state in it")
