@@ -20,8 +20,8 @@ from thermoplan.bioheat import (
     Warming,
     active_terms,
     feedback_of,
-    play_warmed,
-    settled_system,
+    play_with_warming,
+    steady_system,
     thermal_system,
 )
 from thermoplan.fem.element_space import SPACES, ElementSpace, element_space
@@ -72,11 +72,11 @@ MOST_APART = 0.07
 
 def heated(given, order):
     """Temperatures of the nodes before heating and after five minutes of up to 0.4 MW/m3, and the energy balance."""
-    system, feedback = settled_system(given, order)
+    system, feedback = steady_system(given, order)
     power_w_m3 = 4e5 * np.sin(np.pi * MESH.centroids_m / SIDE_M).prod(axis=1)
     pieces = [Segment(element_space(MESH, order).load(power_w_m3), HEATED_S)]
     audit = EnergyAudit(system, pieces)
-    history = list(play_warmed(system, pieces, np.arange(0.0, HEATED_S, 50.0), feedback=feedback, ledger=audit))
+    history = list(play_with_warming(system, pieces, np.arange(0.0, HEATED_S, 50.0), feedback=feedback, ledger=audit))
     nodes = len(MESH.points_m)
     return history[0][1][:nodes], history[-1][1][:nodes], audit.balance_rel
 

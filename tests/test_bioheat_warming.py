@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scipy.sparse import csr_array
 
 from thermoplan.bioheat import EnergyAudit, Segment, ThermalSystem
-from thermoplan.bioheat.engines.regulated import play_warmed
+from thermoplan.bioheat.engines.regulated import play_with_warming
 from thermoplan.bioheat.equilibrium import settle_warming
 from thermoplan.bioheat.warming_law import WarmingFeedback
 
@@ -109,7 +109,9 @@ def played(system, feedback, loads, step_s=1.0):
     pieces = [Segment(np.array([load]), seconds) for load, seconds in loads]
     audit = EnergyAudit(system, pieces)
     end = sum(seconds for _, seconds in loads)
-    history = list(play_warmed(system, pieces, np.arange(0.0, end + 1e-9, step_s), feedback=feedback, ledger=audit))
+    history = list(
+        play_with_warming(system, pieces, np.arange(0.0, end + 1e-9, step_s), feedback=feedback, ledger=audit)
+    )
     return np.array([t for t, _ in history]), np.array([state for _, state in history]), audit.balance_rel
 
 

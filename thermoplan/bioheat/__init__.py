@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .assembly import feedback_of, settled_system, thermal_system
+from .assembly import feedback_of, steady_system, thermal_system
 from .audit import EnergyAudit
 from .engines.checkpoint import CheckpointPolicy, EngineState
 from .engines.coupled import evolve_coupled
@@ -10,7 +10,7 @@ from .engines.dispatch import EngineChoice, choose_engine, play_sequence
 from .engines.evolve import evolve
 from .engines.implicit import evolve_implicit
 from .engines.reduced import ReducedModel, reduced_model
-from .engines.regulated import play_warmed
+from .engines.regulated import play_with_warming
 from .equilibrium import settle, settle_warming, steady_rise
 from .feedback import CourseFeedback, Feedback, FeedbackSum, PerfusionFeedback
 from .load_sequence import Cycle, Segment, after, cycles
@@ -53,14 +53,14 @@ __all__ = [
     "evolve_implicit",
     "feedback_of",
     "play_sequence",
-    "play_warmed",
+    "play_with_warming",
     "reduced_model",
     "settle",
     "settle_warming",
-    "settled_system",
     "spatial_error_k",
     "split_warming",
     "steady_rise",
+    "steady_system",
     "thermal_system",
     "tube_m",
 ]

@@ -22,7 +22,7 @@ def thermal_system(problem: BioheatProblem, order: int = 1) -> ThermalSystem:
     return _join_blood(problem, assembled_form(problem, order), order)
 
 
-def settled_system(problem: BioheatProblem, order: int = 1) -> tuple[ThermalSystem, Feedback | None]:
+def steady_system(problem: BioheatProblem, order: int = 1) -> tuple[ThermalSystem, Feedback | None]:
     """Assembled problem in its steady state before heating, and what feeds back into it, None where nothing does."""
     system = thermal_system(problem, order)
     return settle_warming(system, feedback_of(problem, system))

@@ -80,7 +80,7 @@ def settle_warming(system: ThermalSystem, feedback: Feedback | None) -> tuple[Th
     if warming is None:
         return (system if feedback is None else _settle_tissue(system, feedback)), feedback
     if warming.is_regulated:
-        system, power_w, needed_w = _settle_regulated(system, warming, others)
+        system, power_w, needed_w = _settle_regulator(system, warming, others)
         if warming.max_power_w == 0.0:
             return system, others
         begun = warming.begun(needed_w, power_w)
@@ -110,12 +110,12 @@ def _settle_tissue(system: ThermalSystem, feedback: Feedback) -> ThermalSystem:
         if np.abs(step).max() < STEADY_TOLERANCE_K:
             break
     else:
-        raise _unsettled(step)
+        raise _no_steady_state(step)
     drawn = float(feedback.power_w(0.0, state)[n:].sum() + system.perfused_w_k[:n] @ (state - start)[:n])
     return replace(system, base_c=state, thermoregulation_w=system.thermoregulation_w - drawn * system.has_blood)
 
 
-def _settle_regulated(
+def _settle_regulator(
     system: ThermalSystem, warming: WarmingFeedback, others: Feedback | None
 ) -> tuple[ThermalSystem, float, float]:
     """System with the steady state of a regulated source, the power that it gives, and what would hold its set point.
@@ -145,11 +145,11 @@ def _settle_regulated(
         if np.abs(step).max() < STEADY_TOLERANCE_K:
             break
     else:
-        raise _unsettled(step)
+        raise _no_steady_state(step)
     return replace(system, base_c=state, thermoregulation_w=0.0, warming_w=power_w), power_w, needed_w
 
 
-def _unsettled(step_k: Array) -> SolverError:
+def _no_steady_state(step_k: Array) -> SolverError:
     return SolverError(
         f"steady state with feedback: still moving by {np.abs(step_k).max():.1e} K after {STEADY_ROUNDS} rounds"
     )

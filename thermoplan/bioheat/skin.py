@@ -25,7 +25,7 @@ def facet_owners(problem: BioheatProblem) -> IntArray:
     return owner
 
 
-def warmed_facets(anatomy: Anatomy, warming: Warming) -> IntArray:
+def warming_facets(anatomy: Anatomy, warming: Warming) -> IntArray:
     """Numbers of the outer facets that the warming's heat enters through."""
     from ..fem import linear
 

@@ -16,7 +16,7 @@ from ..base.arrays import Array, freeze, put
 from ..base.errors import InputError
 from .feedback import Feedback, FeedbackSum
 from .problem import BioheatProblem
-from .skin import warmed_facets
+from .skin import warming_facets
 
 if TYPE_CHECKING:
     from ..fem.element_space import ElementSpace  # loads DOLFINx
@@ -116,7 +116,7 @@ def warming_feedback(problem: BioheatProblem, n_dof: int, space: ElementSpace) -
         return WarmingFeedback(blood, blood, held_c, warming.band_k, 0.0, is_regulated=False)
     if warming.kind == "passive":
         return WarmingFeedback(blood, blood, held_c, warming.band_k, 0.0)
-    facets = problem.anatomy.outer[warmed_facets(problem.anatomy, warming)]
+    facets = problem.anatomy.outer[warming_facets(problem.anatomy, warming)]
     load, probe = np.zeros(n_dof), blood
     load[: space.n] = space.facet_load(facets, np.ones(len(facets)))
     if warming.region is not None:

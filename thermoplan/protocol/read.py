@@ -164,7 +164,7 @@ def _assemble(tables: ProtocolTable, path: Path, text: str, files: tuple[Path, .
     if complaints or not (iron and anatomy and tracer and device and session and physiology and skin):
         raise InputError(complaints)
     warming = warming_of(tables.warming, physiology, species, (tables.device.pose or "", boundary.bed), path)
-    physiology = _regulated(physiology, warming)
+    physiology = _core_of_regulator(physiology, warming)
     cold = below_room(warming, physiology.arterial_c, skin.temperature_c)
     if cold is not None:
         raise InputError(f"{where}: warming.{cold}")
@@ -396,7 +396,7 @@ def _tissue(table: TissueTable) -> TissueInput:
     )
 
 
-def _regulated(physiology: Physiology, warming: WarmingInput) -> Physiology:
+def _core_of_regulator(physiology: Physiology, warming: WarmingInput) -> Physiology:
     """Core before heating: that of a regulator's set point, where only that is given; fixed where it is held."""
     if warming.kind == "held":
         return replace(physiology, core="fixed")

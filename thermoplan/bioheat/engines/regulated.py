@@ -62,7 +62,7 @@ class Player(Protocol):
     ) -> Iterator[tuple[float, Array]]: ...
 
 
-def play_warmed(
+def play_with_warming(
     system: ThermalSystem,
     pieces: Sequence[Segment | Cycle],
     output_times_s: ArrayLike,
@@ -213,7 +213,7 @@ class RegulatedCourse:
         done, held = 0.0, self._regime(self._wanted_w(0.0, self.state, alone), 0.0, alone)
         for _ in range(SWITCHES):
             left = length - done
-            here = _shifted(alone, done)
+            here = _parabola_from(alone, done)
             power = np.array([held, 0.0, 0.0]) if held is not None else self._parabola(left, here)
             leaves = self._leaves(held, power, left, here)
             if leaves is None:
@@ -316,7 +316,7 @@ def _beyond(parabola: Array, bound: float, at: float) -> float:
     return _value(parabola, at) - bound
 
 
-def _shifted(parabola: Array, by: float) -> Array:
+def _parabola_from(parabola: Array, by: float) -> Array:
     """The same parabola from a later start."""
     a, b, c = parabola
     return np.array([a + by * (b + by * c), b + 2.0 * by * c, c])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...base.arrays import Array, IntArray
 from ...base.progress import Stages
-from ...bioheat import Feedback, ThermalSystem, settled_system
+from ...bioheat import Feedback, ThermalSystem, steady_system
 from ...device import Device
 from ...power.eddy import EddyPower, eddy_power, field_potential_t_m, induced_power
 from ...power.heating_basis import Column, HeatingBasis, biases_t, heating_basis, iron_power_w
@@ -93,7 +93,7 @@ def assemble_heat(case: Case) -> tuple[ThermalSystem, Feedback | None]:
     """Matrices in the state before heating, and what feeds back into them."""
     problem = case.problem()
     with naming_protocol(case.protocol):
-        return settled_system(problem)
+        return steady_system(problem)
 
 
 def _solve_eddies(case: Case) -> EddyPower:

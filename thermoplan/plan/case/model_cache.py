@@ -58,7 +58,7 @@ def cached_model(system: ThermalSystem, load_w: Array, duration_s: float, stages
     return _restore(saved, system)
 
 
-def regulated_model(model: ReducedModel, system: ThermalSystem, regulation_w_k: float) -> ReducedModel:
+def regulate_model(model: ReducedModel, system: ThermalSystem, regulation_w_k: float) -> ReducedModel:
     """The model with a source of warmth whose power falls with each kelvin of the blood."""
     return model.exchanging(system.n_dof - 1, regulation_w_k) if regulation_w_k > 0.0 else model
 

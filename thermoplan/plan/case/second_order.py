@@ -12,7 +12,7 @@ import numpy as np
 from ...anatomy.anatomy import Anatomy
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
-from ...bioheat import Feedback, ThermalSystem, settled_system
+from ...bioheat import Feedback, ThermalSystem, steady_system
 from ...fem import quadratic as elements
 from ...fem.quadratic import QuadraticSpace, quadratic_space
 from ...power.eddy import EddyPower
@@ -66,7 +66,7 @@ def refuse_unfit(protocol: Protocol, *, estimate_error: bool, among_ranks: bool 
 def second_order_case(case: Case, eddy: EddyPower | None) -> SecondOrderCase:
     """The same heat problem, iron and eddy currents on quadratic elements."""
     problem, mesh, n = case.problem(), quadratic_space(case.anatomy), len(case.anatomy.points_m)
-    system, feedback = settled_system(problem, order=2)
+    system, feedback = steady_system(problem, order=2)
     if eddy is not None:
         eddy = replace(eddy, load_w=mesh.load(eddy.density_w_m3))
     shown = np.append(np.arange(n), np.arange(system.n_nodes, system.n_dof))

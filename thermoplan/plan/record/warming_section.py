@@ -6,7 +6,7 @@ import numpy as np
 
 from ...base.arrays import Array
 from ...bioheat import split_warming
-from ...bioheat.skin import warmed_facets
+from ...bioheat.skin import warming_facets
 from ...fem import linear
 from ...files.run.plan_record import WarmingRecord
 from ..case.case import Case
@@ -69,13 +69,13 @@ def _mean(times_s: Array, values: Array) -> float:
 
 def _area_m2(case: Case) -> float:
     """Skin that the heat enters through."""
-    facets = warmed_facets(case.anatomy, case.problem().warming)
+    facets = warming_facets(case.anatomy, case.problem().warming)
     return float(linear.area_vectors_m2(case.anatomy, case.anatomy.outer)[1][facets].sum())
 
 
 def _skin_c(case: Case, outcome: Outcome) -> float:
     """Highest temperature of the skin under a pad or lamp, at any time."""
-    nodes = np.unique(case.anatomy.outer[warmed_facets(case.anatomy, case.problem().warming)])
+    nodes = np.unique(case.anatomy.outer[warming_facets(case.anatomy, case.problem().warming)])
     return float(outcome.dose.peak_c[nodes].max())
 
 

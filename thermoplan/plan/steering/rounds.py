@@ -20,7 +20,7 @@ from ...goals import tighten
 from ...optimize.program.modal_heat import restrict
 from ..case.heating_model import HeatingModel
 from ..case.linearized import fit_regulation_w_k, linearize
-from ..case.model_cache import cached_model, regulated_model
+from ..case.model_cache import cached_model, regulate_model
 from ..case.safety_limits import field_notes
 from ..verification.full_model import PlayOptions, verify
 from ..verification.outcome import Outcome
@@ -200,7 +200,7 @@ def _relinearize(
         system = linearize(heating_model.system, heating_model.feedback, seen)
         model = cached_model(system, setup.basis.load_w, setup.duration_s, stages)
         regulation = fit_regulation_w_k(heating_model.feedback, heating_model.system, seen)
-        setup = replace(setup, model=regulated_model(model, heating_model.system, regulation))
+        setup = replace(setup, model=regulate_model(model, heating_model.system, regulation))
     return setup, _rise(setup, steering, means)
 
 

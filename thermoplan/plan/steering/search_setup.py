@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...base.arrays import Array
 from ...base.progress import Stages
-from ...bioheat import Segment, play_warmed, split_warming
+from ...bioheat import Segment, play_with_warming, split_warming
 from ...bioheat.engines.reduced import ReducedModel
 from ...device import Device
 from ...files.run.plan_record import ChosenRecord, MachineRecord, SessionRecord
@@ -22,7 +22,7 @@ from ...protocol import Protocol
 from ...trajectory.positions import MOST_POSITIONS
 from ..case.heating_model import HeatingModel
 from ..case.linearized import steepest_regulation_w_k
-from ..case.model_cache import cached_model, regulated_model
+from ..case.model_cache import cached_model, regulate_model
 from ..case.safety_limits import safety_budgets
 from .attempts import Finder
 from .candidates import WINDOWS, candidate_columns, search_settings, window_edges_s, without_gradient
@@ -109,7 +109,7 @@ def prepare_search(heating_model: HeatingModel, resolved: Resolved, stages: Stag
         basis = _join_bases(parts)
     duration = protocol.session.duration_s
     with stages.stage("reduced model"):
-        model = regulated_model(
+        model = regulate_model(
             cached_model(heating_model.system, basis.load_w, duration, stages),
             heating_model.system,
             steepest_regulation_w_k(heating_model.feedback),
@@ -136,7 +136,7 @@ def idle_course(heating_model: HeatingModel, duration_s: float) -> IdleCourse | 
         return None
     times = np.linspace(0.0, duration_s + search_settings(heating_model.case).cool_down_s, IDLE_TIMES)
     nothing = [Segment(np.zeros(system.n_nodes), float(times[-1]))]
-    history = play_warmed(system, nothing, times, feedback=heating_model.feedback)
+    history = play_with_warming(system, nothing, times, feedback=heating_model.feedback)
     return IdleCourse(times, np.array([state - system.base_c for _, state in history], np.float32))
 
 

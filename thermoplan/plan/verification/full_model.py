@@ -19,7 +19,7 @@ from ...bioheat import (
     active_terms,
     choose_engine,
     play_sequence,
-    play_warmed,
+    play_with_warming,
     split_warming,
 )
 from ...bioheat.engines.checkpoint import NO_CHECKPOINT
@@ -95,7 +95,7 @@ def verify(
     if options.checkpoints is not None:
         digest = model_digest(heating_model.case.protocol, _arrays_of_model(system, playback.pieces, playback.times_s))
         policy = options.checkpoints.policy(digest, {**recorder.consumers(), "audit": audit})
-    history = play_warmed(
+    history = play_with_warming(
         system,
         playback.pieces,
         playback.times_s,

@@ -11,7 +11,7 @@ from ...anatomy.anatomy import Anatomy
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...base.progress import Stages
-from ...bioheat import Segment, play_warmed
+from ...bioheat import Segment, play_with_warming
 from ...files.run.plan_record import Reading, ShotProbeRecord, TestShotRecord
 from ...power.heating_basis import Column
 from ...power.slp_uncertainty import slp_interval
@@ -94,7 +94,7 @@ def _temperatures_c(heating_model: HeatingModel, load_w: Array, times: Array) ->
     """Temperatures ``(t, dofs)`` while a load is held."""
     pieces = [Segment(load_w, float(times[-1]))]
     return np.array(
-        [t.copy() for _, t in play_warmed(heating_model.system, pieces, times, feedback=heating_model.feedback)]
+        [t.copy() for _, t in play_with_warming(heating_model.system, pieces, times, feedback=heating_model.feedback)]
     )
 
 
