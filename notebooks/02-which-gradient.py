@@ -54,11 +54,13 @@ plt.minorticks_off(), plt.xticks(gradients, gradients), plt.yticks([2, 5, 10, 20
 plt.xlabel("gradient, T/m"), plt.ylabel("FWHM of the region that heats, mm"), plt.legend();
 
 # %% [markdown]
-# Which gradient makes the wider of the two widths as large as the lesion?
+# Which gradient makes the wider of the two widths as large as the lesion? For a small one it is more than any machine has: such
+# a lesion is heated with what surrounds it, or chosen by where the iron is.
 
 # %%
 for lesion_mm in (2, 4, 8, 16):
-    print(f"lesion of {lesion_mm:2} mm: {tp.gradient_for_t_m(tracer, point, lesion_mm * 1e-3):5.1f} T/m")
+    wanted = tp.gradient_for_t_m(tracer, point, lesion_mm * 1e-3)
+    print(f"lesion of {lesion_mm:2} mm: {wanted:5.1f} T/m", *tp.focus_remarks(point, gradient_t_m=wanted), sep="; ")
 
 # %% [markdown]
 # The width rests on how the particles relax. Where nobody measured SLP under a static field, look at two answers:

@@ -42,11 +42,13 @@ fields = {"amplitude_t": machine.amplitude_t, "frequency_hz": machine.frequency_
 rows = {name: (tp.slp_point(t, **fields), tp.ffr_widths_m(t, machine)) for name, t in tracers.items()}
 print(f"{'tracer':22}{'W/g Fe':>8}{'omega tau':>11}{'along mm':>10}{'across mm':>11}")
 for name, (point, (along, across)) in rows.items():
-    print(f"{name:22}{point.slp_w_kg / 1e3:8.0f}{point.omega_tau:11.2f}{along * 1e3:10.1f}{across * 1e3:11.1f}")
+    remark = "  no focus across: wider than the bore" if tp.focus_remarks(machine, widths_m=[across]) else ""
+    print(f"{name:22}{point.slp_w_kg / 1e3:8.0f}{point.omega_tau:11.2f}{along * 1e3:10.1f}{across * 1e3:11.1f}{remark}")
 
 # %% [markdown]
 # Particles that lag far behind the drive (omega tau above 5) are hardly quenched by a field across it: they heat wherever they are
-# in that direction, and the model, which lets them turn freely, is at its end.
+# in that direction, and the model, which lets them turn freely, is at its end. A width beyond the bore of 60 mm, such as metres,
+# is no size of a focus: it says that there is none.
 
 # %%
 names = list(rows)

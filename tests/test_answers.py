@@ -11,6 +11,9 @@ from thermoplan.base.errors import InputError
 from thermoplan.cli import app
 from thermoplan.commands.point_queries import ffr_answer, library_answer, slp_answer
 from thermoplan.files.run.starter import write_starter
+from thermoplan.power.ffr import ffr_widths_m
+from thermoplan.power.heating_warnings import focus_remarks, focus_warnings
+from thermoplan.protocol.library import library_devices, library_tracers
 
 DRIVE = ["--amplitude", "13 mT", "--frequency", "354 kHz"]
 
@@ -181,3 +184,18 @@ def test_answers_are_shown_to_people_too(words):
 def test_a_field_free_region_is_shown_to_people_too(protocol):
     result = CliRunner().invoke(app, ["ffr", str(protocol)], catch_exceptions=False)
     assert "full width at half maximum" in result.stdout
+
+
+def test_a_focus_that_no_machine_has_is_remarked_on(protocol):
+    """2 mm would take 37 T/m, where the machine has 2.35; perimag's region is metres wide, where the bore is 60 mm."""
+    small = said("ffr", str(protocol), "--lesion", "2 mm")
+    beyond = (
+        f"{small['gradient_for_lesion_t_m']:.3g} T/m is beyond the 2.35 T/m of berkeley-ffp: it cannot be had there"
+    )
+    assert small["gradient_for_lesion_t_m"] > 30.0 and beyond in small["warnings"]
+    assert not any("beyond" in text for text in said("ffr", str(protocol), "--lesion", "40 mm")["warnings"])
+    machine, tracers = library_devices()["berkeley-ffp"], library_tracers()
+    (remark,) = focus_remarks(machine, widths_m=ffr_widths_m(tracers["perimag"], machine))
+    assert remark == "2.71 m is wider than the bore of 60 mm: in that direction there is no focus"
+    assert focus_remarks(machine, widths_m=ffr_widths_m(tracers["synomag-d"], machine), gradient_t_m=2.35) == []
+    assert remark in focus_warnings(tracers["perimag"], machine)

@@ -9,11 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.contour import ContourSet
+from matplotlib.figure import Figure
 from report_sample import TUMOUR_M, sample_anatomy, sample_fields
 
 from thermoplan.anatomy.anatomy import Anatomy
+from thermoplan.report import figures
 from thermoplan.report.field_grid import OUTSIDE, write_volume
 from thermoplan.report.figures import FieldView, iron_level, write_figures
+from thermoplan.report.palette import region_colours
 from thermoplan.report.slicing import planes, window
 
 SLOPE = np.array([1.0, 2.0, 4.0]) * 1e3  # per metre: a linear field, which linear elements hold exactly
@@ -100,3 +106,46 @@ def test_figures_are_written_and_named_from_the_run_folder(anatomy: Anatomy, tmp
     assert names == {"slices": "figures/slices.png", "dose": "figures/dose.png", "volume": "figures/volume.json"}
     for name in names.values():
         assert 1e4 < (tmp_path / name).stat().st_size < 2e6
+
+
+def drawn(anatomy: Anatomy) -> Figure:
+    fields = sample_fields(anatomy)
+    names = ("temperature_peak_c", "cem43_min", "iron_mg_ml")
+    hottest_m = anatomy.points_m[np.argmax(fields["temperature_peak_c"])]
+    view = FieldView(anatomy, *(fields[name] for name in names), hottest_m, hottest_m[None])
+    cuts = planes(anatomy, hottest_m, size=90)
+    return figures._draw(view, cuts, figures._temperature(view, cuts))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_an_organ_s_outline_has_its_colour_whatever_the_order_of_the_labels(anatomy: Anatomy, order: tuple) -> None:
+    """A tumour in a body called rest: both have the same border, and the last that is drawn is seen."""
+    kinds = np.where(anatomy.region == 6, order.index(1), order.index(0))
+    names = tuple(("rest", "tumour")[k] for k in order)
+    two = Anatomy(anatomy.points_m, anatomy.tets, kinds, names, names)
+    colours = region_colours(names)
+    (axes, *_) = drawn(two).axes
+    drawn_inks = [to_hex(c.get_edgecolor()[0]) for c in axes.collections if isinstance(c, ContourSet)]
+    organs = [ink for ink in drawn_inks if ink in colours.values()]
+    assert organs == [colours["rest"], colours["tumour"]]
+
+
+@pytest.mark.parametrize("shape", [(1.0, 1.0, 1.0), (0.15, 1.0, 1.0), (1.0, 1.0, 0.15), (0.5, 0.4, 3.0)])
+def test_captions_keep_clear_of_pictures_and_of_each_other(anatomy: Anatomy, shape: tuple[float, ...]) -> None:
+    """Bodies that are thin, flat and long."""
+    body = Anatomy(anatomy.points_m * shape, anatomy.tets, anatomy.region, anatomy.region_names, anatomy.tissue_names)
+    picture = drawn(body)
+    FigureCanvasAgg(picture).draw()
+    box, panels = picture.bbox, picture.axes[:3]
+    places = [axes.get_window_extent() for axes in panels]
+    titles = [axes.title.get_window_extent() for axes in panels]
+    (legend,) = (entry.get_window_extent() for entry in picture.legends)
+    blocks = [*titles, *places, picture.axes[3].get_tightbbox(), legend]
+    for k, one in enumerate(blocks):
+        assert box.x0 <= one.x0 and one.x1 <= box.x1 and box.y0 <= one.y0 and one.y1 <= box.y1, k
+        for n, other in enumerate(blocks[k + 1 :], k + 1):
+            assert not one.overlaps(other), (k, n)
+    for axes in panels:
+        letters = [text.get_window_extent() for text in axes.texts]
+        others = [place for place, panel in zip(places, panels, strict=True) if panel is not axes]
+        assert not any(letter.overlaps(other) for letter in letters for other in others)

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .power.eddy import eddy_power
     from .power.ffr import ffr_profile, ffr_widths_m, gradient_for_t_m
     from .power.heating_basis import Column, HeatingBasis, heating_basis
+    from .power.heating_warnings import focus_remarks
     from .power.mesh_iron import iron_on_mesh
     from .power.slp_point import slp_point
     from .protocol.library import library_devices, library_tracers
@@ -119,6 +120,7 @@ __all__ = [
     "fiducial_readings",
     "fit_core",
     "fitted_core",
+    "focus_remarks",
     "gradient_for_t_m",
     "heating_basis",
     "heating_problem",
@@ -193,6 +195,7 @@ _HOMES = {
     "fiducial_readings": "imaging.fiducials",
     "fit_core": "imaging.psf.core_fit",
     "fitted_core": "imaging.psf.core_fit:fit_core",
+    "focus_remarks": "power.heating_warnings",
     "gradient_for_t_m": "power.ffr",
     "heating_basis": "power.heating_basis",
     "heating_problem": "plan.steering.search_problem",

@@ -11,7 +11,7 @@ from ..base.threads import one_thread
 from ..base.units import quantity
 from ..device import Device
 from ..power.ffr import ffr_profile, gradient_for_t_m
-from ..power.heating_warnings import model_warnings
+from ..power.heating_warnings import focus_remarks, model_warnings
 from ..power.slp_point import slp_fields, slp_point, validity
 from ..power.slp_uncertainty import width_spread_m
 from ..protocol import read_protocol
@@ -75,6 +75,8 @@ def ffr_answer(protocol: Path, *, lesion: str | None = None) -> FfrAnswer:
         raise InputError(f'--lesion = "{lesion}": expected more than zero, such as "8 mm"')
     profile, slp = ffr_profile(tracer, device), slp_fields(tracer, device)
     off_along, off_across = profile.off_target(0.5 * lesion_m)
+    wanted = _gradient(tracer, device, lesion_m)
+    widths = [width for width in (profile.fwhm_along_m, profile.fwhm_across_m) if math.isfinite(width)]
     return {
         "tracer": tracer.name,
         "device": device.name,
@@ -86,7 +88,7 @@ def ffr_answer(protocol: Path, *, lesion: str | None = None) -> FfrAnswer:
         "lesion_mm": lesion_m * 1e3,
         "off_target_along": off_along,
         "off_target_across": off_across,
-        "gradient_for_lesion_t_m": _gradient(tracer, device, lesion_m),
+        "gradient_for_lesion_t_m": wanted,
         "omega_tau": omega_tau(tracer, device.frequency_hz),
         "widths_if_mm": {f"{lag:g}": [_mm(w) for w in pair] for lag, pair in width_spread_m(tracer, device).items()},
         "profile": {
@@ -94,7 +96,10 @@ def ffr_answer(protocol: Path, *, lesion: str | None = None) -> FfrAnswer:
             "along_w_per_g_fe": (profile.along_w_kg * 1e-3).tolist(),
             "across_w_per_g_fe": (profile.across_w_kg * 1e-3).tolist(),
         },
-        "warnings": model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz),
+        "warnings": [
+            *model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz),
+            *focus_remarks(device, widths_m=widths, gradient_t_m=wanted),
+        ],
     }
 
 

@@ -104,7 +104,7 @@ def roi_rule(text: str | RoiRule) -> RoiRule:
     for kind, pattern, factor in _HEADS:
         match = pattern.fullmatch(head)
         if match:
-            rule = RoiRule(kind, factor * (1.0 if match[1] is None else float(match[1])), grown_m)
+            rule = RoiRule(kind, factor * (float(match[1]) if match[1] else 1.0), grown_m)
             if rule.sensible:
                 return rule
     raise InputError(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..device import Device
 from ..tracer.magnetization import FIXED_AXIS, energy_kt, outside_validity
 from ..tracer.measured_slp import at_drive, describe_drives
 from ..tracer.tracer import Tracer, particles, volume_m3
+from .ffr import ffr_widths_m
 from .slp_uncertainty import slp_interval, width_spread_m
 
 BROWNIAN_LAG = 5.0
@@ -55,12 +58,33 @@ def focus_warnings(tracer: Tracer, device: Device) -> list[str]:
         *model_warnings(tracer, amplitude_t=device.amplitude_t, frequency_hz=device.frequency_hz),
     ]
     widths = width_spread_m(tracer, device) if device.focuses else {}
+    if device.focuses and np.isfinite(both := ffr_widths_m(tracer, device)).all():
+        found += focus_remarks(device, widths_m=both)
     if widths:
         spread = (f"{1e3 * a:.1f} by {1e3 * b:.1f} mm if omega tau is {lag:g}" for lag, (a, b) in widths.items())
         found.append(
             f"SLP under bias was not measured: along and across the drive the focus would be {', '.join(spread)}"
         )
     return found
+
+
+def focus_remarks(device: Device, *, widths_m: Iterable[float] = (), gradient_t_m: float | None = None) -> list[str]:
+    """Remarks on numbers of a focus that no machine or body has: a region wider than the bore, or a gradient that the
+    machine does not reach."""
+    found = []
+    bore_m = np.inf if device.bore_radius_m is None else 2.0 * device.bore_radius_m
+    if (widest := max(widths_m, default=0.0)) > bore_m:
+        found.append(
+            f"{_length(widest)} is wider than the bore of {1e3 * bore_m:g} mm: in that direction there is no focus"
+        )
+    most = device.gradient_range_t_m[1]
+    if gradient_t_m is not None and gradient_t_m > most:
+        found.append(f"{gradient_t_m:.3g} T/m is beyond the {most:g} T/m of {device.name}: it cannot be had there")
+    return found
+
+
+def _length(metres: float) -> str:
+    return f"{metres:.3g} m" if metres >= 1.0 else f"{1e3 * metres:.3g} mm"
 
 
 def slow_warnings(tracer: Tracer) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +23,22 @@ if TYPE_CHECKING:  # matplotlib loads only when a picture is drawn
     from matplotlib.collections import QuadMesh
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
 ISOTHERMS_C = (41.0, 42.0, 43.0, 45.0)
 ISODOSES_MIN = (2.0, 10.0, 60.0, 240.0)
+_WIDE_IN = 9.4
+"""Most width of the three planes together, in inches; twice as much would not fit a page."""
+_TALL_IN = 9.0
+"""Most height of one plane, in inches; twice as much would not fit a screen."""
+_LEAST_IN = (1.7, 1.7, 4.6)
+"""Least width of each plane's place: its title, and under the third the scale and two columns of the legend."""
+_BAR_IN = 1.5
+"""Height of the colour bar with its ticks and label, from the plane above to the legend."""
+_LEGEND_COLUMNS = 2
+_LEGEND_ROW_IN = 0.2
+"""Height of a row of the legend at its size of letters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,25 +109,28 @@ def _draw(view: FieldView, cuts: tuple[Plane, ...], scale: ColourScale) -> Figur
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingPart("pictures need matplotlib: pip install 'thermoplan[view]'") from None
-    gap, pad, width = 0.45, 0.35, 11.0
+    gap, pad = 0.45, 0.35
     extents = [(np.ptp(c.right_m), np.ptp(c.up_m)) for c in cuts]
-    inches = (width - 2 * pad - 2 * gap) / sum(e[0] for e in extents)
-    tall = extents[0][1] * inches
-    axial = extents[2][1] * inches
-    height = max(tall, axial + 2.3) + 2.4 * pad
+    inches = min(_WIDE_IN / sum(e[0] for e in extents), _TALL_IN / max(e[1] for e in extents))
+    cells = [max(across * inches, least) for (across, _), least in zip(extents, _LEAST_IN, strict=True)]
+    axial, handles = extents[2][1] * inches, _legend_handles(view, cuts)
+    under = _BAR_IN + _LEGEND_ROW_IN * -(-len(handles) // _LEGEND_COLUMNS)
+    height = max(max(up for _, up in extents[:2]) * inches, axial + under) + 2.4 * pad
+    width = sum(cells) + 2 * (pad + gap)
     figure = Figure(figsize=(width, height))
     left = pad
     bar_mm = max(n for n in (1, 2, 5, 10, 20, 50, 100) if n <= max(250 * min(e[0] for e in extents), 1))
-    for cut, (across, up) in zip(cuts, extents, strict=True):
+    for cut, (across, up), cell in zip(cuts, extents, cells, strict=True):
         w, h = across * inches, up * inches
-        axes = figure.add_axes((left / width, (height - 1.4 * pad - h) / height, w / width, h / height))
+        at = left + 0.5 * (cell - w)
+        axes = figure.add_axes((at / width, (height - 1.4 * pad - h) / height, w / width, h / height))
         image = _plane(axes, view, cut, scale, bar_mm)
-        left += w + gap
-    third = left - gap - extents[2][0] * inches
+        left += cell + gap
+    third = left - gap - cells[2]
     top = height - 1.4 * pad - axial - 0.75
-    bar = figure.add_axes((third / width, top / height, extents[2][0] * inches / width, 0.14 / height))
+    bar = figure.add_axes((third / width, top / height, cells[2] / width, 0.14 / height))
     _bar(figure, bar, image, scale)
-    _legend(figure, view, cuts, (third / width, (top - 0.6) / height))
+    _legend(figure, handles, (third / width, (top - 0.6) / height))
     return figure
 
 
@@ -160,11 +175,13 @@ def _norm(scale: ColourScale) -> Normalize:
 
 
 def _outlines(axes: Axes, view: FieldView, cut: Plane) -> None:
-    """The body's outline in grey, each organ's in its colour on white; the skin is where the body ends."""
+    """The body's outline in grey, each organ's in its colour on white; the skin is where the body ends. The larger come
+    first, so that an organ's border with what surrounds it is in the organ's colour."""
     region = cut.region(view.anatomy)
     colours = region_colours(view.anatomy.region_names)
     masks = {name: (region == k, colours[name]) for k, name in enumerate(view.anatomy.region_names)}
-    masks = {name: pair for name, pair in masks.items() if name not in ("body", "skin")}
+    sizes = {name: view.anatomy.volumes_m3[view.anatomy.cells(name)].sum() for name in masks}
+    masks = {name: masks[name] for name in sorted(masks, key=lambda n: -sizes[n]) if name not in ("body", "skin")}
     for mask, colour in [*masks.values(), (region >= 0, INK)]:
         smooth = gaussian_filter(mask.astype(float), 1.2)
         if smooth.max() > 0.5:
@@ -230,7 +247,7 @@ def _ends(axes: Axes, cut: Plane, bar_mm: int) -> None:
     axes.text(x, y + 0.012 * span, f"{bar_mm} mm", fontsize=7, color=INK, va="bottom")
 
 
-def _legend(figure: Figure, view: FieldView, cuts: tuple[Plane, ...], corner: tuple[float, float]) -> None:
+def _legend_handles(view: FieldView, cuts: tuple[Plane, ...]) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
     seen = np.unique(np.concatenate([c.region(view.anatomy).ravel() for c in cuts]))
@@ -245,11 +262,15 @@ def _legend(figure: Figure, view: FieldView, cuts: tuple[Plane, ...], corner: tu
     handles.append(Line2D([], [], color=INK, marker="+", ls="none", label="hottest point"))
     if len(np.reshape(view.path_m, (-1, 3))):
         handles.append(Line2D([], [], color="#888", marker="o", ms=4, ls="none", label="FFR centre (filled: in plane)"))
+    return handles
+
+
+def _legend(figure: Figure, handles: Sequence[Line2D], corner: tuple[float, float]) -> None:
     figure.legend(
         handles=handles,
         loc="upper left",
         bbox_to_anchor=corner,
-        ncols=2,
+        ncols=_LEGEND_COLUMNS,
         frameon=False,
         fontsize=8,
         borderaxespad=0.0,
