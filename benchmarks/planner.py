@@ -28,7 +28,15 @@ from heat import PLAN_S, case, load_of  # noqa: E402
 from thermoplan.bioheat import Segment, evolve, reduced_model  # noqa: E402
 from thermoplan.bioheat.linalg.krylov import operator  # noqa: E402
 from thermoplan.goals import Goal, Meter, Resolved, resolve  # noqa: E402
-from thermoplan.optimize import Settings, Shares, ipopt_shares, lbfgsb_shares, optimize_shares, pareto_front  # noqa: E402
+from thermoplan.optimize import (  # noqa: E402
+    Settings,
+    Shares,
+    TradedLimit,
+    ipopt_shares,
+    lbfgsb_shares,
+    optimize_shares,
+    pareto_front,
+)
 from thermoplan.optimize.program.modal_heat import with_inputs  # noqa: E402
 
 FOCI, DWELLS = 64, 180
@@ -187,8 +195,7 @@ def front_row(model, anatomy) -> dict[str, Any]:
             with_inputs(model, factor * np.asarray(model.inputs)),
             resolved,
             window_edges_s=np.linspace(0.0, PLAN_S, 11),
-            limit=1,
-            bounds=FRONT_C,
+            traded=TradedLimit(1, FRONT_C),
             settings=SETTINGS,
         )
     )

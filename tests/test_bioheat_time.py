@@ -13,8 +13,10 @@ from scipy.linalg import expm
 from thermoplan.base.errors import InputError
 from thermoplan.bioheat import (
     Boundary,
+    CheckpointPolicy,
     Cycle,
     EnergyAudit,
+    EngineState,
     Segment,
     after,
     cycles,
@@ -301,7 +303,9 @@ def test_a_run_that_was_stopped_goes_on_from_its_state(body, stopped_s):
     rest_of_it = after(pieces, stopped_s)
     assert sum(p.duration_s for p in rest_of_it) == pytest.approx(238.0 - stopped_s, abs=1e-9)
     later = times[times > stopped_s] - stopped_s
-    for time, temperature in evolve(system, rest_of_it, later, start_c=state, tolerance_k=1e-7):
+    for time, temperature in evolve(
+        system, rest_of_it, later, keeping=CheckpointPolicy(start=EngineState(0.0, state, 0.0)), tolerance_k=1e-7
+    ):
         if round(time + stopped_s, 6) in whole:
             assert temperature == pytest.approx(whole[round(time + stopped_s, 6)], abs=1e-6)
 

@@ -10,7 +10,7 @@ import pytest
 from test_optimize import EDGES, LOOSE, PEAK, at_least, at_most, case, plan
 
 from thermoplan.goals import resolve
-from thermoplan.optimize import explain, lbfgsb_shares, optimize_shares, pareto_front, promote
+from thermoplan.optimize import TradedLimit, explain, lbfgsb_shares, optimize_shares, pareto_front, promote
 from thermoplan.plan.steering.steer import apart_k
 
 FINE = replace(LOOSE, tolerance=1e-5, heat_cost=0.0, peak_cost=0.0)
@@ -121,7 +121,7 @@ def test_the_front_rises_with_the_limit_and_keeps_it():
     anatomy, reduced = case()
     resolved = resolve([at_least("CEM43T90", 10.0), at_most("Tmax", 39.0, "core")], anatomy, defaults=False)
     bounds = [37.6, 38.0, 38.4, 38.8]
-    front = pareto_front(reduced, resolved, window_edges_s=EDGES, limit=1, bounds=bounds, settings=LOOSE)
+    front = pareto_front(reduced, resolved, window_edges_s=EDGES, traded=TradedLimit(1, bounds), settings=LOOSE)
     assert (np.diff(front.goal_values) > 0.0).all()
     assert (front.limit_values <= np.array(bounds) + 0.005).all()
     assert (front.limit_values >= np.array(bounds) - 0.05).all()

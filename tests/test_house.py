@@ -39,6 +39,7 @@ ANY_FROM = {
     "scene/web.py": "trame",
 }
 
+MOST_ARGUMENTS = 6
 RIDDLE = re.compile(r"(What|Where|How|Whether|Who|Whose|Why|When)\b")
 # Names of modules that were given up, since they said nothing or something else.
 GIVEN_UP = {
@@ -129,6 +130,31 @@ def test_free_functions_are_verbs_or_nouns_and_no_participles():
     named = ((file, node.name) for file, tree in _trees().items() for node in _free_functions(tree))
     assert [f"{file}: {name}" for file, name in named if _says_only_what_was_done(name)] == []
     assert _says_only_what_was_done("_located") and _says_only_what_was_done("told_apart")
+
+
+def _argument_names(function: ast.FunctionDef) -> list[str]:
+    """Arguments by name, each ``*`` and ``**`` as one: options that go on together are one typed group."""
+    given = function.args
+    names = [argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    names += [argument.arg for argument in (given.vararg, given.kwarg) if argument]
+    return [name for name in names if name not in ("self", "cls")]
+
+
+def _may_have_many(function: ast.FunctionDef) -> bool:
+    """A verb, whose options are its arguments, or a kernel, whose machine code takes plain arrays."""
+    names = {ast.unparse(decorator).partition("(")[0] for decorator in function.decorator_list}
+    return bool(names & {"app.command", "verb", "compile_for"})
+
+
+def test_no_function_has_more_than_six_arguments():
+    functions = (
+        (file, node) for file, tree in _trees().items() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
+    )
+    assert [
+        f"{file}: {node.name}"
+        for file, node in functions
+        if len(_argument_names(node)) > MOST_ARGUMENTS and not _may_have_many(node)
+    ] == []
 
 
 def _constants(tree: ast.Module) -> Iterator[ast.Assign]:

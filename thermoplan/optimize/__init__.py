@@ -9,7 +9,7 @@ from .ipopt import ipopt_shares
 from .lbfgsb import lbfgsb_shares
 from .limit_prices import LimitCost, WidenedLimit, most_of_goal
 from .merit_function import MeritFunction, cheapest_goal_cost
-from .pareto import ParetoFront, pareto_front
+from .pareto import ParetoFront, TradedLimit, pareto_front
 from .priorities import HELD_K, optimize_shares, weighted_shares
 from .program.modal_heat import CorrectedModel, SearchModel
 from .relaxations import Relaxation
@@ -32,6 +32,7 @@ __all__ = [
     "SequentialLP",
     "Settings",
     "Shares",
+    "TradedLimit",
     "WidenedLimit",
     "asked_goal",
     "cheapest_goal_cost",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -41,27 +42,40 @@ class ParetoFront:
         )
 
 
+class FrontOptions(TypedDict, total=False):
+    """Listener of a front, told the points that are done and all of them, and the request to stop."""
+
+    progress: Callable[[int, int], None] | None
+    should_stop: StopRequest | None
+
+
+@dataclass(frozen=True, slots=True)
+class TradedLimit:
+    """Limit that the first goal is traded for: its row's number, and the bounds that it is given."""
+
+    number: int
+    bounds: Sequence[float]
+
+
 def pareto_front(
     model: Model,
     resolved: Resolved,
     *,
     window_edges_s: Array,
-    limit: int,
-    bounds: Sequence[float],
+    traded: TradedLimit,
     settings: Settings | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    should_stop: StopRequest | None = None,
+    **control: Unpack[FrontOptions],
 ) -> ParetoFront:
-    """Best of the first goal for each bound of row number ``limit``, all other limits kept.
+    """Best of the first goal for each bound of one limit, all other limits kept.
 
     Each point starts from the one before it, whose limit was narrower, so the front never falls. ``should_stop``, or
     without it Control-C, ends it: the points found so far are returned.
     """
-    rows, goal = resolved.rows, first_goal(resolved)
+    rows, goal, limit, bounds = resolved.rows, first_goal(resolved), traded.number, traded.bounds
     if goal is None or rows[limit].goal.kind != "limit" or len(bounds) == 0:
         raise InputError("pareto: expected a goal, a limit to trade it for, and bounds of that limit")
     plans: list[Shares] = []
-    with stop_on_interrupt(should_stop) as stop:
+    with stop_on_interrupt(control.get("should_stop")) as stop:
         for i, bound in enumerate(sorted(bounds)):
             plan = weighted_shares(
                 model,
@@ -74,7 +88,7 @@ def pareto_front(
             if plan.interrupted and plans:
                 break
             plans.append(plan)
-            if progress is not None:
+            if (progress := control.get("progress")) is not None:
                 progress(i + 1, len(bounds))
     values = np.array([plan.values for plan in plans])
     return ParetoFront(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Unpack
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from .program.linearize import TOLERANCE_K
 from .program.modal_heat import ModalHeat, Model
 from .program.search_terms import Iterate
 from .sequential_lp import METHOD, SequentialLP
-from .settings import SearchControl, SearchStatus, Settings, Shares, StopRequest, Watcher
+from .settings import ControlOptions, SearchControl, SearchStatus, Settings, Shares
 
 HELD_K = 0.02
 """Loss that a goal which is missed may have of what it reached, to one of lower priority, K or doublings of a dose: the
@@ -36,8 +37,7 @@ def optimize_shares(
     window_edges_s: Array,
     settings: Settings | None = None,
     start: Array | None = None,
-    progress: Watcher | None = None,
-    should_stop: StopRequest | None = None,
+    **control: Unpack[ControlOptions],
 ) -> Shares:
     """Best shares of a reduced model's columns in each window.
 
@@ -48,15 +48,15 @@ def optimize_shares(
     Goals of a lower priority count a tenth at first. Where they are of several priorities and not all can be met, the
     search goes on priority by priority: what those before it reached is held, but for `HELD_K` where they are missed.
     """
-    with stop_on_interrupt(should_stop) as stop:
-        control = SearchControl(progress, stop)
+    with stop_on_interrupt(control.get("should_stop")) as stop:
+        watched = SearchControl(control.get("progress"), stop)
         merit = _merit(model, resolved, window_edges_s, settings)
-        found = search_by_weight(merit, start, control)
+        found = search_by_weight(merit, start, watched)
         goals = [row for row in resolved.rows if row.kind == "goal"]
         missed = any(row.label in found.broken for row in goals)
         if not missed or len({row.goal.priority for row in goals}) < 2 or found.interrupted:
             return found
-        return _PriorityOrder(merit, found, anew=start is None).search(control)
+        return _PriorityOrder(merit, found, anew=start is None).search(watched)
 
 
 def weighted_shares(
@@ -66,13 +66,12 @@ def weighted_shares(
     window_edges_s: Array,
     settings: Settings | None = None,
     start: Array | None = None,
-    progress: Watcher | None = None,
-    should_stop: StopRequest | None = None,
+    **control: Unpack[ControlOptions],
 ) -> Shares:
     """The same, each goal a tenth as dear as those one priority before it."""
-    with stop_on_interrupt(should_stop) as stop:
+    with stop_on_interrupt(control.get("should_stop")) as stop:
         merit = _merit(model, resolved, window_edges_s, settings)
-        return search_by_weight(merit, start, SearchControl(progress, stop))
+        return search_by_weight(merit, start, SearchControl(control.get("progress"), stop))
 
 
 def _merit(model: Model, resolved: Resolved, window_edges_s: Array, settings: Settings | None) -> MeritFunction:

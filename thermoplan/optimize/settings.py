@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 from ..base.arrays import Array, freeze, put
 from ..goals import Goal
@@ -86,6 +86,13 @@ StopRequest = Callable[[], bool]
 def never() -> bool:
     """A request to stop that never comes."""
     return False
+
+
+class ControlOptions(TypedDict, total=False):
+    """Listener of a search, and the request to stop; without one Control-C is the request."""
+
+    progress: Watcher | None
+    should_stop: StopRequest | None
 
 
 @dataclass(frozen=True, slots=True)

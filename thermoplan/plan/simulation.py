@@ -33,20 +33,27 @@ if TYPE_CHECKING:
     from ..bioheat.ranks.crew import Crew  # loads MPI
 
 
+class WatchedSimulation(SimulationOptions, total=False):
+    """Options of `simulate`, with the ranks that share its work and the listener to its progress."""
+
+    crew: Crew | None
+    listener: Listener
+
+
 @one_thread
 def simulate(
     protocol: Protocol | Path | str,
     trajectory: Path | str | None = None,
     *,
-    quick: bool = False,
-    estimate_error: bool = False,
     checkpoints: Checkpoints | None = None,
     crew: Crew | None = None,
     listener: Listener = silent,
+    **options: Unpack[SimulationOptions],
 ) -> Plan:
     """The full model over a given trajectory (``trajectory.csv``), else the one that the protocol names; without
     either, a uniform device heats throughout. With ``estimate_error`` the mesh is held against quadratic elements;
     with ``checkpoints`` the run is saved on the way; a ``crew`` of ranks shares the work."""
+    quick, estimate_error = options.get("quick", False), options.get("estimate_error", False)
     stages, protocol = Stages(listener), load_protocol(protocol)
     refuse_unfit(protocol, estimate_error=estimate_error, among_ranks=crew is not None)
     notes: list[str] = []
@@ -87,22 +94,25 @@ def simulate_and_write(
     output: Path | None = None,
     force: bool = False,
     checkpoint_s: float = EVERY_S,
-    crew: Crew | None = None,
-    listener: Listener = silent,
-    **options: Unpack[SimulationOptions],
+    **options: Unpack[WatchedSimulation],
 ) -> Run:
     """Simulate and write the run folder; ``options`` are those of `simulate`.
 
     A simulation that takes longer than ``checkpoint_s`` is saved that often, and `resume_and_write` goes on with it.
     """
+    crew, listener = options.get("crew"), options.get("listener", silent)
+    simulated: SimulationOptions = {
+        "quick": options.get("quick", False),
+        "estimate_error": options.get("estimate_error", False),
+    }
     protocol = load_protocol(protocol)
     final = free_folder(protocol.name) if output is None else Path(output)
     refuse_full(final, force=force)
     refuse_stopped(final, force=force)
     refuse_unwritable(final)
-    saved = Checkpoints(final, describe_checkpoint(protocol, trajectory, options), checkpoint_s)
+    saved = Checkpoints(final, describe_checkpoint(protocol, trajectory, simulated), checkpoint_s)
     with resumable(saved):
-        plan = simulate(protocol, trajectory, checkpoints=saved, crew=crew, listener=listener, **options)
+        plan = simulate(protocol, trajectory, checkpoints=saved, crew=crew, listener=listener, **simulated)
     return plan.write(final, force=force)
 
 

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..bioheat import Boundary, Segment, Vessel, evolve, feedback_of, settle, steady_rise, thermal_system
+from ..bioheat import (
+    Boundary,
+    CheckpointPolicy,
+    EngineState,
+    Segment,
+    Vessel,
+    evolve,
+    feedback_of,
+    settle,
+    steady_rise,
+    thermal_system,
+)
 from ..bioheat.vessels import BLOOD_W_M_K, NUSSELT
 from ..fem import linear
 from . import balance, manufactured, spheres, voxels
@@ -43,8 +54,8 @@ def _decay() -> Iterator[ValidationRow]:
     for name, q in (("periodic warmth", np.pi / length), ("even warmth, perfusion alone,", 0.0)):
         wave, stiff = np.cos(q * anatomy.points_m[:, 2]), _K * q**2 + w
         left = float(np.exp(-stiff / (RHO_KG_M3 * C_J_KG_K) * time_s))
-        rest = Segment(0.0 * wave, time_s)
-        *_, (_, end) = evolve(system, [rest], [], start_c=37.0 + wave)
+        rest, warm = Segment(0.0 * wave, time_s), CheckpointPolicy(start=EngineState(0.0, 37.0 + wave))
+        *_, (_, end) = evolve(system, [rest], [], keeping=warm)
         yield ValidationRow(f"{name} after 120 s, part that is left", left, float(end[0] - 37.0), 1e-3, "closed form")
         load = linear.lumped_load(anatomy, _Q * np.cos(q * anatomy.centroids_m[:, 2]))
         *_, (_, end) = evolve(system, [Segment(load, time_s)], [])

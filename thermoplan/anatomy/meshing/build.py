@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -15,7 +15,7 @@ from ..anatomy import Anatomy
 from .label_volume import Regions, Table, read_regions
 from .levels import FunctionLevels, LabelLevels, Levels, label_levels, winner
 from .mesh_report import MeshReport, describe_mesh, region_volumes_m3
-from .mesh_sizes import MeshSizes, graded_lattice
+from .mesh_sizes import BodyDistances, MeshSizes, graded_lattice
 from .relax import mend, relax_nodes, target_positions
 from .skin_layer import add_skin_layer
 from .smoothed_surface import smoothed_area_m2
@@ -73,7 +73,9 @@ def mesh_labels(labels: Image, table: Table, sizes: MeshSizes) -> tuple[Anatomy,
         draft = _trim(_lattice(regions, inner, sizes, layer[0]), inner, None, sizes)
         draft = add_skin_layer(draft, layer[0], lambda at: -levels.level_m(levels.count, levels.local(at)), layer[1])
         draft = _with_volumes(draft, levels, volumes, poor=_POOR_LAYER)
-    return _finish(draft, sizes, regions.names, regions.tissues, volumes, area, regions.notes)
+    return _finish(
+        draft, sizes, _WantedRegions(regions.names, regions.tissues, volumes), area=area, notes=regions.notes
+    )
 
 
 def mesh_function(
@@ -112,11 +114,11 @@ def mesh_function(
         result: Array = -np.minimum(at - low, high - at).min(axis=1)
         return result
 
-    points, tets, held = graded_lattice(low, high, sizes, from_target, from_skin, exact=True)
+    points, tets, held = graded_lattice(low, high, sizes, BodyDistances(from_target, from_skin), exact=True)
     draft = make_draft(points, tets, winner(levels, points[tets].mean(axis=1)), held)
     volumes = _sampled_volumes_m3(draft, levels)
     draft = _with_volumes(tidy(draft, levels.count), levels, volumes, close=_CLOSER)
-    return _finish(draft, sizes, names, tissues, volumes, None, ())
+    return _finish(draft, sizes, _WantedRegions(names, tissues, volumes), area=None, notes=())
 
 
 def default_sizes(labels: Image, table: Table, target_regions: tuple[str, ...], *, size_m: float = 2.5e-3) -> MeshSizes:
@@ -184,7 +186,7 @@ def _lattice(regions: Regions, levels: LabelLevels, sizes: MeshSizes, layer: int
         return np.where(outside, 1.0, -1.0) * _distance(skin, at, reach)
 
     points, tets, held = graded_lattice(
-        *regions.bounds_m(), sizes, from_target, from_skin, slender=regions.slender(layer)
+        *regions.bounds_m(), sizes, BodyDistances(from_target, from_skin, regions.slender(layer))
     )
     draft = make_draft(points, tets, winner(levels, points[tets].mean(axis=1)), held)
     return body_of(tidy(draft, levels.count), levels.count)
@@ -228,18 +230,21 @@ def _corrections(draft: Draft, volumes: Array) -> Array:
     return np.clip(shift, -0.5 * edge, 0.5 * edge)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _WantedRegions:
+    """Names, tissues and volumes in m3 ``(r,)`` of the regions that a mesh is to have."""
+
+    names: tuple[str, ...]
+    tissues: tuple[str, ...]
+    volumes_m3: Array
+
+
 def _finish(
-    draft: Draft,
-    sizes: MeshSizes,
-    names: tuple[str, ...],
-    tissues: tuple[str, ...],
-    volumes: Array,
-    area: float | None,
-    notes: tuple[str, ...],
+    draft: Draft, sizes: MeshSizes, wanted: _WantedRegions, *, area: float | None, notes: tuple[str, ...]
 ) -> tuple[Anatomy, MeshReport]:
     """Mended, and without regions that no element came to stand for."""
     draft = mend(draft, sizes.finest_m)
-    there = np.unique(draft.region)
+    there, names = np.unique(draft.region), wanted.names
     missing = [name for r, name in enumerate(names) if r not in there]
     needed = [name for name in missing if name in sizes.target_regions]
     if needed:
@@ -252,6 +257,6 @@ def _finish(
     )
     draft = replace(draft, region=np.searchsorted(there, draft.region))
     anatomy = Anatomy(
-        draft.points, draft.tets, draft.region, tuple(names[r] for r in there), tuple(tissues[r] for r in there)
+        draft.points, draft.tets, draft.region, tuple(names[r] for r in there), tuple(wanted.tissues[r] for r in there)
     )
-    return anatomy, describe_mesh(anatomy, draft, volumes[there], area, notes)
+    return anatomy, describe_mesh(anatomy, draft, wanted.volumes_m3[there], area, notes)

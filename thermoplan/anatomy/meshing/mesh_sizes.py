@@ -72,17 +72,9 @@ class MeshSizes:
         return self.margin_m + (self.size_m - self.target_m) / _GROWTH + 2.0 * self.size_m
 
 
-def graded_lattice(
-    low: Array,
-    high: Array,
-    sizes: MeshSizes,
-    from_target: Distance,
-    from_skin: Distance,
-    *,
-    slender: Callable[[Array, float], np.ndarray] | None = None,
-    exact: bool = False,
-) -> tuple[Array, IntArray, np.ndarray]:
-    """Nodes, tetrahedra, and which coordinates lie on the box, of a graded lattice over a box.
+@dataclass(frozen=True, slots=True)
+class BodyDistances:
+    """Distances in a body that sizes depend on.
 
     Parameters
     ----------
@@ -92,8 +84,20 @@ def graded_lattice(
     slender
         ``(points, radius) -> bool (n,)``: where the body is thinner than that; there cells are no longer
         than its radius.
-    exact
-        Stretch the cells to fill the box; else they stay cubes and reach a cell beyond it.
+    """
+
+    from_target: Distance
+    from_skin: Distance
+    slender: Callable[[Array, float], np.ndarray] | None = None
+
+
+def graded_lattice(
+    low: Array, high: Array, sizes: MeshSizes, body: BodyDistances, *, exact: bool = False
+) -> tuple[Array, IntArray, np.ndarray]:
+    """Nodes, tetrahedra, and which coordinates lie on the box, of a graded lattice over a box.
+
+    ``low`` and ``high`` are corners ``(3,)`` of the box in m. With ``exact`` the cells are stretched to fill it; else
+    they stay cubes and reach a cell beyond it.
     """
     edge = sizes.finest_m * 2**sizes.grades
     if exact:
@@ -110,11 +114,11 @@ def graded_lattice(
 
     def must_split(centres: Array, part: float) -> np.ndarray:
         at, length = origin + centres * edges, part * float(edges.max())
-        to_skin = from_skin(at, max(length, 0.0 if sizes.skin_m is None else 2.0 * sizes.size_m))
-        edge_m = sizes.edge_m(from_target(at, sizes.reach_m) - 0.5 * length, np.abs(to_skin) - 0.5 * length)
+        to_skin = body.from_skin(at, max(length, 0.0 if sizes.skin_m is None else 2.0 * sizes.size_m))
+        edge_m = sizes.edge_m(body.from_target(at, sizes.reach_m) - 0.5 * length, np.abs(to_skin) - 0.5 * length)
         split = (to_skin < 0.9 * length) & (length > 1.001 * edge_m)
-        if slender is not None:
-            split |= (to_skin < 0.0) & slender(at, length / _SLENDER)
+        if body.slender is not None:
+            split |= (to_skin < 0.0) & body.slender(at, length / _SLENDER)
         return split
 
     roots_ = (int(roots[0]), int(roots[1]), int(roots[2]))
@@ -123,7 +127,7 @@ def graded_lattice(
     if not exact:
         parts = [edge * 0.5**level for level in range(len(leaves))]
         near = [
-            from_skin(origin + (lattice.unkey(cells) + 0.5) * part, 2.0 * part) < 1.5 * part
+            body.from_skin(origin + (lattice.unkey(cells) + 0.5) * part, 2.0 * part) < 1.5 * part
             for cells, part in zip(leaves, parts, strict=True)
         ]
     nodes, tets = lattice.tetrahedra(roots_, leaves, near)

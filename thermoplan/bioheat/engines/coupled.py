@@ -12,6 +12,7 @@ follows temperatures that move over tens of seconds, so a stretch holds many dwe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,12 +20,12 @@ from numpy.typing import ArrayLike
 from ...base.arrays import Array
 from ...base.errors import SolverError
 from ..feedback import Feedback
-from ..linalg.krylov import KrylovSpace, Operator, build_space, operator
+from ..linalg.krylov import KrylovSpace, build_space
 from ..linalg.phi import phi2, phi3
 from ..load_sequence import Cycle, Segment
 from ..system import ThermalSystem
-from .checkpoint import NO_CHECKPOINT, CheckpointPolicy
-from .engine_run import EngineRun, Ledger, Moment, resume_run, start_run, yield_outputs
+from .checkpoint import NO_CHECKPOINT
+from .engine_run import EngineRun, Moment, RunOptions, resume_run, start_run, yield_outputs
 from .evolve import combine, play_piece, watched_integrals
 
 FIRST_STRETCH_S = 10.0
@@ -61,9 +62,7 @@ def evolve_coupled(
     *,
     feedback: Feedback,
     tolerance_k: float = TOLERANCE_K,
-    ledger: Ledger | None = None,
-    engine: Operator | None = None,
-    keeping: CheckpointPolicy = NO_CHECKPOINT,
+    **options: Unpack[RunOptions],
 ) -> Iterator[tuple[float, Array]]:
     """As ``evolve``, with feedback relative to its value in ``system.base_c`` (see ``settle``).
 
@@ -72,20 +71,13 @@ def evolve_coupled(
     tolerance_k
         Largest correction of a stretch over the nodes; the error of a run is well below it.
     """
-    op = engine or operator(system.stiffness, system.capacity_j_k)
-    run = start_run(
-        op,
-        system,
-        pieces=pieces,
-        output_times_s=output_times_s,
-        tolerance_k=PLAYED * tolerance_k,
-        ledger=ledger,
-    )
+    run = start_run(system, pieces, output_times_s, tolerance_k=PLAYED * tolerance_k, options=options)
+    keeping = options.get("keeping", NO_CHECKPOINT)
     left = resume_run(run, pieces, keeping)
     coupling = _Coupling(run, feedback, tolerance_k)
     if keeping.start is not None:
         coupling.stretch = keeping.start.pace_s
-    yield from yield_outputs(run.rises(coupling.play(left)), system.base_c, ledger)
+    yield from yield_outputs(run.rises(coupling.play(left)), system.base_c, options.get("ledger"))
 
 
 class _Coupling:

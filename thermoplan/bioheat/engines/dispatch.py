@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ...base.arrays import Array
 from ..audit import supplied_energy
-from ..feedback import Feedback
 from ..linalg.krylov import Operator, operator
 from ..load_sequence import Cycle, Segment, flat, same_loads
 from ..system import ThermalSystem
-from .checkpoint import NO_CHECKPOINT, CheckpointPolicy
+from .checkpoint import NO_CHECKPOINT
 from .coupled import evolve_coupled
-from .engine_run import Ledger
+from .engine_run import FeedbackOptions, RunOptions
 from .evolve import evolve
 from .implicit import evolve_implicit
 from .modal import evolve_modal
@@ -57,36 +57,25 @@ def play_sequence(
     system: ThermalSystem,
     pieces: Sequence[Segment | Cycle],
     output_times_s: ArrayLike,
-    *,
-    feedback: Feedback | None = None,
-    ledger: Ledger | None = None,
-    engine: Operator | None = None,
-    keeping: CheckpointPolicy = NO_CHECKPOINT,
+    **options: Unpack[FeedbackOptions],
 ) -> Iterator[tuple[float, Array]]:
     """As ``evolve``; the implicit engine steps in where it is cheaper, and feedback is coupled to either."""
-    op = engine or operator(system.stiffness, system.scale_j_k)
+    op = options["engine"] = options.get("engine") or operator(system.stiffness, system.scale_j_k)
     tolerance_k = _tolerance_k(op, system, pieces)
-    lumped = system.mass_j_k is None
+    lumped, feedback = system.mass_j_k is None, options.get("feedback")
     if choose_engine(op, pieces, lumped=lumped, feedback=feedback is not None).engine == "implicit":
-        return evolve_implicit(
-            system,
-            pieces,
-            output_times_s,
-            feedback=feedback,
-            tolerance_k=IMPLICIT_TIMES * tolerance_k,
-            ledger=ledger,
-            engine=op,
-            keeping=keeping,
-        )
+        tolerance_k *= IMPLICIT_TIMES
+        return evolve_implicit(system, pieces, output_times_s, tolerance_k=tolerance_k, **options)
     if not lumped:
-        return evolve_modal(
-            system, pieces, output_times_s, feedback=feedback, ledger=ledger, engine=op, keeping=keeping
-        )
+        return evolve_modal(system, pieces, output_times_s, **options)
+    run_options: RunOptions = {
+        "engine": op,
+        "ledger": options.get("ledger"),
+        "keeping": options.get("keeping", NO_CHECKPOINT),
+    }
     if feedback is not None:
-        return evolve_coupled(
-            system, pieces, output_times_s, feedback=feedback, ledger=ledger, engine=op, keeping=keeping
-        )
-    return evolve(system, pieces, output_times_s, tolerance_k=tolerance_k, ledger=ledger, engine=op, keeping=keeping)
+        return evolve_coupled(system, pieces, output_times_s, feedback=feedback, **run_options)
+    return evolve(system, pieces, output_times_s, tolerance_k=tolerance_k, **run_options)
 
 
 def _tolerance_k(op: Operator, system: ThermalSystem, pieces: Sequence[Segment | Cycle]) -> float:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
-from ..linalg.krylov import Operator
+from ..feedback import Feedback
+from ..linalg.krylov import Operator, operator
 from ..load_sequence import Cycle, Segment, after
 from ..system import ThermalSystem
 from .checkpoint import NO_CHECKPOINT, CheckpointPolicy, EngineState
@@ -30,6 +31,32 @@ class Ledger(Protocol):
 
     def enter(self, time_s: float, rise_k: Array, integrals: Array) -> None:
         """``integrals`` is the time integral since 0 of ``rows @ rise``."""
+
+
+class RunOptions(TypedDict, total=False):
+    """Operator, ledger and checkpoints of one run of an engine.
+
+    ``engine`` is ``operator(system.stiffness, system.scale_j_k)``, where many runs share one or its products are
+    counted. ``keeping`` is the checkpoint to start from, in the times of the whole run, and the consumer of others.
+    """
+
+    engine: Operator | None
+    ledger: Ledger | None
+    keeping: CheckpointPolicy
+
+
+class SequenceOptions(TypedDict, total=False):
+    """Feedback, ledger and checkpoints of a run whose operator is given by itself."""
+
+    feedback: Feedback | None
+    ledger: Ledger | None
+    keeping: CheckpointPolicy
+
+
+class FeedbackOptions(RunOptions, total=False):
+    """The same, with the feedback that the run follows: relative to its value in ``system.base_c`` (see ``settle``)."""
+
+    feedback: Feedback | None
 
 
 @dataclass(slots=True, eq=False)
@@ -83,16 +110,16 @@ def run_times(pieces: Sequence[Segment | Cycle], output_times_s: ArrayLike) -> t
 
 
 def start_run(
-    op: Operator,
     system: ThermalSystem,
-    *,
     pieces: Sequence[Segment | Cycle],
     output_times_s: ArrayLike,
+    *,
     tolerance_k: float,
-    ledger: Ledger | None,
+    options: RunOptions,
 ) -> EngineRun:
     """Run at time 0 in the state before heating."""
     times, end = run_times(pieces, output_times_s)
+    op, ledger = options.get("engine") or operator(system.stiffness, system.scale_j_k), options.get("ledger")
     rows = np.zeros((0, system.n_dof)) if ledger is None else ledger.rows
     scaled, start, nothing = rows / op.root_capacity, np.zeros(system.n_dof), np.zeros(len(rows))
     return EngineRun(op, system, times, tolerance_k, scaled, start, integrals=nothing, end_s=end)

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
-from ..linalg.krylov import KrylovSpace, Operator, build_space, operator
+from ..linalg.krylov import KrylovSpace, build_space
 from ..linalg.phi import Times, decay, phi1, phi2
 from ..load_sequence import Cycle, Segment, flat
 from ..system import ThermalSystem
-from .checkpoint import NO_CHECKPOINT, CheckpointPolicy
-from .engine_run import SAME_TIME_S, EngineRun, Ledger, Moment, resume_run, start_run, yield_outputs
+from .checkpoint import NO_CHECKPOINT
+from .engine_run import SAME_TIME_S, EngineRun, Moment, RunOptions, resume_run, start_run, yield_outputs
 
 TOLERANCE_K = 1e-5
 """Error of a dwell, far below what any dose notices. Errors fall ever faster with each vector: twice as much saves a
@@ -43,12 +44,9 @@ def evolve(
     pieces: Sequence[Segment | Cycle],
     output_times_s: ArrayLike,
     *,
-    start_c: Array | None = None,
     rows: IntArray | None = None,
     tolerance_k: float = TOLERANCE_K,
-    ledger: Ledger | None = None,
-    engine: Operator | None = None,
-    keeping: CheckpointPolicy = NO_CHECKPOINT,
+    **options: Unpack[RunOptions],
 ) -> Iterator[tuple[float, Array]]:
     """Temperatures ``(time_s, temperature_c (n_dof,))`` at 0, at every requested time, and at the end.
 
@@ -56,22 +54,15 @@ def evolve(
     ----------
     output_times_s
         Since the start of the first piece; each is met exactly. Times past the end are refused.
-    start_c
-        ``(n_dof,)`` state at 0; the steady state before heating if None.
     rows
         Dofs to yield the temperatures of, all if None; a few cost next to nothing. A ledger needs all.
     tolerance_k
         Largest error of a piece over the nodes, estimated by its residual.
-    engine
-        ``operator(system.stiffness, system.capacity_j_k)``, where many runs share one or its products are counted.
-    keeping
-        Checkpoint to start from, in the times of the whole run, and consumer of checkpoints.
+    options
+        `RunOptions`; without a checkpoint to start from, the run starts in the steady state before heating.
     """
-    op = engine or operator(system.stiffness, system.capacity_j_k)
-    run = start_run(op, system, pieces=pieces, output_times_s=output_times_s, tolerance_k=tolerance_k, ledger=ledger)
-    left = resume_run(run, pieces, keeping)
-    if start_c is not None:
-        run.y = (start_c - system.base_c) * op.root_capacity
+    run = start_run(system, pieces, output_times_s, tolerance_k=tolerance_k, options=options)
+    left, ledger = resume_run(run, pieces, options.get("keeping", NO_CHECKPOINT)), options.get("ledger")
     if rows is not None:
         if ledger is not None:
             raise InputError("evolve: a ledger needs every row")
@@ -139,8 +130,8 @@ def _play_cycle(run: EngineRun, cycle: Cycle) -> Iterator[Moment]:
     left, period = cycle.repeats, cycle.period_s
     while left > FEWEST_CYCLED:
         due, repeats = _repeats_at_once(run, period, left)
-        passes = np.floor((due + SAME_TIME_S) / period).astype(np.int64)
-        first = _play_first_pass(run, cycle, np.maximum(due - passes * period, 0.0), repeats)
+        since = np.maximum(due - _passes_before(due, period) * period, 0.0)
+        first = _play_first_pass(run, cycle, since, repeats)
         # the residual bound is for a rate: an increment a period is one, divided by the period
         space = build_space(run.op, (first.end - run.y) / period, period * repeats, tolerance=run.tolerance)
         done = repeats if space.reach >= period * repeats else int(space.reach / period)
@@ -149,11 +140,16 @@ def _play_cycle(run: EngineRun, cycle: Cycle) -> Iterator[Moment]:
             for segment in cycle.segments:
                 yield from _play_segment(run, segment)
         else:
-            yield from _repeat(run, first, space, due=due, passes=passes, period=period, done=done)
+            yield from _repeat(run, first, space, due=due, period=period, done=done)
             run.mark()
         left -= done
     for segment in cycle.segments * left:
         yield from _play_segment(run, segment)
+
+
+def _passes_before(due: Array, period: float) -> IntArray:
+    """Whole passes of a cycle before each time since its start."""
+    return np.floor((due + SAME_TIME_S) / period).astype(np.int64)
 
 
 def _repeats_at_once(run: EngineRun, period: float, left: int) -> tuple[Array, int]:
@@ -206,7 +202,7 @@ def _keep(wanted: Array, states: Array, sums: Array, time: float, y: Array, inte
 
 
 def _repeat(
-    run: EngineRun, first: _FirstPass, space: KrylovSpace, *, due: Array, passes: IntArray, period: float, done: int
+    run: EngineRun, first: _FirstPass, space: KrylovSpace, *, due: Array, period: float, done: int
 ) -> Iterator[Moment]:
     """Outputs of ``done`` passes, then the state after them; see the top of this file."""
     rates = space.rates_1_s
@@ -218,7 +214,7 @@ def _repeat(
         result: Array = run.integrals + np.outer(n, first.end_sums) + (whole[n] + phi1(rates, since) * each[n]) @ watch
         return result
 
-    now = np.flatnonzero(due <= done * period + SAME_TIME_S)
+    now, passes = np.flatnonzero(due <= done * period + SAME_TIME_S), _passes_before(due, period)
     clock = run.clock
     for part in _blocks(len(now), run.op.widest):
         block = now[part]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,7 +23,7 @@ from ..linalg.shifted import ShiftedMatrices, Solve, shifted_matrices
 from ..load_sequence import Cycle, Segment, after, flat
 from ..system import ThermalSystem
 from .checkpoint import NO_CHECKPOINT, CheckpointPolicy, EngineState
-from .engine_run import SAME_TIME_S, Ledger, run_times, yield_outputs
+from .engine_run import SAME_TIME_S, FeedbackOptions, Ledger, run_times, yield_outputs
 
 D = 1.0 - np.sqrt(0.5)
 """Weight of the implicit part of both stages, with which the method is L-stable [HoseaShampine1996]."""
@@ -158,26 +158,22 @@ def evolve_implicit(
     pieces: Sequence[Segment | Cycle],
     output_times_s: ArrayLike,
     *,
-    feedback: Feedback | None = None,
     tolerance_k: float = 1e-3,
-    ledger: Ledger | None = None,
-    engine: Operator | None = None,
-    keeping: CheckpointPolicy = NO_CHECKPOINT,
     given: KnownRise | None = None,
+    **options: Unpack[FeedbackOptions],
 ) -> Iterator[tuple[float, Array]]:
     """As ``evolve``, with feedback; held nodes stay as they are.
 
     Parameters
     ----------
-    feedback
-        Relative to its value in ``system.base_c``, which ``settle`` makes the steady state.
     tolerance_k
         Largest estimated error of one step over the nodes.
     given
         A part of the rise that is known, as that of dwells in modes: the pieces come on top, and feedback follows both.
     """
     times, end = run_times(pieces, output_times_s)
-    op = engine or operator(system.stiffness, system.scale_j_k)
+    op, ledger = options.get("engine") or operator(system.stiffness, system.scale_j_k), options.get("ledger")
+    keeping, feedback = options.get("keeping", NO_CHECKPOINT), options.get("feedback")
     march = _March(op, system, feedback=feedback, tolerance_k=tolerance_k, ledger=ledger, given=given)
     left = march.resume(pieces, keeping.start)
     times = np.append(times[times < end - SAME_TIME_S], end)

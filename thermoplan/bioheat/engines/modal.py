@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import batched, pairwise
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,14 +23,13 @@ from scipy.linalg import eigh, solve
 
 from ...base.arrays import Array
 from ...base.errors import SolverError
-from ..feedback import Feedback
-from ..linalg.krylov import Operator, operator
+from ..linalg.krylov import Operator
 from ..linalg.phi import decay, phi1, phi2
 from ..linalg.shifted import ShiftedMatrices
 from ..load_sequence import Cycle, Segment, after, flat, same_loads
 from ..system import ThermalSystem
-from .checkpoint import NO_CHECKPOINT, CheckpointPolicy
-from .engine_run import SAME_TIME_S, EngineRun, Ledger, Moment, resume_run, start_run, yield_outputs
+from .checkpoint import NO_CHECKPOINT
+from .engine_run import SAME_TIME_S, EngineRun, FeedbackOptions, Moment, resume_run, start_run, yield_outputs
 from .implicit import evolve_implicit, implicit_matrices
 
 TOLERANCE_K = 1e-5
@@ -121,37 +121,31 @@ def evolve_modal(
     pieces: Sequence[Segment | Cycle],
     output_times_s: ArrayLike,
     *,
-    feedback: Feedback | None = None,
     tolerance_k: float = TOLERANCE_K,
-    ledger: Ledger | None = None,
-    engine: Operator | None = None,
-    keeping: CheckpointPolicy = NO_CHECKPOINT,
+    **options: Unpack[FeedbackOptions],
 ) -> Iterator[tuple[float, Array]]:
     """As ``evolve``, for capacity that is not lumped.
 
     Parameters
     ----------
-    feedback
-        Stepped through by the implicit engine on top of the loads' rise.
     tolerance_k
         Most, over the nodes, that the space may miss of a load's rise averaged over any time.
+    options
+        `FeedbackOptions`; feedback is stepped through by the implicit engine on top of the loads' rise.
     """
-    op = engine or operator(system.stiffness, system.scale_j_k)
-    run = start_run(op, system, pieces=pieces, output_times_s=output_times_s, tolerance_k=tolerance_k, ledger=ledger)
-    if feedback is None:
-        resume_run(run, pieces, keeping)
-        yield from yield_outputs(run.rises(_play(run, pieces)), system.base_c, ledger)
+    run = start_run(system, pieces, output_times_s, tolerance_k=tolerance_k, options=options)
+    if options.get("feedback") is None:
+        resume_run(run, pieces, options.get("keeping", NO_CHECKPOINT))
+        yield from yield_outputs(run.rises(_play(run, pieces)), system.base_c, options.get("ledger"))
         return
+    options["engine"] = run.op
     yield from evolve_implicit(
         system,
         [Segment(np.zeros(system.n_nodes), run.end_s)],
         run.times,
-        feedback=feedback,
         tolerance_k=STEPPED_K,
-        ledger=ledger,
-        engine=op,
-        keeping=keeping,
         given=_modal_course(run, pieces),
+        **options,
     )
 
 

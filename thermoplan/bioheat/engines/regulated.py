@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +21,6 @@ from scipy.optimize import brentq
 
 from ...base.arrays import Array
 from ...base.errors import SolverError
-from ..feedback import Feedback
 from ..linalg.krylov import Operator, operator
 from ..linalg.phi import decay, phi1, phi2, phi3, phi4
 from ..load_sequence import Cycle, Segment
@@ -29,7 +28,7 @@ from ..system import ThermalSystem
 from ..warming_law import WarmingFeedback, split_warming
 from .checkpoint import NO_CHECKPOINT, CheckpointPolicy, EngineState
 from .dispatch import play_sequence
-from .engine_run import SAME_TIME_S, Ledger, run_times
+from .engine_run import SAME_TIME_S, FeedbackOptions, Ledger, SequenceOptions, run_times
 from .modal import Modes, modes_of_load
 
 STEP_S = 2.5
@@ -55,10 +54,8 @@ class Player(Protocol):
         pieces: Sequence[Segment | Cycle],
         output_times_s: ArrayLike,
         *,
-        feedback: Feedback | None = None,
-        ledger: Ledger | None = None,
         engine: Operator,
-        keeping: CheckpointPolicy = NO_CHECKPOINT,
+        **options: Unpack[SequenceOptions],
     ) -> Iterator[tuple[float, Array]]: ...
 
 
@@ -67,11 +64,8 @@ def play_with_warming(
     pieces: Sequence[Segment | Cycle],
     output_times_s: ArrayLike,
     *,
-    feedback: Feedback | None = None,
-    ledger: Ledger | None = None,
-    engine: Operator | None = None,
-    keeping: CheckpointPolicy = NO_CHECKPOINT,
     player: Player = play_sequence,
+    **options: Unpack[FeedbackOptions],
 ) -> Iterator[tuple[float, Array]]:
     """As `play_sequence`; where nothing but the warming feeds back it is exact, else stepped with the rest.
 
@@ -80,7 +74,8 @@ def play_with_warming(
     player
         What plays the sequence, such as that of several ranks.
     """
-    op = engine or operator(system.stiffness, system.scale_j_k)
+    op, ledger = options.get("engine") or operator(system.stiffness, system.scale_j_k), options.get("ledger")
+    feedback, keeping = options.get("feedback"), options.get("keeping", NO_CHECKPOINT)
     warming, others = split_warming(feedback)
     if warming is None or others is not None:
         yield from player(system, pieces, output_times_s, feedback=feedback, ledger=ledger, engine=op, keeping=keeping)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,7 +26,7 @@ from ...base.memory import peak_memory_mb
 from ...base.mpi_launch import REMEDY, under_mpiexec
 from ..engines.checkpoint import NO_CHECKPOINT, CheckpointPolicy, EngineState
 from ..engines.dispatch import play_sequence
-from ..engines.engine_run import Ledger
+from ..engines.engine_run import SequenceOptions
 from ..feedback import Feedback
 from ..linalg.krylov import Operator, ProductCounter
 from ..load_sequence import Cycle, Segment, same_loads
@@ -94,12 +95,12 @@ class Crew:
         pieces: Sequence[Segment | Cycle],
         output_times_s: ArrayLike,
         *,
-        feedback: Feedback | None = None,
-        ledger: Ledger | None = None,
         engine: Operator,
-        keeping: CheckpointPolicy = NO_CHECKPOINT,
+        **options: Unpack[SequenceOptions],
     ) -> Iterator[tuple[float, Array]]:
-        """As `play_sequence`, by all ranks; feedback, ledger and keeping are of the whole and stay here."""
+        """As `play_sequence`, by all ranks; ``options`` are of the whole and stay here."""
+        feedback, ledger = options.get("feedback"), options.get("ledger")
+        keeping = options.get("keeping", NO_CHECKPOINT)
         token = self._playing = object()
         halo, rows = halo_of(engine), np.zeros((0, system.n_dof)) if ledger is None else np.asarray(ledger.rows)
         orders = replace(

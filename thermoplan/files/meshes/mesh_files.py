@@ -20,7 +20,7 @@ from ...base.errors import InputError
 from ..images.labels import Label
 from ..isolated.isolation import read_isolated
 from ..text.text_files import existing
-from .vtkhdf import Steps, write_vtkhdf
+from .vtkhdf import Steps, StillData, write_vtkhdf
 from .vtu import decode_words, write_vtu
 
 _TAGS = ["gmsh:physical", "region", "medit:ref", "cell_tags", "name_to_read", "CellEntityIds"]
@@ -134,15 +134,13 @@ def _names_of(anatomy: Anatomy, unit_m: float) -> dict[str, AnyArray | tuple[str
 
 def write_history(path: Path | str, anatomy: Anatomy, steps: Steps, point_data: Mapping[str, ArrayLike]) -> None:
     """The mesh with fields over time as VTKHDF in metres, and beside them ``point_data``, which do not change."""
-    still = {name: values for name, values in point_data.items() if name not in steps.fields}
+    fixed = {name: values for name, values in point_data.items() if name not in steps.fields}
     write_vtkhdf(
         path,
         anatomy.points_m,
         anatomy.tets,
         steps=steps,
-        point_data=still,
-        cell_data={"region": anatomy.region.astype(np.int32)},
-        field_data=_names_of(anatomy, 1.0),
+        still=StillData(fixed, {"region": anatomy.region.astype(np.int32)}, _names_of(anatomy, 1.0)),
     )
 
 

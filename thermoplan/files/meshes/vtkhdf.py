@@ -37,17 +37,27 @@ class Steps:
     fields: Mapping[str, AnyArray]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StillData:
+    """Arrays that hold at all steps: ``(n,)`` of the points, ``(t,)`` of the cells, and of the whole by name."""
+
+    points: Mapping[str, ArrayLike]
+    cells: Mapping[str, ArrayLike]
+    fields: Mapping[str, AnyArray | tuple[str, ...]]
+
+
 def write_vtkhdf(
     path: Path | str,
     points: AnyArray,
     tets: AnyArray,
     *,
     steps: Steps,
-    point_data: Mapping[str, ArrayLike],
-    cell_data: Mapping[str, ArrayLike],
-    field_data: Mapping[str, AnyArray | tuple[str, ...]],
+    still: StillData,
 ) -> None:
-    """Write one mesh of tetrahedra with its steps; ``point_data`` and ``cell_data`` hold at all times."""
+    """Write one mesh of tetrahedra with its steps, and what holds at all of them.
+
+    ``points`` are ``(n, 3)`` in metres, ``tets`` ``(t, 4)``.
+    """
     import h5py
 
     points, tets = np.asarray(points, np.float32), np.asarray(tets, np.int32)
@@ -61,11 +71,11 @@ def write_vtkhdf(
         _keep(root, "Connectivity", tets.ravel())
         _keep(root, "Offsets", 4 * np.arange(len(tets) + 1, dtype=np.int64))
         _keep(root, "Types", np.full(len(tets), _TETRAHEDRON, np.uint8))
-        for name, values in point_data.items():
+        for name, values in still.points.items():
             _keep(root, f"PointData/{name}", _round_bits(values))
-        for name, values in cell_data.items():
+        for name, values in still.cells.items():
             _keep(root, f"CellData/{name}", np.asarray(values))
-        for name, values in field_data.items():
+        for name, values in still.fields.items():
             if isinstance(values, tuple):  # VTK asks for no other kind of words
                 data, kind = [word.encode() for word in values], h5py.string_dtype("ascii")
                 root.create_dataset(f"FieldData/{name}", data=data, dtype=kind)

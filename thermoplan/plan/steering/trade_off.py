@@ -13,7 +13,7 @@ from ...files.run.plan_record import TradeOffPointRecord, TradeOffRecord
 from ...goals import CORE, GoalRow, Requirement, Resolved
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import mean_over, statistic
-from ...optimize import SearchModel, Settings, first_goal, optimize_shares, pareto_front, stretch
+from ...optimize import SearchModel, Settings, TradedLimit, first_goal, optimize_shares, pareto_front, stretch
 from ...optimize.program.modal_heat import restrict
 from .attempts import judge_shares, judged_times_s
 from .candidates import search_settings
@@ -109,8 +109,7 @@ def trade_off(steering: Steering, stages: Stages, *, limit: int | None) -> Trade
             search.model,
             search.resolved,
             window_edges_s=search.edges_s,
-            limit=limit,
-            bounds=bounds,
+            traded=TradedLimit(limit, bounds),
             settings=search.settings,
             progress=lambda done, all_: stages.update(done / all_, f"{done} of {all_} points"),
         )
