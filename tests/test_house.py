@@ -63,7 +63,7 @@ IRREGULAR = re.compile(
 NO_PARTICIPLES = {"bed", "embed", "exceed", "feed", "need", "red", "seed", "shed", "speed"}
 ON_PARTICIPLES = {"along", "another", "apart", "away", "down", "for", "from", "off", "out", "over", "together", "under"}
 # Verbs whose object may be named by a participle: `store_cached`, `refuse_stopped`.
-ACTS = {"evolve", "is", "load", "parse", "plan", "read", "refuse", "run", "show", "store", "write"}
+ACTS = {"evolve", "is", "load", "parse", "plan", "play", "read", "refuse", "run", "settle", "show", "store", "write"}
 # A word of the workshop, none of the product.
 WORKSHOP = re.compile(r"\b(DESIGN|CONTRACT|STYLE)(\.md)?\b")
 SPOKEN = {".py", ".md", ".toml", ".html", ".css", ".json", ".bib", ".csv", ".sh", ".yml", ".cff"}
