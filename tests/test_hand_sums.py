@@ -52,14 +52,16 @@ def test_the_map_of_power_is_weighted_by_the_time_at_each_place(run):
 
 def test_a_tracer_that_heats_less_or_more_is_the_run_with_that_slp_and_the_same_eddy_currents(run, tmp_path):
     history = run.record["history"]
-    at = int(np.argmax(history["regions"]["tumour"]["t90_c"]))
+    at = -1
     for key, factor in (("t90_slp_07_c", 0.7), ("t90_slp_13_c", 1.3)):
         other = played(tmp_path / key, SHORT.replace('"250 W/g"', f'"{250 * factor:g} W/g"')).record
         assert other["history"]["time_s"] == history["time_s"]
         there = other["history"]["regions"]["tumour"]["t90_c"][at]
         plain = history["regions"]["tumour"]["t90_c"][at]
-        assert abs(there - plain) > 0.5
-        assert history[key][at] == pytest.approx(there, abs=0.03), "eddy heat that were scaled too would be 0.1 K off"
+        assert abs(there - plain) > 0.3
+        assert history[key][at] == pytest.approx(there, abs=0.012), (
+            "eddy heat that were scaled too would be 0.035 K off"
+        )
 
 
 def test_readings_to_stop_at_are_three_tenths_above_the_rise_and_half_a_kelvin(run, tmp_path):
@@ -71,7 +73,7 @@ def test_readings_to_stop_at_are_three_tenths_above_the_rise_and_half_a_kelvin(r
         assert row["centre_low_c"] == pytest.approx(course[0] + 0.7 * (read - course[0]))
         assert row["centre_stop_above_c"] == pytest.approx(course[0] + 1.3 * (read - course[0]) + 0.5)
     assert [row["minute"] for row in run.record["expected"]] == [2, 5] and PROBE_K == 0.5
-    found = run_writer._expected(run.products)
+    found = run_writer._expected_readings(run.products)
     start = np.array([0.0, 190.0])
     read = np.interp(start, times, course)
     assert found["centre_C"] == pytest.approx(read)
