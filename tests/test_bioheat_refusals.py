@@ -27,7 +27,7 @@ from thermoplan.bioheat import (
 from thermoplan.commands.check import check_protocol
 from thermoplan.plan import make_plan, simulate
 from thermoplan.plan.case.inputs import read_inputs
-from thermoplan.plan.case.steady_state import refuse_unreachable
+from thermoplan.plan.case.preflight import refuse_unready
 from thermoplan.plan.steering.search_problem import heating_problem
 from thermoplan.protocol import read_protocol
 
@@ -107,7 +107,7 @@ def test_any_way_out_for_the_heat_is_enough(path):
         {f"tissues.{name}.metabolic_heat": "0 W/kg" for name in ("muscle", "tumour")}
         | {"boundary.skin": {"insulated": True}},
     ):
-        refuse_unreachable(read_inputs(read_protocol(path, {**BARE, **way})))
+        refuse_unready(read_inputs(read_protocol(path, {**BARE, **way})))
 
 
 def test_the_error_of_a_mesh_that_no_heat_leaves_is_refused_before_anything_is_computed(path):

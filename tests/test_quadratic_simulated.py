@@ -89,7 +89,8 @@ def test_the_run_says_on_which_elements_and_balances_its_energy(run, capsys):
 
 def test_iron_and_eddy_currents_put_in_as_much_on_either_elements(body):
     from thermoplan.base.progress import Stages, silent
-    from thermoplan.plan.case.preparation import prepare_model, read_heatable_inputs
+    from thermoplan.plan.case.preparation import read_heatable_inputs
+    from thermoplan.plan.case.prepared_model import prepare_model
     from thermoplan.power.heating_basis import Column
 
     protocol = read_protocol(body, {**ORDER, "device.eddy_currents": True})

@@ -12,6 +12,7 @@ from thermoplan.base.errors import InputError
 from thermoplan.device import Device
 from thermoplan.power.heating_basis import Column
 from thermoplan.trajectory import Rhythm, Stop, Trajectory, candidate_positions, limit_violations, sequence
+from thermoplan.trajectory import positions as positions_module
 from thermoplan.trajectory.stops import CycleBlock, move_s
 from thermoplan.trajectory.tour import shortest_tour
 
@@ -233,6 +234,16 @@ def test_candidates_cover_the_target_and_its_margin_within_reach():
 
 def test_candidates_are_at_most_as_many_as_asked():
     assert len(candidate_positions(phantom(), ["tumour"], device=machine(), spacing_m=3e-4, most=50)) <= 50
+
+
+def test_a_grid_far_too_fine_is_widened_before_it_is_made(monkeypatch):
+    wanted = candidate_positions(phantom(), ["tumour"], device=machine(), spacing_m=2e-4, most=50)
+    sizes, made = [], positions_module._grid
+    monkeypatch.setattr(positions_module, "_grid", lambda *args: sizes.append(len(found := made(*args))) or found)
+    fine = candidate_positions(phantom(), ["tumour"], device=machine(), spacing_m=1e-5, most=50)
+    assert max(sizes) <= positions_module.MOST_PLACES and 0.5 * len(wanted) < len(fine) <= 50
+    monkeypatch.setattr(positions_module, "MOST_PLACES", 20_000)
+    assert (candidate_positions(phantom(), ["tumour"], device=machine(), spacing_m=2e-4, most=50) == wanted).all()
 
 
 def test_a_line_is_moved_only_across_itself_and_a_uniform_field_not_at_all():

@@ -13,44 +13,42 @@ from ..base.arrays import Array
 from ..base.errors import InputError
 from ..base.plain_data import plain
 from ..base.progress import Listener, Stages
-from ..base.units import quantity
 from ..files.images.labels import read_label_table, read_labelled
 from ..files.meshes.mesh_files import refuse_unknown_mesh, write_mesh
 from ..files.run.run_folder import refuse_unwritable
-from ..goals import default_limits
+from ..goals import EVERYWHERE_ELSE, Goal, default_limits
 from ..plan.case.case import mesh_sizes
+from ..plan.case.estimates import MANY_NODES, estimate_plan
 from ..plan.case.image_blur import image_blur, recorded_scan
 from ..plan.case.input_checks import outside_share
-from ..plan.case.inputs import Inputs, read_inputs
+from ..plan.case.inputs import Inputs
+from ..plan.case.plannable import planning_faults
+from ..plan.case.preparation import load_protocol, read_heatable_inputs
 from ..plan.case.scan_registration import registration_rows
-from ..plan.case.steady_state import refuse_unreachable
 from ..plan.case.surrounding_rows import surrounding_rows
 from ..plan.steering.feasible import refuse_impossible_goals
 from ..power.heating_warnings import model_warnings, slow_warnings
 from ..power.safety import QUANTITIES, UNITS
 from ..power.slp_point import validity
-from ..protocol import Protocol, read_protocol
+from ..protocol import Protocol
+from ..protocol.spans import value_in_span
 from ..tracer.tracer import omega_tau, slp_w_kg
 from .answer_types import CheckAnswer, MeshAnswer, MeshRegion
 
-MANY_NODES = 300_000
-"""Nodes above which a mesh is noted: a plan then takes minutes and gigabytes."""
-_TETS_PER_EDGE3 = 6.0 * np.sqrt(2.0)
-"""Tetrahedra in a cube of the edge's length, were they regular."""
-_TETS_PER_NODE = 5.6
-"""Of the shipped mouse's mesh."""
-_GRADING = 1.6
-"""Tetrahedra beyond the margin over those that the size far away would give: of the shipped mouse's mesh."""
 
-
-def check_protocol(given: Protocol | Path) -> CheckAnswer:
+def check_protocol(protocol: Protocol | Path) -> CheckAnswer:
     """Read a protocol and all that it names: rows of (what, understood as), and notes."""
-    protocol = given if isinstance(given, Protocol) else read_protocol(given)
-    inputs = read_inputs(protocol)
+    protocol = load_protocol(protocol)
+    inputs = read_heatable_inputs(protocol, Stages())
     notes = list(inputs.notes)
-    refuse_unreachable(inputs)
     refuse_impossible_goals(inputs)
-    rows = [*_iron_rows(inputs), *_body_rows(inputs, notes), *_machine_rows(protocol), *_session_rows(inputs)]
+    rows = [
+        *_iron_rows(inputs),
+        *_body_rows(inputs, notes),
+        *_machine_rows(protocol),
+        *_session_rows(inputs),
+        *_use_rows(inputs),
+    ]
     return {
         "name": protocol.name,
         "protocol": str(protocol.path),
@@ -103,7 +101,7 @@ def _body_rows(inputs: Inputs, notes: list[str]) -> Iterator[tuple[str, str]]:
     if isinstance(inputs.body, MeshBody):
         yield "mesh", f"{len(inputs.body.mesh.points_m)} nodes, as given{_elements(inputs)}"
         return
-    sizes, nodes = mesh_sizes(inputs, quick=False), estimated_nodes(inputs)
+    sizes, nodes = mesh_sizes(inputs, quick=False), estimate_plan(inputs).nodes
     yield (
         "mesh",
         (
@@ -119,15 +117,6 @@ def _body_rows(inputs: Inputs, notes: list[str]) -> Iterator[tuple[str, str]]:
 
 def _elements(inputs: Inputs) -> str:
     return ", quadratic elements in simulate" if inputs.protocol.mesh.order == 2 else ""
-
-
-def estimated_nodes(inputs: Inputs) -> float:
-    """Nodes of the mesh to come, to a factor of two."""
-    sizes, volumes = mesh_sizes(inputs, quick=False), inputs.volumes_mm3()
-    fine = sum((volumes[name] ** (1 / 3) + 2e3 * sizes.margin_m) ** 3 for name in sizes.target_regions)
-    rest = max(0.0, sum(volumes.values()) - fine)
-    tets = fine / (1e3 * sizes.target_m) ** 3 + _GRADING * rest / (1e3 * sizes.size_m) ** 3
-    return float(tets * _TETS_PER_EDGE3 / _TETS_PER_NODE)
 
 
 def _machine_rows(protocol: Protocol) -> Iterator[tuple[str, str]]:
@@ -179,15 +168,44 @@ def _session_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
     yield from surrounding_rows(protocol)
     pool = protocol.physiology.core == "pool"
     defaults = default_limits(protocol.goals, inputs.tissues, core=pool) if protocol.goals else ()
+    ranked = len({goal.priority for goal in protocol.goals if goal.kind == "goal"}) > 1
     for goal in (*protocol.goals, *defaults):
-        sign = ">=" if goal.sense == "at_least" else "<="
         by = " (default)" if goal.default else ""
-        yield goal.kind + by, f"{', '.join(goal.region)}: {goal.metric} {sign} {goal.bound:g} {goal.unit}"
+        yield goal.kind + by, _goal_words(goal, ranked=ranked)
     for wish in protocol.safety:
         bound = f"the limit of {wish.source}" if wish.at_most is None else f"{wish.at_most:.3g} {UNITS[wish.quantity]}"
         yield "hard limit", f"{QUANTITIES[wish.quantity]} <= {bound}"
     for probe in protocol.probes:
         yield "probe", f"{probe.name} at {_axis(1e3 * np.array(probe.position_m))} mm"
+
+
+def _goal_words(goal: Goal, *, ranked: bool) -> str:
+    """A goal or limit with its shell, window, priority and weight, where it has them."""
+    sign = ">=" if goal.sense == "at_least" else "<="
+    words = [f"{', '.join(goal.places)}: {goal.metric} {sign} {goal.bound:g} {goal.unit}"]
+    if goal.window is not None:
+        start, end = (f"{t / 60.0:g}" for t in goal.window)
+        words.append(f"judged from {start} to {end} min")
+    if EVERYWHERE_ELSE in goal.region:
+        words.append(f"farther than {1e3 * goal.margin_m:g} mm from a target")
+    if goal.kind == "goal" and (ranked or goal.priority != 1):
+        words.append(f"priority {goal.priority}")
+    if goal.kind == "goal" and goal.weight != 1.0:
+        words.append(f"weight {goal.weight:g}")
+    return ", ".join(words)
+
+
+def _use_rows(inputs: Inputs) -> Iterator[tuple[str, str]]:
+    """Verbs that take the protocol as it is, and what they cost."""
+    protocol = inputs.protocol
+    reasons = planning_faults(protocol)
+    yield "plan", estimate_plan(inputs).words() if not reasons else f"refused: {'; '.join(reasons)}"
+    if inputs.trajectory is not None and protocol.session.trajectory is not None:
+        yield "simulate", f"{protocol.session.trajectory.name}, {len(inputs.trajectory)} stops"
+    elif protocol.device.focuses:
+        yield "simulate", "with a trajectory that is given with it"
+    else:
+        yield "simulate", "heats throughout, unless a trajectory is given"
 
 
 def mesh_file(
@@ -209,7 +227,7 @@ def mesh_file(
         anatomy, report = mesh_labels(
             volume,
             entries,
-            MeshSizes(quantity(target, "length", "--target-size"), quantity(size, "length", "--size"), regions),
+            MeshSizes(value_in_span(target, "edge", "--target-size"), value_in_span(size, "edge", "--size"), regions),
         )
     with stages.stage("write"):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..base.errors import InputError
 from ..base.units import NotAQuantity, parse
+from ..protocol.spans import SPANS
 
 MAY_BE_ZERO = ("from", "error", "tip")
 """Options besides temperatures whose zero means something."""
@@ -21,7 +22,7 @@ def parse_options(given: Mapping[str, str | None], kinds: Mapping[str, str]) -> 
             continue
         option = f"--{key.replace('_', '-')}"
         try:
-            values[key] = parse(text, kind)
+            values[key] = SPANS[kind].read(text) if kind in SPANS else parse(text, kind)
         except NotAQuantity as problem:
             faults.append(f'{option} = "{text}": {problem}')
             continue

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ..base.errors import InputError
 from ..base.threads import one_thread
-from ..base.units import quantity
 from ..device import Device
 from ..power.ffr import ffr_profile, gradient_for_t_m
 from ..power.heating_warnings import focus_remarks, model_warnings
@@ -16,6 +15,7 @@ from ..power.slp_point import slp_fields, slp_point, validity
 from ..power.slp_uncertainty import width_spread_m
 from ..protocol import read_protocol
 from ..protocol.library import chosen_tracer, library_devices, library_tracers
+from ..protocol.spans import value_in_span
 from ..protocol.toml_tables import TracerTable
 from ..tracer.magnetization import NAMES, VALIDITY
 from ..tracer.relaxometry import Relaxometry
@@ -41,15 +41,13 @@ def slp_answer(
     """One point, solved directly; quantities as text. ``model`` is the tracer's own unless named."""
     chosen = named_tracer(tracer)
     fields = {
-        "amplitude_t": quantity(amplitude, "field", "--amplitude"),
-        "frequency_hz": quantity(frequency, "frequency", "--frequency"),
-        "along_t": quantity(along.strip().lstrip("-"), "field", "--along"),
-        "across_t": quantity(across.strip().lstrip("-"), "field", "--across"),
+        "amplitude_t": value_in_span(amplitude, "drive or none", "--amplitude"),
+        "frequency_hz": value_in_span(frequency, "frequency", "--frequency"),
+        "along_t": value_in_span(along.strip().lstrip("-"), "bias", "--along"),
+        "across_t": value_in_span(across.strip().lstrip("-"), "bias", "--across"),
     }
     if model is not None and model not in NAMES:
         raise InputError(f'--model = "{model}": expected one of {", ".join(NAMES)}')
-    if fields["frequency_hz"] == 0.0:
-        raise InputError(f'--frequency = "{frequency}": expected more than zero, such as "354 kHz"')
     point = slp_point(chosen, **fields, model=model)
     return {
         "tracer": chosen.name,
@@ -70,9 +68,7 @@ def ffr_answer(protocol: Path, *, lesion: str | None = None) -> FfrAnswer:
     """Widths and profiles of a protocol's tracer on its machine; widths that nothing bounds are None."""
     read = read_protocol(protocol)
     tracer, device = read.tracer, read.device
-    lesion_m = _LESION_MM * 1e-3 if lesion is None else quantity(lesion, "length", "--lesion")
-    if lesion_m <= 0.0:
-        raise InputError(f'--lesion = "{lesion}": expected more than zero, such as "8 mm"')
+    lesion_m = _LESION_MM * 1e-3 if lesion is None else value_in_span(lesion, "sphere", "--lesion")
     profile, slp = ffr_profile(tracer, device), slp_fields(tracer, device)
     off_along, off_across = profile.off_target(0.5 * lesion_m)
     wanted = _gradient(tracer, device, lesion_m)

@@ -50,7 +50,7 @@ def calorimetry_answer(curve: Path, sample: Mapping[str, str | None], field: Map
     relative), from, to and start; ``field`` amplitude and frequency. All are text with a unit.
     """
     known = parse_options(sample, _SAMPLE_KINDS)
-    drive = parse_options(field, {"amplitude": "field", "frequency": "frequency"})
+    drive = parse_options(field, {"amplitude": "drive", "frequency": "frequency"})
     columns = read_columns(curve, ["time_s", "temperature_C"])
     time_s, temperature_c = columns["time_s"], columns["temperature_C"]
     refuse_falling_times(time_s, curve.name)

@@ -5,7 +5,7 @@ from .defaults import default_limits
 from .goal import CORE, EVERYWHERE_ELSE, SKIN, Goal, GoalRow, Requirement, Resolved, target_regions
 from .meter import Meter, row_value
 from .metrics import METRICS, Hottest, Metric, SearchMetric, find_metric
-from .regions import resolve, tighten
+from .regions import place_complaints, resolve, tighten
 from .safety_budget import SafetyBudget, Widening
 from .templates import TEMPLATES, template
 
@@ -28,6 +28,7 @@ __all__ = [
     "contradictions",
     "default_limits",
     "find_metric",
+    "place_complaints",
     "resolve",
     "row_value",
     "target_regions",

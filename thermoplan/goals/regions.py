@@ -29,7 +29,7 @@ def resolve(goals: Sequence[Goal], anatomy: Anatomy, *, core: bool = True, defau
     tissues = dict(zip(anatomy.region_names, anatomy.tissue_names, strict=True))
     everything = tuple(goals) + (default_limits(goals, tissues, core=core) if defaults else ())
     targets = target_regions(goals)
-    complaints = list(_region_complaints(everything, anatomy, core))
+    complaints = list(place_complaints(everything, anatomy.region_names, core=core))
     if complaints:
         raise InputError(complaints)
     rows: list[GoalRow] = []
@@ -76,8 +76,9 @@ def tighten(resolved: Resolved, by_k: Mapping[int, float]) -> Resolved:
     return replace(resolved, rows=tuple(rows))
 
 
-def _region_complaints(goals: Sequence[Goal], anatomy: Anatomy, core: bool) -> Iterator[str]:
-    known = (*anatomy.region_names, SKIN, EVERYWHERE_ELSE, CORE)
+def place_complaints(goals: Sequence[Goal], regions: Sequence[str], *, core: bool) -> Iterator[str]:
+    """Complaints about the places of goals among an anatomy's regions; ``core`` is True where blood has a state."""
+    known = (*regions, SKIN, EVERYWHERE_ELSE, CORE)
     for name in dict.fromkeys(name for goal in goals for name in goal.region):
         if name not in known:
             yield f'region "{name}": not in the anatomy; it has {", ".join(known)}'

@@ -12,9 +12,9 @@ from ..base.progress import Listener, Stages, silent
 from ..base.threads import one_thread
 from ..files.run.run_folder import RUNS, refuse_full, refuse_stopped, refuse_unwritable
 from ..protocol import Protocol
-from .case.heater_shift import refuse_unnoticed_shift
-from .case.preparation import load_protocol, prepare_model, read_heatable_inputs
-from .case.second_order import refuse_planning
+from .case.plannable import refuse_unplannable
+from .case.preparation import load_protocol, read_heatable_inputs
+from .case.prepared_model import prepare_model
 from .conclusion import conclude
 from .result import Plan, Run
 from .steering.feasible import refuse_impossible_goals
@@ -50,8 +50,7 @@ def make_plan(
     leaves the choice to the plan. With ``estimate_error`` the mesh is held against quadratic elements.
     """
     stages, protocol = Stages(listener), load_protocol(protocol)
-    refuse_unnoticed_shift(protocol)
-    refuse_planning(protocol)
+    refuse_unplannable(protocol)
     inputs = read_heatable_inputs(protocol, stages, estimate_error=estimate_error)
     refuse_impossible_goals(inputs)
     heating_model = prepare_model(inputs, stages, quick=quick)

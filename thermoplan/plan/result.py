@@ -9,6 +9,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from ..base.display import card
+from ..base.names import slug
 from ..base.progress import Stages
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Plan:
 
     def _run(self, folder: Path | str | None) -> Run:
         if folder is not None or not self._runs:
-            return self.write(folder or Path(mkdtemp(prefix="thermoplan-")) / self.record["name"])
+            return self.write(folder or Path(mkdtemp(prefix="thermoplan-")) / slug(self.record["name"]))
         return self._runs[-1]
 
 

@@ -9,11 +9,10 @@ from ..base.errors import InputError
 from ..base.progress import Listener, Stages, silent
 from ..base.threads import one_thread
 from ..files.run.run_folder import free_folder, refuse_full, refuse_stopped, refuse_unwritable
-from ..files.run.trajectories import read_trajectory
 from ..protocol import Protocol
-from ..trajectory import Stop, Trajectory, limit_violations
-from .case.heater_shift import shift_trajectory
-from .case.preparation import load_protocol, prepare_model, read_heatable_inputs
+from ..trajectory import Stop, Trajectory
+from .case.preparation import load_protocol, read_heatable_inputs
+from .case.prepared_model import prepare_model
 from .case.second_order import refuse_unfit
 from .conclusion import conclude
 from .result import Plan, Run
@@ -56,33 +55,32 @@ def simulate(
     quick, estimate_error = options.get("quick", False), options.get("estimate_error", False)
     stages, protocol = Stages(listener), load_protocol(protocol)
     refuse_unfit(protocol, estimate_error=estimate_error, among_ranks=crew is not None)
-    notes: list[str] = []
-    played = _load_trajectory(protocol, trajectory, notes)
-    notes += limit_violations(played, protocol.device)
-    inputs = read_heatable_inputs(protocol, stages, estimate_error=estimate_error)
+    path = protocol.session.trajectory if trajectory is None else Path(trajectory)
+    if path is None:
+        _refuse_unled(protocol)
+    inputs = read_heatable_inputs(protocol, stages, estimate_error=estimate_error, trajectory=path)
+    played = _heat_throughout(protocol) if inputs.trajectory is None else inputs.trajectory
     heating_model = prepare_model(inputs, stages, quick=quick)
     resolved = resolve_goals(heating_model) if protocol.goals else None
     with stages.stage("full model"):
         outcome = verify(heating_model, played, resolved, stages, PlayOptions(checkpoints=checkpoints, crew=crew))
-    notes = [*(resolved.notes if resolved else ()), *notes, *(checkpoints.complaints if checkpoints else ())]
+    notes = [*(resolved.notes if resolved else ()), *(checkpoints.complaints if checkpoints else ())]
     run = VerifiedRun("simulate", quick, heating_model, played, outcome, resolved, notes, crew=crew)
     return conclude(run, stages, estimate_error=estimate_error)
 
 
-def _load_trajectory(protocol: Protocol, path: Path | str | None, notes: list[str]) -> Trajectory:
-    """The trajectory of a file, where it falls in the animal; a uniform device without one heats throughout."""
-    device, duration = protocol.device, protocol.session.duration_s
-    path = protocol.session.trajectory if path is None else path
-    if path is not None:
-        played = shift_trajectory(read_trajectory(Path(path), device, duration, notes=notes), protocol)
-        if out := device.violations(centers_m=played.center_m):
-            raise InputError([f"{Path(path).name}: {text}" for text in out])
-        return played
-    if device.focuses:
+def _refuse_unled(protocol: Protocol) -> None:
+    """Refuse a machine that has to be led and is given no trajectory."""
+    if protocol.device.focuses:
         raise InputError(
-            f'{protocol.path.name}: device.kind = "{device.kind}": a device with a gradient needs '
+            f'{protocol.path.name}: device.kind = "{protocol.device.kind}": a device with a gradient needs '
             "--trajectory T.csv; only a uniform device can heat without one"
         )
+
+
+def _heat_throughout(protocol: Protocol) -> Trajectory:
+    """The trajectory of a uniform device that is given none: it heats throughout."""
+    device, duration = protocol.device, protocol.session.duration_s
     stop = Stop(0.0, duration, (0.0, 0.0, 0.0), device.amplitude_t, 0.0)
     return Trajectory.of_stops([stop], frequency_hz=device.frequency_hz, duration_s=duration)
 

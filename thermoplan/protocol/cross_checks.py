@@ -8,13 +8,14 @@ from pathlib import Path
 
 from ..anatomy.tissue import anaesthetise, canonical_tissue, species_facts
 from ..base.errors import InputError
-from ..base.units import toml_text
+from ..base.units import NotAQuantity, toml_text
 from ..files.images.labels import Label, read_label_table, regions_of, segment_table
 from ..files.images.segments import names_segments
 from ..files.images.suffixes import LABELS, PLACED_IMAGES
 from ..files.tables.landmarks import SUFFIXES as LANDMARKS
 from ..goals import CORE, EVERYWHERE_ELSE, SKIN
 from .complaints import suggestion
+from .readings import read_when
 
 _ONE_OF = (
     (("iron", "registration"), ("file", "landmarks", "reference"), 'landmarks = "pairs.csv"'),
@@ -73,6 +74,7 @@ def complaints_between(raw: Mapping[str, object], where: str) -> Iterator[str]:
                 yield f"{where}: {name}: {have}; expected exactly one, such as {example}"
     for name, iron in _tables_at(raw, ("iron",)):
         yield from _signal_or_iron(iron, f"{where}: {name}")
+        yield from _scan_times(iron, f"{where}: {name}")
     for name, way in _tables_at(raw, ("iron", "registration")):
         if "moving" in way and "reference" not in way:
             yield (
@@ -96,6 +98,7 @@ def complaints_between(raw: Mapping[str, object], where: str) -> Iterator[str]:
             yield f"{where}: {name}.order = {toml_text(mesh['order'])}: expected 1 (linear elements) or 2 (quadratic)"
     yield from _repetitions(raw, "probes", where)
     yield from _repetitions(raw, "vessels", where)
+    yield from _probe_columns(raw, where)
     yield from _templates(raw, where)
     for name, session in _tables_at(raw, ("session",)):
         if session.get("shortest") is True:
@@ -128,6 +131,19 @@ def _signal_or_iron(iron: Mapping[str, object], where: str) -> Iterator[str]:
     for key, why in (("unit", "a signal image has none"), ("uncertainty", "the calibration tells it")):
         if key in iron:
             yield f"{where}: has calibration and {key}: {why}; leave {key} out"
+
+
+def _scan_times(iron: Mapping[str, object], where: str) -> Iterator[str]:
+    """Scan and heating come in this order, both in a zone of time or neither."""
+    try:
+        scanned, heated = read_when(iron.get("scanned_at")), read_when(iron.get("heating_at"))
+    except NotAQuantity:
+        return  # is complained of elsewhere, or one of them is not given
+    said = f"{where}.heating_at = {toml_text(iron['heating_at'])}"
+    if (scanned.tzinfo is None) != (heated.tzinfo is None):
+        yield f"{said}: expected a zone of time in both or in neither of scanned_at and heating_at"
+    elif heated < scanned:
+        yield f"{said}: before the scan, scanned_at = {toml_text(iron['scanned_at'])}; expected a later time"
 
 
 def named_files(raw: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -228,6 +244,19 @@ def _repetitions(raw: Mapping[str, object], tables: str, where: str) -> Iterator
         if isinstance(name, str) and name in seen:
             yield f'{where}: {key}.name = "{name}": used twice; expected a name of its own'
         seen |= {name} if isinstance(name, str) else set()
+
+
+def _probe_columns(raw: Mapping[str, object], where: str) -> Iterator[str]:
+    """Probes whose column in a run's tables would be another's: each has ``name``, ``name_low`` and ``name_high``."""
+    names = [str(table.get("name")) for _, table in _tables_at(raw, ("probes",))]
+    for key, table in _tables_at(raw, ("probes",)):
+        name = str(table.get("name"))
+        for ending in ("_low", "_high"):
+            if name.endswith(ending) and name.removesuffix(ending) in names:
+                yield (
+                    f'{where}: {key}.name = "{name}": is a column of probe "{name.removesuffix(ending)}" in the tables '
+                    "of a run; expected another name"
+                )
 
 
 def _listing(folder: Path) -> list[str]:

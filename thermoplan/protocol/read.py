@@ -12,16 +12,14 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.parsed_text import parse_toml
-from ..base.units import iron_factor, length_factor
+from ..base.units import length_factor
 from ..bioheat.vessels import NUSSELT, Vessel
 from ..goals import Goal, template
-from ..imaging.registration import Registration, rigid_from_landmarks
-from ..imaging.roi import DEFAULT as ROI
 from ..power.safety import HardLimit
+from .iron_input import iron_of
 from .protocol import (
     AddedRegion,
     AnatomyInput,
-    IronInput,
     MeshInput,
     Physiology,
     Probe,
@@ -40,10 +38,8 @@ if TYPE_CHECKING:  # pydantic loads only when a protocol is read
         AnatomyTable,
         DeviceTable,
         GoalTable,
-        IronTable,
         JudgedTable,
         ProtocolTable,
-        RegistrationTable,
         SafetyTable,
         SessionTable,
         SteeringTable,
@@ -146,7 +142,7 @@ def _assemble(tables: ProtocolTable, path: Path, text: str, files: tuple[Path, .
             return None
 
     species, boundary = tables.anatomy.species or "mouse", tables.boundary
-    iron = attempt(lambda: _iron(tables.iron, folder, notes))
+    iron = attempt(lambda: iron_of(tables.iron, folder, notes))
     anatomy = attempt(lambda: _anatomy(tables.anatomy, folder))
     tracer = attempt(lambda: chosen_tracer(tables.tracer, folder, where))
     device = attempt(lambda: chosen_device(tables.device, folder, where, notes))
@@ -197,47 +193,6 @@ def _assemble(tables: ProtocolTable, path: Path, text: str, files: tuple[Path, .
         notes=tuple(notes),
         shot=ShotInput(tables.test_shot.amplitude, tables.test_shot.duration),
     )
-
-
-def _iron(table: IronTable, folder: Path, notes: list[str]) -> IronInput:
-    way = table.registration
-    return IronInput(
-        folder / table.image,
-        table.unit,
-        iron_factor(table.unit) if table.unit else None,
-        calibration=folder / table.calibration if table.calibration else None,
-        uncertainty=table.uncertainty,
-        roi=table.roi or ROI,
-        registration=_registration(way, folder, notes) if way else None,
-        reference=folder / way.reference if way and way.reference else None,
-        moving=folder / way.moving if way and way.moving else None,
-        confine=table.confine is not False,
-        fwhm_m=table.fwhm,
-        deblur=table.deblur,
-        uptake=table.uptake or (),
-        scanned_at=table.scanned_at,
-        heating_at=table.heating_at,
-        frame=None if table.frame is None else table.frame - 1,
-        channel=None if table.channel is None else table.channel - 1,
-        allow_shear=table.allow_shear is True,
-    )
-
-
-def _registration(way: RegistrationTable, folder: Path, notes: list[str]) -> Registration | None:
-    """From a file or from landmarks; images are registered when they are read."""
-    from ..files.tables.landmarks import read_both, read_pairs
-    from ..files.tables.transforms import read_transform_file
-
-    if way.file:
-        found = read_transform_file(folder / way.file, notes=notes)
-        return Registration(found.matrix_m, "file", way.file, found.residual_m)
-    if not way.landmarks:
-        return None
-    paths = [folder / name for name in way.landmarks]
-    landmarks = read_both(paths[0], paths[1], notes=notes) if len(paths) == 2 else read_pairs(paths[0])
-    registration = rigid_from_landmarks(landmarks, " and ".join(way.landmarks))
-    notes.extend(registration.notes)
-    return registration
 
 
 def _anatomy(table: AnatomyTable, folder: Path) -> AnatomyInput:

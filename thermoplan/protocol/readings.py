@@ -8,6 +8,7 @@ from itertools import pairwise
 from ..anatomy.tissue import BLOOD_J_KG_K, BLOOD_KG_M3, PERFUSION_LAWS
 from ..base import units
 from ..base.errors import InputError
+from ..base.names import name_fault
 from ..base.units import MetabolicHeat, NotAQuantity
 from ..base.units import Perfusion as Constant
 from ..imaging.roi import EXAMPLES as ROI_EXAMPLES
@@ -17,6 +18,17 @@ from .spans import HIGHEST_METABOLIC_W_M3, HIGHEST_SINK_W_M3_K, SPANS, refuse_ou
 
 MOST_AMPERES = 1e8
 """Ampere-turns of a coil at most: no resistive or superconducting coil has more; our choice."""
+
+
+def read_name(value: object) -> str:
+    """A name of a run, a region, a probe or a vessel."""
+    if not isinstance(value, str):
+        raise NotAQuantity("expected text in quotes")
+    if not value:
+        raise NotAQuantity("expected a text that is not empty")
+    if fault := name_fault(value):
+        raise NotAQuantity(fault)
+    return value
 
 
 def read_names(value: object) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ class IronTable(Table):
 
 
 class AddedTable(Table):
-    region: values.Text
+    region: values.Name
     tissue: values.Text
     sphere: values.Sphere | None = None
     mask: values.Text | None = None
@@ -158,7 +158,7 @@ class TissueTable(Table):
 class VesselTable(Table):
     """A vessel whose blood stays at the core's temperature, as a line that exchanges heat with the tissue about it."""
 
-    name: values.Text
+    name: values.Name
     path: values.Text
     diameter: values.VesselWidth
     flow: values.BloodFlow | None = None
@@ -256,7 +256,7 @@ class WishTable(JudgedTable):
 
 
 class ProbeTable(Table):
-    name: values.Text
+    name: values.Name
     position: values.Position
 
 
@@ -264,7 +264,7 @@ class ProtocolTable(Table):
     """A protocol of thermoplan: who is treated with what, how, and what should come of it."""
 
     schema_: Literal[1] = Field(alias="schema")
-    name: values.Text | None = None
+    name: values.Name | None = None
     iron: IronTable
     anatomy: AnatomyTable
     tracer: TracerTable

@@ -244,6 +244,7 @@ Matrix = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": _ROW, "minItems": 4, "maxItems": 4}]}),
 ]
 Text = Annotated[StrictStr, Field(min_length=1)]
+Name = Annotated[str, BeforeValidator(readings.read_name), WithJsonSchema({"type": "string", "minLength": 1})]
 TextOrPair = Annotated[
     tuple[str, ...],
     BeforeValidator(readings.read_one_or_two),

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..base.arrays import Array
 from ..base.display import card
-from ..base.errors import InputError
+from ..base.errors import InputError, SolverError
 from ..base.plain_data import construct
 from ..base.stated import first_of
 from .magnetization import FIXED_AXIS, MODELS, energy_kt
@@ -229,14 +229,22 @@ def slp_w_kg(
     diameters, shares, lags, barriers = particles(tracer, frequency_hz, model)
     for i, diameter in enumerate(diameters):
         xi = tracer.xi_per_tesla(diameter)
-        energy = energy_kt(
-            xi * amplitude,
-            lags[i],
-            xi * along,
-            xi * across,
-            model=model,
-            barrier=None if barriers is None else barriers[i],
-        )
+        try:
+            energy = energy_kt(
+                xi * amplitude,
+                lags[i],
+                xi * along,
+                xi * across,
+                model=model,
+                barrier=None if barriers is None else barriers[i],
+            )
+        except SolverError as problem:
+            raise InputError(
+                f'tracer {tracer.name}: model = "{model}": has no solution for cores of {1e9 * float(diameter):.3g} nm '
+                f"at {1e3 * float(amplitude.max(initial=0.0)):.3g} mT, {1e-3 * frequency_hz:g} kHz "
+                f"({problem}): check tracer.core_diameter, saturation_magnetization and relaxation_time, "
+                'device.amplitude and frequency, or take model = "linear"'
+            ) from problem
         total = total + shares[i] / volume_m3(diameter) * energy
     per_core = tracer.thermal_j * frequency_hz / tracer.density_kg_m3 * total
     return tracer.heating_efficiency * per_core / tracer.iron_fraction

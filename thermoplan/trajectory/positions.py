@@ -14,6 +14,8 @@ from ..device import Device, FreeRegion
 
 MOST_POSITIONS = 200
 """Positions at most: a heating basis has a column for each and each amplitude, and its time grows with their number."""
+MOST_PLACES = 200_000
+"""Places of a grid at most, before those near the regions are chosen: 5 MB, far more than `MOST_POSITIONS` leaves."""
 _WIDER = 1.05
 """Factor by which a grid that is too fine is widened, so that a twentieth of the positions is lost at most a side."""
 
@@ -43,8 +45,11 @@ def candidate_positions(
     spacing[moved:] = np.inf
     tissue = anatomy.points_m[np.unique(anatomy.tets[cells])]
     reach = margin_m + 0.5 * float(np.cbrt(6.0 * np.sqrt(2.0) * volume.mean()))
+    offsets = (tissue - centre) @ axes.T
+    while _places(offsets, spacing, margin_m) > MOST_PLACES:
+        spacing *= _WIDER
     while True:
-        grid = _grid((tissue - centre) @ axes.T, spacing, margin_m) @ axes + centre
+        grid = _grid(offsets, spacing, margin_m) @ axes + centre
         near = grid[_is_near(grid, np.vstack([tissue, centre]), reach, axes[moved:])]
         if len(near) <= most:
             break
@@ -73,6 +78,11 @@ def _grid(offsets: Array, spacing: Array, margin_m: float) -> Array:
         for r, s in zip(reach, spacing, strict=True)
     ]
     return np.stack(np.meshgrid(*lines, indexing="ij"), -1).reshape(-1, 3)
+
+
+def _places(offsets: Array, spacing: Array, margin_m: float) -> float:
+    """Number of places of such a grid."""
+    return float(np.prod(2.0 * np.ceil((np.abs(offsets).max(axis=0) + margin_m) / spacing) + 1.0))
 
 
 def _is_near(grid: Array, tissue: Array, reach_m: float, free: Array) -> BoolArray:

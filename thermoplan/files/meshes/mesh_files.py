@@ -128,8 +128,13 @@ def _write_vtu(
 
 def _names_of(anatomy: Anatomy, unit_m: float) -> dict[str, AnyArray | tuple[str, ...]]:
     """Field data: the names of regions and tissues, each region's index and dimension, metres of a unit."""
+    own: dict[str, AnyArray | tuple[str, ...]] = {
+        _REGIONS: anatomy.region_names,
+        _TISSUES: anatomy.tissue_names,
+        _UNIT: np.array([float(unit_m)]),
+    }
     names = {name: np.array([[i, 3]], np.int32) for i, name in enumerate(anatomy.region_names)}
-    return {_REGIONS: anatomy.region_names, _TISSUES: anatomy.tissue_names, **names, _UNIT: np.array([float(unit_m)])}
+    return {**names, **own}  # a region that is named like one of our own lists has no entry of its own
 
 
 def write_history(path: Path | str, anatomy: Anatomy, steps: Steps, point_data: Mapping[str, ArrayLike]) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
+from ...base.names import dataset_names
 from ..isolated.hdf5_content import read_hdf5
 from ..text.text_files import existing
 
@@ -61,6 +62,7 @@ def write_vtkhdf(
     import h5py
 
     points, tets = np.asarray(points, np.float32), np.asarray(tets, np.int32)
+    keys = dataset_names(field_data)
     with h5py.File(path, "w", libver=("v108", "v110")) as file:
         root = file.create_group("VTKHDF", track_order=True)
         root.attrs["Version"] = np.array([2, 0], np.int64)
@@ -78,9 +80,9 @@ def write_vtkhdf(
         for name, values in still.fields.items():
             if isinstance(values, tuple):  # VTK asks for no other kind of words
                 data, kind = [word.encode() for word in values], h5py.string_dtype("ascii")
-                root.create_dataset(f"FieldData/{name}", data=data, dtype=kind)
+                root.create_dataset(f"FieldData/{keys[name]}", data=data, dtype=kind)
             else:
-                root.create_dataset(f"FieldData/{name}", data=np.asarray(values))
+                root.create_dataset(f"FieldData/{keys[name]}", data=np.asarray(values))
         _write_steps(root, steps, len(points))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from ...base.errors import InputError
+from ...base.names import slug
 
 RUNS = Path("runs")
 CHECKPOINT = "checkpoint"
@@ -72,11 +72,6 @@ def refuse_stopped(final: Path, *, force: bool = False) -> None:
             f"{final}: a simulation was stopped here: go on with thermoplan simulate --resume {final}, or "
             "start anew with --force"
         )
-
-
-def slug(name: str) -> str:
-    """``name`` as a folder's name."""
-    return re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "plan"
 
 
 def _settle(run: RunFolder, force: bool) -> None:

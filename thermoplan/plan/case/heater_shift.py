@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...base.errors import InputError
 from ...protocol import Protocol
 from ...trajectory import Trajectory
 
@@ -16,15 +15,6 @@ def shift_trajectory(trajectory: Trajectory, protocol: Protocol) -> Trajectory:
     if protocol.heater_shift_noticed:
         return trajectory
     return replace(trajectory, center_m=trajectory.center_m - np.array(protocol.heater_shift_m), windows=())
-
-
-def refuse_unnoticed_shift(protocol: Protocol) -> None:
-    """Refuse to plan with a shift that the machine does not know of, which can only be simulated."""
-    if not protocol.heater_shift_noticed:
-        raise InputError(
-            f"{protocol.path.name}: device.heater_shift_noticed = false: a plan follows the shift; "
-            "simulate a trajectory to see what it costs when nobody notices"
-        )
 
 
 def shift_notes(protocol: Protocol) -> list[str]:

@@ -10,6 +10,8 @@ from scipy.spatial import cKDTree
 from ...anatomy.body import Body
 from ...anatomy.tissue import canonical_tissue
 from ...base.errors import InputError
+from ...base.names import name_fault
+from ...base.units import toml_text
 from ...goals import CORE, EVERYWHERE_ELSE, SKIN
 from ...imaging.iron_map import IronMap
 from ...protocol import Protocol
@@ -24,11 +26,20 @@ def input_complaints(protocol: Protocol, iron: IronMap, body: Body) -> Iterator[
     """Everything that is wrong between a protocol, its iron and its body."""
     yield from _unknown_regions(protocol, body)
     for region, tissue in body.tissues.items():
+        if fault := name_fault(region):
+            yield f"{_source(protocol)}: region {toml_text(region)}: {fault}"
         try:
             canonical_tissue(tissue)
         except InputError as error:
             yield f"region {region}: {error}"
     yield from _misplacements(protocol, iron, body)
+
+
+def _source(protocol: Protocol) -> str:
+    """File that names the body's regions."""
+    anatomy = protocol.anatomy
+    path = anatomy.mesh or anatomy.labels
+    return "anatomy" if path is None else path.name
 
 
 def _unknown_regions(protocol: Protocol, body: Body) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ...anatomy.body import Body
 from ...base.errors import InputError
@@ -12,7 +13,9 @@ from ...goals import target_regions
 from ...imaging.iron_map import IronMap
 from ...imaging.registration import Registration
 from ...protocol import Protocol
+from ...trajectory import Trajectory
 from .body_source import read_body
+from .given_trajectory import given_trajectory
 from .input_checks import input_complaints
 from .iron_source import read_iron
 from .scan_registration import doubtful_places, registration_record
@@ -20,7 +23,8 @@ from .scan_registration import doubtful_places, registration_record
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
-    """Iron and body of a protocol, in one frame; regions that the protocol adds are in."""
+    """Everything that a protocol names: iron and body in one frame, regions that it adds among them, and the trajectory
+    of ``session.trajectory``, None where it gives none."""
 
     protocol: Protocol
     iron: IronMap
@@ -28,6 +32,7 @@ class Inputs:
     targets: tuple[str, ...]
     notes: tuple[str, ...]
     registration: Registration | None = None
+    trajectory: Trajectory | None = None
 
     @property
     def tissues(self) -> Mapping[str, str]:
@@ -44,21 +49,30 @@ class Inputs:
         return registration_record(self.registration, {name: self.body.centroid_m(name) for name in present})
 
 
-def read_inputs(protocol: Protocol) -> Inputs:
-    """Read image and anatomy; every complaint at once."""
+def read_inputs(protocol: Protocol, trajectory: Path | None = None) -> Inputs:
+    """Read image, anatomy and trajectory, ``trajectory`` or else the protocol's own; every complaint at once."""
     notes, complaints = [*protocol.notes], list[str]()
     found = _collect(lambda: read_iron(protocol, notes), complaints)
     iron, registration = found or (None, None)
     body = _collect(lambda: read_body(protocol.anatomy, iron, notes), complaints)
+    played = _collect(lambda: _played(protocol, trajectory, notes), complaints)
     if iron is None or body is None:
         raise InputError(complaints)
     targets = target_regions(protocol.goals)
-    inputs = Inputs(protocol, iron, body, targets, tuple(dict.fromkeys(notes)), registration)
+    inputs = Inputs(protocol, iron, body, targets, tuple(dict.fromkeys(notes)), registration, played)
     doubts = doubtful_places(inputs.registration_record(), inputs.volumes_mm3())
     complaints += [f"{protocol.path.name}: {text}" for text in input_complaints(protocol, iron, body)]
     if complaints:
         raise InputError(complaints)
     return replace(inputs, notes=(*inputs.notes, *doubts))
+
+
+def _played(protocol: Protocol, path: Path | None, notes: list[str]) -> Trajectory | None:
+    own = protocol.session.trajectory
+    if path is None or path == own:
+        where = f"{protocol.path.name}: session.trajectory: "
+        return None if own is None else given_trajectory(protocol, own, notes, where)
+    return given_trajectory(protocol, path, notes)
 
 
 def _collect[T](read: Callable[[], T], complaints: list[str]) -> T | None:

@@ -35,15 +35,6 @@ class SecondOrderCase:
     shown: IntArray
 
 
-def refuse_planning(protocol: Protocol) -> None:
-    """Refuse a plan on quadratic elements."""
-    if protocol.mesh.order == 2:
-        raise InputError(
-            f"{protocol.path.name}: mesh.order = 2: only simulate has quadratic elements, as a plan plays thousands of "
-            "dwells again and again: plan with order = 1, then simulate its trajectory.csv with --set mesh.order=2"
-        )
-
-
 def refuse_unfit(protocol: Protocol, *, estimate_error: bool, among_ranks: bool = False) -> None:
     """Refuse quadratic elements beside something that only linear ones have."""
     if protocol.mesh.order == 1:

@@ -17,8 +17,8 @@ _REMEDY = (
 )
 
 
-def refuse_unreachable(inputs: Inputs) -> None:
-    """Complain, before anything is meshed, where neither the skin nor blood can take up the metabolic heat."""
+def unreachable_state(inputs: Inputs) -> Iterator[str]:
+    """Complaint where neither the skin nor blood can take up the metabolic heat."""
     words = _closed_surfaces(inputs)
     if not words:
         return
@@ -26,8 +26,8 @@ def refuse_unreachable(inputs: Inputs) -> None:
     volumes = [1e-9 * volume for volume in inputs.volumes_mm3().values()]
     power_w = float(scaled_metabolism(tissues, volumes, protocol.anatomy.species) @ volumes)
     if power_w > 0.0:
-        raise InputError(
-            f"{protocol.path.name}: {words}, and no tissue is perfused: {power_w:.3g} W of metabolic heat "
+        yield (
+            f"{words}, and no tissue is perfused: {power_w:.3g} W of metabolic heat "
             f"have nowhere to go, and no steady state before heating can be reached; {_REMEDY}"
         )
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ...base.progress import Listener, Stages, silent
 from ...protocol import Protocol
-from ..case.preparation import load_protocol, prepare_model, read_heatable_inputs
-from ..case.second_order import refuse_planning
+from ..case.plannable import refuse_unplannable
+from ..case.preparation import load_protocol, read_heatable_inputs
+from ..case.prepared_model import prepare_model
 from .feasible import refuse_impossible_goals
 from .search_setup import SearchSetup, prepare_search
 from .steer import resolve_goals
@@ -22,7 +23,7 @@ def heating_problem(
     and limits on the mesh, ``edges_s`` the windows.
     """
     stages, protocol = Stages(listener), load_protocol(protocol)
-    refuse_planning(protocol)
+    refuse_unplannable(protocol)
     inputs = read_heatable_inputs(protocol, stages)
     refuse_impossible_goals(inputs)
     heating_model = prepare_model(inputs, stages, quick=quick)
