@@ -31,8 +31,8 @@ path = "aorta.csv"
 diameter = "1 mm"
 flow = "5 mL/min"
 
-[boundary.bed]
-temperature = "37 degC"
+[warming]
+kind = "regulated-pad"
 normal = "P"
 
 [tissues.muscle]
@@ -71,6 +71,8 @@ ALWAYS = {
     "AddedRegion": {"iron_above_kg_m3": OTHER, "mask": OTHER},
     "Protocol": {"text": "is the file itself, kept with a run that is written"},
     "Tracer": {"imaging": OTHER},
+    "Physiology": {"arterial_given": READ},
+    "WarmingInput": {"heat_transfer_w_m2_k": OTHER},
     "MeasuredSlp": dict.fromkeys(("across_t", "along_t", "extrapolate", "relative_error", "source", "tracer"), SLP),
     "Device": {"moves_stage": "is of the trade-off alone"},
 }
@@ -113,6 +115,7 @@ DATA = (
     data.AddedRegion,
     data.Physiology,
     data.Surface,
+    data.WarmingInput,
     data.TissueInput,
     data.MeshInput,
     data.SteeringInput,
@@ -191,5 +194,6 @@ def test_every_key_of_a_table_is_looked_at_when_a_protocol_is_read(path, monkeyp
     published = dict(zip(names, ("Brezovich1988", "Saritas2013", "IEC60601", "IEC60601"), strict=True))
     read_protocol(path, {"safety": {f"{name}_at_most": source for name, source in published.items()}})
     read_protocol(path, {"goals": [{"region": "tumour", "metric": "Tmax", "at_most": "50 degC"}]})
+    read_protocol(path, {"boundary.bed": None, "warming": {"kind": "regulated-pad", "normal": "P"}})
     left = {cls.__name__: set(cls.model_fields) - seen[cls.__name__] for cls in tables()}
     assert {name: some for name, some in left.items() if some} == {"ProtocolTable": {"schema_"}}

@@ -50,7 +50,7 @@ MISTYPED = [
     ("physiology.body_mass", "20 mg"),
     ("boundary.skin.heat_transfer", "1e9 W/m^2/K"),
     ("tissues.tumour.perfusion", "1e12 W/m^3/K"),
-    ("tissues.tumour.metabolic_heat", "1e9 W/m^3"),
+    ("tissues.tumour.metabolic_heat", "1e12 W/m^3"),
     ("tissues.tumour.density", "1050 g/m^3"),
     ("goals.0.at_least", "1e300 min"),
     ("goals.0.weight", 1e300),

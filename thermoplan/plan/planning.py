@@ -50,8 +50,8 @@ def make_plan(
     leaves the choice to the plan. With ``estimate_error`` the mesh is held against quadratic elements.
     """
     stages, protocol = Stages(listener), load_protocol(protocol)
-    refuse_unplannable(protocol)
     inputs = read_heatable_inputs(protocol, stages, estimate_error=estimate_error)
+    refuse_unplannable(protocol)
     refuse_impossible_goals(inputs)
     heating_model = prepare_model(inputs, stages, quick=quick)
     resolved = resolve_goals(heating_model)

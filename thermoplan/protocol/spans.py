@@ -122,8 +122,8 @@ SPANS: dict[str, Span] = {
 
 HIGHEST_SINK_W_M3_K = 1e7
 """Perfusion of tissue at most: a kidney has 2.7e5 [ITIS5]; our choice, beyond any."""
-HIGHEST_METABOLIC_W_M3 = 1e6
-"""Metabolic heat at most: a mouse's heart has 1e5; our choice, beyond any."""
+HIGHEST_METABOLIC_W_M3 = 1e9
+"""Metabolic heat at most: a mouse's heart has 1e5, and this boils tissue in half a second; our choice."""
 
 
 def value_in_span(text: object, name: str, where: str) -> float:

@@ -62,7 +62,7 @@ def write_vtkhdf(
     import h5py
 
     points, tets = np.asarray(points, np.float32), np.asarray(tets, np.int32)
-    keys = dataset_names(field_data)
+    keys = dataset_names(still.fields)
     with h5py.File(path, "w", libver=("v108", "v110")) as file:
         root = file.create_group("VTKHDF", track_order=True)
         root.attrs["Version"] = np.array([2, 0], np.int64)

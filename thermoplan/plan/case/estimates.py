@@ -45,7 +45,7 @@ class PlanSize:
         """The estimate in words."""
         memory = f"{self.memory_bytes / 1e9:.1f}" if self.memory_bytes < 1e11 else f"{self.memory_bytes / 1e9:.0f}"
         time = f"{self.time_s:.0f} s" if self.time_s < 90.0 else f"{self.time_s / 60.0:.0f} min"
-        return f"about {_rounded(self.nodes)} nodes, {memory} GB and {time} of one core"
+        return f"about {_one_digit(self.nodes)} nodes, {memory} GB and {time} of one core"
 
 
 def estimate_plan(inputs: Inputs) -> PlanSize:
@@ -100,6 +100,6 @@ def _first_word(path: Path) -> str:
         return ""
 
 
-def _rounded(count: float) -> str:
+def _one_digit(count: float) -> str:
     """A count with one digit, such as 40,000."""
     return f"{float(f'{count:.1g}'):,.0f}"

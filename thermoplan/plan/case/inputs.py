@@ -55,7 +55,7 @@ def read_inputs(protocol: Protocol, trajectory: Path | None = None) -> Inputs:
     found = _collect(lambda: read_iron(protocol, notes), complaints)
     iron, registration = found or (None, None)
     body = _collect(lambda: read_body(protocol.anatomy, iron, notes), complaints)
-    played = _collect(lambda: _played(protocol, trajectory, notes), complaints)
+    played = _collect(lambda: _trajectory_of(protocol, trajectory, notes), complaints)
     if iron is None or body is None:
         raise InputError(complaints)
     targets = target_regions(protocol.goals)
@@ -67,7 +67,7 @@ def read_inputs(protocol: Protocol, trajectory: Path | None = None) -> Inputs:
     return replace(inputs, notes=(*inputs.notes, *doubts))
 
 
-def _played(protocol: Protocol, path: Path | None, notes: list[str]) -> Trajectory | None:
+def _trajectory_of(protocol: Protocol, path: Path | None, notes: list[str]) -> Trajectory | None:
     own = protocol.session.trajectory
     if path is None or path == own:
         where = f"{protocol.path.name}: session.trajectory: "

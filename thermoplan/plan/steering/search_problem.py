@@ -23,8 +23,8 @@ def heating_problem(
     and limits on the mesh, ``edges_s`` the windows.
     """
     stages, protocol = Stages(listener), load_protocol(protocol)
-    refuse_unplannable(protocol)
     inputs = read_heatable_inputs(protocol, stages)
+    refuse_unplannable(protocol)
     refuse_impossible_goals(inputs)
     heating_model = prepare_model(inputs, stages, quick=quick)
     return prepare_search(heating_model, resolve_goals(heating_model), stages)
