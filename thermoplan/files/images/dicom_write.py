@@ -1,4 +1,8 @@
-"""DICOM out: what every file of one export shares. RAS+ metres inside, LPS millimetres in the file."""
+"""DICOM out: what every file of one export shares. RAS+ metres inside, LPS millimetres in the file.
+
+Written with pydicom: highdicom has no writer of RT Dose, and its writer of parametric maps takes patient, study and
+frame of reference from a DICOM source image, which a plan does not have. The tests read every map back with highdicom.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Transforms as ITK keeps them: one or several steps, each a kind with its parameters, in LPS millimetres.
 
-Read by hand: SimpleITK is an optional part of 50 MB, and a plan with a transform does without it. The tests hold every
-kind of transform, in every format, against SimpleITK.
+Read by hand: SimpleITK is an optional part of 53 MB, 260 MB unpacked, and a plan with a transform does without it. The
+tests hold every kind of transform, in every format, against SimpleITK.
 """
 
 from __future__ import annotations
