@@ -80,7 +80,10 @@ def stiffness(anatomy: Anatomy, coefficient_cells: Array, unknowns: IntArray | N
 
 
 def mass(anatomy: Anatomy, coefficient_cells: Array, unknowns: IntArray | None = None) -> csr_array:
-    """Integral of ``c u v``, as ``stiffness``."""
+    """Integral of ``c u v``, as ``stiffness``.
+
+    With a heat capacity ``c`` in J/m3/K, ``(m,)`` over the elements, the result is in J/K.
+    """
     return _matrix("mass", anatomy, coefficient_cells, unknowns)
 
 

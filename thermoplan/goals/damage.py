@@ -45,6 +45,9 @@ def arrhenius_omega(history: History, process: str) -> Array:
     """Damage integral: int A exp(-Ea / R T) dt; survival is exp(-omega).
 
     Between times the rate is taken as exponential in time, which near one temperature it is.
+
+    ``history`` yields times in s and temperatures ``(n,)`` in degrees C, ``process`` is a key of `DAMAGE`, another
+    one is refused; the result is ``(n,)``, without unit.
     """
     if process not in DAMAGE:
         raise InputError(f'process "{process}": expected one of {", ".join(DAMAGE)}')

@@ -107,7 +107,10 @@ def _region_row(series: RegionSeries, name: str, dose: DoseMap, heating_end_s: f
 
 
 def volume_histograms(regions: Regions, temperature_c: Array, cem43: Array) -> dict[str, dict[str, list[float]]]:
-    """Cumulative histograms of each region: share of the volume above each temperature and dose."""
+    """Cumulative histograms of each region: share of the volume above each temperature and dose.
+
+    ``temperature_c`` and ``cem43`` (minutes) are ``(n,)`` over the nodes; shares are from 0 to 1.
+    """
     return {name: _histogram(temperature_c[nodes], cem43[nodes], weights) for name, (nodes, weights) in regions.items()}
 
 

@@ -199,7 +199,10 @@ def labelled_regions(
 
 
 def sphere(image: Image, center_m: ArrayLike, radius_m: float) -> Mask:
-    """Voxels whose centres lie in a ball."""
+    """Voxels whose centres lie in a ball.
+
+    ``center_m`` is ``(3,)``, RAS+ metres; the mask has the image's shape.
+    """
     found = np.zeros(image.shape, bool)
     middle = image.indices(np.asarray(center_m))
     reach_m = radius_m * np.linalg.norm(np.linalg.inv(image.affine_m[:3, :3]), axis=1)

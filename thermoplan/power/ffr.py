@@ -129,7 +129,10 @@ def ffr_widths_m(
 
 
 def directions(device: Device) -> tuple[Array, Array]:
-    """Unit vectors along the drive, and across it where the selection field is steepest."""
+    """Unit vectors along the drive, and across it where the selection field is steepest.
+
+    Each is ``(3,)``, in the anatomy's frame.
+    """
     drive, tensor = device.drive_axis, device.gradient_tensor()
     plane = np.linalg.svd(drive[None, :])[2][1:]
     steep = np.linalg.eigh(plane @ tensor @ tensor @ plane.T)[1][:, -1]

@@ -152,6 +152,8 @@ def loop_radius_m(anatomy: Anatomy, drive_axis: Array, *, slab_m: float = 3e-3) 
     """Radius of the circle as large as the largest cross-section of the body across the drive axis.
 
     Cross-sections are means over slabs of about ``slab_m``.
+
+    ``drive_axis`` is ``(3,)``, in the anatomy's frame.
     """
     along = anatomy.centroids_m @ unit(drive_axis, "drive axis")
     reach = anatomy.points_m @ unit(drive_axis, "drive axis")

@@ -59,6 +59,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def read_sphere(value: object) -> tuple[tuple[float, float, float], float]:
+    """Centre (RAS, m) and radius in m of a text such as "4.1 -2.0 31.5 mm, 4 mm"."""
     centre, _, radius = value.rpartition(",") if isinstance(value, str) else ("", "", "")
     try:
         found = units.vector(centre), units.parse(radius, "length")
@@ -72,6 +73,7 @@ def read_sphere(value: object) -> tuple[tuple[float, float, float], float]:
 
 
 def read_position(value: object) -> tuple[float, float, float]:
+    """Position in RAS, m, of a text such as "4.1 -2.0 31.5 mm"."""
     found = units.vector(value)
     refuse_outside(SPANS["place"], *found)
     return found
@@ -83,6 +85,7 @@ def read_reach(value: object) -> float:
 
 
 def read_current(value: object) -> float:
+    """Ampere-turns of a text such as "1e4 A", of any sign."""
     found = units.parse(value, "current")
     if abs(found) > MOST_AMPERES:
         raise NotAQuantity(f"{units.expectation('current')}; up to {MOST_AMPERES:g} A (our choice)")
@@ -90,6 +93,7 @@ def read_current(value: object) -> float:
 
 
 def read_window(value: object) -> tuple[float, float]:
+    """Start and end in s of a text such as "20 min to 30 min"."""
     start, _, end = value.partition(" to ") if isinstance(value, str) else ("", "", "")
     try:
         found = units.parse(start, "time"), units.parse(end, "time")
@@ -144,6 +148,7 @@ def read_roi(value: object) -> str:
 
 
 def read_uncertainty(value: object) -> float:
+    """Relative standard uncertainty, between 0 and 1, of a text such as "6 %"."""
     found = units.parse(value, "fraction", example="6 %")
     if not 0.0 < found < 1.0:
         raise NotAQuantity('expected a relative standard uncertainty between 0 and 100 %, such as "6 %"')
@@ -151,6 +156,7 @@ def read_uncertainty(value: object) -> float:
 
 
 def read_when(value: object) -> datetime:
+    """Date and time of a TOML date or of a text such as "2026-05-04 10:30"; of a date its midnight."""
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
@@ -180,6 +186,7 @@ def read_perfusion(value: object) -> Constant | PerfusionCourse:
 
 
 def read_constant(value: object) -> Constant:
+    """Constant perfusion of a text such as "300 mL/min/kg"."""
     found = units.perfusion(value)
     if found.sink_w_m3_k(density_kg_m3=1e3, blood_kg_m3=BLOOD_KG_M3, blood_j_kg_k=BLOOD_J_KG_K) > HIGHEST_SINK_W_M3_K:
         raise NotAQuantity(f'expected a perfusion, such as "300 mL/min/kg"; {HIGHEST_SINK_W_M3_K:g} W/m^3/K at most')
@@ -187,6 +194,7 @@ def read_constant(value: object) -> Constant:
 
 
 def read_metabolic(value: object) -> MetabolicHeat:
+    """Metabolic heat of a text such as "700 W/m^3"."""
     found = units.metabolic_heat(value)
     if found.heat_w_m3(1e3) > HIGHEST_METABOLIC_W_M3:
         raise NotAQuantity(f'expected metabolic heat, such as "700 W/m^3"; {HIGHEST_METABOLIC_W_M3:g} W/m^3 at most')
@@ -194,18 +202,21 @@ def read_metabolic(value: object) -> MetabolicHeat:
 
 
 def read_tensor(value: object) -> tuple[tuple[float, ...], ...]:
+    """Gradient tensor, three rows in T/m in the machine's frame."""
     found = units.tensor(value)
     refuse_outside(SPANS["gradient"], *(part for row in found for part in row))
     return found
 
 
 def read_law(name: object) -> str:
+    """Name of a law of perfusion."""
     if name not in PERFUSION_LAWS:
         raise NotAQuantity(f'expected a perfusion, such as "300 mL/min/kg", or a law: {", ".join(PERFUSION_LAWS)}')
     return str(name)
 
 
 def read_perfusion_table(temperatures: object, perfusions: object) -> PerfusionCourse:
+    """Course of perfusion over rising temperatures, two or more of each."""
     if (
         not isinstance(temperatures, list)
         or not isinstance(perfusions, list)
@@ -222,6 +233,7 @@ def read_perfusion_table(temperatures: object, perfusions: object) -> PerfusionC
 
 
 def read_matrix(value: object) -> object:
+    """Four rows of four numbers (RAS, mm), or the name of a file that holds them, as they were written."""
     rows = value if isinstance(value, list) else []
     good = len(rows) == 4 and all(isinstance(r, list) and len(r) == 4 for r in rows)
     if not isinstance(value, str) and not (good and all(isinstance(x, int | float) for r in rows for x in r)):

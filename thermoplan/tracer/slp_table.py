@@ -96,6 +96,9 @@ def slp_table(columns: Mapping[str, ArrayLike], where: str = "SLP table") -> Slp
     """A table from columns of equal length, ``along_t`` and ``across_t`` 0 where left out.
 
     The rows must be a full grid, each combination once.
+
+    Fields are in T (peak and static), ``frequency_hz`` in Hz, ``slp_w_kg`` in W per kg of iron; faults are refused as
+    `InputError`, in the words of ``where``.
     """
     missing = [c for c in ("amplitude_t", "frequency_hz", "slp_w_kg") if c not in columns]
     if missing:

@@ -144,12 +144,13 @@ class Tracer:
 
 
 def volume_m3(diameter_m: ArrayLike) -> Array:
-    """Volume of spheres."""
+    """Volume of spheres, in the shape of their diameters."""
     return np.pi / 6.0 * np.asarray(diameter_m, float) ** 3
 
 
 def brown_time_s(hydrodynamic_diameter_m: Array, *, viscosity_pa_s: float, thermal_j: float) -> Array:
-    """Brownian relaxation time, ``3 eta V_h / kT`` [Rosensweig2002]."""
+    """Brownian relaxation time, ``3 eta V_h / kT`` [Rosensweig2002], in the shape of the diameters; ``thermal_j`` is
+    kT."""
     return 3.0 * viscosity_pa_s * volume_m3(hydrodynamic_diameter_m) / thermal_j
 
 
@@ -164,7 +165,10 @@ def neel_time_s(barrier: Array, *, tau0_s: float) -> Array:
 
 
 def relaxation_time_s(tracer: Tracer, mode: Population, diameter_m: Array) -> Array:
-    """Relaxation time of cores of ``diameter_m`` in a mode; a shell keeps its thickness over the size distribution."""
+    """Relaxation time of cores of ``diameter_m`` in a mode; a shell keeps its thickness over the size distribution.
+
+    ``diameter_m`` is ``(k,)``, of magnetic cores; the result is ``(k,)`` in s.
+    """
     stated = first_of(mode.relaxation_time_s, tracer.relaxation_time_s)
     if stated is not None:
         return np.full(np.shape(diameter_m), stated)

@@ -27,6 +27,7 @@ def key(index: IntArray) -> IntArray:
 
 
 def unkey(keys: IntArray) -> IntArray:
+    """The three integers ``(..., 3)`` of each key."""
     mask = (1 << _BITS) - 1
     return np.stack([keys >> 2 * _BITS, (keys >> _BITS) & mask, keys & mask], axis=-1)
 
@@ -170,5 +171,8 @@ def _closing(a: IntArray, square: IntArray, corners: IntArray) -> list[IntArray]
 
 
 def orient(points: Array, tets: IntArray) -> IntArray:
-    """The same tetrahedra with positive volume."""
+    """The same tetrahedra with positive volume.
+
+    ``points`` is ``(n, 3)``, ``tets (t, 4)``.
+    """
     return np.where((volumes_m3(points, tets) < 0.0)[:, None], tets[:, [0, 1, 3, 2]], tets)

@@ -50,7 +50,10 @@ class MeshReport:
 
 
 def region_volumes_m3(draft: Draft, count: int) -> tuple[Array, Array, float]:
-    """Per region its volume and the area of its border, and the area of the skin."""
+    """Per region its volume and the area of its border, and the area of the skin.
+
+    In m3 ``(count,)``, m2 ``(count,)`` and m2.
+    """
     volume = volumes_m3(draft.points, draft.tets)
     other = np.where(draft.across >= 0, draft.region[draft.across], count)
     cell, face = np.nonzero(other != draft.region[:, None])
@@ -60,12 +63,15 @@ def region_volumes_m3(draft: Draft, count: int) -> tuple[Array, Array, float]:
 
 
 def triangle_areas_m2(corners: Array) -> Array:
+    """Areas ``(k,)`` of triangles by their corners ``(k, 3, 3)`` in m."""
     return 0.5 * norm(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
 
 
 def describe_mesh(
     anatomy: Anatomy, draft: Draft, volumes: Array, area: float | None, notes: tuple[str, ...]
 ) -> MeshReport:
+    """Report on a mesh beside the volumes ``(r,)`` in m3 of its regions by labels, and the skin's ``area`` in m2 by
+    labels."""
     names = anatomy.region_names
     shape = quality(anatomy.points_m, anatomy.tets)
     have, _, skin = region_volumes_m3(draft, len(names))

@@ -55,6 +55,8 @@ class Draft:
 
 
 def make_draft(points: Array, tets: IntArray, region: IntArray, held: np.ndarray) -> Draft:
+    """Draft of a mesh: points ``(n, 3)`` in m, tets ``(t, 4)``, the region of each, and which coordinates ``(n, 3)``
+    are held."""
     return Draft(points, tets, region, neighbours(tets), held)
 
 

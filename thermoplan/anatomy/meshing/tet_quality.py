@@ -8,6 +8,7 @@ from ...base.arrays import Array, IntArray
 
 
 def cross(a: Array, b: Array) -> Array:
+    """Vector products ``(k, 3)`` of vectors ``(k, 3)``."""
     out = np.empty_like(a)
     out[:, 0] = a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1]
     out[:, 1] = a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2]
@@ -16,11 +17,13 @@ def cross(a: Array, b: Array) -> Array:
 
 
 def dot(a: Array, b: Array) -> Array:
+    """Scalar products ``(k,)`` of vectors ``(k, 3)``."""
     result: Array = np.einsum("ij,ij->i", a, b)
     return result
 
 
 def norm(a: Array) -> Array:
+    """Lengths ``(k,)`` of vectors ``(k, 3)``."""
     return np.sqrt(dot(a, a))
 
 

@@ -188,6 +188,8 @@ def fixed_steps(
     """``count`` steps of one length under one load, whatever their error: what the order in time is measured by.
 
     ``tolerance_k`` is that of the linear solver times a hundred.
+
+    ``load_w`` is ``(n_nodes,)`` in W; it yields times in s and temperatures ``(n_dof,)`` in degrees C.
     """
     march = _March(operator(system.stiffness, system.scale_j_k), system, tolerance_k=tolerance_k)
     load = march.scaled(load_w)

@@ -183,7 +183,10 @@ class Operator:
 
 
 def operator(stiffness: csr_array, capacity_j_k: Array, *, counter: ProductCounter | None = None) -> Operator:
-    """Scale the stiffness by the capacity; indices are 32 bit, which halves what a product has to read."""
+    """Scale the stiffness by the capacity; indices are 32 bit, which halves what a product has to read.
+
+    ``stiffness`` is ``(n, n)`` in W/K, ``capacity_j_k`` ``(n,)`` above zero; the operator is in 1/s.
+    """
     root = np.sqrt(capacity_j_k)
     scale = diags_array(1.0 / root)
     matrix = csr_array(scale @ stiffness @ scale)

@@ -93,7 +93,10 @@ def free_ball_m(parts: Sequence[Loop | Magnet], center_m: ArrayLike = (0.0, 0.0,
 def coil_selection(
     parts: Sequence[Loop | Magnet], *, ball_m: float, center_m: ArrayLike = (0.0, 0.0, 0.0), degree: int = 10
 ) -> SelectionField:
-    """Selection field of a set, as solid harmonics inside a ball that no conductor or magnet enters."""
+    """Selection field of a set, as solid harmonics inside a ball that no conductor or magnet enters.
+
+    ``center_m`` is ``(3,)``, in the machine's frame; a ball that a part enters is refused.
+    """
     center = np.asarray(center_m, float)
     for part in parts:
         if not _reach(part, center) >= ball_m > 0.0:

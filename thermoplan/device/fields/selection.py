@@ -132,7 +132,10 @@ def selection_field(
 
 
 def left_out_rms_t(points_m: ArrayLike, fields_t: ArrayLike, *, center_m: ArrayLike, degree: int = 4) -> float:
-    """Error of prediction per component: each point from a fit to the others, rms."""
+    """Error of prediction per component: each point from a fit to the others, rms.
+
+    ``points_m`` and ``fields_t`` are ``(n, 3)``, in the machine's frame.
+    """
     points, fields = np.asarray(points_m), np.asarray(fields_t)
     errors = []
     for i in range(len(points)):

@@ -102,7 +102,10 @@ def volume_at(
 
 
 def header_affine_m(header: Any, name: str, notes: list[str]) -> Array:
-    """Voxel to RAS+ metres: the sform, else the qform, else the image's centre as the origin."""
+    """Voxel to RAS+ metres: the sform, else the qform, else the image's centre as the origin.
+
+    ``(4, 4)``, from voxel indices; what is left open, or said twice, goes into ``notes``.
+    """
     scale = _METRES[header.get_xyzt_units()[0]]
     sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
     if sform is not None and qform is not None:

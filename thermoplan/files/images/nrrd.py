@@ -183,7 +183,11 @@ def _spatial(header: dict[str, str], sizes: list[int], name: str) -> tuple[int, 
 
 
 def affine_m(file: Nrrd, notes: list[str]) -> Array:
-    """Voxel to RAS+ metres."""
+    """Voxel to RAS+ metres.
+
+    ``(4, 4)``, from voxel indices; a unit of length that is not known is refused, a space without anatomical axes is
+    noted.
+    """
     header, affine = file.header, np.eye(4)
     space = header.get("space", "").lower()
     flips = _TO_RAS.get(space)

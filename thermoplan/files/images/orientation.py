@@ -21,7 +21,10 @@ def largest_cosine(affine: Array) -> float:
 
 
 def place_voxels(data: AnyArray, affine: Array, name: str, *, allow_shear: bool = False) -> Image:
-    """Image of ``data`` at its place, its axes checked for shear; complaints name the file."""
+    """Image of ``data`` at its place, its axes checked for shear; complaints name the file.
+
+    ``data`` is ``(i, j, k)``, ``affine (4, 4)`` from voxel indices to RAS+ metres.
+    """
     try:
         image = Image(real_values(data, name), affine)
     except InputError as problem:

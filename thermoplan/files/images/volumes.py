@@ -61,6 +61,9 @@ def read_volume(
 
     ``frame`` and ``channel`` count from 0. ``affine_m`` places a NumPy array that says nothing of its place. Axes
     that are not at right angles are refused unless they are asked for.
+
+    The image is placed in RAS+ metres and keeps the file's values, in the file's unit. `InputError` names the file
+    and the fault; what had to be assumed goes into ``notes``.
     """
     path = Path(path)
     read = READERS.get(FOLDER if path.is_dir() else image_suffix(path))

@@ -36,7 +36,11 @@ def write_vtu(
     cell_data: Mapping[str, ArrayLike],
     field_data: Mapping[str, AnyArray | tuple[str, ...]],
 ) -> None:
-    """Write one unstructured grid of tetrahedra, compressed; field data may hold words."""
+    """Write one unstructured grid of tetrahedra, compressed; field data may hold words.
+
+    ``points`` is ``(n, 3)`` in the unit that the field data states, ``tets (t, 4)``; ``point_data`` is ``(n, ...)``,
+    ``cell_data (t, ...)``.
+    """
     points, tets = np.asarray(points, np.float64), np.asarray(tets, np.int64)
     parts = [
         '<?xml version="1.0"?>\n<VTKFile type="UnstructuredGrid" version="1.0" byte_order="LittleEndian" '

@@ -14,7 +14,11 @@ from ..text.csv_rows import number, number_fault, read_csv, refuse_faults
 
 
 def read_columns(path: Path | str, needed: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Array]:
-    """Columns of finite numbers by name; lines that start with ``#`` are comments."""
+    """Columns of finite numbers by name; lines that start with ``#`` are comments.
+
+    Each is ``(k,)``, in the unit that its name ends in. A column of ``needed`` that is absent, and every cell that is
+    no finite number, is refused with its row.
+    """
     table = read_csv(path)
     table.require(needed, ",".join(needed))
     if not table.rows:

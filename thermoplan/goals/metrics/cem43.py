@@ -61,7 +61,10 @@ def log_rate_slope(temperature_c: Array) -> Array:
 
 
 def dose_min(times_s: Array, temperature_c: Array) -> Array:
-    """CEM43 over the first axis, exact for temperatures linear between times, as `dose.cem43_min`."""
+    """CEM43 over the first axis, exact for temperatures linear between times, as `dose.cem43_min`.
+
+    ``times_s (t,)`` rise, ``temperature_c`` is ``(t, ...)`` in degrees C; the result is ``(...)`` in minutes.
+    """
     found = np.zeros(temperature_c.shape[1:])
     for part in _parts(temperature_c):
         found = found + _integral(times_s[part], _intervals(temperature_c[part])[1])

@@ -96,6 +96,9 @@ def volume_above(values: Array, weights: Array, edge: float) -> Array:
     """Per cent of the weight at or above an edge, along the last axis: the inverse of the percentage in `statistic`.
 
     The share at each value is known in the middle of its own weight; between two values it is linear in them.
+
+    ``values`` is ``(..., n)``, ``weights (n,)`` of any unit, ``edge`` in the unit of the values; the result is
+    ``(...)``.
     """
     flat = np.reshape(values, (-1, values.shape[-1]))
     found = np.array([100.0 * float(fraction_above(row, weights, np.array([edge]))[0]) for row in flat])
@@ -154,7 +157,11 @@ def exceedance(values: Array, weights: Array, percent: ArrayLike) -> Array:
 
 
 def at_fractions(values: Array, weights: Array, fractions: ArrayLike) -> Array:
-    """Values at fractions of the weight, of values in rising order."""
+    """Values at fractions of the weight, of values in rising order.
+
+    ``values`` and ``weights`` are ``(n,)``, ``fractions`` ``(k,)`` from 0 to 1; the result is ``(k,)`` in the unit of
+    the values.
+    """
     upto = np.cumsum(weights)
     result: Array = np.interp(np.asarray(fractions, float) * upto[-1], upto - 0.5 * weights, values)
     return result
@@ -168,7 +175,11 @@ def hottest_mean(values: Array, weights: Array, amount: float = HOTTEST_M3) -> f
 
 
 def fraction_above(values: Array, weights: Array, edges: ArrayLike) -> Array:
-    """Share of the weight above each edge: a cumulative volume histogram; equal values share a step."""
+    """Share of the weight above each edge: a cumulative volume histogram; equal values share a step.
+
+    ``values`` and ``weights`` are ``(n,)``, ``edges (k,)`` in the unit of the values; the result is ``(k,)`` from 0
+    to 1.
+    """
     distinct, which = np.unique(values, return_inverse=True)
     w = np.bincount(which, weights)
     upto = np.cumsum(w)
@@ -177,7 +188,10 @@ def fraction_above(values: Array, weights: Array, edges: ArrayLike) -> Array:
 
 
 def mean_over(time_s: Array, course: Array, start_s: float, stop_s: float) -> float:
-    """Time mean of a piecewise linear course between two times."""
+    """Time mean of a piecewise linear course between two times.
+
+    ``time_s`` and ``course`` are ``(t,)``; the result has the unit of the course.
+    """
     inside = (time_s > start_s) & (time_s < stop_s)
     ends = np.interp([start_s, stop_s], time_s, course)
     if stop_s <= start_s:

@@ -41,7 +41,11 @@ def normal_width() -> float:
 
 
 def fwhm_m(psf: Psf, direction: ArrayLike) -> float:
-    """Full width at half maximum along a line through the point."""
+    """Full width at half maximum along a line through the point.
+
+    ``direction (3,)`` is of any length, in the frame of the point-spread function; a width that nothing bounds is
+    refused.
+    """
     axis = unit(direction)
     crest, top = _crest(psf, axis)
 

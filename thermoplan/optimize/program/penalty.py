@@ -56,5 +56,8 @@ class PenalizedBound:
 
 
 def softplus(x: Array, width: float) -> tuple[Array, Array]:
-    """The positive part with its corner rounded, and its slope."""
+    """The positive part with its corner rounded, and its slope.
+
+    ``x`` and ``width`` share a unit; value and slope have the shape of ``x``. At 0 the value is ``width ln 2``.
+    """
     return width * np.logaddexp(0.0, x / width), 0.5 * (1.0 + np.tanh(0.5 * x / width))

@@ -71,7 +71,10 @@ def without_gradient(case: Case, columns: Sequence[Column]) -> tuple[Column, ...
 
 
 def window_edges_s(duration_s: float, windows: int) -> Array:
-    """Edges of the windows: shorter while the animal warms up, and one at two thirds, where the hold begins."""
+    """Edges of the windows: shorter while the animal warms up, and one at two thirds, where the hold begins.
+
+    ``(windows + 1,)`` in s, from 0 to ``duration_s``.
+    """
     edges = duration_s * (np.arange(windows + 1) / windows) ** 1.5
     if windows >= 3:
         nearest = 1 + int(np.argmin(np.abs(edges[1:-1] - duration_s * 2.0 / 3.0)))

@@ -34,7 +34,10 @@ class Frames:
 
 
 def frame_times_s(times_s: Array, heating_s: float, n_nodes: int) -> Array:
-    """Times of the frames: even while heating, its start and end among them, and wider apart after it."""
+    """Times of the frames: even while heating, its start and end among them, and wider apart after it.
+
+    Some of ``times_s``, in s; fewer on a mesh of many nodes, as each frame is kept.
+    """
     most = max(8, min(FRAMES, LIMIT_BYTES // (8 * n_nodes)))
     heating = np.linspace(0.0, heating_s, max(4, most * WHILE_HEATING // FRAMES))
     rest = float(times_s[-1]) - heating_s

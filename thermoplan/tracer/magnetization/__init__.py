@@ -63,7 +63,12 @@ def energy_kt(
     model: str = "mrsh",
     barrier: ArrayLike | None = None,
 ) -> Array:
-    """Energy lost per cycle and particle in kT; the arguments broadcast, signs do not matter."""
+    """Energy lost per cycle and particle in kT; the arguments broadcast, signs do not matter.
+
+    ``xi_a``, ``xi_par`` and ``xi_perp`` are amplitude and bias along and across the drive as ``m B / kT``,
+    ``omega_tau`` is angular frequency times relaxation time, ``barrier`` is K V / kT, for models that need it.
+    ``model`` is a key of `MODELS`, another one is refused.
+    """
     if model not in MODELS:
         raise InputError(f'model = "{model}": expected one of {", ".join(sorted(MODELS))}')
     if model in FIXED_AXIS and barrier is None:

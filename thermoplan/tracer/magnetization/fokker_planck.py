@@ -40,6 +40,9 @@ def fokker_planck_energy_kt(
 
     A point costs milliseconds where the bias is along the drive and up to seconds elsewhere; beyond `FAR` it is that
     of the effective field.
+
+    ``xi_a``, ``xi_par`` and ``xi_perp`` are amplitude and bias along and across the drive as ``m B / kT``,
+    ``omega_tau`` is angular frequency times relaxation time; all have one shape, which is that of the result.
     """
     args = np.broadcast_arrays(xi_a, omega_tau, xi_par, xi_perp)
     points = np.stack([np.asarray(v, float).ravel() for v in args], axis=1)

@@ -24,7 +24,11 @@ def langevin_ratio(r: Array) -> Array:
 
 
 def langevin(x: Array) -> Array:
-    """``coth x - 1/x``, odd, accurate through zero."""
+    """``coth x - 1/x``, odd, accurate through zero.
+
+    ``x`` is ``m B / kT`` of any shape, without unit; the result has its shape and lies within (-1, 1)
+    [Rosensweig2002].
+    """
     x = np.asarray(x, float)
     return x * langevin_ratio(x * x)
 

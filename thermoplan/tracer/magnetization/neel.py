@@ -57,6 +57,9 @@ def neel_energy_kt(xi_a: Array, omega_tau: Array, xi_par: Array, xi_perp: Array,
 
     ``omega_tau`` is at the relaxation time without field, ``barrier`` K V / kT. The field's part across an
     axis lowers its barrier; that is left out, so the loss of slow grains is a low estimate.
+
+    ``xi_a``, ``xi_par`` and ``xi_perp`` are amplitude and bias along and across the drive as ``m B / kT``; all have
+    one shape, which is that of the result.
     """
     shape = np.shape(xi_a)
     flat = [np.broadcast_to(np.asarray(v, float), shape).ravel() for v in (xi_a, omega_tau, barrier)]
