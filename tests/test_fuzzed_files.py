@@ -22,6 +22,7 @@ from test_reading_limits import numpy_head
 from thermoplan.base.errors import InputError
 from thermoplan.base.image import Image
 from thermoplan.files.images.volumes import read_volume, write_volume
+from thermoplan.files.tables.fieldmaps import read_field_map
 from thermoplan.plan.verification.resume import read_checkpoint
 from thermoplan.plan.verification.state_file import load_state
 from thermoplan.protocol import read_protocol
@@ -73,6 +74,25 @@ def test_a_protocol_of_endless_numbers_or_nesting_is_refused(tmp_path, line, wor
     good = write_case(tmp_path)
     with pytest.raises(InputError, match=r"protocol\.toml: .*windows"):
         read_protocol(good, {"steering.windows": LONG})
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000], ids=["a name", "a path"])
+def test_a_name_longer_than_any_system_takes_is_no_file(tmp_path, name):
+    path = write_case(tmp_path, protocol=PROTOCOL.replace("labels.nii.gz", f"{name}.nii.gz"))
+    with pytest.raises(InputError, match=r"protocol\.toml: anatomy\.labels = .*: no such file"):
+        read_protocol(path)
+    with pytest.raises(InputError, match="no such file"):
+        read_volume(tmp_path / f"{name}.nii.gz")
+
+
+def test_a_field_map_of_numbers_that_are_nearly_none_is_refused(tmp_path):
+    rows = "".join(f"{x}e-290,{y}e-290,{z}e-290,1e-290,0,0\n" for x in range(3) for y in range(3) for z in range(3))
+    (tmp_path / "f.csv").write_text("x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT\n" + rows)
+    with pytest.raises(InputError, match=r"f\.csv: "):
+        read_field_map(tmp_path / "f.csv")
+    (tmp_path / "f.csv").write_text("x_mm,y_mm,z_mm,bx_mT,by_mT,bz_mT\n" + rows.replace("e-290", "e9"))
+    with pytest.raises(InputError, match=r"f\.csv: positions in m: expected numbers up to 100"):
+        read_field_map(tmp_path / "f.csv")
 
 
 RUN = {"protocol": "protocol.toml", "text": PROTOCOL, "trajectory": None, "options": {"quick": True}}

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from ..files.run.plan_record import PlanRecord
 
 _GOALS = ("kind", "region", "metric", "sense", "bound", "value", "unit", "met", "margin", "default", "source")
+_COMMENTED = ("trajectory.csv", "machine.csv", "test-shot.csv")
 _COURSES = ("t90_c", "t50_c", "t10_c", "t_max_c")
 
 
 def export_csv(run: Path, plan: PlanRecord, folder: Path) -> list[Path]:
-    """Write the tables of the run folder again, and goals, courses of every region, parameters and the path."""
+    """Write the tables of the run folder, without comments, and goals, courses of regions, parameters and the path."""
     write_tables(folder, plan)
     history = at(plan, "history.regions", {})
     tables = {
@@ -31,7 +32,15 @@ def export_csv(run: Path, plan: PlanRecord, folder: Path) -> list[Path]:
         write_rows(
             folder / f"{name}.csv", ({key: _join_list(row.get(key)) for key in columns} for row in rows), list(columns)
         )
-    return [folder / f"{name}.csv" for name in ("dose", "tvh", "probes", "expected", *tables)]
+    plain = [_write_without_comments(run / name, folder / name) for name in _COMMENTED if (run / name).is_file()]
+    return [*(folder / f"{name}.csv" for name in ("dose", "tvh", "probes", "expected", *tables)), *plain]
+
+
+def _write_without_comments(source: Path, target: Path) -> Path:
+    """Table of a machine without the lines that say which it is for: any reader of CSV takes it as it is."""
+    lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
+    target.write_text("".join(line for line in lines if not line.startswith("#")), encoding="utf-8", newline="\n")
+    return target
 
 
 def _history_rows(plan: PlanRecord) -> Iterator[dict[str, object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -162,10 +163,10 @@ def file_complaints(raw: Mapping[str, object], folder: Path, where: str) -> Iter
         path, said = folder / name, f"{where}: {key} = {toml_text(name)}"
         if len(path.name) > _LONGEST_NAME:
             yield f"{said}: no such file: the name is too long for one"
-        elif path.is_dir():
+        elif os.path.isdir(path):
             if key not in _FOLDERS:
                 yield f"{said}: is a folder; expected a file"
-        elif not path.is_file():
+        elif not os.path.isfile(path):
             near = difflib.get_close_matches(path.name, _listing(path.parent), 1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             yield f"{said}: no such file in {path.parent}{hint}"
@@ -182,7 +183,7 @@ def name_complaints(raw: Mapping[str, object], folder: Path, where: str) -> Iter
             yield from (f"{where}: {words}" for words in refused or _anaesthesia(raw, species))
         read = read_label_table if "label_table" in anatomy else segment_table
         table = folder / str(anatomy.get("label_table", anatomy.get("labels")))[:_LONGEST_NAME]
-        if "labels" in anatomy and table.is_file() and (read is read_label_table or names_segments(table)):
+        if "labels" in anatomy and os.path.isfile(table) and (read is read_label_table or names_segments(table)):
             yield from _refusals(read, table)
             yield from _region_complaints(raw, table, read, where)
     for key, tissue in _tissues(raw):
@@ -260,7 +261,7 @@ def _probe_columns(raw: Mapping[str, object], where: str) -> Iterator[str]:
 
 
 def _listing(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    return sorted(p.name for p in folder.iterdir()) if os.path.isdir(folder) else []
 
 
 def _refusals[Value](read: Callable[[Value], object], value: Value) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -115,8 +116,8 @@ def protocol_with(path: Path, settings: Iterable[str] | None) -> Protocol | Path
 
 def _parts(path: Path) -> list[Path]:
     """The file itself; of a folder every file in it; a tracer's or machine's file with the files that it names."""
-    if path.is_dir():
-        return sorted(part for part in path.iterdir() if part.is_file())
+    if os.path.isdir(path):
+        return sorted(part for part in path.iterdir() if os.path.isfile(part))
     if path.suffix != ".toml":
         return [path]
     from .complaints import read_toml
@@ -124,7 +125,7 @@ def _parts(path: Path) -> list[Path]:
     given = read_toml(path)[1]
     named = (given.get(key) for key in _BESIDE)
     beside = (path.parent / name for name in named if isinstance(name, str))
-    return [path, *(part for part in beside if part.is_file())]
+    return [path, *(part for part in beside if os.path.isfile(part))]
 
 
 def _assemble(tables: ProtocolTable, path: Path, text: str, files: tuple[Path, ...]) -> Protocol:

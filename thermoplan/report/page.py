@@ -53,7 +53,7 @@ def write_report(run: Path) -> Path:
 def read_plan(run: Path) -> PlanRecord:
     """``plan.json`` of a run folder; refuses what this version cannot show, and says what to do."""
     path = Path(run) / "plan.json"
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{path}: not found: give the folder that `thermoplan plan` or `simulate` wrote")
     plan = parse_json(read_text(path), str(path), _RESTORE)
     found = plan.get("schema") if isinstance(plan, dict) else None
@@ -219,7 +219,7 @@ def _figure_path(plan: PlanRecord, run: Path, key: str) -> Path | None:
     if not isinstance(name, str):
         return None
     root, path = Path(run).resolve(), (Path(run) / name).resolve()
-    return path if path.is_relative_to(root) and path.is_file() else None
+    return path if path.is_relative_to(root) and os.path.isfile(path) else None
 
 
 def embed_png(plan: PlanRecord, run: Path, key: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
 import zlib
 from collections import defaultdict
@@ -58,7 +59,7 @@ def read_dicom(
 ) -> Image:
     """The volume of a DICOM file, or of the one series in a folder; values are rescaled."""
     path, notes = Path(path), notes if notes is not None else []
-    files = _one_series(path, limit_bytes) if path.is_dir() else [_dataset(path, limit_bytes)]
+    files = _one_series(path, limit_bytes) if os.path.isdir(path) else [_dataset(path, limit_bytes)]
     with _name_errors(path.name):
         refuse_large(files, path.name, limit_bytes)
         planes = [plane for file in files for plane in _planes(file, path.name, notes)]
@@ -90,7 +91,7 @@ def _dataset(path: Path, limit_bytes: int, *, quiet: bool = False) -> Any:
 
 def _one_series(folder: Path, limit_bytes: int) -> list[Any]:
     series = defaultdict(list)
-    for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
+    for path in sorted(p for p in folder.iterdir() if os.path.isfile(p) and not p.name.startswith(".")):
         found = _dataset(path, limit_bytes, quiet=True)
         if found is not None:
             series[str(found.get("SeriesInstanceUID", ""))].append(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -92,7 +93,7 @@ def names_segments(path: Path) -> bool:
 def has_segments(path: Path | str) -> bool:
     """True if a file, by its header, is a segmentation of 3D Slicer."""
     path = Path(path)
-    if not names_segments(path) or not path.is_file():
+    if not names_segments(path) or not os.path.isfile(path):
         return False
     try:
         with open_nrrd(path) as (_, header, _):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tokenize
 import zlib
 from collections.abc import Callable
@@ -66,7 +67,7 @@ def read_volume(
     and the fault; what had to be assumed goes into ``notes``.
     """
     path = Path(path)
-    read = READERS.get(FOLDER if path.is_dir() else image_suffix(path))
+    read = READERS.get(FOLDER if os.path.isdir(path) else image_suffix(path))
     if read is None:
         known = ", ".join(key for key in READERS if key != FOLDER)
         raise InputError(f"{path.name}: of no known kind; expected one of {known}, or a folder of DICOM files")
@@ -92,7 +93,7 @@ def _nrrd(path: Path, choice: _Choice) -> Image:
 
 
 def _dicom(path: Path, choice: _Choice) -> Image:
-    path = path if path.is_dir() else existing(path)
+    path = path if os.path.isdir(path) else existing(path)
     return read_dicom(_one_frame(path, choice, channels=True), notes=choice.notes, allow_shear=choice.allow_shear)
 
 

@@ -36,6 +36,8 @@ def read_field_map(path: Path | str, *, degree: int = 4) -> SelectionField:
         return selection_field(points, fields, center_m=center, degree=degree)
     except InputError as problem:
         raise InputError([f"{path.name}: {words}" for words in problem.complaints]) from problem
+    except np.linalg.LinAlgError as problem:
+        raise InputError(f"{path.name}: no field fits its numbers: check units, write it anew") from problem
 
 
 def _hdf5(path: Path) -> tuple[Array, Array, Array | None]:

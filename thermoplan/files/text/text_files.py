@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from pathlib import Path
 
 from ...base.errors import InputError
@@ -16,9 +17,9 @@ _WIDE = {
 
 
 def existing(path: Path | str) -> Path:
-    """``path`` as a Path to a file that is there and not empty."""
+    """``path`` as a Path to a file that is there and not empty; a name that no system takes is none that is there."""
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise InputError(f"{path.name}: the file is empty")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -157,7 +158,7 @@ def describe_checkpoint(protocol: Protocol, trajectory: Path | None, options: Si
 def read_checkpoint(run: Path) -> tuple[Protocol, Path | None, SimulationOptions]:
     """Protocol, trajectory and options of the simulation that was stopped in a run folder."""
     file = run / CHECKPOINT / _ABOUT
-    if not file.is_file() or not (file.parent / _STATE).is_file():
+    if not os.path.isfile(file) or not (file.parent / _STATE).is_file():
         raise InputError(f"{run}: holds no checkpoint of a simulation that was stopped")
     about = parse_json(read_text(file), str(file), "simulate anew")
     if not _is_about(about):
@@ -183,5 +184,7 @@ def _is_about(found: object) -> typing.TypeGuard[CheckpointAbout]:
 
 def model_digest(protocol: Protocol, arrays: Iterable[AnyArray]) -> str:
     """Digest of thermoplan's version, a protocol, the files it names, and all that the full model is made of."""
-    named = [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in protocol.files[1:]]
+    named = [
+        hashlib.sha256(path.read_bytes()).hexdigest() if os.path.isfile(path) else "" for path in protocol.files[1:]
+    ]
     return content_digest(json.dumps([__version__, protocol.text, named]), arrays)
