@@ -516,11 +516,11 @@ def test_no_value_in_any_place_makes_anything_but_a_complaint(folder, monkeypatc
             owner = owner[key]
         owner[path[-1]] = odd
         with monkeypatch.context() as patch, contextlib.suppress(InputError):
-            patch.setattr("thermoplan.protocol.complaints.tomllib.loads", _first_then_toml(changed_copy))
+            patch.setattr("tomllib.loads", _document_of(PROTOCOL, changed_copy))
             read_protocol(folder / "mouse.toml")
 
 
-def _first_then_toml(document: dict):
-    """The document for the protocol, which is read first; real TOML for the files that it names."""
-    waiting, loads = [document], tomllib.loads
-    return lambda text: waiting.pop() if waiting else loads(text)
+def _document_of(protocol: str, document: dict):
+    """The document for the protocol's own text; real TOML for the files that it names."""
+    loads = tomllib.loads
+    return lambda text: copy.deepcopy(document) if text == protocol else loads(text)

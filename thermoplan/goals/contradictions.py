@@ -17,7 +17,8 @@ on leaves 0.7 of them, by 0.25 K a minute 2.9. With twice as many some goals tha
 def contradictions(goals: Sequence[Goal], heating_s: float, arterial_c: float) -> tuple[str, ...]:
     """Goals and limits that no plan can meet together, found without solving anything."""
     found = [
-        f"{place}: {goal.metric} at most {goal.bound:g} degC is below the body's own {arterial_c:g} degC"
+        f"{place}: {goal.metric} at most {goal.bound:g} degC is below the body's own {arterial_c:g} degC; "
+        "expected a limit above it"
         for goal in goals
         for place in goal.places[:1]
         if goal.sense == "at_most"

@@ -264,7 +264,7 @@ def _goals(tables: ProtocolTable, where: str) -> tuple[Goal, ...]:
 def _goal(kind: str, row: JudgedTable, duration_s: float, source: str) -> Goal:
     sense = "at_least" if row.at_least is not None else "at_most"
     if row.window is not None and row.window[1] > duration_s:
-        raise InputError(f"window: ends after the session of {duration_s / 60:g} min")
+        raise InputError(f"window: ends after the session of {duration_s / 60:g} min; expected an end within it")
     goal = Goal(
         kind,
         row.region,

@@ -57,7 +57,10 @@ def _misplacements(protocol: Protocol, iron: IronMap, body: Body) -> Iterator[st
     for probe in protocol.probes:
         if body.region_of(np.array([probe.position_m]))[0] < 0:
             place = " ".join(f"{1e3 * v:.1f}" for v in probe.position_m)
-            yield f'probes.{probe.name}: position = "{place} mm": outside the body'
+            yield (
+                f'probes.{probe.name}: position = "{place} mm": outside the body; expected a place in it, RAS '
+                "millimetres of the anatomy's frame"
+            )
     share = outside_share(iron, body)
     if share > OUTSIDE_REFUSAL:
         yield (

@@ -54,7 +54,7 @@ def read_inputs(protocol: Protocol, trajectory: Path | None = None) -> Inputs:
     notes, complaints = [*protocol.notes], list[str]()
     found = _collect(lambda: read_iron(protocol, notes), complaints)
     iron, registration = found or (None, None)
-    body = _collect(lambda: read_body(protocol.anatomy, iron, notes), complaints)
+    body = _collect(lambda: _body_of(protocol, iron, notes), complaints)
     played = _collect(lambda: _trajectory_of(protocol, trajectory, notes), complaints)
     if iron is None or body is None:
         raise InputError(complaints)
@@ -65,6 +65,15 @@ def read_inputs(protocol: Protocol, trajectory: Path | None = None) -> Inputs:
     if complaints:
         raise InputError(complaints)
     return replace(inputs, notes=(*inputs.notes, *doubts))
+
+
+def _body_of(protocol: Protocol, iron: IronMap | None, notes: list[str]) -> Body:
+    """The body; a complaint about a key opens with the protocol's name, as one about a file does with the file's."""
+    try:
+        return read_body(protocol.anatomy, iron, notes)
+    except InputError as error:
+        where = protocol.path.name
+        raise InputError([f"{where}: {w}" if w.startswith("anatomy") else w for w in error.complaints]) from error
 
 
 def _trajectory_of(protocol: Protocol, path: Path | None, notes: list[str]) -> Trajectory | None:

@@ -94,7 +94,8 @@ def _shot(inputs: Inputs) -> Iterator[str]:
     protocol = inputs.protocol
     if protocol.probes and protocol.shot.amplitude_t is not None:
         yield from (
-            f"test_shot.amplitude: {w}" for w in protocol.device.violations(amplitude_t=protocol.shot.amplitude_t)
+            f"test_shot.amplitude: {w}; expected one within it"
+            for w in protocol.device.violations(amplitude_t=protocol.shot.amplitude_t)
         )
 
 
