@@ -5,10 +5,11 @@ Its parsers trust the counts that a file states and raise what the Python that t
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -22,6 +23,7 @@ import numpy as np
 from ...base.arrays import AnyArray
 from ...base.errors import InputError
 from ..size_guard import LIMIT_BYTES, guard_size
+from .gmsh_groups import Groups, group_names, without_entities
 from .hdf5_datasets import refuse_foreign
 from .resource_limits import limit_resources
 
@@ -41,6 +43,8 @@ _READERS: dict[str, Callable[[str], meshio.Mesh]] = {
 """Reader by suffix. Others of meshio read further files from wherever the first one says; its general reader ends the
 process where a file is damaged, and loses the reason."""
 _STRINGS = re.compile(rb'<DataArray type="String"([^>]*format="ascii"[^>]*)>([\d\s]*)</DataArray>')
+_PHYSICAL = "gmsh:physical"
+_ENTITY = "gmsh:geometrical"
 _UNPACKED = 30
 """Bytes of memory for one of the file: meshio makes ten of a byte of gmsh's text, and real packed meshes have three to
 ten. Three times as many let 17 MB of nothing, packed, take two gigabytes."""
@@ -49,7 +53,8 @@ ten. Three times as many let 17 MB of nothing, packed, take two gigabytes."""
 def read_mesh_arrays(path: Path, *, tags: list[str]) -> Parts:
     """Points, cells, the first of the cell data ``tags`` that is there, and field data.
 
-    ``cells I`` are of the type ``types[I]``, ``tags I`` their tags; field data come as ``field NAME``.
+    ``cells I`` are of the type ``types[I]``, ``tags I`` their tags; field data come as ``field NAME``, names of gmsh's
+    groups as ``groups``. Cells that lie in several groups come once for each.
     """
     if path.suffix.lower() not in _READERS:
         raise InputError(f"{path.name}: cannot be read as a mesh: expected one of {', '.join(_READERS)}")
@@ -57,34 +62,53 @@ def read_mesh_arrays(path: Path, *, tags: list[str]) -> Parts:
     size = path.stat().st_size + sum(part.stat().st_size for part in _parts_beside(path))
     guard_size(path.name, (size,), np.dtype(np.uint8), LIMIT_BYTES)
     limit_resources(_UNPACKED * size, size)
-    mesh, words = _read(path)
-    key = next((key for key in tags if key in mesh.cell_data), None)
+    mesh, words, groups = _read(path)
+    key = next((key for key in tags if key in mesh.cell_data), _PHYSICAL if any(groups.values()) else None)
+    blocks = list(_blocks(mesh, key, groups))
     found: Parts = {
-        "types": [block.type for block in mesh.cells],
+        "types": [kind for kind, _, _ in blocks],
         "points": _numeric(mesh.points),
         "key": key,
         "data": list(mesh.cell_data),
         "words": words,
+        "groups": group_names(path.read_bytes()) if path.suffix.lower() == ".msh" else [],
     }
-    for number, block in enumerate(mesh.cells):
-        found[f"cells {number}"] = _numeric(block.data)
+    for number, (_, nodes, numbers) in enumerate(blocks):
+        found[f"cells {number}"] = _numeric(nodes)
         if key is not None:
-            found[f"tags {number}"] = _numeric(mesh.cell_data[key][number])
+            found[f"tags {number}"] = _numeric(numbers)
     for name, values in mesh.field_data.items():
         array = np.asarray(values)
         found[f"field {name}"] = array if array.dtype.kind in "biuf" else [str(word) for word in np.ravel(array)]
     return found
 
 
-def _read(path: Path) -> tuple[meshio.Mesh, dict[str, tuple[str, ...]]]:
-    """Mesh, and the lists of words that a VTU file of an earlier version holds in its field data."""
-    read = _READERS[path.suffix.lower()]
-    raw, words = _without_strings(path.read_bytes()) if path.suffix.lower() == ".vtu" else (b"", {})
-    if not words:
-        return read(str(path)), {}
+def _blocks(mesh: meshio.Mesh, key: str | None, groups: Groups) -> Iterator[tuple[str, AnyArray, AnyArray]]:
+    """Kind, nodes and tags of the blocks of cells; a block of gmsh's format 4 once for each group of its entity."""
+    for number, block in enumerate(mesh.cells):
+        if not groups:
+            yield block.type, block.data, mesh.cell_data[key][number] if key is not None else np.zeros(0)
+            continue
+        entity = mesh.cell_data[_ENTITY][number]
+        for tag in (groups.get((block.dim, int(entity[0])), []) if len(entity) else []) or [0]:
+            yield block.type, block.data, np.full(len(block.data), tag)
+
+
+def _read(path: Path) -> tuple[meshio.Mesh, dict[str, tuple[str, ...]], Groups]:
+    """Mesh, the lists of words that a VTU file of an earlier version holds, and the groups of gmsh's entities."""
+    kind = path.suffix.lower()
+    words: dict[str, tuple[str, ...]] = {}
+    groups: Groups = {}
+    raw = stored = path.read_bytes() if kind in (".vtu", ".msh") else b""
+    if kind == ".vtu":
+        raw, words = _without_strings(stored)
+    elif kind == ".msh":
+        raw, groups = without_entities(stored.removeprefix(codecs.BOM_UTF8))
+    if raw is stored or raw == stored:
+        return _READERS[kind](str(path)), words, groups
     with tempfile.TemporaryDirectory() as folder:
         (plain := Path(folder) / path.name).write_bytes(raw)
-        return read(str(plain)), words
+        return _READERS[kind](str(plain)), words, groups
 
 
 def _without_strings(raw: bytes) -> tuple[bytes, dict[str, tuple[str, ...]]]:

@@ -20,6 +20,7 @@ from ...base.errors import InputError
 from ..images.labels import Label
 from ..isolated.isolation import read_isolated
 from ..text.text_files import existing
+from .coinciding import without_repeats
 from .vtkhdf import Steps, StillData, write_vtkhdf
 from .vtu import decode_words, write_vtu
 
@@ -64,7 +65,9 @@ def read_mesh(
     points *= unit_m
     try:
         labels = [names[int(v)] for v in values]
-        return _anatomy(points, _upright(points, tets), region, labels, _surfaces(mesh))
+        tets = _upright(points, tets)
+        kept = without_repeats(points, tets, [labels[i].region for i in region], name=path.name, notes=notes)
+        return _anatomy(points, tets[kept], region[kept], labels, _surfaces(mesh))
     except InputError as problem:
         raise InputError([f"{path.name}: {c.removeprefix('mesh: ')}" for c in problem.complaints]) from problem
 
@@ -160,6 +163,7 @@ class _MeshArrays:
     others: list[str]
     field: dict[str, AnyArray]
     words: dict[str, tuple[str, ...]]
+    groups: dict[tuple[int, int], str]
 
 
 def _read(path: Path) -> _MeshArrays:
@@ -183,9 +187,16 @@ def _read(path: Path) -> _MeshArrays:
         _texts(parts["data"]),
         {name: np.ravel(value) for name, value in fields.items() if isinstance(value, np.ndarray)},
         words,
+        _named_groups(parts["groups"]),
     )
     _check_shapes(mesh, path.name)
     return mesh
+
+
+def _named_groups(value: object) -> dict[tuple[int, int], str]:
+    """Name of each of gmsh's physical groups, by dimension and tag."""
+    rows = value if isinstance(value, list) else []
+    return {(int(dimension), int(tag)): str(name) for dimension, tag, name in rows}
 
 
 def _texts(value: object) -> list[str]:
@@ -259,7 +270,9 @@ def _labels(mesh: _MeshArrays) -> dict[int, Label]:
 
 
 def _tagged_names(mesh: _MeshArrays, dimension: int) -> dict[int, str]:
-    """Names of gmsh's physical groups of a dimension, by their tag."""
+    """Names of gmsh's physical groups of a dimension, by their tag; meshio's field data have them in other formats."""
+    if mesh.groups:
+        return {tag: name for (own, tag), name in mesh.groups.items() if own == dimension}
     pairs = {name: values for name, values in mesh.field.items() if values.size == 2 and np.isfinite(values).all()}
     return {int(values[0]): name for name, values in pairs.items() if values[1] == dimension}
 
