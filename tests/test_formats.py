@@ -309,17 +309,20 @@ def several(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", FRAMES)
-def test_of_several_frames_and_channels_the_one_wanted_is_read_and_a_choice_not_made_is_noted(tmp_path, kind):
-    path, notes = several(tmp_path / f"a{kind}"), []
-    first = read_volume(path, notes=notes).data[1, 2, 3]
-    assert first == 23 and all(f"has 2 {what}s; the first is used" in " ".join(notes) for what in FRAMES[kind])
-    assert read_volume(path, channel=1).data[1, 2, 3] == 123
+def test_of_several_frames_and_channels_the_one_wanted_is_read_and_a_choice_not_made_is_refused(tmp_path, kind):
+    path = several(tmp_path / f"a{kind}")
+    first = dict.fromkeys(FRAMES[kind], 0)
+    assert read_volume(path, **first).data[1, 2, 3] == 23
+    for what in FRAMES[kind]:
+        with pytest.raises(InputError, match=rf"has 2 {what}s; expected one image: say which"):
+            read_volume(path, **{key: 0 for key in FRAMES[kind] if key != what})
+    assert read_volume(path, **first | {"channel": 1}).data[1, 2, 3] == 123
     if "frame" in FRAMES[kind]:
         assert read_volume(path, frame=1, channel=1).data[1, 2, 3] == 1123
     for what in ("frame", "channel"):
         count = 2 if what in FRAMES[kind] else 1
         with pytest.raises(InputError, match=rf"a\{kind}: has {count} {what}s?, not a number {count + 1}"):
-            read_volume(path, **{what: count})
+            read_volume(path, **first | {what: count})
 
 
 @pytest.mark.parametrize("name", ["npy", "dicom multi-frame", ".npz"])

@@ -26,6 +26,7 @@ ANY_FROM = {
     "fem/linear.py": "dolfinx",
     "files/images/dicom.py": "pydicom",
     "files/images/dicom_pixels.py": "pydicom",
+    "files/images/dicom_scale.py": "pydicom",
     "files/images/dicom_write.py": "pydicom",
     "files/images/nifti_header.py": "nibabel",
     "files/images/parametric.py": "pydicom",

@@ -204,7 +204,7 @@ def test_a_segmentation_of_slicer_gives_labels_and_names(tmp_path):
     labels, names = read_segmentation(tmp_path / "a.seg.nrrd", notes=notes)
     assert names == {1: "liver", 2: "flank tumour"}
     assert labels.data[:, 0, 0].tolist() == [1, 2, 2, 0]
-    assert "overlap in 30 voxels" in notes[0]  # a plane of 5 x 6
+    assert "covers 30 of 60 voxels of segment liver" in notes[0]  # a plane of 5 x 6
 
 
 def test_numpy_needs_a_place(tmp_path):

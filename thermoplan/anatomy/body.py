@@ -20,6 +20,19 @@ Selection = Callable[[Array], BoolArray]
 """Points ``(n, 3)`` -> those that belong to a region."""
 
 
+def refuse_thin(labels: Image, name: str = "labels") -> None:
+    """Refuse a label volume whose body is one voxel thin: a slice has an area, but no volume that heat could fill."""
+    body = labels.data != 0
+    for axis in range(3):
+        along = np.flatnonzero(body.any(axis=tuple({0, 1, 2} - {axis})))
+        if len(along) and along[0] == along[-1]:
+            shape = " x ".join(map(str, labels.shape))
+            raise InputError(
+                f"{name}: the body is one voxel thin along the {('first', 'second', 'third')[axis]} axis (of {shape} "
+                "voxels): one slice is no volume; give a label volume of several slices"
+            )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelBody:
     """Label volume and its table; ``tissues`` are those of labels that a voxel has."""
@@ -29,6 +42,7 @@ class LabelBody:
     tissues: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
+        refuse_thin(self.labels)
         present = set(np.unique(self.labels.data).tolist())
         put(self, tissues=dict(entry for label, entry in self.table.items() if label in present))
 
@@ -74,7 +88,7 @@ class LabelBody:
         if not len(inside):
             raise InputError(f'anatomy.add: region "{region}" is empty: no voxel of the body lies in it')
         label = max(max(self.table), int(self.labels.data.max())) + 1
-        data = self.labels.data.astype(np.int32)
+        data = self.labels.data.astype(np.int64)
         data[tuple(inside.T)] = label
         return LabelBody(self.labels.with_data(data), {**self.table, label: (region, tissue)})
 

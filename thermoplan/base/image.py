@@ -22,10 +22,13 @@ class Image:
         ``(nx, ny, nz)``; any real or integer type, made read-only.
     affine_m
         ``(4, 4)``; voxel index (centre) to RAS+ metres.
+    unit
+        Unit of the values in the words of the file that they come from; empty where it states none.
     """
 
     data: AnyArray
     affine_m: Array
+    unit: str = ""
 
     def __post_init__(self) -> None:
         data, affine = np.asarray(self.data), finite(self.affine_m, "affine")
@@ -76,8 +79,8 @@ class Image:
 
     def moved(self, transform: Array) -> Image:
         """The same values after a ``(4, 4)`` transform in metres has moved the image."""
-        return Image(self.data, np.asarray(transform) @ self.affine_m)
+        return Image(self.data, np.asarray(transform) @ self.affine_m, self.unit)
 
     def with_data(self, data: AnyArray) -> Image:
-        """Other values on the same voxels."""
+        """Other values, of no stated unit, on the same voxels."""
         return Image(data, self.affine_m)

@@ -43,10 +43,14 @@ def _size_text(size: int) -> str:
     return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
 
 
-def choose_one(count: int, wanted: int | None, what: str, name: str, notes: list[str]) -> int:
-    """Which of ``count`` frames or channels, from 0: the one wanted, else the first, which is noted."""
+def choose_one(count: int, wanted: int | None, what: str, name: str) -> int:
+    """Which of ``count`` frames or channels, from 0; of several one must be asked for, since each is a part alone."""
     if wanted is None and count > 1:
-        notes.append(f"{name}: has {count} {what}s; the first is used ({what} = 1)")
-    if count == 0 or not 0 <= (wanted or 0) < count:
-        raise InputError(f"{name}: has {count} {what}{'s' * (count != 1)}, not a number {(wanted or 0) + 1}")
-    return wanted or 0
+        raise InputError(
+            f"{name}: has {count} {what}s; expected one image: say which, from 1 ([iron] {what} = 1, --{what} 1), or "
+            f"write it to a file of its own first (thermoplan convert --{what} 1)"
+        )
+    wanted = 0 if wanted is None else wanted
+    if not 0 <= wanted < count:
+        raise InputError(f"{name}: has {count} {what}{'s' * (count != 1)}, not a number {wanted + 1}")
+    return wanted

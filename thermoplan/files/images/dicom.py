@@ -20,7 +20,7 @@ from ...base.errors import InputError, MissingPart
 from ...base.image import Image
 from ..size_guard import LIMIT_BYTES
 from .dicom_pixels import decoded_frames, frame_count, refuse_deflated, refuse_large
-from .nifti_header import scaled_type
+from .dicom_scale import PixelScale, pixel_scale, shared_unit
 from .orientation import place_voxels
 
 _BROKEN = (
@@ -37,6 +37,10 @@ _BROKEN = (
 )
 """What pydicom raises where bytes are not what they should be, besides its own errors."""
 _HELD_BYTES = 1024  # longer values stay in the file until they are looked at
+_SAME_PLACE_MM = 1e-3
+"""Millimetres by which decimal strings of one place may differ."""
+_UPRIGHT = 0.999
+"""Third component of the normal of axial slices at least."""
 _EVEN = 0.01  # share of a slice's distance that rounding of positions may explain
 
 
@@ -50,22 +54,29 @@ class _Plane:
     along_row: Array  # direction of a rising column number
     along_column: Array
     spacing: tuple[float, float]  # between columns, between rows
-    slope: float
-    intercept: float
+    scale: PixelScale
 
 
 def read_dicom(
-    path: Path | str, *, notes: list[str] | None = None, allow_shear: bool = False, limit_bytes: int = LIMIT_BYTES
+    path: Path | str,
+    *,
+    notes: list[str] | None = None,
+    allow_shear: bool = False,
+    limit_bytes: int = LIMIT_BYTES,
 ) -> Image:
-    """The volume of a DICOM file, or of the one series in a folder; values are rescaled."""
+    """The volume of a DICOM file, or of the one series in a folder; values are scaled."""
     path, notes = Path(path), notes if notes is not None else []
     files = _one_series(path, limit_bytes) if os.path.isdir(path) else [_dataset(path, limit_bytes)]
     with _name_errors(path.name):
         refuse_large(files, path.name, limit_bytes)
         planes = [plane for file in files for plane in _planes(file, path.name, notes)]
         shape = _same(planes, path.name)
+        unit = shared_unit([plane.scale for plane in planes], path.name)
+        if unit:
+            notes.append(f'{path.name}: its values are in "{unit}" by its real-world value mapping')
         planes, step = _order_planes(planes, files[0], path.name, notes)
-        return place_voxels(_pixels(planes, shape), _affine_m(planes[0], step), path.name, allow_shear=allow_shear)
+        values, place = _pixels(planes, shape, path.name), _affine_m(planes[0], step)
+        return place_voxels(values, place, path.name, allow_shear=allow_shear, unit=unit)
 
 
 def _dataset(path: Path, limit_bytes: int, *, quiet: bool = False) -> Any:
@@ -112,9 +123,9 @@ def _planes(file: Any, name: str, notes: list[str]) -> Iterator[_Plane]:
     shared = (file.get("SharedFunctionalGroupsSequence") or [None])[0]
     if groups:
         for number in range(count):
-            yield _plane(file, number, [*_members(groups[number]), *_members(shared), file])
+            yield _plane(file, number, (groups[number], shared), name)
         return
-    yield (first := _plane(file, 0, [file]))
+    yield (first := _plane(file, 0, (), name))
     yield from (_stack_frame(first, file, number, name, notes) for number in range(1, count))
 
 
@@ -123,39 +134,42 @@ def _members(group: Any) -> list[Any]:
     return [item.value[0] for item in group or () if item.VR == "SQ" and len(item.value)]
 
 
-def _entry(places: list[Any], key: str, default: Any = None) -> Any:
-    found = next((place.get(key) for place in places if place.get(key) is not None), default)
+def _entry(places: list[Any], *keys: str, name: str) -> Any:
+    """The value of the first of ``keys`` that one of ``places`` has."""
+    found = next((place.get(key) for key in keys for place in places if place.get(key) is not None), None)
     if found is None:
-        raise ValueError(f"it does not say its {key}")
+        raise InputError(
+            f"{name}: has no {' and no '.join(keys)}, so where its voxels lie is unknown: export it with its place, or "
+            "convert it to NIfTI with another program"
+        )
     return found
 
 
-def _plane(file: Any, frame: int, places: list[Any]) -> _Plane:
-    axes = np.array([float(x) for x in _entry(places, "ImageOrientationPatient")])
-    between_rows, between_columns = (float(x) for x in _entry(places, "PixelSpacing"))
+def _plane(file: Any, frame: int, groups: tuple[Any, ...], name: str) -> _Plane:
+    """One plane by its functional groups, its own before the shared ones, and by the file."""
+    places = [*(member for group in groups for member in _members(group)), file]
+    axes = np.array([float(x) for x in _entry(places, "ImageOrientationPatient", name=name)])
+    between_rows, between_columns = (float(x) for x in _entry(places, "PixelSpacing", name=name))
     return _Plane(
         file,
         frame,
-        np.array([float(x) for x in _entry(places, "ImagePositionPatient")]),
+        np.array([float(x) for x in _entry(places, "ImagePositionPatient", name=name)]),
         axes[:3],
         axes[3:],
         (between_columns, between_rows),
-        float(_entry(places, "RescaleSlope", file.get("DoseGridScaling", 1.0))),
-        float(_entry(places, "RescaleIntercept", 0.0)),
+        pixel_scale((*groups, file), places, name),
     )
 
 
 def _stack_frame(first: _Plane, file: Any, number: int, name: str, notes: list[str]) -> _Plane:
     """A further frame of a file that gives one position and a distance."""
-    offsets = file.get("GridFrameOffsetVector")
-    distance = (
-        float(offsets[number])
-        if offsets
-        else number * float(_entry([file], "SpacingBetweenSlices", file.get("SliceThickness")))
-    )
-    if not offsets and number == 1:
-        notes.append(f"{name}: gives one position for its frames; they are stacked along the slice normal")
     normal = np.cross(first.along_row, first.along_column)
+    if file.get("GridFrameOffsetVector"):
+        distance = _offset(file, number, first, normal, name)
+    else:
+        distance = number * float(_entry([file], "SpacingBetweenSlices", "SliceThickness", name=name))
+        if number == 1:
+            notes.append(f"{name}: gives one position for its frames; they are stacked along the slice normal")
     return _Plane(
         file,
         number,
@@ -163,9 +177,25 @@ def _stack_frame(first: _Plane, file: Any, number: int, name: str, notes: list[s
         first.along_row,
         first.along_column,
         first.spacing,
-        first.slope,
-        first.intercept,
+        first.scale,
     )
+
+
+def _offset(file: Any, number: int, first: _Plane, normal: Array, name: str) -> float:
+    """Distance of a frame along the normal by the Grid Frame Offset Vector: from the first frame where that vector
+    begins with zero, else coordinates along the third axis of the patient (PS3.3, C.8.8.3.2)."""
+    offsets = [float(x) for x in np.atleast_1d(file.get("GridFrameOffsetVector"))]
+    if number >= len(offsets):
+        raise InputError(f"{name}: GridFrameOffsetVector has {len(offsets)} values for {frame_count(file)} frames")
+    if offsets[0] == 0.0:
+        return offsets[number]
+    height = float(first.position[2])
+    if abs(offsets[0] - height) > _SAME_PLACE_MM or abs(normal[2]) < _UPRIGHT:
+        raise InputError(
+            f"{name}: GridFrameOffsetVector begins with {offsets[0]:g}: expected 0, or for axial slices the third "
+            f"coordinate of ImagePositionPatient, {height:g}"
+        )
+    return (offsets[number] - offsets[0]) / float(normal[2])
 
 
 def _same(planes: list[_Plane], name: str) -> tuple[int, int]:
@@ -213,20 +243,18 @@ def _order_planes(planes: list[_Plane], file: Any, name: str, notes: list[str]) 
     return planes, step
 
 
-def _pixels(planes: list[_Plane], shape: tuple[int, int]) -> AnyArray:
+def _pixels(planes: list[_Plane], shape: tuple[int, int], name: str) -> AnyArray:
     """Values ``(columns, rows, planes)``, rescaled; whole numbers stay whole where no scale is due.
 
     Each file is decoded frame by frame and let go, so that a series is in memory once.
     """
-    plain = all(plane.slope == 1.0 and plane.intercept == 0.0 for plane in planes)
     frames = _stored_frames(planes)
     opening = next(frames)
     stored = opening[1].dtype
-    kinds = [stored] if plain else [scaled_type(stored, plane.slope, plane.intercept) for plane in planes]
+    kinds = [plane.scale.kind(stored) for plane in planes]
     data = np.empty((*shape, len(planes)), np.result_type(*kinds))
     for number, frame in chain([opening], frames):
-        plane = planes[number]
-        data[:, :, number] = (frame if plain else plane.slope * frame + plane.intercept).T
+        data[:, :, number] = planes[number].scale.values(frame, name).T
     return data
 
 

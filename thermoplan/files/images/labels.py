@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ...anatomy.body import refuse_thin
 from ...anatomy.tissue import canonical_tissue
 from ...base.errors import InputError
 from ...base.image import Image
@@ -46,14 +47,16 @@ def read_labelled(
     """
     path, notes = Path(path), notes if notes is not None else []
     if not has_segments(path):
-        labels = as_labels(read_volume(path, notes=notes), path.name)
+        labels = as_labels(read_volume(path, notes=notes), path.name, table or ())
         if table is None:
             raise InputError(
                 f"{path.name}: label_table: missing: expected a table of label,region,tissue, such as "
                 '"mouse-labels.csv", or a segmentation of 3D Slicer (.seg.nrrd), which has names'
             )
+        refuse_thin(labels, path.name)
         return labels, dict(table)
-    labels = as_labels(read_segmentation(path, notes=notes)[0], path.name)
+    labels = as_labels(read_segmentation(path, notes=notes)[0], path.name, table or ())
+    refuse_thin(labels, path.name)
     if table is None:
         table = segment_table(path)
         guessed = [f"{region} is made of {tissue}" for region, tissue in table.values() if not _table_name(region)]

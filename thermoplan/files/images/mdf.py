@@ -71,8 +71,8 @@ def read_mdf(
     name = path.name
     frames, _, channels = _counts(content, name)
     _mention_what_is_absent(content, name, notes)
-    choose_one(frames, frame, "frame", name, notes)
-    choose_one(channels, channel, "channel", name, notes)
+    choose_one(frames, frame, "frame", name)
+    choose_one(channels, channel, "channel", name)
     stored = content.array(_DATA)
     if stored is None:
         raise InputError(f"{name}: holds {content.kind(_DATA)}; expected one real number per voxel")

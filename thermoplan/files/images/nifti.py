@@ -77,7 +77,9 @@ def storable(data: AnyArray) -> AnyArray:
     if data.dtype == bool:
         return data.astype(np.uint8)
     if data.dtype in (np.int64, np.uint64):
-        smaller = data.astype(np.int32)
+        smaller: AnyArray = data.astype(np.int32)
+        if not np.array_equal(smaller, data):
+            smaller = data.astype(np.uint32)
         if not np.array_equal(smaller, data):
             raise InputError("image: whole numbers beyond 32 bits cannot be written as NIfTI")
         return smaller

@@ -92,7 +92,7 @@ def volume_at(
     if len(shape) < 2 or 0 in shape or any(n != 1 for n in shape[5:]):
         raise InputError(f"{name}: has axes {shape}; expected one volume of three axes, or several frames of one")
     place = [
-        choose_one(count, wanted, what, name, notes)
+        choose_one(count, wanted, what, name)
         for count, wanted, what in zip(shape[3:5], (frame, channel), ("frame", "channel"), strict=False)
     ]
     for what, wanted, there in (("frame", frame, len(shape) > 3), ("channel", channel, len(shape) > 4)):
@@ -113,9 +113,13 @@ def header_affine_m(header: Any, name: str, notes: list[str]) -> Array:
         corners = np.array([(*(np.array(c) * (np.array(shape) - 1)), 1.0) for c in np.ndindex(2, 2, 2)])
         gap = float(np.linalg.norm((corners @ (sform - qform).T)[:, :3], axis=1).max()) * scale * 1e3
         if gap > 0.01:
-            notes.append(f"{name}: sform and qform differ by up to {gap:.2g} mm at the corners; sform is used")
+            mirror = ", and one mirrors the other" if np.linalg.det(sform[:3, :3] @ qform[:3, :3]) < 0.0 else ""
+            notes.append(f"{name}: sform and qform differ by up to {gap:.2g} mm at the corners{mirror}; sform is used")
     if sform is None and qform is None:
-        notes.append(f"{name}: has neither sform nor qform; the image's centre is taken as the origin")
+        notes.append(
+            f"{name}: has neither sform nor qform; the image's centre is taken as the origin and its first axis (x) to "
+            "run to the left, as NIfTI has it: if it runs to the right, the image is mirrored"
+        )
     chosen = sform if sform is not None else qform if qform is not None else header.get_base_affine()
     affine = np.array(chosen, float)
     affine[:3] *= scale

@@ -6,6 +6,7 @@ leaves place and order of axes to its caller. The tests hold every value and pla
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
 import re
@@ -20,6 +21,7 @@ import numpy as np
 from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
+from ..lengths import metres_of
 from ..size_guard import LIMIT_BYTES, choose_one, guard_size
 from ..text.text_files import existing
 from .orientation import place_voxels
@@ -69,7 +71,6 @@ _TO_RAS = {
     "left-anterior-superior": (-1, 1, 1),
     "las": (-1, 1, 1),
 }
-_METRES = {"mm": 1e-3, "um": 1e-6, "micron": 1e-6, "µm": 1e-6, "cm": 1e-2, "m": 1.0}
 _NONSPATIAL = {"list", "vector", "covariant-vector", "normal", "3-vector", "rgb-color", "rgba-color"}
 
 
@@ -96,8 +97,9 @@ def read_nrrd(
     file = read_raw(existing(path), limit_bytes)
     data = file.data
     for axis in sorted(set(range(data.ndim)) - set(file.spatial), reverse=True):
-        data = np.take(data, choose_one(data.shape[axis], channel, "channel", file.name, notes), axis=axis)
-    return place_voxels(data, affine_m(file, notes), file.name, allow_shear=allow_shear)
+        data = np.take(data, choose_one(data.shape[axis], channel, "channel", file.name), axis=axis)
+    unit = file.header.get("sample units", "").strip('" ')
+    return place_voxels(data, affine_m(file, notes), file.name, allow_shear=allow_shear, unit=unit)
 
 
 def read_raw(path: Path, limit_bytes: int) -> Nrrd:
@@ -121,6 +123,7 @@ def open_nrrd(path: Path) -> Iterator[tuple[str, dict[str, str], BufferedReader]
         lines: list[str] = []
         taken = 0
         while (line := stream.readline(LONGEST_LINE)).rstrip(b"\r\n"):
+            line = line if lines else line.removeprefix(codecs.BOM_UTF8)
             if not lines and not line.startswith(b"NRRD000"):
                 raise InputError(f"{path.name}: not an NRRD file; it does not begin with NRRD")
             lines.append(line.decode("utf-8", "replace").rstrip("\r\n"))
@@ -129,19 +132,21 @@ def open_nrrd(path: Path) -> Iterator[tuple[str, dict[str, str], BufferedReader]
                 raise InputError(f"{path.name}: its header does not end within {LONGEST_HEADER / 2**20:.0f} MiB")
         if not lines:
             raise InputError(f"{path.name}: not an NRRD file; it does not begin with NRRD")
-        header = _header(lines[1:])
+        header = _header(lines[1:], path.name)
         if not line and not {"data file", "datafile"} & header.keys():
             raise InputError(f"{path.name}: is cut short: it has no data")
         yield path.name, header, stream
 
 
-def _header(lines: list[str]) -> dict[str, str]:
+def _header(lines: list[str], name: str) -> dict[str, str]:
     """Fields (``key: value``) and pairs (``key:=value``), keys in small letters."""
-    said = {}
+    said: dict[str, str] = {}
     for line in lines:
         key, found, value = line.partition(":=") if ":=" in line else line.partition(": ")
         if found and not line.startswith("#"):
-            said[key.strip().lower()] = value.strip()
+            key = key.strip().lower()
+            if said.setdefault(key, value.strip()) != value.strip():
+                raise InputError(f"{name}: its header says {key} twice: {said[key]} and {value.strip()}; delete one")
     return said
 
 
@@ -192,34 +197,92 @@ def affine_m(file: Nrrd, notes: list[str]) -> Array:
     space = header.get("space", "").lower()
     flips = _TO_RAS.get(space)
     if flips is None:
-        notes.append(f'{file.name}: space "{space}" has no anatomical axes; its axes are taken as R, A, S')
+        notes.append(
+            f'{file.name}: space "{space}" has no anatomical axes; its axes are taken as R, A, S: in others the '
+            "image is turned or mirrored"
+        )
         flips = (1, 1, 1)
     try:
         directions = _vectors(header.get("space directions", ""))
-        if len(directions) == 3:
-            affine[:3, :3] = np.array(directions).T
-            if not np.linalg.norm(affine[:3, :3], axis=0).min() > 0.0:
-                raise InputError(
-                    f"{file.name}: space directions = {header['space directions']}: a voxel has no "
-                    "volume; expected three directions of some length"
-                )
-        else:
-            spacing = [s for s in map(float, header["spacings"].split()) if not math.isnan(s)]
-            if not all(0.0 < s < math.inf for s in spacing):
-                raise InputError(f"{file.name}: spacings = {header['spacings']}: expected three lengths above zero")
-            affine[:3, :3] = np.diag(spacing)
-        origin = _vectors(header.get("space origin", ""))
-        if not origin:
-            notes.append(f"{file.name}: has no space origin; its first voxel is put at 0 0 0")
-        affine[:3, 3] = origin[0] if origin else np.zeros(3)
-    except (KeyError, ValueError) as problem:
-        words = f"{file.name}: the size of a voxel is unknown: expected space directions or spacings"
+        matrix, origin = _in_space(file, directions, notes) if directions else _along_axes(file, notes)
+    except ValueError as problem:
+        words = f"{file.name}: the size of a voxel is unknown: expected space directions or spacings: {problem}"
         raise InputError(words) from problem
-    unit = re.findall(r'"([^"]*)"', header.get("space units", "")) or ["mm"]
-    if unit[0] not in _METRES:
-        raise InputError(f'{file.name}: space units = "{unit[0]}": expected mm')
-    affine[:3] *= _METRES[unit[0]]
+    affine[:3, :3], affine[:3, 3] = matrix, origin
     return np.diag([*flips, 1.0]) @ affine
+
+
+def _in_space(file: Nrrd, directions: list[list[float]], notes: list[str]) -> tuple[Array, Array]:
+    """Directions and origin in the file's space, each coordinate in its own unit."""
+    header = file.header
+    matrix = np.array(directions, float).T
+    if matrix.shape != (3, 3):
+        raise ValueError(f"space directions = {header['space directions']}")
+    if not np.linalg.norm(matrix, axis=0).min() > 0.0:
+        raise InputError(
+            f"{file.name}: space directions = {header['space directions']}: a voxel has no volume; expected three "
+            "directions of some length"
+        )
+    origin = _vectors(header.get("space origin", ""))
+    if not origin:
+        notes.append(f"{file.name}: has no space origin; its first voxel is put at 0 0 0")
+    metres = _metres(file, "space units", 3)
+    return metres[:, None] * matrix, metres * np.array(origin[0] if origin else [0.0, 0.0, 0.0])
+
+
+def _along_axes(file: Nrrd, notes: list[str]) -> tuple[Array, Array]:
+    """Spacings and place of an image whose axes are those of its space, each axis in its own unit.
+
+    An axis goes from its least to its greatest coordinate: over whole voxels where they are cells, which is so unless
+    the file says nodes, and between the first and last centre where they are nodes.
+    """
+    header, axes = file.header, list(file.spatial)
+    count = np.array(file.data.shape)
+    spacings, low, high = (_per_axis(header, key, len(count)) for key in ("spacings", "axis mins", "axis maxs"))
+    places = re.findall(r"\w+|\?+", header.get("centers", header.get("centerings", "")).lower())
+    cells = np.array([part != "node" for part in places] if len(places) == len(count) else [True] * len(count))
+    between = (high - low) / np.maximum(count - ~cells, 1)
+    spacing = np.where(np.isnan(spacings), between, spacings)[axes]
+    if np.isnan(spacing).any():
+        raise ValueError("it has neither for every axis")
+    if not ((spacing > 0.0) & (spacing < math.inf)).all():
+        shown = header.get("spacings", f"{header.get('axis mins')} to {header.get('axis maxs')}")
+        raise InputError(f"{file.name}: spacings = {shown}: expected three lengths above zero")
+    metres = _metres(file, "units", len(count))[axes]
+    if origin := _vectors(header.get("space origin", "")):
+        return np.diag(spacing * metres), _metres(file, "space units", 3) * np.array(origin[0])
+    first = (low + np.where(cells, 0.5, 0.0) * np.where(np.isnan(spacings), between, spacings))[axes]
+    if np.isnan(first).any():
+        notes.append(f"{file.name}: has no space origin and no axis mins; its first voxel is put at 0 0 0")
+        first = np.zeros(3)
+    return np.diag(spacing * metres), first * metres
+
+
+def _per_axis(header: dict[str, str], key: str, count: int) -> Array:
+    """A number for each axis; NaN where the field is absent or says so."""
+    words = header.get(key, "").split()
+    if not words:
+        return np.full(count, math.nan)
+    if len(words) != count:
+        raise ValueError(f"{key} = {header[key]}")
+    return np.array([float(word) for word in words])
+
+
+def _metres(file: Nrrd, key: str, count: int) -> Array:
+    """Metres of the unit of each axis, millimetres where none is given; further axes may have other units."""
+    words = re.findall(r'"([^"]*)"', file.header.get(key, ""))
+    if not words and file.header.get(key, "").strip():
+        words = file.header[key].split()
+    if not words:
+        return np.full(count, 1e-3)
+    if len(words) != count:
+        raise InputError(f"{file.name}: {key} = {file.header[key]}: expected one unit for each of {count} axes")
+    spatial = range(count) if key == "space units" else file.spatial
+    known = [metres_of(word) if axis in spatial else 1.0 for axis, word in enumerate(words)]
+    wrong = [word for word, metres in zip(words, known, strict=True) if metres is None and word.strip("? ")]
+    if wrong:
+        raise InputError(f'{file.name}: {key} = "{wrong[0]}": expected a unit of length, such as "mm" or "microns"')
+    return np.array([1e-3 if metres is None else metres for metres in known])
 
 
 def _vectors(text: str) -> list[list[float]]:

@@ -20,13 +20,13 @@ def largest_cosine(affine: Array) -> float:
     return float(np.abs(axes.T @ axes - np.eye(3)).max())
 
 
-def place_voxels(data: AnyArray, affine: Array, name: str, *, allow_shear: bool = False) -> Image:
-    """Image of ``data`` at its place, its axes checked for shear; complaints name the file.
+def place_voxels(data: AnyArray, affine: Array, name: str, *, allow_shear: bool = False, unit: str = "") -> Image:
+    """Image of ``data`` in ``unit`` at its place, its axes checked for shear; complaints name the file.
 
     ``data`` is ``(i, j, k)``, ``affine (4, 4)`` from voxel indices to RAS+ metres.
     """
     try:
-        image = Image(real_values(data, name), affine)
+        image = Image(real_values(data, name), affine, unit)
     except InputError as problem:
         raise InputError(f"{name}: {problem}") from problem
     if not allow_shear and largest_cosine(affine) > SHEAR:

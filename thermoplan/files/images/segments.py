@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +51,8 @@ def read_segmentation(
 def _merge_layers(file: Nrrd, segments: list[_Segment], notes: list[str]) -> AnyArray:
     layers = np.moveaxis(file.data, next(iter(set(range(4)) - set(file.spatial))), 0)
     labels = np.zeros(layers.shape[1:], np.int32)
-    overlap = 0
+    whole: list[int] = []
+    covered: Counter[tuple[int, int]] = Counter()
     for number, segment in enumerate(segments, start=1):
         if not 0 <= segment.layer < len(layers):
             raise InputError(
@@ -57,11 +60,37 @@ def _merge_layers(file: Nrrd, segments: list[_Segment], notes: list[str]) -> Any
                 f"{len(layers)} layers: save the segmentation anew"
             )
         inside = layers[segment.layer] == segment.label
-        overlap += int((labels[inside] > 0).sum())
+        under, voxels = np.unique(labels[inside], return_counts=True)
+        covered.update({(number, int(k)): int(n) for k, n in zip(under, voxels, strict=True) if k > 0})
+        whole.append(int(inside.sum()))
         labels[inside] = number
-    if overlap:
-        notes.append(f"{file.name}: segments overlap in {overlap} voxels; the later segment counts")
+    _note_cover(covered, whole, labels, names=[s.name for s in segments], file=file.name, notes=notes)
     return labels
+
+
+def _note_cover(
+    covered: Mapping[tuple[int, int], int],
+    whole: Sequence[int],
+    labels: AnyArray,
+    *,
+    names: Sequence[str],
+    file: str,
+    notes: list[str],
+) -> None:
+    """A note for each segment that a later one covers in part; one that is covered whole is refused."""
+    left = np.bincount(labels.ravel(), minlength=len(names) + 1)
+    faults = []
+    for (upper, lower), voxels in covered.items():
+        words = f"segment {names[upper - 1]} covers {voxels} of {whole[lower - 1]} voxels of segment {names[lower - 1]}"
+        if left[lower] or not whole[lower - 1]:
+            notes.append(f"{file}: {words}; where segments overlap the later one counts")
+        else:
+            faults.append(
+                f"{file}: {words}, which has none left: where segments overlap the later one counts; put "
+                f"{names[lower - 1]} behind {names[upper - 1]} in the list of segments"
+            )
+    if faults:
+        raise InputError(faults)
 
 
 def _segments(header: dict[str, str], name: str) -> list[_Segment]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tokenize
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -26,7 +26,12 @@ from .nifti import read_nifti, write_nifti
 from .nrrd import read_nrrd
 from .orientation import place_voxels
 from .segments import has_segments, read_segmentation
+from .stated_units import refuse_other_unit
 from .suffixes import BARE_ARRAY, DICOM, FOLDER, MDF, NIFTI, NRRD, PLACED_ARRAY, image_suffix
+
+_VOXELS_M = (2e-5, 2e-2)
+"""Edges of voxels between which no question is asked. Our choice: MPI resolves some tenths of a millimetre at best and
+its coarsest voxels are some mm; anatomies of whole animals by micro-CT begin at 20 micrometres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,8 @@ def read_volume(
 ) -> Image:
     """The image of a file, or of a folder of DICOM files, by its suffix.
 
-    ``frame`` and ``channel`` count from 0. ``affine_m`` places a NumPy array that says nothing of its place. Axes
-    that are not at right angles are refused unless they are asked for.
+    ``frame`` and ``channel`` count from 0; where there are several, one must be chosen. ``affine_m`` places a NumPy
+    array that says nothing of its place. Axes that are not at right angles are refused unless they are asked for.
 
     The image is placed in RAS+ metres and keeps the file's values, in the file's unit. `InputError` names the file
     and the fault; what had to be assumed goes into ``notes``.
@@ -71,7 +76,23 @@ def read_volume(
     if read is None:
         known = ", ".join(key for key in READERS if key != FOLDER)
         raise InputError(f"{path.name}: of no known kind; expected one of {known}, or a folder of DICOM files")
-    return read(path, _Choice(frame, channel, affine_m, allow_shear, notes if notes is not None else []))
+    notes = notes if notes is not None else []
+    image = read(path, _Choice(frame, channel, affine_m, allow_shear, notes))
+    notes += _doubtful_voxels(image, path.name)
+    return image
+
+
+def _doubtful_voxels(image: Image, name: str) -> Iterator[str]:
+    """A note where voxels are of a size that no MPI image and hardly an anatomy has."""
+    spacing = image.spacing_m
+    low, high = _VOXELS_M
+    if spacing.min() < low or spacing.max() > high:
+        shown = " x ".join(f"{1e3 * v:.3g}" for v in spacing)
+        likely = "metres" if spacing.max() < low else "micrometres" if spacing.min() > high else "another unit"
+        yield (
+            f"{name}: its voxels are {shown} mm, which no MPI image has ({1e3 * low:g} to {1e3 * high:g} mm): are its "
+            f"lengths in {likely}? Then save it anew in mm"
+        )
 
 
 def _mdf(path: Path, choice: _Choice) -> Image:
@@ -88,7 +109,10 @@ def _nrrd(path: Path, choice: _Choice) -> Image:
     if choice.channel is None and has_segments(_one_frame(path, choice)):
         return read_segmentation(path, notes=choice.notes)[0]
     return read_nrrd(
-        _one_frame(path, choice), channel=choice.channel, notes=choice.notes, allow_shear=choice.allow_shear
+        _one_frame(path, choice),
+        channel=choice.channel,
+        notes=choice.notes,
+        allow_shear=choice.allow_shear,
     )
 
 
@@ -133,6 +157,7 @@ def convert(
             factor = iron_factor(unit)
         except NotAQuantity as problem:
             raise InputError(f'--unit "{unit}": {problem}') from None
+        refuse_other_unit(image, unit, name=Path(source).name, where="--unit")
         image = image if factor == 1.0 else image.with_data(image.data * factor)
     write_volume(target, image)
     return image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -28,8 +29,18 @@ def read_body(source: AnatomyInput, iron: IronMap | None, notes: list[str]) -> B
     else:
         raise InputError("anatomy: missing: expected labels or a mesh")
     for added in source.added:
-        body = body.with_region(added.region, added.tissue, partial(_select, added, iron))
+        before, body = body, body.with_region(added.region, added.tissue, partial(_select, added, iron))
+        notes += _note_cover(added.region, before, body)
     return body
+
+
+def _note_cover(region: str, before: Body, after: Body) -> Iterator[str]:
+    """A note for each region that an added one covers; of the largest, which is what surrounds, only by half."""
+    volumes = {name: before.volume_mm3(name) for name in before.tissues if name != region}
+    for name, whole in volumes.items():
+        lost = whole - (after.volume_mm3(name) if name in after.tissues else 0.0)
+        if lost > (0.5 if whole == max(volumes.values()) else 0.0) * whole:
+            yield f"anatomy.add: region {region} covers {lost:.3g} of {whole:.3g} mm3 of {name}"
 
 
 def _read_labels(path: Path, source: AnatomyInput, notes: list[str]) -> LabelBody:

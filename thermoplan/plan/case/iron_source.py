@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ...base.errors import InputError
 from ...base.image import Image
+from ...files.images.stated_units import refuse_other_unit
 from ...files.images.volumes import read_volume
 from ...files.tables.calibrations import read_fiducials
 from ...imaging.calibrated_scan import calibrate_scan
@@ -27,8 +28,14 @@ def read_iron(protocol: Protocol, notes: list[str]) -> tuple[IronMap, Registrati
 def place_iron(source: IronInput, notes: list[str]) -> tuple[IronMap, Registration | None]:
     """The iron of a scan in the anatomy's frame, and the registration that brought it there."""
     scan = read_volume(
-        source.image, frame=source.frame, channel=source.channel, allow_shear=source.allow_shear, notes=notes
+        source.image,
+        frame=source.frame,
+        channel=source.channel,
+        allow_shear=source.allow_shear,
+        notes=notes,
     )
+    if source.calibration is None and source.unit is not None:
+        refuse_other_unit(scan, source.unit, name=source.image.name, where="[iron] unit")
     iron, registration = _convert_to_iron(source, scan, notes), find_registration(source, scan, notes)
     return iron if registration is None else replace(iron, image=iron.image.moved(registration.matrix_m)), registration
 
