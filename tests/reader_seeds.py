@@ -16,9 +16,11 @@ from small_case import PROTOCOL, write_case
 from test_registration import PAIRS, POINTS_M, TO_LPS, csv_of, fcsv_of, markups_of
 from test_volumes import LPS, RAS, image, write_multiframe, write_nhdr, write_nrrd, write_series
 
-from thermoplan.compare import compare
+from thermoplan.compare import compare, compare_and_write
 from thermoplan.device import Device
 from thermoplan.export.csv_tables import export_csv
+from thermoplan.export.dicom_maps import plan_study
+from thermoplan.export.slicer import _write_point_files
 from thermoplan.files.images.labels import Label, read_label_table, read_labelled
 from thermoplan.files.images.mdf import read_mdf_info
 from thermoplan.files.images.nifti import write_nifti
@@ -267,7 +269,9 @@ def _runs(folder: Path) -> dict[str, Seed]:
         plan = read_plan(path.parent)
         render_page(plan, path.parent)
         export_csv(path.parent, plan, _room(folder, "tables-out"))
-        compare(path.parent, whole)
+        plan_study(plan)
+        _write_point_files(plan, _room(folder, "points-out"))
+        compare_and_write(path.parent, whole, folder / "compared.html")
         compare(whole, path.parent)
 
     return {

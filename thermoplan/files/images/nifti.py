@@ -11,7 +11,7 @@ import numpy as np
 from ...base.arrays import AnyArray
 from ...base.errors import InputError
 from ...base.image import Image
-from ..size_guard import LIMIT_BYTES, guard_size
+from ..size_guard import LIMIT_BYTES, guard_size, guard_stored_size
 from ..text.text_files import existing
 from .nifti_header import check_head, header_affine_m, in_slabs, volume_at
 from .orientation import SHEAR, largest_cosine, place_voxels
@@ -40,6 +40,7 @@ def read_nifti(
             raise InputError(f"{path.name}: not a NIfTI image; expected .nii or .nii.gz")
         place = volume_at(file.shape, frame, channel, path.name, notes)
         guard_size(path.name, file.shape, file.get_data_dtype(), limit_bytes)
+        guard_stored_size(path.name, file.shape, file.get_data_dtype(), path.stat().st_size)
         affine = header_affine_m(file.header, path.name, notes)
         data = in_slabs(file.dataobj, place, path)
     except (

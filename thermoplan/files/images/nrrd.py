@@ -22,7 +22,7 @@ from ...base.arrays import AnyArray, Array
 from ...base.errors import InputError
 from ...base.image import Image
 from ..lengths import metres_of
-from ..size_guard import LIMIT_BYTES, choose_one, guard_size
+from ..size_guard import LIMIT_BYTES, choose_one, guard_size, guard_stored_size
 from ..text.text_files import existing
 from .orientation import place_voxels
 from .packed import LONGEST_HEADER, LONGEST_LINE, unpacked_values
@@ -110,8 +110,10 @@ def read_raw(path: Path, limit_bytes: int) -> Nrrd:
         guard_size(name, tuple(sizes), dtype, limit_bytes)
         if "data file" in header or "datafile" in header:
             with _open_data_file(path, header.get("data file", header.get("datafile", ""))) as apart:
+                guard_stored_size(name, tuple(sizes), dtype, os.fstat(apart.fileno()).st_size)
                 data = unpacked_values(apart, header, dtype, sizes, name)
         else:
+            guard_stored_size(name, tuple(sizes), dtype, path.stat().st_size)
             data = unpacked_values(stream, header, dtype, sizes, name)
         return Nrrd(name, header, data.reshape(sizes, order="F"), spatial)
 

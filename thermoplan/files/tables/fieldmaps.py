@@ -16,6 +16,8 @@ from .columns import read_columns
 _COLUMNS = ("x_mm", "y_mm", "z_mm", "bx_mT", "by_mT", "bz_mT")
 _FARTHEST_M = 100.0
 """Farthest point of a map, of our choice: a scanner and its room; ten times as far passes millimetres for metres."""
+_NEAREST_M = 1e-6
+"""Extent of a map at least, of our choice: no probe measures closer; a map in kilometres is no larger."""
 _STRONGEST_T = 1000.0
 """Strongest field, of our choice: ten times what any magnet holds."""
 _CANNOT = "cannot be read as a field map (HDF5), it may be cut short"
@@ -32,6 +34,10 @@ def read_field_map(path: Path | str, *, degree: int = 4) -> SelectionField:
     for values, most, words in ((points, _FARTHEST_M, "positions in m"), (fields, _STRONGEST_T, "fields in T")):
         if not np.abs(values).max(initial=0.0) <= most:  # which a NaN is not either
             raise InputError(f"{path.name}: {words}: expected numbers up to {most:g}: check units, write it anew")
+    if len(points) > 1 and (reach := float(np.ptp(points, axis=0).max())) < _NEAREST_M:
+        raise InputError(
+            f"{path.name}: positions within {reach:g} m of each other: expected metres (millimetres in CSV)"
+        )
     try:
         return selection_field(points, fields, center_m=center, degree=degree)
     except InputError as problem:

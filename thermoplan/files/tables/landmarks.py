@@ -90,7 +90,9 @@ def _fcsv_rows(name: str, lines: Sequence[str], said: Mapping[str, str]) -> Sequ
     told = [line for line in lines if line.strip() and not line.startswith("#")]
     if told and all(_UNNAMED.search(line) for line in told):
         columns += ",positionStatus,number"
-    return parse_csv("\n".join([columns, *told]), name).rows
+    table = parse_csv("\n".join([columns, *told]), name)
+    table.require(("x", "y", "z"), f"points of 3D Slicer, {_FCSV_COLUMNS}")
+    return table.rows
 
 
 def _markups(path: Path, notes: list[str]) -> dict[str, Array]:
