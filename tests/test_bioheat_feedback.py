@@ -303,7 +303,7 @@ def test_the_coupling_is_of_second_order(body):
 
     def end(n):
         op = operator(system.stiffness, system.capacity_j_k)
-        run = start_run(op, system, pieces=[Segment(one, 40.0)], output_times_s=[], tolerance_k=1e-9, ledger=None)
+        run = start_run(system, [Segment(one, 40.0)], [], tolerance_k=1e-9, options={"engine": op})
         coupling = _Coupling(run, feedback, 1e3)
         for _ in range(n):
             coupling._play_stretch(Segment(one, 40.0 / n))

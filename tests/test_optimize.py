@@ -179,7 +179,7 @@ def test_a_budget_of_safety_is_kept_as_in_one_linear_program_over_all_nodes_and_
     price = -best.ineqlin.marginals[0] * 0.01
     (cost_of_it,) = told.limits
     assert resolved.budgets[0].widening.amount_k * cost_of_it.gain_k == pytest.approx(price, rel=1e-3)
-    assert "per tenth of the hard limit on power" in cost_of_it.sentence
+    assert "the hard limit on power a tenth wider" in cost_of_it.sentence
     assert told.relaxations[0].label == "hard limit on power" and told.relaxations[0].to_value > 110.0
 
 

@@ -123,7 +123,7 @@ def test_a_tracer_that_its_model_cannot_solve_is_a_mistake_of_the_input_by_key(p
 
 def test_a_memory_that_the_machine_has_not_is_refused_by_the_keys_that_ask_for_it(path, monkeypatch):
     rows = dict(check_protocol(path)["understood"])
-    assert rows["plan"].endswith("GB and 28 s of one core") or " nodes, " in rows["plan"]
+    assert rows["plan"].endswith("GB and 28 s of one processor") or " nodes, " in rows["plan"]
     monkeypatch.setattr(estimates, "machine_memory_bytes", lambda: 0.5e9)
     with pytest.raises(InputError, match=r'target_size = "1.2 mm": asks for about .* and this machine has 0.5 GB'):
         check_protocol(path)

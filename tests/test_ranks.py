@@ -180,7 +180,7 @@ def test_a_verb_that_cannot_use_ranks_says_so_once(tmp_path):
 
 def test_an_interrupt_ends_all_ranks_and_says_how_to_go_on(tmp_path):
     path, run = write_body(tmp_path), tmp_path / "run"
-    path.write_text(PROTOCOL.replace('"5 min"', '"4000 min"\noutput_step = "20 s"') + LAW)
+    path.write_text(PROTOCOL.replace('"5 min"', '"1400 min"\noutput_step = "20 s"') + LAW)
     process = subprocess.Popen(
         command("-m", "thermoplan", "simulate", path, "-o", run, "--checkpoint", "0 s"),
         stdin=subprocess.DEVNULL,

@@ -51,6 +51,7 @@ def test_no_exported_table_has_a_cell_that_a_spreadsheet_evaluates(tmp_path, evi
     run = write_sample(tmp_path / "run")
     text = (run / "plan.json").read_text().replace('"tumour"', json.dumps(evil))
     plan = json.loads(text)
+    plan["summary"]["tumour"] = plan["summary"].pop(evil)
     plan["probes"] = {evil: next(iter(plan["probes"].values()))}
     plan["expected"] = [{"minute": 1.0, evil: 38.0}]
     plan["parameters"].append({"name": evil, "value": evil, "unit": evil, "source": evil})

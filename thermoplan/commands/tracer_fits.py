@@ -29,7 +29,7 @@ _SHOWN = {
     "relaxation_time": ("relaxation_time_us", 1e6),
 }
 _SAMPLE_KINDS = {
-    "iron": "mass",
+    "iron": "sample iron",
     "heat_capacity": "heat capacity of a sample",
     "error": "fraction",
     "from": "time",

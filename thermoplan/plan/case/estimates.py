@@ -45,7 +45,7 @@ class PlanSize:
         """The estimate in words."""
         memory = f"{self.memory_bytes / 1e9:.1f}" if self.memory_bytes < 1e11 else f"{self.memory_bytes / 1e9:.0f}"
         time = f"{self.time_s:.0f} s" if self.time_s < 90.0 else f"{self.time_s / 60.0:.0f} min"
-        return f"about {_one_digit(self.nodes)} nodes, {memory} GB and {time} of one core"
+        return f"about {_one_digit(self.nodes)} nodes, {memory} GB and {time} of one processor"
 
 
 def estimate_plan(inputs: Inputs) -> PlanSize:

@@ -107,7 +107,8 @@ def _safety(inputs: Inputs) -> Iterator[str]:
         return
     tissues = case_tissues(protocol, tuple(inputs.tissues.values()))
     weight = sum(1e-9 * volume * t.density_kg_m3 for volume, t in zip(volumes.values(), tissues, strict=True))
-    mass = protocol.physiology.body_mass_kg or weight
+    given = protocol.physiology.body_mass_kg
+    mass = weight if given is None else given
     mark_hard([absorbed_limit(0.0, species_facts(protocol.anatomy.species).metabolic_w(mass))], wishes)
     yield from ()
 
