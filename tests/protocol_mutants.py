@@ -188,7 +188,10 @@ def absurd(document: dict[str, object], dice: random.Random) -> Mutant:
     number = dice.choice([word for word in ABSURD if "60" in word or "e9" in word or "300" in word])
     if unit == "degC" and number in ("1e-60", "1e-320"):
         number = "1e60"
-    if path[-1] in ("margin", "min_dwell", "perfusion", "metabolic_heat", "position", "window") or "boundary" in path:
+    if (
+        path[-1] in ("margin", "min_dwell", "perfusion", "metabolic_heat", "position", "window", "shell")
+        or "boundary" in path
+    ):
         number = "1e60"  # zero, and what is next to it, is a value of these
     return change(document, path, f"{number} {unit}", "absurd number")
 

@@ -107,7 +107,7 @@ def _one_series(folder: Path, limit_bytes: int) -> list[Any]:
         if found is not None:
             series[str(found.get("SeriesInstanceUID", ""))].append(found)
     if not series:
-        raise InputError(f"{folder}: no DICOM image in this folder")
+        raise InputError(f"{folder}: no DICOM image in this folder; expected a folder of slices, or an image file")
     if len(series) > 1:
         held = "; ".join(f'"{files[0].get("SeriesDescription", "")}" ({len(files)} files)' for files in series.values())
         raise InputError(f"{folder}: holds {len(series)} series: {held}; put one of them in a folder of its own")
