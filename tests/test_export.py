@@ -201,6 +201,14 @@ def test_the_points_are_in_ras_millimetres(slicer: Path) -> None:
     assert markup["controlPoints"][0]["position"] == pytest.approx(1e3 * TUMOUR_M)
 
 
+def test_a_point_of_the_path_is_labelled_with_its_share_of_the_time_in_percent(run: Path, slicer: Path) -> None:
+    shares = json.loads((run / "plan.json").read_text())["trajectory"]["share"]
+    markup = json.loads((slicer / "ffr-path.mrk.json").read_text())["markups"][0]
+    shown = [float(re.fullmatch(r"\d+: (\d+) %", point["label"])[1]) for point in markup["controlPoints"]]
+    assert shown == pytest.approx([100.0 * share for share in shares], abs=0.5)
+    assert max(shown) > 5.0
+
+
 def test_a_name_with_angle_brackets_does_not_break_the_scene(run: Path, tmp_path: Path) -> None:
     from thermoplan.files.images.slicer_scene import write_scene
 
