@@ -126,7 +126,9 @@ def test_shear_is_refused_unless_asked_for(tmp_path):
 
 def test_labels_keep_whole_numbers_and_refuse_others():
     affine = np.eye(4)
-    assert as_labels(Image(np.full((1, 1, 2), 3.0), affine), "l.nii").data.dtype == np.int32
+    for label in (3, 614454277):  # ids of an atlas are large
+        read = as_labels(Image(np.full((1, 1, 2), float(label)), affine), "l.nii").data
+        assert read.dtype.kind == "i" and (read == label).all()
     with pytest.raises(InputError, match=r"l\.nii: 1 voxels are not whole numbers, first \(0, 0, 1\) = 2\.5"):
         as_labels(Image(np.array([[[1.0, 2.5]]]), affine), "l.nii")
 
@@ -228,11 +230,15 @@ def test_stored_positions_place_the_voxels_whatever_their_order(tmp_path):
     np.testing.assert_allclose(image.sampled(grid[shuffle][number][None], order=0), [number])
 
 
-def test_what_is_absent_or_chosen_is_noted(tmp_path):
+def test_what_is_absent_is_noted_and_what_has_several_is_chosen_from(tmp_path):
     notes: list[str] = []
-    read_mdf(mdf(tmp_path / "a.mdf"), notes=notes)
+    with pytest.raises(InputError, match=r"a\.mdf: has 2 frames; expected one image: say which"):
+        read_mdf(mdf(tmp_path / "a.mdf"), notes=notes)
+    with pytest.raises(InputError, match=r"a\.mdf: has 2 channels; expected one image: say which"):
+        read_mdf(mdf(tmp_path / "a.mdf"), frame=0, notes=notes)
+    read_mdf(mdf(tmp_path / "a.mdf"), frame=0, channel=0, notes=notes)
     text = "\n".join(notes)
-    assert "/tracer" in text and "2 frames; the first" in text and "2 channels; the first" in text
+    assert "/tracer" in text
     assert "x, y, z are taken as R, A, S" in text
 
 
