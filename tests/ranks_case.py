@@ -16,9 +16,12 @@ from thermoplan.bioheat import (
     EnergyAudit,
     Segment,
     TemperatureCourse,
+    Warming,
     feedback_of,
     play_sequence,
+    play_with_warming,
     settle,
+    steady_system,
     thermal_system,
 )
 from thermoplan.bioheat.linalg.krylov import operator
@@ -63,17 +66,18 @@ def compared(crew, system, feedback):
     alone, shared = operator(system.stiffness, system.capacity_j_k), crew.operator(system)
     audits = [EnergyAudit(system, pieces) for _ in range(2)]
     before = [op.counter.products for op in (alone, shared) if op.radius_1_s]
-    wanted = list(play_sequence(system, pieces, times, feedback=feedback, ledger=audits[0], engine=alone))
+    wanted = list(play_with_warming(system, pieces, times, feedback=feedback, ledger=audits[0], engine=alone))
     products = [alone.counter.products - before[0]]
-    left = crew.play(system, pieces, times, feedback=feedback, engine=shared)
+    left = play_with_warming(system, pieces, times, feedback=feedback, engine=shared, player=crew.play)
     for _ in range(3):
         next(left)
     before, marks = shared.counter.products, []
     found = list(
-        crew.play(
+        play_with_warming(
             system,
             pieces,
             times,
+            player=crew.play,
             feedback=feedback,
             ledger=audits[1],
             engine=shared,
@@ -84,7 +88,15 @@ def compared(crew, system, feedback):
     products.append(shared.counter.products - before)
     start = marks[len(marks) // 2]
     again = list(
-        crew.play(system, pieces, times, feedback=feedback, engine=shared, keeping=CheckpointPolicy(start=start))
+        play_with_warming(
+            system,
+            pieces,
+            times,
+            player=crew.play,
+            feedback=feedback,
+            engine=shared,
+            keeping=CheckpointPolicy(start=start),
+        )
     )
     return {
         "outputs": [len(wanted), len(found)],
@@ -112,6 +124,15 @@ def all_engines(crew):
     return found
 
 
+def warmed(crew):
+    """A block that a pad keeps at its temperature, and nothing else feeds back."""
+    pad = Warming("regulated", normal=[0, -1, 0])
+    skin = (Boundary("robin", 10.0, 25.0),)
+    mesh = box((6, 6, 8), (0.012, 0.012, 0.016))
+    case = problem(mesh, perfusion=1e4, metabolic=1e3, core="pool", blood_j_k=4.0, boundaries=skin, warming=pad)
+    return {"warmed": compared(crew, *steady_system(case))}
+
+
 def implicit(crew):
     linear, feedback = body()
     return {"implicit": compared(crew, settle(linear, feedback), feedback)}
@@ -129,7 +150,7 @@ def main():
             raise ValueError("this rank cannot multiply")
 
         halo.HaloExchange.product = fails
-    found = crew.among_ranks(implicit if what == "implicit" else all_engines)
+    found = crew.among_ranks({"implicit": implicit, "warmed": warmed}.get(what, all_engines))
     if found:
         print(json.dumps(found))
 

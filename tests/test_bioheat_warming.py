@@ -10,7 +10,7 @@ from scipy.linalg import expm
 from scipy.optimize import brentq
 from scipy.sparse import csr_array
 
-from thermoplan.bioheat import EnergyAudit, Segment, ThermalSystem
+from thermoplan.bioheat import CheckpointPolicy, EnergyAudit, FeedbackSum, Segment, ThermalSystem
 from thermoplan.bioheat.engines.regulated import play_with_warming
 from thermoplan.bioheat.equilibrium import settle_warming
 from thermoplan.bioheat.warming_law import WarmingFeedback
@@ -187,3 +187,45 @@ def test_switches_are_found_wherever_outputs_are():
     fine = played(system, feedback, HEATED)[1][-1]
     coarse = played(system, feedback, HEATED, 1500.0)[1][-1]
     assert np.abs(fine - coarse).max() < 1e-6
+
+
+@pytest.mark.parametrize(("max_power_w", "band_k"), [(0.86, 0.2), (0.6, 2.0), (3.0, 0.05)])
+def test_however_steep_the_law_readings_are_close_enough_for_it(max_power_w, band_k):
+    """Outputs every half minute: the readings between them are chosen by the swing of the closed loop."""
+    system, feedback = settle_warming(body(), pad(max_power_w, band_k))
+    exact, _ = closed_form(system, feedback.parts[0], HEATED)
+    times, states, _ = played(system, feedback, HEATED, 30.0)
+    apart = np.abs(states - exact[np.rint(times).astype(int)]).max()
+    print("apart", apart)
+    assert apart < 1e-6
+
+
+def test_a_run_that_was_left_at_any_mark_goes_on_as_it_would_have():
+    system, feedback = settle_warming(body(), pad(0.86))
+    pieces = [Segment(np.array([load]), seconds) for load, seconds in HEATED]
+    times, marks = np.arange(0.0, 1500.0, 7.0), []
+    history = play_with_warming(system, pieces, times, feedback=feedback, keeping=CheckpointPolicy(mark=marks.append))
+    whole = {round(t, 6): state for t, state in history}
+    assert len(marks) > 200
+    for mark in (marks[0], marks[3], marks[85], marks[146], marks[-1]):
+        begun, *left = play_with_warming(system, pieces, times, feedback=feedback, keeping=CheckpointPolicy(start=mark))
+        assert begun[0] == mark.time_s and len(left) == sum(t > mark.time_s + 1e-5 for t in whole)
+        assert max(np.abs(state - whole[round(t, 6)]).max() for t, state in left) < 1e-6
+
+
+def test_beside_other_feedback_the_warming_is_stepped_to_the_same_temperatures():
+    """A feedback that is nothing sends the run through the stepped engine, which knows nothing of the closed form."""
+    system, feedback = settle_warming(body(), pad(0.86))
+
+    class Nothing:
+        def power_w(self, time_s, temperature_c):
+            return np.zeros(len(temperature_c))
+
+        slope_w_k = power_w
+
+    both = FeedbackSum((*feedback.parts, Nothing()))
+    exact = played(system, feedback, HEATED, 10.0)[1]
+    _, stepped, balance = played(system, both, HEATED, 10.0)
+    print("apart", np.abs(exact - stepped).max(), "energy", balance)
+    assert np.abs(exact - stepped).max() < 0.02
+    assert balance < 1e-5

@@ -46,14 +46,16 @@ def told(*words, ranks=2):
     )
 
 
-@pytest.mark.parametrize(("what", "ranks"), [("linear and coupled", 2), ("implicit", 2)])
+@pytest.mark.parametrize(("what", "ranks"), [("linear and coupled", 2), ("implicit", 2), ("warmed", 2)])
 def test_several_ranks_give_the_temperatures_of_one(what, ranks):
     done = told(HERE / "ranks_case.py", what, ranks=ranks)
     assert done.returncode == 0, done.stderr
     for engine, found in json.loads(done.stdout).items():
         print(engine, found)
         assert found["outputs"] == [23, 23] and found["left"] >= 10 and found["rise_k"] > 10.0
-        assert found["apart_k"] < 1e-6 and found["after_mark_k"] < 1e-6
+        # a pad's rise of before a mark is read by parabolas after it, and no longer known exactly
+        after_mark_k = 5e-5 if engine == "warmed" else 1e-6
+        assert found["apart_k"] < 1e-6 and found["after_mark_k"] < after_mark_k
         assert found["products"][0] == found["products"][1]
         assert found["balance"][0] == pytest.approx(found["balance"][1], rel=1e-3)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
-import scipy.linalg  # noqa: F401  its BLAS must be loaded before threads are run_limited
+import scipy.linalg  # noqa: F401  its BLAS must be loaded before its threads are limited
 from threadpoolctl import threadpool_limits
 
 

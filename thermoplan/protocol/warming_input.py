@@ -8,23 +8,19 @@ from typing import TYPE_CHECKING
 
 from ..anatomy.tissue import species_facts
 from ..base.errors import InputError
-from .protocol import Physiology, WarmingInput
+from .protocol import BAND_K, BLANKET_W_M2_K, WARMING_KINDS, Physiology, WarmingInput
 
 if TYPE_CHECKING:  # pydantic loads only when a protocol is read
     from .toml_tables import BedTable, WarmingTable
 
-BELLY = (0.0, 1.0, 0.0)
-"""Direction, RAS, that the belly faces."""
-BESIDE = {"prone": BELLY, "supine": (0.0, -1.0, 0.0), "left": (-1.0, 0.0, 0.0), "right": (1.0, 0.0, 0.0)}
-"""Word of a pose -> direction, RAS, of the side that lies on the bed."""
-BLANKET_W_M2_K = 100.0
-"""Heat transfer from a water blanket through fur and contact to skin: with it a mouse on a blanket of 37.5 degC stays
-within 1 K of its start, as was measured [Caro2013]; assumed, not measured itself."""
-BAND_K = 0.2
-"""Proportional band of a regulated pad: what rectal thermostats of small animals are set to; our choice."""
-REGULATED = ("regulated-pad", "lamp")
-SIDED = (*REGULATED, "water-blanket")
-"""Kinds whose heat enters through a side."""
+SIDES = {
+    "prone": ("belly", (0.0, 1.0, 0.0)),
+    "supine": ("back", (0.0, -1.0, 0.0)),
+    "left": ("left side", (-1.0, 0.0, 0.0)),
+    "right": ("right side", (1.0, 0.0, 0.0)),
+}
+"""Word of a pose -> the side that lies on the bed, and the direction, RAS, that it faces; where no word is said, the
+first."""
 
 
 def warming_of(
@@ -41,8 +37,9 @@ def warming_of(
     kind: str = table.kind or default_kind(physiology, species)
     normal: tuple[float, float, float] | None = table.normal
     surface: str | None = table.surface
-    if kind in SIDED and normal is None and surface is None:
-        normal, surface = _side(pose, bed, up=kind == "lamp")
+    side = WARMING_KINDS[kind].side
+    if side and normal is None and surface is None:
+        normal, surface = _side(pose, bed, up=side == "over")
     return WarmingInput(
         kind,
         table.set_point,
@@ -71,7 +68,8 @@ def _side(pose: str, bed: BedTable | None, *, up: bool) -> tuple[tuple[float, fl
     if bed is not None and bed.normal is not None:
         below: tuple[float, float, float] = bed.normal
     else:
-        below = next((side for word, side in BESIDE.items() if word in pose.lower()), BELLY)
+        said = [direction for word, (_, direction) in SIDES.items() if word in pose.lower()]
+        below = said[0] if said else SIDES["prone"][1]
     return ((-below[0], -below[1], -below[2]) if up else below), None
 
 
@@ -86,10 +84,10 @@ def _contradictions(table: WarmingTable, physiology: Physiology, species: str) -
         yield f'kind = "{kind}": physiology.{key} says what the core is; remove that key, or the table'
     given = table.model_dump(exclude_none=True)
     for key in ("set_point", "max_power", "band", "probe"):
-        if key in given and kind not in REGULATED:
+        if key in given and WARMING_KINDS[kind].law != "regulated":
             yield f'{key}: has no place with kind = "{kind}"; expected kind = "regulated-pad" or "lamp"'
     for key in ("normal", "surface"):
-        if key in given and kind not in SIDED:
+        if key in given and not WARMING_KINDS[kind].side:
             yield f'{key}: has no place with kind = "{kind}", whose heat enters through no side'
     if "normal" in given and "surface" in given:
         yield "normal: has no place beside surface; expected one of them"
@@ -116,9 +114,9 @@ def _set_point(table: WarmingTable, physiology: Physiology) -> Iterator[str]:
 
 def below_room(warming: WarmingInput, arterial_c: float, room_c: float) -> str | None:
     """Complaint on a set point or blanket that is colder than the room; None where it warms."""
-    held = warming.temperature_c if warming.kind == "water-blanket" else warming.set_point_c
-    held = arterial_c if held is None else held
-    key = "temperature" if warming.kind == "water-blanket" else "set_point"
-    if warming.kind not in SIDED or held > room_c:
+    key, held = "set_point", warming.held_c(arterial_c)
+    if warming.temperature_c is not None:
+        key, held = "temperature", warming.temperature_c
+    if not WARMING_KINDS[warming.kind].side or held > room_c:
         return None
     return f"{key} = {held:g} degC: the room is at {room_c:g} degC, so nothing would be warmed; expected more than that"

@@ -32,13 +32,16 @@ from .engine_run import SAME_TIME_S, FeedbackOptions, Ledger, SequenceOptions, r
 from .modal import Modes, modes_of_load
 
 STEP_S = 2.5
-"""Longest time between two readings of the sequence alone. The closed loop of a mouse on a pad swings within a minute
-at the fastest: the parabolas are then good to 1e-7 K, and to ten times that at twice as much."""
+"""Longest time between two readings of the sequence alone: outputs are as close or closer while heating, so that a
+longer one saves little, and its error grows with the fourth power."""
+SWING = 0.3
+"""Longest time between two readings, in radians of the closed loop's fastest swing: two-node bodies are then within
+1e-6 K of their closed forms, at twice as much within 1e-5 K."""
 FIRST_S = 1e-3
 """Shortest time after which the warming's modes have to hold: before it nothing has moved."""
 LOOKS = 8
-"""Places of an interval at which a held power is asked whether the law lets it go; at half as many a law that swings
-out and back within a third of a second could be missed."""
+"""Places of an interval at which a power is asked whether its regime ends, a third of a second apart at most. A law
+that swings out and back between two of them is missed; half as many lie twice as far apart."""
 SWITCHES = 60
 """Most switches within one interval; a law that is continuous makes one or two."""
 ROOT_S = 1e-9
@@ -85,7 +88,7 @@ def play_with_warming(
     course = RegulatedCourse.of(system, warming, end_s, begun_s)
     relay = _Relay(ledger, warming)
     start = CheckpointPolicy(keeping.start, None)
-    times = _closely(wanted, begun_s, end_s)
+    times = _times_between(wanted, (begun_s, end_s), course.longest_step_s)
     history = player(system, pieces, times, ledger=relay, engine=op, keeping=start)
     asked = np.concatenate([[begun_s], wanted, [end_s]])
     for time_s, temperature_c in history:
@@ -101,10 +104,11 @@ def play_with_warming(
             keeping.mark(EngineState(time_s, temperature_c + warmth))
 
 
-def _closely(wanted_s: Array, begun_s: float, end_s: float) -> Array:
-    """Output times with others between them, so that none are farther apart than `STEP_S`."""
+def _times_between(wanted_s: Array, span_s: tuple[float, float], step_s: float) -> Array:
+    """Output times of a span with others between them, so that none are farther apart than a step."""
+    begun_s, end_s = span_s
     edges = np.unique(np.concatenate([[begun_s], wanted_s[wanted_s > begun_s], [end_s]]))
-    parts = [np.linspace(a, b, max(1, int(np.ceil((b - a) / STEP_S))) + 1)[1:] for a, b in pairwise(edges)]
+    parts = [np.linspace(a, b, max(1, int(np.ceil((b - a) / step_s))) + 1)[1:] for a, b in pairwise(edges)]
     return np.concatenate([edges[:1], *parts])
 
 
@@ -174,6 +178,13 @@ class RegulatedCourse:
             state=np.zeros(r),
             total=np.zeros(r),
         )
+
+    @property
+    def longest_step_s(self) -> float:
+        """Longest time between two readings that follows every swing of the closed loop."""
+        loop = np.diag(self.modes.rates_1_s) + self.warming.gain_w_k * np.outer(self.entries, self.reads)
+        fastest_1_s = float(np.abs(np.linalg.eigvals(loop).imag).max(initial=0.0))
+        return min(STEP_S, SWING / fastest_1_s) if fastest_1_s > 0.0 else STEP_S
 
     @property
     def rise_k(self) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,12 +23,14 @@ from ...anatomy.tissue import (
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError
 from ...base.progress import Stages
+from ...base.units import toml_text
 from ...bioheat.problem import BioheatProblem, Boundary, Warming
 from ...files.run.plan_record import RegistrationRecord
 from ...goals import CORE
 from ...power.mesh_iron import MeshIron, iron_on_mesh
 from ...power.slp_uncertainty import slp_interval
 from ...protocol import PerfusionCourse, Protocol, Surface
+from ...protocol.protocol import WARMING_KINDS
 from .input_checks import OUTSIDE_WARNING
 from .inputs import Inputs
 from .mesh_cache import cached_mesh
@@ -115,9 +117,8 @@ class Case:
     def _warming(self) -> Warming:
         """Warming of the animal, on this mesh."""
         given = self.protocol.warming
-        kind = {"regulated-pad": "regulated", "lamp": "regulated", "water-blanket": "passive", "none": "off"}
         return Warming(
-            kind.get(given.kind, "constant"),
+            WARMING_KINDS[given.kind].law,
             given.set_point_c,
             given.band_k,
             given.max_power_w,
@@ -131,7 +132,7 @@ class Case:
     def _blanket(self) -> Surface | None:
         """A water blanket, which is a surface like a bed."""
         given = self.protocol.warming
-        if given.kind != "water-blanket" or given.temperature_c is None:
+        if given.temperature_c is None:
             return None
         return Surface(
             "robin", given.heat_transfer_w_m2_k, given.temperature_c, normal=given.normal, surface=given.surface
@@ -166,9 +167,15 @@ class Case:
             return None
         known = self.anatomy.surfaces
         if name not in known:
-            has = f"it has {', '.join(known)}" if known else 'it has none: give normal, such as "0 -1 0"'
-            raise InputError(f'{self.protocol.path.name}: {key} = "{name}": not a named surface of the mesh; {has}')
+            raise InputError(f"{self.protocol.path.name}: {unknown_surface(name, key, known)}")
         return known[name]
+
+
+def unknown_surface(name: str, key: str, known: Iterable[str]) -> str:
+    """Complaint on a surface that a mesh does not name."""
+    names = ", ".join(known)
+    has = f"it has {names}" if names else 'it has none: give normal, such as "0 -1 0"'
+    return f"{key} = {toml_text(name)}: not a named surface of the mesh; {has}"
 
 
 def build_case(inputs: Inputs, stages: Stages, *, quick: bool = False) -> Case:

@@ -10,10 +10,10 @@ from ...anatomy.tissue import species_facts
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...base.units import toml_text
-from ...goals import default_limits, place_complaints
+from ...goals import CORE, default_limits, place_complaints
 from ...power.safety import absorbed_limit, mark_hard
 from ...tracer.tracer import slp_w_kg
-from .case import case_tissues
+from .case import case_tissues, unknown_surface
 from .estimates import estimate_complaints
 from .inputs import Inputs
 from .steady_state import unreachable_state
@@ -51,14 +51,20 @@ def _tissues(inputs: Inputs) -> Iterator[str]:
 
 
 def _surface(inputs: Inputs) -> Iterator[str]:
-    """A bed on a surface that the mesh does not name."""
-    bed, body = inputs.protocol.bed, inputs.body
-    if bed is None or bed.surface is None:
-        return
+    """A bed, or a warming, on a surface that the mesh does not name."""
+    protocol, body = inputs.protocol, inputs.body
     known = body.mesh.surfaces if isinstance(body, MeshBody) else {}
-    if bed.surface not in known:
-        has = f"it has {', '.join(known)}" if known else 'it has none: give normal, such as "0 -1 0"'
-        yield f"boundary.bed.surface = {toml_text(bed.surface)}: not a named surface of the mesh; {has}"
+    given = {"boundary.bed": protocol.bed, "warming": protocol.warming}
+    for key, table in given.items():
+        if table is not None and table.surface is not None and table.surface not in known:
+            yield unknown_surface(table.surface, f"{key}.surface", known)
+
+
+def _warming_probe(inputs: Inputs) -> Iterator[str]:
+    """A thermometer of the warming in a region that the anatomy does not have."""
+    probe = inputs.protocol.warming.probe
+    if probe != CORE and probe not in inputs.tissues:
+        yield f"warming.probe = {toml_text(probe)}: expected {CORE} or a region: {', '.join(inputs.tissues)}"
 
 
 def _vessels(inputs: Inputs) -> Iterator[str]:
@@ -124,6 +130,7 @@ CHECKS: tuple[Callable[[Inputs], Iterator[str]], ...] = (
     _body,
     _tissues,
     _surface,
+    _warming_probe,
     _vessels,
     _goals,
     _shot,

@@ -15,10 +15,10 @@ from ..case.warming_words import warming_words
 from ..verification.outcome import Outcome
 
 PAD_W_M2 = 1000.0
-"""Power of a warming pad or lamp over the skin that it faces: 0.1 W/cm^2 is the most that electric pads for small
-animals give (our choice). A setup that needs more is warned of."""
+"""Greatest power of a warming pad or lamp over the skin that it faces, 0.1 W/cm^2: our choice, no maker's figure was
+read. A setup that needs more is warned of."""
 SCALD_C = 43.0
-"""Skin that a pad must not hold hotter: from here on burns come within hours [SaparetoDewey1984 counts from it]."""
+"""Skin that a source must not make hotter: our choice, the temperature that thermal dose counts from."""
 OFF_W = 1e-9
 """Power that counts as none."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from ...anatomy.anatomy import Anatomy
 from ...base.arrays import Array, IntArray
 from ...base.errors import InputError, SolverError
-from ...bioheat import EnergyAudit, Segment, evolve, split_warming
+from ...bioheat import EnergyAudit, FeedbackSum, Segment, evolve, play_with_warming, split_warming
 from ...files.run.plan_record import SolverRecord
 from ...goals import Meter, Resolved
 from ...goals.dose import Dose, DoseMap, cem43_min
@@ -169,12 +169,12 @@ class OutcomeRecorder:
         return np.asarray(course.at(self.series.time_s))
 
     def _scale_focus(self, basis: HeatingBasis, shares: Array) -> dict[float, Array]:
-        """T90 of the first target if the tracer heated less or more; eddy currents stay as they are."""
+        """T90 of the first target if the tracer heated less or more; eddy currents and warming stay as they are."""
         if not self.focus:
             return {}
         nodes, weights = self.focus
         base = (self.heating_model.finer or self.heating_model).system.base_c[nodes]
-        eddy = self._eddy_rise(basis, shares, nodes)
+        eddy = self._rise_without_tracer(basis, shares, nodes)
         found = {}
         for factor in {*SLP_FACTORS, *self.heating_model.case.heat_factors}:
             found[factor] = np.array(
@@ -185,18 +185,24 @@ class OutcomeRecorder:
             )
         return found
 
-    def _eddy_rise(self, basis: HeatingBasis, shares: Array, nodes: IntArray) -> Array:
-        """Rise by eddy currents alone at their mean power over the session, ``(t, k)``."""
+    def _rise_without_tracer(self, basis: HeatingBasis, shares: Array, nodes: IntArray) -> Array:
+        """Rise without the tracer ``(t, k)``: by eddy currents at their mean power over the session, and by a warming
+        that changes."""
         times, system = self.series.time_s, self.heating_model.system
         power = float(shares @ basis.eddy_w)
-        if self.heating_model.eddy is None or power == 0.0:
-            return np.zeros((len(times), len(nodes)))
-        load = self.heating_model.eddy.load_w * (power / self.heating_model.eddy.power_w)
+        load = np.zeros(system.n_nodes)
+        if self.heating_model.eddy is not None and power > 0.0:
+            load = self.heating_model.eddy.load_w * (power / self.heating_model.eddy.power_w)
         pieces = [Segment(load, self.heating_s)]
         if times[-1] > self.heating_s:
             pieces.append(Segment(0.0 * load, times[-1] - self.heating_s))
-        rise = [t - system.base_c[nodes] for _, t in evolve(system, pieces, times, rows=nodes, tolerance_k=1e-3)]
-        return np.array(rise)
+        base = system.base_c[nodes]
+        if self.reader is not None:
+            played = play_with_warming(system, pieces, times, feedback=FeedbackSum((self.reader,)))
+            return np.array([state[nodes] - base for _, state in played])
+        if not load.any():
+            return np.zeros((len(times), len(nodes)))
+        return np.array([t - base for _, t in evolve(system, pieces, times, rows=nodes, tolerance_k=1e-3)])
 
 
 def _probe_row(anatomy: Anatomy, protocol: Protocol, name: str) -> tuple[IntArray, Array]:
