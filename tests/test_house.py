@@ -31,7 +31,7 @@ ANY_FROM = {
     "files/images/nifti_header.py": "nibabel",
     "files/images/parametric.py": "pydicom",
     "files/meshes/vtkhdf.py": "h5py",
-    "files/run/plan_record.py": "pydantic",
+    "files/run/record_types.py": "pydantic",
     "imaging/registration/intensity.py": "SimpleITK",
     "report/formats.py": "json",
     "scene/film.py": "imageio",

@@ -9,15 +9,9 @@ from rich.table import Table
 
 from ..base.display import tell_apart
 from ..commands.answer_types import CheckAnswer, MeshAnswer
-from ..files.run.plan_record import (
-    AlternativeRecord,
-    PlanRecord,
-    PositionErrorRecord,
-    SafetyLimitRecord,
-    SafetyRecord,
-    StageRecord,
-    TradeOffRecord,
-)
+from ..files.run.plan_record import PlanRecord, StageRecord
+from ..files.run.search_record import AlternativeRecord, PositionErrorRecord, TradeOffRecord
+from ..files.run.source_record import SafetyLimitRecord, SafetyRecord
 from .show_common import dose, number, say_wrote, stdout, table_of
 
 _GOOD = "[green]met[/green]"

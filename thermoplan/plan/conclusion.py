@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.progress import Stages
-from ..files.run.plan_record import SearchRecord
+from ..files.run.search_record import SearchRecord
 from .record.run_record import NO_SEARCH, Appendix, plan_record
 from .record.run_writer import Products
 from .record.warnings import run_warnings

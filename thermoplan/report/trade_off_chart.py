@@ -15,7 +15,8 @@ from .palette import BLUE, VERMILION
 from .svg import Axis, Frame
 
 if TYPE_CHECKING:
-    from ..files.run.plan_record import PlanRecord, TradeOffPointRecord, TradeOffRecord
+    from ..files.run.plan_record import PlanRecord
+    from ..files.run.search_record import TradeOffPointRecord, TradeOffRecord
 
 
 def draw_front(plan: PlanRecord) -> Markup | None:

@@ -7,74 +7,26 @@ plans only.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
-from ...device import DEVICE_KINDS
-
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
-    from pydantic_core import CoreSchema
-
-_RULES: dict[str, Callable[[Any, Any], bool]] = {
-    "enum": lambda value, known: value in known,
-    "minimum": lambda value, bound: value >= bound,
-    "maximum": lambda value, bound: value <= bound,
-    "exclusiveMinimum": lambda value, bound: value > bound,
-    "minItems": lambda value, count: len(value) >= count,
-    "maxItems": lambda value, count: len(value) <= count,
-    "minProperties": lambda value, count: len(value) >= count,
-    "pattern": lambda value, pattern: re.search(pattern, value) is not None,
-    "items": lambda value, part: all(set(part["required"]) <= row.keys() for row in value),
-}
-"""Keywords of JSON Schema that a value of the field's type is held to, as (value, what the keyword says)."""
-
-
-class Keywords:
-    """Keywords of JSON Schema on a field, beside those that its type implies."""
-
-    def __init__(self, description: str = "", **keywords: object) -> None:
-        self.keywords = keywords | ({"description": description} if description else {})
-
-    def __get_pydantic_json_schema__(
-        self, core: object, handler: Callable[[object], dict[str, object]]
-    ) -> dict[str, object]:
-        return handler(core) | self.keywords
-
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The type, whose values also keep to the keywords: a file that is read is held to the whole schema."""
-        from pydantic_core.core_schema import no_info_after_validator_function
-
-        known = handler(source)
-        return no_info_after_validator_function(self._kept, known) if self.keywords.keys() & _RULES.keys() else known
-
-    def _kept(self, value: object) -> object:
-        for key, rule in _RULES.items():
-            if key in self.keywords and not rule(value, self.keywords[key]):
-                raise ValueError(f"expected {key} = {self.keywords[key]}")
-        return value
-
-
-def one_of(*values: str) -> Keywords:
-    """Keyword of a text that is one of a few; the tables of the rooms that make it are the authority."""
-    return Keywords(enum=list(values))
-
-
-PAIR = Keywords(minItems=2, maxItems=2)
-AT_LEAST_0 = Keywords(minimum=0)
-POSITIVE = Keywords(exclusiveMinimum=0)
-
-Share = Annotated[float, Keywords(minimum=0, maximum=1.000001)]
-Dose = Annotated[float, AT_LEAST_0] | None
-Pair = Annotated[list[float], PAIR]
-Triple = Annotated[list[float], Keywords(minItems=3, maxItems=3)]
-Digest = Annotated[str, Keywords(pattern="^[0-9a-f]{64}$")]
-Count = Annotated[int, AT_LEAST_0]
-Numbers = list[float | None]
-Status = Literal["ok", "goals-missed", "not-valid", "interrupted"]
-Reading = dict[str, float | None]
-Readings = Annotated[list[Reading], Keywords(items={"type": "object", "required": ["minute"]})]
+from .record_types import (
+    AT_LEAST_0,
+    PAIR,
+    POSITIVE,
+    Count,
+    Digest,
+    Dose,
+    Keywords,
+    Numbers,
+    Pair,
+    Readings,
+    Share,
+    Status,
+    Triple,
+    one_of,
+)
+from .search_record import SearchRecord
+from .source_record import DeviceRecord, FfrRecord, IronRecord, SafetyRecord, TracerRecord, VesselRecord
 
 
 class CourseRecord(TypedDict):
@@ -210,13 +162,6 @@ class GoalRecord(TypedDict):
     source: str
 
 
-class VesselRecord(TypedDict):
-    """Path and width of a vessel."""
-
-    path_mm: Annotated[list[Triple], Keywords(minItems=2)]
-    diameter_mm: Annotated[float, POSITIVE]
-
-
 class ChecksRecord(TypedDict):
     """Residuals that stamp a plan not valid where one is beyond its bound."""
 
@@ -246,140 +191,6 @@ class AccuracyRecord(TypedDict):
     method: str
     error_k: float
     regions: dict[str, MeshErrorRecord]
-
-
-class CalibrationRecord(TypedDict):
-    """Calibration file of the scan, and the region of interest it was applied in."""
-
-    file: str
-    roi: str
-
-
-class DisplacementRecord(TypedDict):
-    """Displacement of a target's centroid by the registration."""
-
-    displacement_mm: Triple
-    length_mm: float
-    expected_error_mm: float | None
-
-
-class RegistrationRecord(TypedDict):
-    """Registration of the scan to the anatomy."""
-
-    method: Annotated[str, one_of("file", "landmarks", "intensity")]
-    source: str
-    matrix_mm: list[list[float]]
-    residual_mm: float | None
-    leave_one_out_mm: float | None
-    landmarks: dict[str, float]
-    targets: dict[str, DisplacementRecord]
-    words: str
-
-
-class IronRecord(TypedDict):
-    """Iron of the image and of the mesh."""
-
-    image_mg: float
-    mesh_mg: float
-    outside_mg: float
-    moved_mg: float
-    confined: bool
-    fwhm_mm: float | None
-    regions_raw: dict[str, float]
-    regions_confined: dict[str, float]
-    regions_interval: NotRequired[dict[str, Pair] | None]
-    calibrated_by: NotRequired[CalibrationRecord | None]
-    relative_uncertainty: float
-    registration: NotRequired[RegistrationRecord | None]
-    deblur_noise_gain: NotRequired[float | None]
-
-
-class TracerRecord(TypedDict):
-    """Tracer as it entered."""
-
-    name: str
-    model: NotRequired[str]
-    model_name: NotRequired[str]
-    model_validity: NotRequired[str]
-    effective: NotRequired[str]
-    source: NotRequired[str]
-    core_diameter_nm: NotRequired[float]
-    saturation_magnetization_ka_m: NotRequired[float]
-    omega_tau: NotRequired[float | None]
-    heating_efficiency: NotRequired[float]
-    slp_source: NotRequired[str]
-
-
-class DeviceRecord(TypedDict):
-    """Device as it entered; axes in the anatomy's frame."""
-
-    name: str
-    kind: Annotated[str, one_of(*DEVICE_KINDS)]
-    gradient_t_m: float
-    amplitude_mt: float
-    frequency_khz: float
-    drive_axis: Triple
-    line_axis: NotRequired[Triple | None]
-    strong_axis: NotRequired[Triple | None]
-    rotating: NotRequired[bool]
-    drive_profile: NotRequired[bool]
-    pose: NotRequired[str]
-    to_device: NotRequired[list[list[float]]]
-    heater_shift_mm: NotRequired[Triple]
-    heater_shift_noticed: NotRequired[bool]
-    bore_radius_mm: NotRequired[float | None]
-    position_range_mm: NotRequired[list[Numbers]]
-    settle_s: NotRequired[float]
-    min_dwell_s: NotRequired[float]
-    slew_mm_s: NotRequired[float | None]
-    max_duty: NotRequired[float]
-    source: NotRequired[str]
-
-
-class WidthsRecord(TypedDict):
-    """Full width at half maximum of the heated region along the strongest gradient and across it."""
-
-    fwhm_along_mm: float | None
-    fwhm_across_mm: float | None
-
-
-class FfrRecord(WidthsRecord):
-    """Size of the heated region, and its size with other relaxation times of the tracer."""
-
-    if_omega_tau: NotRequired[dict[str, WidthsRecord]]
-
-
-class SafetyLimitRecord(TypedDict):
-    """Value beside its limit; a hard one is a wish of the protocol."""
-
-    quantity: NotRequired[Annotated[str, one_of("h_f", "h_f_r", "nerve", "eddy_whole_body", "eddy_local", "absorbed")]]
-    name: str
-    value: float | None
-    limit: float | None
-    unit: str
-    share: NotRequired[float | None]
-    source: str
-    exceeded: bool | None
-    hard: NotRequired[bool]
-    applies: NotRequired[
-        Annotated[bool, Keywords("whether the limit is of this species, or one that the protocol sets")]
-    ]
-
-
-class SafetyRecord(TypedDict):
-    """Field products and absorbed power beside their limits; powers are means over the heating."""
-
-    h_f_a_m_s: float
-    h_f_r_a_s: float
-    radius_mm: NotRequired[float]
-    limits: list[SafetyLimitRecord]
-    eddy_w: float | None
-    eddy_mean_w_kg: float | None
-    eddy_local_w_kg: float | None
-    iron_w: dict[str, float]
-    absorbed_w: float
-    metabolic_w: float
-    thermoregulation_w: float | None
 
 
 class WarmingRecord(TypedDict):
@@ -417,87 +228,6 @@ class HottestRecord(TypedDict):
     time_s: float
 
 
-class PositionErrorRecord(TypedDict):
-    """Cost of an animal that lies off along one axis of the machine, to the worse side."""
-
-    axis: str
-    off_mm: float
-    towards: Triple
-    t90_c: float
-    cost_k: float
-    cem43t90_min: float
-    limits_broken: list[str]
-    goals_missed: NotRequired[list[str]]
-
-
-class AlternativeRecord(TypedDict):
-    """Way to heat that is held against the plan."""
-
-    name: str
-    t90_c: NotRequired[float]
-    cem43t90_min: NotRequired[float | None]
-    t_max_c: NotRequired[float]
-    duty: NotRequired[Share]
-    core_c: NotRequired[float | None]
-    limits_broken: NotRequired[list[str]]
-    t90_within_limits_c: NotRequired[
-        Annotated[float, Keywords("highest T90 of the first target, mean over the hold, that the limits allow")]
-    ]
-
-
-class LimitCostRecord(TypedDict):
-    """Price of a limit in kelvins of the goal."""
-
-    kind: Annotated[str, one_of("goal", "limit")]
-    region: str
-    metric: str
-    bound: float
-    value: float | None
-    unit: str
-    active: bool
-    gain_k: Annotated[
-        float, Keywords("kelvins of the goal for each `per` by which the limit is widened, to first order")
-    ]
-    sentence: str
-    per: Annotated[
-        str,
-        Keywords("by how much the limit is widened for gain_k", enum=["K", "doubling", "tenth"]),
-    ]
-    gain_wider_k: NotRequired[
-        Annotated[float | None, Keywords("kelvins that the goal gains by a new search with the limit one `per` wider")]
-    ]
-    gain_narrower_k: NotRequired[
-        Annotated[float | None, Keywords("kelvins that the goal gains, negative, with the limit one `per` narrower")]
-    ]
-
-
-RelaxationRecord = TypedDict(
-    "RelaxationRecord", {"label": str, "from": float, "to": float, "goals_met": bool, "sentence": str}
-)
-"""Change of one bound that would help; a function call, as ``from`` is a keyword of the language."""
-
-
-class ExplanationRecord(TypedDict):
-    """Limits against the first missed goal, else against more of the first goal; prices by the reduced model."""
-
-    goal: str
-    reach: Annotated[
-        float, Keywords("the most that can be had of the goal within the limits, with the positions that are played")
-    ]
-    positions: NotRequired[Annotated[Count, Keywords("positions of the field-free region that reach is of")]]
-    positions_all: NotRequired[Annotated[Count, Keywords("positions that were searched")]]
-    reach_all: NotRequired[
-        Annotated[float | None, Keywords("the same with every position that was searched; null where all are played")]
-    ]
-    unit: str
-    missed: list[str]
-    limits: list[LimitCostRecord]
-    duty_gain_k: Annotated[float, Keywords("kelvins of the goal per tenth of the session that could be heated besides")]
-    conflicts: list[str]
-    relaxations: list[RelaxationRecord]
-    sentences: list[str]
-
-
 class ShotProbeRecord(TypedDict):
     """Readings of a probe during the test shot, and the rise of tracer and of all else."""
 
@@ -525,39 +255,6 @@ class TestShotRecord(TypedDict):
     notes: list[str]
 
 
-class TradeOffPointRecord(TypedDict):
-    """Plan on the front of goal against limit."""
-
-    bound: float
-    limit_value: float
-    goal_value: float
-    t90_c: float
-    cem43t90_min: float
-    core_c: float | None
-    duty: Share
-    others_at_bound: list[str]
-
-
-class TradeOffPlanRecord(TypedDict):
-    """Values of the plan itself."""
-
-    goal_value: float
-    limit_value: float
-
-
-class TradeOffRecord(TypedDict):
-    """Most of the first goal for each bound of one limit, all other limits kept; predicted by the reduced model."""
-
-    goal: str
-    goal_unit: str
-    limit: str
-    limit_unit: str
-    limit_bound: float
-    points: list[TradeOffPointRecord]
-    plan: TradeOffPlanRecord
-    complete: bool
-
-
 class WindowRecord(TypedDict):
     """Window of the session with one cycle that repeats."""
 
@@ -579,71 +276,6 @@ class TrajectoryRecord(TypedDict):
     path_mm: list[Triple]
     share: list[float]
     windows: NotRequired[list[WindowRecord]]
-
-
-class RoundRecord(TypedDict):
-    """Round of search and verification."""
-
-    prediction_k: float
-    broken: list[str]
-    reported: NotRequired[bool]
-
-
-class MachineRecord(TypedDict):
-    """Machine that the plan could choose, and what its search came to."""
-
-    gradient_t_m: float
-    line_axis: list[float] | None
-    objective: float
-    missed: list[str]
-    chosen: bool
-    goals: dict[str, float]
-
-
-class SessionRecord(TypedDict):
-    """Length of session that was tried, and what its search came to."""
-
-    duration_s: float
-    met: bool
-    goals: dict[str, float]
-
-
-class ChosenRecord(TypedDict):
-    """Machines and lengths of session that a plan chose from."""
-
-    machines: NotRequired[list[MachineRecord]]
-    sessions: NotRequired[list[SessionRecord]]
-
-
-class PredictedRecord(TypedDict):
-    """Value of a goal or limit as searched, and as the machine plays it."""
-
-    goal: str
-    searched: float | None
-    played: float | None
-
-
-class OptimizerRecord(TypedDict):
-    """Search, reduced model and rounds of a plan."""
-
-    method: str
-    status: NotRequired[str]
-    iterations: NotRequired[int]
-    objective: NotRequired[float]
-    gap: NotRequired[float | None]
-    seconds: NotRequired[float]
-    columns: NotRequired[int]
-    windows: NotRequired[int]
-    starts: NotRequired[list[float]]
-    starts_apart_k: NotRequired[
-        Annotated[float | None, Keywords("spread of the goal asked about over the starts, K or doublings of a dose")]
-    ]
-    ripple_k: NotRequired[list[float]]
-    rom_size: NotRequired[int]
-    rom_error_k: NotRequired[float | None]
-    rounds: NotRequired[list[RoundRecord]]
-    chosen: NotRequired[ChosenRecord]
-    predicted: NotRequired[list[PredictedRecord]]
 
 
 class ParameterRecord(TypedDict):
@@ -737,17 +369,6 @@ class RunRecord(TypedDict):
     provenance: ProvenanceRecord
     figures: dict[str, str]
     accuracy: NotRequired[AccuracyRecord | None]
-
-
-class SearchRecord(TypedDict):
-    """Part of ``plan.json`` on the search; empty in a simulation."""
-
-    optimizer: OptimizerRecord | None
-    alternatives: list[AlternativeRecord]
-    comparison: NotRequired[Annotated[str | None, Keywords("what gradient and movement buy at equal limits")]]
-    explanation: NotRequired[ExplanationRecord | None]
-    pareto: NotRequired[TradeOffRecord | None]
-    placement: NotRequired[list[PositionErrorRecord]]
 
 
 class PlanRecord(RunRecord, SearchRecord):

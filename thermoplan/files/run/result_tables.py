@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .plan_record import CourseRecord, PlanRecord, TestShotRecord, TradeOffRecord
+    from .plan_record import CourseRecord, PlanRecord, TestShotRecord
+    from .search_record import TradeOffRecord
 
 from ..tables.harmless_text import harmless, harmless_comment
 

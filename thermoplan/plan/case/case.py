@@ -25,7 +25,7 @@ from ...base.errors import InputError
 from ...base.progress import Stages
 from ...base.units import toml_text
 from ...bioheat.problem import BioheatProblem, Boundary, Warming
-from ...files.run.plan_record import RegistrationRecord
+from ...files.run.source_record import RegistrationRecord
 from ...goals import CORE
 from ...power.mesh_iron import MeshIron, iron_on_mesh
 from ...power.slp_uncertainty import slp_interval

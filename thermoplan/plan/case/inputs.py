@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...anatomy.body import Body
 from ...base.errors import InputError
-from ...files.run.plan_record import RegistrationRecord
+from ...files.run.source_record import RegistrationRecord
 from ...goals import target_regions
 from ...imaging.iron_map import IronMap
 from ...imaging.registration import Registration

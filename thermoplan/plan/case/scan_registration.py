@@ -9,7 +9,7 @@ import numpy as np
 from ...base.arrays import Array
 from ...base.image import Image
 from ...files.images.volumes import read_volume
-from ...files.run.plan_record import DisplacementRecord, RegistrationRecord
+from ...files.run.source_record import DisplacementRecord, RegistrationRecord
 from ...imaging.registration import Registration
 from ...protocol.protocol import IronInput
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...files.run.plan_record import PositionErrorRecord, SafetyLimitRecord
+from ...files.run.search_record import PositionErrorRecord
+from ...files.run.source_record import SafetyLimitRecord
 from ...goals import GoalRow, Resolved
 from ..case.case import Case
 from ..verification.outcome import Outcome

@@ -16,12 +16,11 @@ from ...files.run.plan_record import (
     HistoryRecord,
     HottestRecord,
     ProbeRecord,
-    Reading,
     RegionHistoryRecord,
     RegionRecord,
-    SafetyLimitRecord,
-    SafetyRecord,
 )
+from ...files.run.record_types import Reading
+from ...files.run.source_record import SafetyLimitRecord, SafetyRecord
 from ...goals import Resolved
 from ...goals.region_series import region_table, volume_histograms
 from ...power.safety import Limit, SafetyReport, safety_report

@@ -20,14 +20,13 @@ from ...files.run.plan_record import (
     AccuracyRecord,
     GoalRecord,
     PlanRecord,
-    PositionErrorRecord,
     ProvenanceRecord,
-    SafetyLimitRecord,
-    SearchRecord,
     SlpIntervalRecord,
     SummaryRecord,
     TestShotRecord,
 )
+from ...files.run.search_record import PositionErrorRecord, SearchRecord
+from ...files.run.source_record import SafetyLimitRecord
 from ...goals import CORE
 from ...power.slp_uncertainty import SlpInterval, slp_interval
 from ..case.case import Case

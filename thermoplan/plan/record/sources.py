@@ -6,12 +6,12 @@ import numpy as np
 
 from ...base.arrays import Array
 from ...device import Device
-from ...files.run.plan_record import (
+from ...files.run.plan_record import MeshRecord
+from ...files.run.source_record import (
     CalibrationRecord,
     DeviceRecord,
     FfrRecord,
     IronRecord,
-    MeshRecord,
     TracerRecord,
     VesselRecord,
     WidthsRecord,

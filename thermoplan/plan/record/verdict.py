@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ...files.run.plan_record import ChecksRecord, GoalRecord, SafetyLimitRecord, Status
+from ...files.run.plan_record import ChecksRecord, GoalRecord
+from ...files.run.record_types import Status
+from ...files.run.source_record import SafetyLimitRecord
 from ..case.heating_model import HeatingModel, power_rel
 from ..verification.outcome import Outcome
 

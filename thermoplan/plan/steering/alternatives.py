@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...base.arrays import Array
-from ...files.run.plan_record import AlternativeRecord
+from ...files.run.search_record import AlternativeRecord
 from ...goals import Goal, GoalRow, Resolved, SafetyBudget
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import statistic

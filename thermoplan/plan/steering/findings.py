@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...base.progress import Stages
-from ...files.run.plan_record import SearchRecord
+from ...files.run.search_record import SearchRecord
 from .alternatives import compare_alternatives, comparison_sentence, t90_bound_c
 from .position_error import position_errors
 from .reasons import explain_plan

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...base.arrays import Array, IntArray
-from ...files.run.plan_record import PositionErrorRecord
+from ...files.run.search_record import PositionErrorRecord
 from ...goals import GoalRow
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import statistic

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...base.arrays import IntArray
-from ...files.run.plan_record import ExplanationRecord, LimitCostRecord, MachineRecord
+from ...files.run.search_record import ExplanationRecord, LimitCostRecord, MachineRecord
 from ...goals import GoalRow, SafetyBudget
 from ...optimize import (
     Explanation,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...base.arrays import Array
 from ...base.progress import Stages
-from ...files.run.plan_record import RoundRecord
+from ...files.run.search_record import RoundRecord
 from ...goals import tighten
 from ...optimize.program.modal_heat import restrict
 from ..case.heating_model import HeatingModel

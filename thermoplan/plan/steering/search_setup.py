@@ -13,7 +13,7 @@ from ...base.progress import Stages
 from ...bioheat import Segment, play_with_warming, split_warming
 from ...bioheat.engines.reduced import ReducedModel
 from ...device import Device
-from ...files.run.plan_record import ChosenRecord, MachineRecord, SessionRecord
+from ...files.run.search_record import ChosenRecord, MachineRecord, SessionRecord
 from ...goals import Resolved
 from ...optimize import Shares
 from ...optimize.program.modal_heat import restrict

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...base.progress import Stages
-from ...files.run.plan_record import OptimizerRecord, RoundRecord
+from ...files.run.search_record import OptimizerRecord, RoundRecord
 from ...goals import Resolved, resolve
 from ...optimize import CorrectedModel, SearchModel, Shares, asked_goal
 from ...power.heating_basis import HeatingBasis

@@ -9,7 +9,7 @@ import numpy as np
 from ...base.arrays import Array
 from ...base.errors import InputError
 from ...base.progress import Stages
-from ...files.run.plan_record import TradeOffPointRecord, TradeOffRecord
+from ...files.run.search_record import TradeOffPointRecord, TradeOffRecord
 from ...goals import CORE, GoalRow, Requirement, Resolved
 from ...goals.metrics.cem43 import dose_min
 from ...goals.metrics.statistics import mean_over, statistic

@@ -12,7 +12,8 @@ from ...base.arrays import Array
 from ...base.errors import InputError
 from ...base.progress import Stages
 from ...bioheat import Segment, play_with_warming
-from ...files.run.plan_record import Reading, ShotProbeRecord, TestShotRecord
+from ...files.run.plan_record import ShotProbeRecord, TestShotRecord
+from ...files.run.record_types import Reading
 from ...power.heating_basis import Column
 from ...power.slp_uncertainty import slp_interval
 from ...tracer.tracer import slp_w_kg
