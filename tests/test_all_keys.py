@@ -72,7 +72,7 @@ ALWAYS = {
     "Protocol": {"text": "is the file itself, kept with a run that is written"},
     "Tracer": {"imaging": OTHER},
     "Physiology": {"arterial_given": READ},
-    "WarmingInput": {"heat_transfer_w_m2_k": OTHER},
+    "WarmingInput": {"heat_transfer_w_m2_k": OTHER, "temperature_c": OTHER},
     "MeasuredSlp": dict.fromkeys(("across_t", "along_t", "extrapolate", "relative_error", "source", "tracer"), SLP),
     "Device": {"moves_stage": "is of the trade-off alone"},
 }
